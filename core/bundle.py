@@ -1,0 +1,69 @@
+"""The release bundle: what is promoted and rolled back as one thing, and the manifest that describes it.
+
+A bundle is a folder. The manifest lists every other file with its SHA-256, so that a half-copied or edited bundle is
+refused when it is loaded, and nothing in it needs unpickling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import BundleCorrupt, SchemaMismatch
+
+MANIFEST = "manifest.json"
+USER_TOWER = "user_tower.onnx"
+TOWER_WEIGHTS = "towers.safetensors"
+ITEM_EMBEDDINGS = "item_embeddings.npy"
+CATALOGUE = "catalogue.parquet"
+ITEM_STATS = "item_stats.parquet"
+RANKER = "ranker.txt"
+PIPELINE = "pipeline.toml"
+MODEL_CARD = "model_card.md"
+REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with
+FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, PIPELINE, MODEL_CARD, REFERENCE)
+
+
+class Manifest(BaseModel):
+    """What a release is made of and what it was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    release: str  # for example 20261120-221530-1a2b3c: build time (UTC) and a hash of the contents
+    created: str  # ISO 8601, UTC
+    code_version: str
+    data_version: dict[str, int]  # lake table -> Delta version that training saw
+    trained_until: float  # Unix seconds: no event at or after it was trained on
+    feature_schema: str  # core.features.schema_hash
+    dim: int
+    n_items: int
+    metrics: dict[str, float]
+    config: dict[str, object]  # the training configuration, flat
+    files: dict[str, str]  # name -> SHA-256
+
+    def write(self, folder: Path) -> None:
+        (folder / MANIFEST).write_text(self.model_dump_json(indent=2) + "\n")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each bundle file in the folder. Raises BundleCorrupt when one is missing."""
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise BundleCorrupt(f"the bundle {folder.name} lacks {', '.join(missing)}")
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+
+
+def open_bundle(folder: Path, expected_schema: str) -> Manifest:
+    """The manifest of a bundle that is whole and fits this code. Raises BundleCorrupt or SchemaMismatch."""
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BundleCorrupt(f"{folder / MANIFEST} cannot be read: {error}") from error
+    changed = [name for name, digest in digests(folder).items() if manifest.files.get(name) != digest]
+    if changed:
+        raise BundleCorrupt(f"release {manifest.release}: {', '.join(changed)} is not the file that was registered")
+    if manifest.feature_schema != expected_schema:
+        raise SchemaMismatch(manifest.release, expected=expected_schema, found=manifest.feature_schema)
+    return manifest

@@ -1,0 +1,107 @@
+"""The catalogue as columns: row r of every array is the same item. Item ids are sorted, so a look-up is a binary search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from core import columns as c
+from core.errors import DatasetError, NotFound
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """Items that can be recommended: n rows, G genres."""
+
+    ids: NDArray[np.int64]  # [n], ascending
+    titles: tuple[str, ...]  # [n]
+    genre_names: tuple[str, ...]  # [G], sorted
+    genres: NDArray[np.float32]  # [n, G], 0 or 1
+    years: NDArray[np.float32]  # [n], 0 where unknown
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, item_ids: ArrayLike) -> NDArray[np.intp]:
+        """The row of each id, -1 for an id that is not in the catalogue. Shape [m] -> [m]."""
+        wanted = np.asarray(item_ids, dtype=np.int64)
+        if not len(self.ids):
+            return np.full(wanted.shape, -1, dtype=np.intp)
+        at = np.searchsorted(self.ids, wanted).clip(max=len(self.ids) - 1)
+        return np.where(self.ids[at] == wanted, at, -1)
+
+    def row(self, item_id: int) -> int:
+        """The row of one id. Raises NotFound."""
+        row = int(self.rows([item_id])[0])
+        if row < 0:
+            raise NotFound(f"item {item_id} is not in the catalogue", item_id=item_id)
+        return row
+
+    def genres_of(self, row: int) -> tuple[str, ...]:
+        return tuple(self.genre_names[g] for g in np.flatnonzero(self.genres[row]))
+
+    @classmethod
+    def from_frame(cls, items: pl.DataFrame) -> Catalogue:
+        """From columns item_id, title, genres (list of strings) and year (null where unknown). Raises DatasetError."""
+        if items.is_empty():
+            raise DatasetError("the catalogue is empty: there is nothing to recommend; import items first")
+        if items[c.ITEM].n_unique() != len(items):
+            raise DatasetError("the catalogue names an item_id twice")
+        items = items.sort(c.ITEM)
+        genre_lists: list[Sequence[str]] = items[c.GENRES].to_list()
+        names = tuple(sorted({genre for genres in genre_lists for genre in genres}))
+        column = {name: g for g, name in enumerate(names)}
+        hot = np.zeros((len(items), len(names)), dtype=np.float32)
+        for row, genres in enumerate(genre_lists):
+            hot[row, [column[genre] for genre in genres]] = 1.0
+        return cls(
+            ids=items[c.ITEM].cast(pl.Int64).to_numpy(),
+            titles=tuple(items[c.TITLE].to_list()),
+            genre_names=names,
+            genres=hot,
+            years=items[c.YEAR].fill_null(0).cast(pl.Float32).to_numpy(),
+        )
+
+    def to_frame(self) -> pl.DataFrame:
+        """The inverse of `from_frame`."""
+        return pl.DataFrame(
+            {
+                c.ITEM: self.ids,
+                c.TITLE: list(self.titles),
+                c.GENRES: pl.Series([self.genres_of(r) for r in range(len(self))], dtype=pl.List(pl.String)),
+                c.YEAR: self.years.astype(np.int32),
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ItemStats:
+    """What is known about each catalogue row as of one moment. All arrays have shape [n], row-aligned with the catalogue."""
+
+    as_of: float  # Unix seconds: only events before it are counted
+    n_events: NDArray[np.float32]  # all interactions so far
+    recent: NDArray[np.float32]  # interactions with exponential time decay: what is popular now
+    rating_mean: NDArray[np.float32]  # shrunk towards the global mean
+
+    def popular_rows(self, k: int) -> NDArray[np.intp]:
+        """The k rows with the most recent popularity, best first; ties go to the lower row."""
+        return np.argsort(-self.recent, kind="stable")[:k]
+
+    def write(self, path: Path) -> None:
+        frame = pl.DataFrame({"n_events": self.n_events, "recent": self.recent, "rating_mean": self.rating_mean})
+        frame.with_columns(as_of=pl.lit(self.as_of, dtype=pl.Float64)).write_parquet(path)
+
+    @classmethod
+    def read(cls, path: Path) -> ItemStats:
+        frame = pl.read_parquet(path)
+        return cls(
+            as_of=float(frame["as_of"][0]),
+            n_events=frame["n_events"].to_numpy(),
+            recent=frame["recent"].to_numpy(),
+            rating_mean=frame["rating_mean"].to_numpy(),
+        )

@@ -1,0 +1,24 @@
+"""Column names of every table that Marquee writes: the lake, the training sets and the feature sources."""
+
+EVENT_ID = "event_id"
+REQUEST_ID = "request_id"
+USER = "user_id"
+ITEM = "item_id"
+KIND = "kind"
+VALUE = "value"
+TS = "ts"  # Unix seconds, float64, UTC
+DAY = "day"  # ISO date of `ts` in UTC: the partition of a lake table
+OFFSET = "log_offset"  # position in the event log; -1 for rows that were imported
+
+POSITION = "position"
+PROPENSITY = "propensity"
+SCORE = "score"
+POLICY = "policy"
+ARM = "arm"
+MODEL_VERSION = "model_version"
+
+TITLE = "title"
+GENRES = "genres"
+YEAR = "year"
+TMDB_ID = "tmdb_id"
+IMDB_ID = "imdb_id"

@@ -1,0 +1,1 @@
+"""Data sets: reading them, checking them, and turning them into the lake's tables."""

@@ -1,0 +1,79 @@
+"""Your own data: two CSV or Parquet files and a mapping from their columns to Marquee's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from core import columns as c
+from core.datasets.dataset import Dataset, require_columns, validate
+from core.errors import DatasetError
+from core.events import Kind
+
+INTERACTION_FIELDS = (c.USER, c.ITEM, c.TS)  # kind and value are optional
+ITEM_FIELDS = (c.ITEM, c.TITLE)  # genres and year are optional
+OPTIONAL = (c.KIND, c.VALUE, c.GENRES, c.YEAR)
+MILLISECONDS_FROM = 1e11  # a Unix time above it (year 5138) can only be milliseconds
+
+
+def read_tables(
+    interactions: Path, items: Path, mapping: Mapping[str, str] | None = None, max_bad_share: float = 0.05
+) -> Dataset:
+    """Read and check two tables. `mapping` is Marquee's column name -> the file's, for the names that differ.
+
+    `ts` may be Unix seconds, Unix milliseconds or ISO 8601; `genres` are separated by `|`; without `kind` a row with a
+    value is a rating and one without is a view. Raises DatasetError.
+    """
+    names = dict(mapping or {})
+    unknown = set(names) - {*INTERACTION_FIELDS, *ITEM_FIELDS, *OPTIONAL}
+    if unknown:
+        allowed = ", ".join(dict.fromkeys((*INTERACTION_FIELDS, *ITEM_FIELDS, *OPTIONAL)))
+        raise DatasetError(f"the mapping names {', '.join(sorted(unknown))}; Marquee's columns are {allowed}")
+    events = _renamed(interactions, names, INTERACTION_FIELDS)
+    films = _renamed(items, names, ITEM_FIELDS)
+    return validate(interactions.stem, _interactions(events), _items(films), max_bad_share)
+
+
+def _renamed(path: Path, names: Mapping[str, str], needed: tuple[str, ...]) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=0)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    wanted = {names.get(name, name): name for name in (*needed, *OPTIONAL)}
+    require_columns(path.name, frame.columns, [names.get(name, name) for name in needed])
+    return frame.select(pl.col(theirs).alias(ours) for theirs, ours in wanted.items() if theirs in frame.columns)
+
+
+def _interactions(frame: pl.DataFrame) -> pl.DataFrame:
+    value = pl.col(c.VALUE).cast(pl.Float64, strict=False) if c.VALUE in frame.columns else pl.lit(None, dtype=pl.Float64)
+    guessed = pl.when(value.is_not_null()).then(pl.lit(Kind.RATING.value)).otherwise(pl.lit(Kind.VIEW.value))
+    return frame.select(
+        pl.col(c.USER).cast(pl.Int64, strict=False),
+        pl.col(c.ITEM).cast(pl.Int64, strict=False),
+        (pl.col(c.KIND).cast(pl.String) if c.KIND in frame.columns else guessed).alias(c.KIND),
+        value.alias(c.VALUE),
+        _seconds(frame[c.TS]).alias(c.TS),
+    )
+
+
+def _seconds(ts: pl.Series) -> pl.Series:
+    if ts.dtype.is_temporal():
+        return ts.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+    number = ts.cast(pl.Float64, strict=False)
+    if ts.dtype == pl.String and number.null_count() > ts.null_count():
+        iso = ts.str.to_datetime(time_zone="UTC", strict=False).dt.epoch("us") / 1e6
+        number = number.zip_with(number.is_not_null(), iso)
+    return number.zip_with((number < MILLISECONDS_FROM).fill_null(True), number / 1e3)
+
+
+def _items(frame: pl.DataFrame) -> pl.DataFrame:
+    genres = pl.col(c.GENRES).cast(pl.String).fill_null("").str.split("|") if c.GENRES in frame.columns else pl.lit([""])
+    year = pl.col(c.YEAR) if c.YEAR in frame.columns else pl.col(c.TITLE).str.extract(r"\((\d{4})\)\s*$")
+    return frame.select(
+        pl.col(c.ITEM).cast(pl.Int64, strict=False),
+        pl.col(c.TITLE).cast(pl.String).fill_null(""),
+        genres.list.set_difference([""]).cast(pl.List(pl.String)).alias(c.GENRES),
+        year.cast(pl.Int32, strict=False).alias(c.YEAR),
+    )

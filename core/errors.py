@@ -1,0 +1,103 @@
+"""Typed errors. Each carries what HTTP, the command line and a dead letter need to say the same thing.
+
+An error names the field, the value and the allowed range, so that whoever caused it can mend it; `status` is the
+HTTP status that RFC 9457 problem details answer with, `slug` the last part of their `type`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class MarqueeError(Exception):
+    """The root of every error that Marquee raises on purpose."""
+
+    status = 500
+    slug = "internal"
+    title = "Something failed inside Marquee"
+
+    def __init__(self, detail: str, **extensions: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extensions = extensions
+
+
+class InvalidInput(MarqueeError):
+    """A value is outside its contract."""
+
+    status = 422
+    slug = "invalid-input"
+    title = "A value is outside its allowed range"
+
+    def __init__(self, field: str, value: Any, allowed: str) -> None:
+        super().__init__(f"{field} is {value!r}; allowed: {allowed}", field=field, value=repr(value), allowed=allowed)
+        self.field = field
+
+
+class DatasetError(MarqueeError):
+    """A data set cannot be read or breaks its own rules."""
+
+    status = 422
+    slug = "bad-dataset"
+    title = "The data set cannot be used"
+
+
+class NotFound(MarqueeError):
+    """A named thing does not exist."""
+
+    status = 404
+    slug = "not-found"
+    title = "There is no such thing"
+
+
+class SchemaMismatch(MarqueeError):
+    """A release was built for another feature schema than this code computes."""
+
+    status = 503
+    slug = "schema-mismatch"
+    title = "The release does not fit this code"
+
+    def __init__(self, release: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"release {release} was built for feature schema {found}, this code computes {expected}; "
+            "build a new release with `marquee release build`, or run the code version of the release",
+            release=release,
+            expected=expected,
+            found=found,
+        )
+
+
+class BundleCorrupt(MarqueeError):
+    """A file of a release bundle is missing or is not the one that was registered."""
+
+    status = 503
+    slug = "bundle-corrupt"
+    title = "The release bundle is damaged"
+
+
+class DependencyUnavailable(MarqueeError):
+    """A service is gone, slow or full. `service` names it, `remedy` says what to do."""
+
+    status = 503
+    slug = "dependency-unavailable"
+    title = "A service that this needs is unavailable"
+
+    def __init__(self, service: str, reason: str, remedy: str = "see docs/runbook.md") -> None:
+        super().__init__(f"{service} is unavailable: {reason}; {remedy}", service=service)
+        self.service = service
+        self.reason = reason
+
+
+class StorageFull(DependencyUnavailable):
+    """A disk refuses writes: nothing was acknowledged."""
+
+    slug = "storage-unavailable"
+    title = "The event could not be stored"
+
+
+class AlreadyRunning(MarqueeError):
+    """Another process holds this home folder or port."""
+
+    status = 409
+    slug = "already-running"
+    title = "Already running"

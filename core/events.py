@@ -1,0 +1,125 @@
+"""Event contract v1: what happened (`Interaction`) and what was shown (`Impression`), linked by `request_id`.
+
+The link is the point: counterfactual evaluation, acceptance rate and online learning all stand on it. Propensities
+cannot be added to past traffic, so they are in the first version. Golden JSON lives in `tests/unit/core/golden`.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+INTERACTIONS = "marquee.interactions"
+IMPRESSIONS = "marquee.impressions"
+DEADLETTER = "marquee.deadletter"
+TOPICS = (INTERACTIONS, IMPRESSIONS, DEADLETTER)
+
+MAX_ID = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+MAX_SKEW_SECONDS = 300.0  # how far ahead of our clock a client's clock may be
+ID_PATTERN = r"^[A-Za-z0-9_.:\-]{1,64}$"
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
+Token = Annotated[str, Field(pattern=ID_PATTERN)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Kind(StrEnum):
+    """What a user did with an item."""
+
+    VIEW = "view"
+    CLICK = "click"
+    WATCH = "watch"
+    RATING = "rating"
+    PURCHASE = "purchase"
+    WATCHLIST_ADD = "watchlist_add"
+    WATCHLIST_REMOVE = "watchlist_remove"
+    SEARCH = "search"
+    REVIEW = "review"
+    SKIP = "skip"
+
+
+KINDS: tuple[Kind, ...] = tuple(Kind)  # the order is the encoding of `kind` in features and models: append only
+KIND_CODE: dict[str, int] = {kind.value: code for code, kind in enumerate(KINDS)}
+
+# After one of these the item is not recommended to that user again.
+CONSUMING = frozenset({Kind.WATCH, Kind.RATING, Kind.PURCHASE, Kind.REVIEW, Kind.SKIP})
+
+# kind -> (lowest, highest, unit); kinds not named here carry no value
+VALUE_RANGE: dict[Kind, tuple[float, float, str]] = {
+    Kind.RATING: (0.5, 5.0, "stars"),
+    Kind.WATCH: (0.0, 1440.0, "minutes"),
+    Kind.REVIEW: (0.5, 5.0, "stars"),
+}
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: Literal[1] = 1
+
+
+class Interaction(_Event):
+    """One thing a user did with one item at one time.
+
+    `event_id` makes delivery idempotent, `ts` is Unix seconds in UTC, `value` is stars for `rating` and `review` and
+    minutes for `watch`, and `request_id` names the list that this interaction answers.
+    """
+
+    event_id: Token = Field(default_factory=_new_id, description="unique per event; repeat it to retry safely")
+    user_id: Id
+    item_id: Id
+    kind: Kind
+    value: Finite | None = Field(default=None, description="stars for rating and review, minutes for watch")
+    ts: Finite = Field(default_factory=time.time, ge=0, description="Unix seconds, UTC; now if left out")
+    request_id: Token | None = Field(default=None, description="the recommendation list that this answers")
+
+    @model_validator(mode="after")
+    def _value_fits_kind(self) -> Interaction:
+        allowed = VALUE_RANGE.get(self.kind)
+        if allowed is None:
+            if self.value is not None:
+                raise ValueError(f"value is {self.value!r}; allowed: none for kind '{self.kind}'")
+            return self
+        low, high, unit = allowed
+        if self.value is None and self.kind is Kind.REVIEW:
+            return self
+        if self.value is None or not low <= self.value <= high:
+            raise ValueError(f"value is {self.value!r}; allowed: {low} to {high} {unit} for kind '{self.kind}'")
+        return self
+
+
+class Impression(_Event):
+    """One item shown at one position of one list.
+
+    `propensity` is the probability with which `policy` put this item at this position, given the items above it.
+    """
+
+    request_id: Token
+    user_id: Id
+    item_id: Id
+    position: int = Field(ge=0, le=99)
+    propensity: float = Field(gt=0, le=1)
+    score: Finite
+    policy: str
+    arm: str
+    model_version: str
+    ts: Finite = Field(ge=0)
+
+    @property
+    def event_id(self) -> str:
+        """The idempotency key: a list shows one item per position."""
+        return f"{self.request_id}:{self.position}"
+
+
+def check_clock(event: Interaction, now: float) -> str | None:
+    """Why an event's time cannot be true at `now` (Unix seconds), or None."""
+    if event.ts > now + MAX_SKEW_SECONDS:
+        return f"ts is {event.ts!r}; allowed: 0 to {now + MAX_SKEW_SECONDS:.0f} (now plus {MAX_SKEW_SECONDS:.0f} s of clock skew)"
+    return None

@@ -1,0 +1,78 @@
+"""The online features of one user, and the hash that ties a release to the features it was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.events import KINDS
+
+HISTORY_LENGTH = 100  # events that the user tower reads; older ones live on in counts, affinities and `consumed`
+
+
+def _no_ints() -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
+
+
+def _no_floats() -> NDArray[np.float32]:
+    return np.empty(0, dtype=np.float32)
+
+
+def _no_times() -> NDArray[np.float64]:
+    return np.empty(0, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UserFeatures:
+    """What the system knows about one user now. The first four arrays share length n <= HISTORY_LENGTH, oldest first."""
+
+    user_id: int
+    item_ids: NDArray[np.int64] = field(default_factory=_no_ints)
+    kinds: NDArray[np.int64] = field(default_factory=_no_ints)  # codes of core.events.KIND_CODE
+    values: NDArray[np.float32] = field(default_factory=_no_floats)  # stars or minutes; 0 where the kind has none
+    times: NDArray[np.float64] = field(default_factory=_no_times)  # Unix seconds
+    genres: tuple[str, ...] = ()  # sorted; aligned with genre_weights
+    genre_weights: NDArray[np.float32] = field(default_factory=_no_floats)  # decayed affinity
+    n_events: int = 0
+    rating_count: int = 0
+    rating_sum: float = 0.0
+    last_seen: float = 0.0  # Unix seconds of the latest event
+    consumed: NDArray[np.int64] = field(default_factory=_no_ints)  # sorted ids never to recommend again
+    applied_offset: int = -1  # position in the event log up to which events are in; makes redelivery harmless
+
+
+# name:type of each user feature, in storage order. Adding, dropping or retyping one makes older releases unloadable.
+USER_SCHEMA: tuple[str, ...] = (
+    "item_ids:int64[]",
+    "kinds:int64[]",
+    "values:float32[]",
+    "times:float64[]",
+    "genres:string[]",
+    "genre_weights:float32[]",
+    "n_events:int64",
+    "rating_count:int64",
+    "rating_sum:float64",
+    "last_seen:float64",
+    "consumed:int64[]",
+    "applied_offset:int64",
+)
+
+
+def schema_hash(candidate_features: Sequence[str]) -> str:
+    """Twelve hex digits over everything that training and serving must agree on.
+
+    `candidate_features` are the ranker's column names in order; the user schema, the history length and the codes of
+    event kinds are always part of it.
+    """
+    parts = {
+        "user": USER_SCHEMA,
+        "history": HISTORY_LENGTH,
+        "kinds": [kind.value for kind in KINDS],
+        "candidate": list(candidate_features),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

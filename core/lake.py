@@ -1,0 +1,147 @@
+"""The lake: Delta tables of everything that happened. Atomic, idempotent, versioned, and deletable by user.
+
+An append may carry a writer and a number (Delta's writer transaction): a number that the writer already used is not
+appended again, so a consumer that died between an append and its commit repeats the append without counting twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError
+
+from core import columns as c
+from core.errors import NotFound, StorageFull
+
+INTERACTIONS = "interactions"
+IMPRESSIONS = "impressions"
+ITEMS = "items"
+
+SCHEMAS: dict[str, pl.Schema] = {
+    INTERACTIONS: pl.Schema(
+        {
+            c.EVENT_ID: pl.String,
+            c.USER: pl.Int64,
+            c.ITEM: pl.Int64,
+            c.KIND: pl.String,
+            c.VALUE: pl.Float64,
+            c.TS: pl.Float64,
+            c.REQUEST_ID: pl.String,
+            c.OFFSET: pl.Int64,
+            c.DAY: pl.String,
+        }
+    ),
+    IMPRESSIONS: pl.Schema(
+        {
+            c.REQUEST_ID: pl.String,
+            c.USER: pl.Int64,
+            c.ITEM: pl.Int64,
+            c.POSITION: pl.Int64,
+            c.PROPENSITY: pl.Float64,
+            c.SCORE: pl.Float64,
+            c.POLICY: pl.String,
+            c.ARM: pl.String,
+            c.MODEL_VERSION: pl.String,
+            c.TS: pl.Float64,
+            c.OFFSET: pl.Int64,
+            c.DAY: pl.String,
+        }
+    ),
+    ITEMS: pl.Schema([(c.ITEM, pl.Int64), (c.TITLE, pl.String), (c.GENRES, pl.List(pl.String)), (c.YEAR, pl.Int32)]),
+}
+# One partition a day suits a stream; twenty years of imported history would be thousands of tiny files, so rows that
+# were imported (log_offset -1) share the partition of their year.
+PARTITIONED = (INTERACTIONS, IMPRESSIONS)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who appends and which append this is: `number` grows by the writer's own count, for example a log offset."""
+
+    name: str
+    number: int
+
+
+class Lake:
+    """The tables under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def append(self, table: str, rows: pl.DataFrame, writer: Writer | None = None) -> bool:
+        """Append rows with the table's columns (without `day`); False if the writer had done it. Raises StorageFull."""
+        if writer is not None and self.last_written(table, writer.name) >= writer.number:
+            return False
+        transactions = [Transaction(writer.name, writer.number)] if writer else None
+        self._write(table, _conform(table, rows), "append", CommitProperties(app_transactions=transactions))
+        return True
+
+    def replace(self, table: str, rows: pl.DataFrame) -> None:
+        """Make these rows the whole table."""
+        self._write(table, _conform(table, rows), "overwrite", CommitProperties())
+
+    def read(self, table: str, version: int | None = None) -> pl.DataFrame:
+        """The table, now or at a version. Raises NotFound when it was never written."""
+        delta = self._open(table)
+        if version is not None:
+            delta.load_as_version(version)
+        frame = pl.DataFrame(delta.to_pyarrow_table())
+        return frame.select(name for name in SCHEMAS[table].names() if name in frame.columns)
+
+    def version(self, table: str) -> int:
+        """The Delta version, which a training run records; -1 for a table never written."""
+        try:
+            return self._open(table).version()
+        except NotFound:
+            return -1
+
+    def last_written(self, table: str, writer: str) -> int:
+        """The highest number that a writer appended, or -1."""
+        try:
+            found = self._open(table).transaction_version(writer)
+        except NotFound:
+            return -1
+        return -1 if found is None else int(found)
+
+    def forget_user(self, user_id: int) -> int:
+        """Delete a user's rows from every table; returns how many. Old versions keep them until a vacuum."""
+        deleted = 0
+        for table in PARTITIONED:
+            if self.version(table) >= 0:
+                deleted += int(self._open(table).delete(f"{c.USER} = {int(user_id)}")["num_deleted_rows"])
+        return deleted
+
+    def _open(self, table: str) -> DeltaTable:
+        path = self.root / table
+        if not DeltaTable.is_deltatable(str(path)):
+            raise NotFound(f"the lake has no table {table!r} under {self.root}; load data with `marquee data load`")
+        return DeltaTable(str(path))
+
+    def _write(self, table: str, rows: pl.DataFrame, mode: Literal["append", "overwrite"], properties: CommitProperties) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            write_deltalake(
+                str(self.root / table),
+                rows.to_arrow(),
+                mode=mode,
+                partition_by=[c.DAY] if table in PARTITIONED else None,
+                commit_properties=properties,
+            )
+        except (OSError, DeltaError) as error:
+            raise StorageFull("lake", str(error).splitlines()[0], f"check space and rights of {self.root}") from error
+
+
+def _conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """The table's columns in order and type, with the partition derived."""
+    schema = SCHEMAS[table]
+    if table in PARTITIONED:
+        when = pl.from_epoch(pl.col(c.TS).cast(pl.Int64), time_unit="s")
+        imported = pl.col(c.OFFSET) < 0
+        rows = rows.with_columns(
+            pl.when(imported).then(when.dt.strftime("%Y-01-01")).otherwise(when.dt.strftime("%Y-%m-%d")).alias(c.DAY)
+        )
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())

@@ -1,0 +1,157 @@
+"""The ports: what Marquee asks of the world. Small protocols, no vendor type in a signature.
+
+Each has an in-memory or embedded adapter and the real one, and one contract suite in `tests/contract` that runs on all
+of them. An adapter raises `DependencyUnavailable` when its service cannot answer, and nothing of its SDK leaks out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.features import UserFeatures
+
+
+class Clock(Protocol):
+    """Now, in Unix seconds UTC. `time.time` is one; a test passes its own."""
+
+    def __call__(self) -> float: ...
+
+
+# --- vectors ---------------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class VectorIndex(Protocol):
+    """Item embeddings of releases, one collection per release; a user vector only meets the items of its own release."""
+
+    def publish(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Store [n] ids and [n, d] vectors as the release's collection, replacing it, and point the live alias at it."""
+
+    def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The k items with the largest inner product with query [d]: (ids [k'], scores [k']), best first, k' = min(k, n)."""
+
+    def ready(self, release: str) -> bool:
+        """Whether the release's collection is there and complete. Raises DependencyUnavailable when nothing answers."""
+
+
+# --- online features -------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class FeatureReader(Protocol):
+    """Reads online features."""
+
+    def read(self, user_id: int) -> UserFeatures | None:
+        """The user's features, or None for a user never seen."""
+
+
+@runtime_checkable
+class FeatureWriter(Protocol):
+    """Writes and erases online features; a later write of a user replaces the earlier one whole."""
+
+    def write(self, users: Sequence[UserFeatures]) -> None: ...
+
+    def erase(self, user_id: int) -> None:
+        """Forget the user; unknown users are not an error."""
+
+
+# --- event log -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is appended. `key` keeps one user's events in order; `id` makes a repeated append harmless."""
+
+    key: str
+    id: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRecord:
+    """What is read back. (`partition`, `offset`) is its place in the topic; offsets grow within a partition."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    id: str
+    value: bytes
+
+
+class Subscription(Protocol):
+    """One consumer group's place in one topic. At-least-once: what was polled but not committed comes again."""
+
+    def poll(self, limit: int, timeout: float) -> list[LoggedRecord]:
+        """Up to `limit` next records, waiting at most `timeout` seconds for the first."""
+
+    def commit(self) -> None:
+        """Everything polled so far is done with."""
+
+    def close(self) -> None: ...
+
+
+class EventLog(Protocol):
+    """A durable, ordered, replayable log."""
+
+    def append(self, topic: str, records: Sequence[Record]) -> int:
+        """Durable when it returns: the number of records that were new. A known `id` is not stored twice."""
+
+    def subscribe(self, topic: str, group: str) -> Subscription:
+        """Starts at the group's last commit, or at the oldest record."""
+
+    def close(self) -> None: ...
+
+
+# --- releases --------------------------------------------------------------------------------------------------------
+
+
+class ModelRegistry(Protocol):
+    """Versions of release bundles and the aliases (`production`, `previous`, `staging`) that point at them."""
+
+    def register(self, bundle: Path) -> str:
+        """Store the bundle folder whole; returns its version."""
+
+    def point(self, alias: str, version: str) -> None:
+        """Make the alias mean this version. Raises NotFound for an unknown version."""
+
+    def fetch(self, alias_or_version: str) -> Path:
+        """A local folder with that bundle. Raises NotFound."""
+
+
+class Tracker(Protocol):
+    """Records one run of an experiment."""
+
+    def log(self, run: str, params: Mapping[str, object], metrics: Mapping[str, float], artifacts: Sequence[Path]) -> str:
+        """Store the run; returns its id."""
+
+
+# --- drift -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """Per column: the distance between reference and current, and whether it counts as drift. `html` is for people."""
+
+    distances: Mapping[str, float]
+    drifted: Mapping[str, bool]
+    html: str = ""
+
+    @property
+    def share(self) -> float:
+        """The share of columns that drifted, 0 to 1."""
+        return sum(self.drifted.values()) / len(self.drifted) if self.drifted else 0.0
+
+
+class DriftDetector(Protocol):
+    """Compares two samples, column by column."""
+
+    def compare(
+        self, reference: Mapping[str, NDArray[np.float64]], current: Mapping[str, NDArray[np.float64]]
+    ) -> DriftReport: ...

@@ -1,0 +1,98 @@
+"""The settings: the only place that reads the environment.
+
+Order of precedence: arguments, environment (`MARQUEE_…`), `configs/profiles/<profile>.toml`, the defaults below.
+`docs/settings.md` documents each; a test fails when one is missing there.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIGS = REPOSITORY / "configs"
+
+
+class Settings(BaseSettings):
+    """Where things are and how they are reached. Frozen: a process has one for its life."""
+
+    model_config = SettingsConfigDict(env_prefix="MARQUEE_", frozen=True, extra="forbid", populate_by_name=True)
+
+    profile: Literal["local", "compose"] = Field("local", description="which configs/profiles/*.toml applies")
+    home: Path = Field(Path("var"), description="folder of everything Marquee writes")
+
+    api_host: str = Field("127.0.0.1", description="address the API binds")
+    api_port: int = Field(8000, ge=1, le=65535, description="port of the API")
+    api_url: str = Field("", description="where clients reach the API; derived from host and port if empty")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="port of the MLflow UI that `marquee up` starts")
+    milvus_port: int = Field(19530, ge=1, le=65535, description="port of the Milvus Lite that `marquee up` starts")
+    metrics_host: str = Field("127.0.0.1", description="address the consumer's and the watchdog's metrics bind")
+    consumer_metrics_port: int = Field(9101, ge=1, le=65535, description="Prometheus port of the consumer")
+    watchdog_metrics_port: int = Field(9102, ge=1, le=65535, description="Prometheus port of the watchdog")
+
+    admin_key: SecretStr | None = Field(None, description="key for admin routes (header X-Admin-Key); off if unset")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body")
+    max_batch_events: int = Field(1000, ge=1, le=10_000, description="most events in one POST /events")
+
+    event_log: Literal["embedded", "kafka"] = Field("embedded", description="adapter of the event log")
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers")
+    redis_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("MARQUEE_REDIS_URL", "REDIS_URL"),
+        description="online features on Redis if set, else on SQLite",
+    )
+    database_url: str | None = Field(None, description="SQLAlchemy URL of the Feast registry; a file if unset")
+    milvus_uri: str = Field("", description="Milvus address; the Milvus Lite of `marquee up` if empty")
+    milvus_timeout: float = Field(2.0, gt=0, description="seconds before a Milvus call counts as failed")
+    vector_search: Literal["auto", "milvus", "mirror"] = Field(
+        "auto", description="auto: exact in-process mirror up to mirror_max_items, else Milvus"
+    )
+    mirror_max_items: int = Field(200_000, ge=0, description="largest catalogue that is mirrored into the process")
+    mlflow_tracking_uri: str = Field("", description="MLflow tracking and registry; SQLite under home if empty")
+    registered_model: str = Field("marquee", description="name of the model in the MLflow registry")
+
+    pipeline: str = Field("default", description="configs/pipelines/<name>.toml")
+    exploration: float = Field(0.05, ge=0, lt=1, description="probability that a slot explores")
+
+    consumer_batch: int = Field(500, ge=1, description="most events applied at once")
+    consumer_poll: float = Field(0.5, gt=0, description="seconds the consumer waits for events before it looks at its own state")
+    lake_flush: float = Field(2.0, ge=0, description="seconds of events gathered before one lake append")
+
+    watch_interval: float = Field(60.0, gt=0, description="seconds between watchdog checks")
+    watch_window: int = Field(500, ge=50, description="most recent interactions compared with the reference")
+    drift_share: float = Field(0.5, gt=0, le=1, description="share of drifted features that counts as drift")
+    retrain_on_drift: bool = Field(False, description="start retraining when drift is seen")
+    retrain_cooldown: float = Field(3600.0, ge=0, description="least seconds between two retrainings")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        profile = os.environ.get("MARQUEE_PROFILE", "local")
+        toml = TomlConfigSettingsSource(settings_cls, CONFIGS / "profiles" / f"{profile}.toml")
+        return init_settings, env_settings, toml
+
+    @property
+    def base_url(self) -> str:
+        return self.api_url or f"http://{self.api_host}:{self.api_port}"
+
+    @property
+    def milvus_address(self) -> str:
+        return self.milvus_uri or f"http://127.0.0.1:{self.milvus_port}"
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow' / 'mlflow.db'}"
+
+    def folder(self, name: str) -> Path:
+        """A folder under home, not created here."""
+        return self.home.resolve() / name

@@ -1,0 +1,31 @@
+"""The metric instruments that every process uses. Declared once, so that dashboards and docs have one list to agree with.
+
+Every name starts with `marquee_`. `docs/metrics.md` documents each; a test fails when one is missing there.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_FAST = (0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0)
+
+REQUESTS = Counter("marquee_requests_total", "HTTP requests by route and status", ["route", "status"])
+REQUEST_SECONDS = Histogram("marquee_request_seconds", "Time to answer an HTTP request", ["route"], buckets=_FAST)
+STAGE_SECONDS = Histogram("marquee_stage_seconds", "Time one pipeline part took", ["stage", "part"], buckets=_FAST)
+STAGE_ERRORS = Counter("marquee_stage_errors_total", "Times a pipeline part was unavailable", ["stage", "part"])
+LISTS = Counter("marquee_lists_total", "Recommendation lists by strategy", ["strategy"])
+EVENTS_ACCEPTED = Counter("marquee_events_accepted_total", "Events made durable", ["kind"])
+EVENTS_DUPLICATE = Counter("marquee_events_duplicate_total", "Events already known by event_id")
+EVENTS_QUARANTINED = Counter("marquee_events_quarantined_total", "Events sent to the dead-letter topic", ["reason"])
+EVENTS_APPLIED = Counter("marquee_events_applied_total", "Events whose effects are in the online features", ["kind"])
+FRESHNESS_SECONDS = Histogram(
+    "marquee_freshness_seconds", "From an event's acceptance to its effect in the online features", buckets=_FAST
+)
+CONSUMER_LAG = Gauge("marquee_consumer_backlog", "Events polled in the last batch: how far the consumer is behind")
+LAKE_ROWS = Counter("marquee_lake_rows_total", "Rows appended to the lake", ["table"])
+DEPENDENCY_UP = Gauge("marquee_dependency_up", "1 if the dependency answered its last probe", ["dependency"])
+RELEASE_INFO = Gauge("marquee_release_info", "1 for the release that is being served", ["release"])
+DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features that drifted at the last check")
+DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its training-time reference", ["feature"])
+ACCEPTANCE_RATE = Gauge("marquee_acceptance_rate", "Share of recent lists that were answered by an interaction")
+WATCH_CHECKS = Counter("marquee_watch_checks_total", "Watchdog checks by verdict", ["verdict"])
