@@ -1,7 +1,7 @@
 """The settings: the only place that reads the environment.
 
 Order of precedence: arguments, environment (`MARQUEE_…`), `configs/profiles/<profile>.toml`, the defaults below.
-`docs/settings.md` documents each; a test fails when one is missing there.
+`docs/reference.md` documents each; a test fails when one is missing there.
 """
 
 from __future__ import annotations

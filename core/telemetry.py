@@ -1,6 +1,6 @@
 """The metric instruments that every process uses. Declared once, so that dashboards and docs have one list to agree with.
 
-Every name starts with `marquee_`. `docs/metrics.md` documents each; a test fails when one is missing there.
+Every name starts with `marquee_`. `docs/reference.md` documents each; a test fails when one is missing there.
 """
 
 from __future__ import annotations

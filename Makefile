@@ -1,0 +1,43 @@
+# Two commands matter: `make demo` runs the main job, `make test` runs the tests.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo up install test check format clean kafka kafka-stop
+
+demo: install  ## load, train, release, serve and replay: the whole loop
+	$(BIN)/marquee demo
+
+up: install  ## serve what the demo prepared
+	$(BIN)/marquee up
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Installing Marquee into $(VENV): about 7 GB with the CUDA build of torch, 2 GB with a CPU build; a few minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	@start=$$(date +%s); $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' && \
+	echo "Installed in $$(( $$(date +%s) - start )) s, $$(du -sh $(VENV) | cut -f1) on disk."
+	@touch $@
+
+test: install  ## everything that needs no service but Python's own packages; more where services are found
+	$(BIN)/python -m pytest
+
+check: install  ## what a reviewer's machine would complain about
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+kafka:  ## a real single-node Kafka on loopback, without Docker
+	$(BIN)/python deploy/kafka/kafka.py start
+
+kafka-stop:
+	$(BIN)/python deploy/kafka/kafka.py stop
+
+clean:  ## everything Marquee wrote here; asks first
+	$(BIN)/marquee data erase

@@ -1,0 +1,46 @@
+"""The `marquee` command line. Each group of commands is one module of `app/commands`; errors end here, never in a trace."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from app.commands import data, features, index, operate, release
+from app.console import failed
+from core.errors import InvalidInput, MarqueeError
+
+app = typer.Typer(
+    name="marquee",
+    help="Marquee: a real-time recommender. Start with `marquee demo`; check this machine with `marquee doctor`.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data.app, name="data")
+app.add_typer(features.app, name="features")
+app.add_typer(index.app, name="index")
+app.add_typer(release.app, name="release")
+operate.register(app)
+
+
+def main() -> None:
+    """Run a command; a Marquee error becomes one line that says what to do. Exit codes: 1 failed, 2 wrong input."""
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except MarqueeError as error:
+        failed(error)
+        sys.exit(2 if isinstance(error, InvalidInput) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""`marquee data`: what Marquee learns from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import steps
+from app.console import err, out, settings
+from core.datasets.dataset import Dataset
+from core.datasets.movielens import BUNDLED, read_movielens
+from core.datasets.tables import read_tables
+from core.errors import AlreadyRunning, InvalidInput
+
+app = typer.Typer(no_args_is_help=True, help="Load, import and inspect data.")
+HoldOut = Annotated[float, typer.Option(min=0.0, max=0.5, help="newest share of events to keep back for replay")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="check and report; write nothing")]
+Replace = Annotated[bool, typer.Option("--replace", help="throw away the data set that is loaded now")]
+
+
+@app.command(epilog="Example: marquee data load --hold-out 0.05")
+def load(
+    path: Annotated[Path, typer.Argument(help="a MovieLens zip; the bundled ml-latest-small if left out")] = BUNDLED,
+    hold_out: HoldOut = 0.05,
+    dry_run: DryRun = False,
+    replace: Replace = False,
+) -> None:
+    """Check a MovieLens zip and write it to the lake."""
+    _store(read_movielens(path), hold_out, dry_run, replace)
+
+
+@app.command(
+    "import", epilog="Example: marquee data import --interactions x.csv --items y.csv --map user_id=uid,ts=when --dry-run"
+)
+def import_(
+    interactions: Annotated[Path, typer.Option(help="CSV or Parquet: user_id, item_id, ts [, kind, value]")],
+    items: Annotated[Path, typer.Option(help="CSV or Parquet: item_id, title [, genres (a|b), year]")],
+    mapping: Annotated[str, typer.Option("--map", help="our column=your column, comma separated")] = "",
+    max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of bad rows that is still accepted")] = 0.05,
+    hold_out: HoldOut = 0.0,
+    dry_run: DryRun = False,
+    replace: Replace = False,
+) -> None:
+    """Check your own tables, report what is wrong with them, and write them to the lake."""
+    _store(read_tables(interactions, items, _mapping(mapping), max_bad), hold_out, dry_run, replace)
+
+
+@app.command(epilog="Example: marquee data info")
+def info() -> None:
+    """What the lake holds."""
+    found = steps.stored(settings())
+    events = found.interactions
+    out.print(f"{len(events):,} interactions of {events['user_id'].n_unique():,} users, {len(found.catalogue):,} items")
+    out.print(f"kinds: {dict(events.group_by('kind').len().sort('kind').iter_rows())}")
+    out.print(f"Delta versions: {found.data_version}; held out for replay: {len(steps.held_out(settings())):,}")
+
+
+@app.command(epilog="Example: marquee data erase --dry-run")
+def erase(dry_run: DryRun = False, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False) -> None:
+    """Delete everything Marquee wrote under its home folder."""
+    home = settings().home.resolve()
+    known = ("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch")
+    there = [home / name for name in known if (home / name).exists()]
+    if not there:
+        out.print(f"nothing to erase under {home}")
+        return
+    out.print(f"under {home}: {', '.join(path.name for path in there)}")
+    if dry_run:
+        return
+    if not yes:
+        typer.confirm("Erase these for good?", abort=True)
+    from app.supervisor import sole_owner
+
+    with sole_owner(home):
+        for path in there:
+            if path.name != "run":
+                shutil.rmtree(path)
+    out.print("erased")
+
+
+def _mapping(text: str) -> dict[str, str]:
+    pairs = [pair.split("=", 1) for pair in text.split(",") if pair]
+    if any(len(pair) != 2 for pair in pairs):
+        raise InvalidInput("--map", text, "our=yours,our=yours, for example user_id=uid,ts=when")
+    return {ours.strip(): theirs.strip() for ours, theirs in pairs}
+
+
+def _store(dataset: Dataset, hold_out: float, dry_run: bool, replace: bool) -> None:
+    for line in dataset.report.lines():
+        out.print(line, markup=False)
+    if dry_run:
+        out.print("dry run: nothing was written")
+        return
+    loaded = steps.loaded_name(settings())
+    if loaded not in (None, dataset.name) and not replace:
+        raise AlreadyRunning(f"the lake holds {loaded}; --replace throws it and its events away, or set MARQUEE_HOME")
+    steps.load_data(settings(), dataset, hold_out, err.print)

@@ -1,0 +1,92 @@
+"""The commands that run something: the processes, the supervisor, the demo and the doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import steps
+from app.commands.release import DEFAULT_CONFIG
+from app.console import err, settings
+from core.datasets.movielens import read_movielens
+
+ReplaySeconds = Annotated[float, typer.Option(min=0.0, help="how long to replay held-out events")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the root."""
+    for command, example in (
+        (up, "marquee up"),
+        (demo, "marquee demo --replay-seconds 60 --exit"),
+        (init, "marquee init"),
+        (serve, "MARQUEE_API_PORT=8080 marquee serve"),
+        (consume, "marquee consume"),
+        (watch, "marquee watch --once"),
+        (train, "marquee train --config configs/training/demo.toml"),
+        (doctor, "marquee doctor"),
+    ):
+        app.command(epilog=f"Example: {example}")(command)
+
+
+def up() -> None:
+    """Run Milvus, the API, the consumer, the watchdog and the MLflow UI under one supervisor, until Ctrl-C."""
+    from app.demo import run_up
+
+    run_up(settings())
+
+
+def demo(
+    replay_seconds: ReplaySeconds = 120.0,
+    config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
+    leave: Annotated[bool, typer.Option("--exit", help="stop after the replay instead of staying up")] = False,
+) -> None:
+    """The whole loop on real films: load, materialise, train, release, serve, replay. A second run reuses what is there."""
+    from app.demo import run_demo
+
+    run_demo(settings(), config, replay_seconds, leave)
+
+
+def init(config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG) -> None:
+    """Everything `demo` prepares, without starting processes: for containers, whose services run on their own."""
+    steps.prepare(settings(), read_movielens, config, err.print)
+    steps.publish(settings(), err.print)
+
+
+def serve() -> None:
+    """Run the API alone. The same as `uvicorn serving.app:app`, on the address of the settings."""
+    from app.entrypoints import run_api
+
+    run_api()
+
+
+def consume() -> None:
+    """Run the stream consumer alone. The same as `python -m streaming.consumer`."""
+    from app.entrypoints import run_consumer
+
+    run_consumer()
+
+
+def watch(once: Annotated[bool, typer.Option("--once", help="one check, then stop")] = False) -> None:
+    """Run the watchdog alone. The same as `python -m monitoring.watchdog`."""
+    from app.entrypoints import run_watchdog
+
+    run_watchdog(once)
+
+
+def train(
+    config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
+    seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
+) -> None:
+    """Train the two towers alone on the lake and log the run to MLflow; `release build` does the rest as well."""
+    from app.entrypoints import run_training
+
+    run_training(config, seed)
+
+
+def doctor() -> None:
+    """Check each dependency of this machine and say how to mend what is wrong."""
+    from app.doctor import examine
+
+    raise typer.Exit(examine(settings()))

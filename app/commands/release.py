@@ -1,0 +1,64 @@
+"""`marquee release`: building, judging, promoting and rolling back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from app import steps, wiring
+from app.console import err, out, settings
+from app.releases import open_release
+from core.errors import NotFound
+from core.settings import CONFIGS
+
+app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
+DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
+ALIASES = ("production", "previous")
+
+
+@app.command(epilog="Example: marquee release build --config configs/training/demo.toml")
+def build(
+    config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
+    promote: Annotated[bool, typer.Option(help="make it production if it passes the gate")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
+) -> None:
+    """Train, evaluate on later events, register the bundle, and promote it if the gate lets it."""
+    steps.build(settings(), config, seed, promote, err.print)
+
+
+@app.command("list", epilog="Example: marquee release list")
+def list_() -> None:
+    """The aliases, what they point at, and how good that was on held-out events."""
+    registry = wiring.registry(settings())
+    table = Table("alias", "release", "NDCG@10", "popularity", "trained until")
+    for alias in ALIASES:
+        try:
+            manifest = open_release(registry.fetch(alias)).manifest
+        except NotFound:
+            continue
+        metrics = manifest.metrics
+        score, floor = metrics.get("ndcg@10", float("nan")), metrics.get("popularity_ndcg@10", float("nan"))
+        table.add_row(alias, manifest.release, f"{score:.4f}", f"{floor:.4f}", f"{manifest.trained_until:.0f}")
+    out.print(table)
+
+
+@app.command(epilog="Example: marquee release promote 3")
+def promote(
+    version: Annotated[str, typer.Argument(help="registry version, as `release build` printed it")],
+    force: Annotated[bool, typer.Option("--force", help="promote although the gate says no")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="judge only")] = False,
+) -> None:
+    """Judge a registered release against production and make it production."""
+    steps.promote(settings(), version, force, dry_run, err.print)
+
+
+@app.command(epilog="Example: marquee release rollback")
+def rollback() -> None:
+    """Make the previous release production again. Running APIs take it up when they are restarted."""
+    from lifecycle.promotion import rollback as roll_back
+
+    roll_back(wiring.registry(settings()))
+    list_()

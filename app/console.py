@@ -1,0 +1,30 @@
+"""What the command line prints on: results go to stdout, everything about them to stderr."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from core.errors import InvalidInput, MarqueeError
+from core.settings import Settings
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def failed(error: MarqueeError) -> None:
+    err.print(f"[bold red]error:[/] {error.title}", style=None)
+    err.print(f"  {error.detail}", markup=False, soft_wrap=True)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Raises InvalidInput that names the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "MARQUEE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidInput(name, first["input"], first["msg"]) from error

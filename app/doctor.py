@@ -1,0 +1,113 @@
+"""`marquee doctor`: looks at each dependency and says how to mend what is wrong. Reads only; changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from app import processes, wiring
+from app.console import out
+from core.errors import MarqueeError
+from core.settings import Settings
+
+LEAST_FREE_GB = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `needed`: without it Marquee does not work."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def examine(settings: Settings) -> int:
+    """Print the findings; 0 if everything that is needed works, else 1."""
+    table = Table("", "what", "finding", "what to do")
+    findings = [_guarded(check, settings) for check in CHECKS]
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else ("[red]no[/]" if finding.needed else "[yellow]--[/]")
+        table.add_row(mark, finding.name, finding.detail, "" if finding.ok else finding.remedy)
+    out.print(table)
+    return int(any(finding.needed and not finding.ok for finding in findings))
+
+
+def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    try:
+        return check(settings)
+    except MarqueeError as error:
+        return Finding(check.__name__.strip("_"), False, error.detail, "see docs/runbook.md")
+
+
+def _python(settings: Settings) -> Finding:  # noqa: ARG001
+    found = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", (3, 11) <= sys.version_info[:2] < (3, 13), found, "use Python 3.11 or 3.12")
+
+
+def _torch(settings: Settings) -> Finding:  # noqa: ARG001
+    import torch
+
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU: training runs on the CPU"
+    return Finding("torch", True, f"{torch.__version__}, {device}")
+
+
+def _home(settings: Settings) -> Finding:
+    home = settings.home.resolve()
+    parent = next(folder for folder in (home, *home.parents) if folder.exists())
+    writable = os.access(parent, os.W_OK | os.X_OK)
+    return Finding("home", writable, f"{home} ({'' if writable else 'not '}writable)", "set MARQUEE_HOME, or mend the rights")
+
+
+def _disk(settings: Settings) -> Finding:
+    home: Path = next(folder for folder in (settings.home.resolve(), *settings.home.resolve().parents) if folder.exists())
+    free = shutil.disk_usage(home).free / 1e9
+    return Finding("disk", free >= LEAST_FREE_GB, f"{free:.0f} GB free", f"free {LEAST_FREE_GB:.0f} GB, or set MARQUEE_HOME")
+
+
+def _data(settings: Settings) -> Finding:
+    versions = {table: wiring.lake(settings).version(table) for table in ("interactions", "items")}
+    return Finding("data", min(versions.values()) >= 0, f"Delta versions {versions}", "marquee data load")
+
+
+def _event_log(settings: Settings) -> Finding:
+    log = wiring.event_log(settings)
+    try:
+        log.subscribe("marquee.doctor", "doctor").close()
+    finally:
+        log.close()
+    return Finding("event log", True, settings.event_log, "start Kafka, or unset MARQUEE_EVENT_LOG")
+
+
+def _feature_store(settings: Settings) -> Finding:
+    wiring.features(settings).read(1)
+    return Finding("feature store", True, "Redis" if settings.redis_url else "SQLite", "marquee features materialize")
+
+
+def _release(settings: Settings) -> Finding:
+    from app.releases import open_release
+
+    release = open_release(wiring.registry(settings).fetch("production"))
+    return Finding("release", True, f"{release.name}, NDCG@10 {release.manifest.metrics.get('ndcg@10', 0):.4f}")
+
+
+def _milvus(settings: Settings) -> Finding:
+    host, _, port = settings.milvus_address.rpartition("//")[2].rpartition(":")
+    up = processes.listening(host, int(port))
+    return Finding("milvus", up, f"{settings.milvus_address} {'answers' if up else 'is silent'}", "marquee up", needed=False)
+
+
+def _api(settings: Settings) -> Finding:
+    up = processes.answers(f"{settings.base_url}/health/live")
+    return Finding("api", up, f"{settings.base_url} {'answers' if up else 'is silent'}", "marquee up", needed=False)
+
+
+CHECKS = (_python, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api)

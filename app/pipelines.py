@@ -1,0 +1,80 @@
+"""Pipeline configuration -> parts. A pipeline is a list of parts in a TOML file; this module knows what each name means."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.releases import Release
+from core.errors import InvalidInput, NotFound
+from core.pipeline import Filter, Hydrator, Pipeline, Scorer, Selector, SideEffect, Source, TimedSource
+from core.ports import VectorIndex
+from core.settings import CONFIGS
+from ranking.filters import SeenFilter
+from ranking.hydrator import FeatureHydrator
+from ranking.ranker import RankScorer
+from ranking.selectors import EpsilonSelector, GreedySelector
+from retrieval.sources import PopularSource, TwoTowerSource
+
+
+def pipeline_path(name: str) -> Path:
+    """The file of a named pipeline. Raises NotFound."""
+    path = CONFIGS / "pipelines" / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
+        raise NotFound(f"there is no pipeline {name!r}; configs/pipelines has {known}")
+    return path
+
+
+def assemble(
+    config: Mapping[str, Any],
+    release: Release,
+    index: VectorIndex,
+    exploration: float,
+    side_effects: tuple[SideEffect, ...] = (),
+) -> Pipeline:
+    """The pipeline of one release. Raises InvalidInput for a part that does not exist."""
+    return Pipeline(
+        name=config["name"],
+        sources=[TimedSource(_source(part, release, index), part["timeout_ms"] / 1e3) for part in config["source"]],
+        filters=[_filter(part) for part in config.get("filter", [])],
+        hydrators=[_hydrator(part, release) for part in config.get("hydrator", [])],
+        scorers=[scorer for part in config.get("scorer", []) for scorer in _scorer(part, release)],
+        selector=_selector(config["selector"], exploration),
+        side_effects=side_effects,
+    )
+
+
+def read_pipeline(text: str) -> dict[str, Any]:
+    return tomllib.loads(text)
+
+
+def _source(part: Mapping[str, Any], release: Release, index: VectorIndex) -> Source:
+    match part["part"]:
+        case "two_tower":
+            return TwoTowerSource(index, release.encoder, release.catalogue, release.name, part["k"])
+        case "popular":
+            return PopularSource(release.stats, release.catalogue, part["k"])
+    raise _unknown("source", part, "two_tower, popular")
+
+
+def _filter(part: Mapping[str, Any]) -> Filter:
+    raise NotImplementedError
+
+
+def _hydrator(part: Mapping[str, Any], release: Release) -> Hydrator:
+    raise NotImplementedError
+
+
+def _scorer(part: Mapping[str, Any], release: Release) -> list[Scorer]:
+    raise NotImplementedError
+
+
+def _selector(part: Mapping[str, Any], exploration: float) -> Selector:
+    raise NotImplementedError
+
+
+def _unknown(role: str, part: Mapping[str, Any], known: str) -> InvalidInput:
+    return InvalidInput(f"{role}.part", part["part"], known)

@@ -1,0 +1,103 @@
+"""Replays what people really did next, through the public API, and shows how lists answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from core import columns as c
+from core.errors import DependencyUnavailable
+
+EVENTS_PER_SECOND = 5.0
+WATCHED = 3
+SHOWN = 5
+FIELDS = (c.EVENT_ID, c.USER, c.ITEM, c.KIND, c.VALUE, c.TS)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The top of a user's list at one moment."""
+
+    strategy: str
+    item_ids: tuple[int, ...]
+    titles: tuple[str, ...]
+
+
+class Replay:
+    """Posts held-out events in time order and prints the lists of a few users as they change."""
+
+    def __init__(self, base_url: str, cursor: Path, console: Console) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=10.0)
+        self._cursor = cursor
+        self._console = console
+
+    def run(self, events: pl.DataFrame, seconds: float, stopped: Callable[[], bool]) -> None:
+        """Replay for about `seconds`; a later call goes on where this one ended. Raises DependencyUnavailable."""
+        start = self._position()
+        todo = events.slice(start, int(seconds * EVENTS_PER_SECOND))
+        if todo.is_empty():
+            self._console.print("every held-out event was replayed already; post your own with POST /events")
+            return
+        watched = todo[c.USER].value_counts(sort=True)[c.USER].head(WATCHED).to_list()
+        before = {user: self._list(user) for user in watched}
+        for user, shown in before.items():
+            self._console.print(f"[bold]user {user}[/] before ({shown.strategy}): {' | '.join(shown.titles)}")
+        self._console.print(f"replaying {len(todo)} held-out events, {EVENTS_PER_SECOND:.0f} a second; Ctrl-C ends it")
+        last = dict(before)
+        for done, event in enumerate(todo.select(FIELDS).iter_rows(named=True), start=1):
+            if stopped():
+                break
+            self._post(event)
+            self._cursor.write_text(json.dumps(start + done))
+            time.sleep(1.0 / EVENTS_PER_SECOND)
+            if event[c.USER] in last:
+                last[event[c.USER]] = self._tell(event, last[event[c.USER]])
+        self._console.print(_summary(before, last))
+
+    def _position(self) -> int:
+        return int(json.loads(self._cursor.read_text())) if self._cursor.is_file() else 0
+
+    def _post(self, event: dict[str, object]) -> None:
+        self._request("POST", "/events", json={key: value for key, value in event.items() if value is not None})
+
+    def _list(self, user: int) -> Shown:
+        answer = self._request("GET", f"/recommend/{user}", params={"k": SHOWN})
+        films = answer["recommendations"]
+        return Shown(answer["strategy"], tuple(f["item_id"] for f in films), tuple(f["title"] for f in films))
+
+    def _tell(self, event: dict[str, object], previous: Shown) -> Shown:
+        now = self._list(int(str(event[c.USER])))
+        new = [title for item, title in zip(now.item_ids, now.titles, strict=True) if item not in previous.item_ids]
+        value = "" if event[c.VALUE] is None else f" {event[c.VALUE]}"
+        moved = f"new in the top {SHOWN}: {' | '.join(new)}" if new else "the same films on top"
+        self._console.print(f"user {event[c.USER]}: {event[c.KIND]}{value} of {event[c.ITEM]} -> {moved}", markup=False)
+        return now
+
+    def _request(self, method: str, path: str, **arguments: object) -> dict[str, list[dict[str, object]]]:
+        try:
+            response = self._http.request(method, path, **arguments)  # type: ignore[arg-type]
+            response.raise_for_status()
+        except httpx.HTTPError as error:
+            raise DependencyUnavailable("api", str(error), "look at its log under var/logs") from error
+        return response.json()  # type: ignore[no-any-return]
+
+
+def _summary(before: dict[int, Shown], after: dict[int, Shown]) -> Table:
+    table = Table(title="What the events changed", show_lines=True)
+    for name in ("user", "before", "after"):
+        table.add_column(name)
+    for user, shown in before.items():
+        table.add_row(
+            str(user),
+            "\n".join((f"[dim]{shown.strategy}[/]", *shown.titles)),
+            "\n".join((f"[dim]{after[user].strategy}[/]", *after[user].titles)),
+        )
+    return table

@@ -1,0 +1,85 @@
+"""Settings -> adapters. Each function builds one port's adapter; nothing here knows what they are used for.
+
+Imports stand inside the functions on purpose: a process pays only for the SDKs that it uses (Feast alone takes seconds).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.lake import Lake
+from core.ports import EventLog, Tracker
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from feature_repo.adapters.feast_store import FeastFeatures
+    from lifecycle.adapters.mlflow import MlflowRegistry
+    from retrieval.adapters.milvus import MilvusIndex
+
+
+def logging_to_stderr(level: int = logging.INFO) -> None:
+    """One line per message; the supervisor adds the process name."""
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("mlflow", "alembic", "httpx", "pymilvus", "kafka"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def lake(settings: Settings) -> Lake:
+    return Lake(settings.folder("lake"))
+
+
+def event_log(settings: Settings) -> EventLog:
+    if settings.event_log == "kafka":
+        from streaming.adapters.kafka import KafkaEventLog
+
+        return KafkaEventLog(settings.kafka_bootstrap)
+    from streaming.adapters.embedded import EmbeddedEventLog
+
+    return EmbeddedEventLog(settings.folder("events") / "log.db")
+
+
+def features(settings: Settings) -> FeastFeatures:
+    from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
+
+    return FeastFeatures(FeastConfig(settings.folder("feast"), settings.redis_url, settings.database_url))
+
+
+def milvus(settings: Settings) -> MilvusIndex:
+    from retrieval.adapters.milvus import MilvusIndex
+
+    return MilvusIndex(settings.milvus_address, settings.milvus_timeout)
+
+
+def registry(settings: Settings) -> MlflowRegistry:
+    from lifecycle.adapters.mlflow import MlflowRegistry
+
+    return MlflowRegistry(
+        tracking_uri=settings.tracking_uri,
+        artifact_root=settings.folder("mlflow") / "artifacts",
+        model_name=settings.registered_model,
+        cache=settings.folder("releases"),
+    )
+
+
+def tracker(settings: Settings) -> Tracker:
+    from lifecycle.adapters.mlflow import MlflowTracker
+
+    return MlflowTracker(settings.tracking_uri, settings.folder("mlflow") / "artifacts")
+
+
+def code_version(root: Path) -> str:
+    """The commit of the checkout, or the package version outside one."""
+    head = root / ".git" / "HEAD"
+    if head.is_file():
+        ref = head.read_text().strip()
+        if not ref.startswith("ref: "):
+            return ref[:12]
+        target = root / ".git" / ref.removeprefix("ref: ")
+        if target.is_file():
+            return target.read_text().strip()[:12]
+    from importlib.metadata import version
+
+    return version("marquee")

@@ -1,0 +1,79 @@
+"""The event contract: golden JSON round-trips, and every rule says field, value and range."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from core.events import CONSUMING, KIND_CODE, KINDS, Impression, Interaction, Kind, check_clock
+
+GOLDEN = Path(__file__).with_name("golden")
+VALID = {"event_id": "e", "user_id": 1, "item_id": 2, "kind": "rating", "value": 3.0, "ts": 1.0}
+
+
+@pytest.mark.parametrize("case", json.loads((GOLDEN / "interactions.json").read_text()), ids=lambda case: case["why"])
+def test_golden_interactions_round_trip(case: dict[str, dict[str, object]]) -> None:
+    assert json.loads(Interaction.model_validate(case["event"]).model_dump_json()) == case["event"]
+
+
+def test_golden_impression_round_trips_and_is_identified_by_its_place() -> None:
+    text = (GOLDEN / "impression.json").read_text()
+    impression = Impression.model_validate_json(text)
+    assert json.loads(impression.model_dump_json()) == json.loads(text)
+    assert impression.event_id == "r-9:0"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value": 7.0},
+        {"value": None},
+        {"value": float("nan")},
+        {"kind": "click"},
+        {"kind": "applause"},
+        {"user_id": 0},
+        {"user_id": 2**53},
+        {"user_id": "1"},
+        {"user_id": True},
+        {"item_id": 1.5},
+        {"event_id": ""},
+        {"event_id": "x" * 65},
+        {"event_id": "drop table;"},
+        {"ts": float("inf")},
+        {"ts": -1.0},
+        {"schema_version": 2},
+        {"unheard_of": 1},
+    ],
+    ids=str,
+)
+def test_an_interaction_outside_the_contract_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Interaction.model_validate({**VALID, **change})
+
+
+def test_a_value_out_of_range_names_value_range_and_kind() -> None:
+    with pytest.raises(ValidationError, match=r"value is 7\.0; allowed: 0\.5 to 5\.0 stars for kind 'rating'"):
+        Interaction.model_validate({**VALID, "value": 7.0})
+
+
+def test_left_out_id_and_time_are_filled_in() -> None:
+    first, second = (Interaction.model_validate({"user_id": 1, "item_id": 2, "kind": "view"}) for _ in range(2))
+    assert first.event_id != second.event_id
+    assert first.ts > 1.7e9
+
+
+def test_an_event_may_be_ahead_of_our_clock_only_a_little() -> None:
+    event = Interaction.model_validate({**VALID, "ts": 1000.0})
+    assert check_clock(event, now=701.0) is None
+    assert "allowed: 0 to 999" in str(check_clock(event, now=699.0))
+
+
+def test_the_codes_of_kinds_are_append_only() -> None:
+    assert list(KIND_CODE)[:10] == [
+        "view", "click", "watch", "rating", "purchase", "watchlist_add", "watchlist_remove", "search", "review", "skip"
+    ]  # fmt: skip
+    assert [KIND_CODE[kind] for kind in KINDS] == list(range(len(KINDS)))
+    assert Kind.CLICK not in CONSUMING
