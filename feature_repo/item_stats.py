@@ -43,7 +43,7 @@ def item_stats(
 
 
 def _sum_by(rows: NDArray[np.intp], weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    return np.bincount(rows, weights=weights, minlength=n)
+    return np.bincount(rows, weights=weights, minlength=n).astype(np.float64, copy=False)
 
 
 def _shrunk_means(rows: NDArray[np.intp], past: pl.DataFrame, n: int) -> NDArray[np.float32]:

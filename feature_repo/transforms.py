@@ -169,7 +169,7 @@ class UserState:
         if low == high:
             return low
         tied = np.array([*self._items[low:high], item], dtype=np.int64)
-        *hashes, own = tie_hash(np.int64(self.user_id), tied).tolist()
+        *hashes, own = tie_hash(np.array([self.user_id]), tied).tolist()
         keys = list(zip(hashes, self._kinds[low:high], self._values[low:high], strict=True))
         return low + bisect_right(keys, (own, code, value))
 

@@ -1,0 +1,1 @@
+"""Stores of features: Feast on SQLite or Redis, and memory."""

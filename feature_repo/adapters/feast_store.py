@@ -1,0 +1,181 @@
+"""User features in Feast: SQLite or Redis online, Parquet offline, a file or an SQL database as the registry.
+
+A read or write goes to Feast's online store with the definitions of this code: it neither looks into the registry nor
+builds data frames, so that no registry refresh can hold up a request and its cost does not grow from call to call. The
+registry serves what needs it: materialisation, point-in-time joins, Feast's own command line and UI.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import columns as c
+from core.errors import DependencyUnavailable, NotFound
+from core.events import MAX_SKEW_SECONDS
+from core.features import UserFeatures
+from core.ports import Clock
+from feature_repo.adapters import codec
+from feature_repo.adapters.feast_sdk import FeastError, FeatureStore, RepoConfig
+from feature_repo.adapters.online_stores import BoundedRedisOnlineStore, WalSqliteOnlineStore
+from feature_repo.adapters.snapshots import SnapshotFile
+from feature_repo.definitions import PROFILE_TTL, profile_view, recommendations, snapshot_source, user
+
+_STORES = "feature_repo.adapters.online_stores"
+_WRITE_BATCH = 1000  # users per round trip to the online store
+
+
+@dataclass(frozen=True)
+class FeastConfig:
+    """`folder` holds what Feast keeps in files. Without `redis_url` the online store is SQLite in that folder, without
+    `registry_url` (SQLAlchemy) the registry is a file in it. `timeout_seconds` bounds a call to Redis, and the wait of a
+    SQLite write for another process's write."""
+
+    folder: Path
+    redis_url: str | None = None
+    registry_url: str | None = None
+    timeout_seconds: float = 1.0
+
+
+class FeastFeatures:
+    """FeatureReader and FeatureWriter over Feast. Thread-safe; several processes may share a store.
+
+    Every method raises DependencyUnavailable when the store behind it cannot answer.
+    """
+
+    def __init__(self, config: FeastConfig, clock: Clock = time.time) -> None:
+        self._clock = clock
+        self._snapshots = SnapshotFile(config.folder / "user_profile.parquet")
+        self._folder = config.folder
+        self._source = snapshot_source(str(self._snapshots.path.resolve()))
+        self._view = profile_view(self._source)
+        self.repo_config = repo_config(config)
+        self._online = BoundedRedisOnlineStore() if config.redis_url else WalSqliteOnlineStore()
+
+    def apply(self) -> None:
+        """Register the definitions and create the online table. Needed once; harmless to repeat."""
+        with _translated():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._feast.apply([user, self._source, self._view, recommendations])
+
+    def read(self, user_id: int) -> UserFeatures | None:
+        """The user's features; None for one never seen, or whose last event is older than the view's ttl."""
+        with _translated():
+            [(_, values)] = self._online.online_read(self.repo_config, self._view, [codec.entity_key(user_id)])
+        # Redis answers an absent key with empty values
+        if values is None or values["n_events"].WhichOneof("val") is None:
+            return None
+        features = codec.decode(user_id, values)
+        return features if self._clock() - features.last_seen <= PROFILE_TTL.total_seconds() else None
+
+    def write(self, users: Sequence[UserFeatures]) -> None:
+        """Replace the users' features."""
+        for start in range(0, len(users), _WRITE_BATCH):
+            rows: list[Any] = [
+                (codec.entity_key(one.user_id), codec.encode(one), codec.instant(one.last_seen), None)
+                for one in users[start : start + _WRITE_BATCH]
+            ]
+            with _translated():
+                self._online.online_write_batch(self.repo_config, self._view, rows, None)
+
+    def erase(self, user_id: int) -> None:
+        """Forget the user, in the batch source too: a later materialisation must not bring them back."""
+        with _translated():
+            self._online.forget(self.repo_config, self._view, [codec.entity_key(user_id)])
+            self._snapshots.forget(user_id)
+
+    def write_offline(self, users: Sequence[UserFeatures]) -> None:
+        """Add the users' features as of their `last_seen` to the batch source."""
+        with _translated():
+            self._snapshots.write(users, self._clock())
+
+    def materialize(self, since: float = 0.0) -> None:
+        """Copy each user's latest snapshot from `since` (Unix seconds) on into the online store, through Feast.
+
+        A snapshot replaces what is online, even newer features: do it while no consumer writes. Raises NotFound without
+        a batch source.
+        """
+        self._require_snapshots()
+        with _translated(), contextlib.redirect_stdout(io.StringIO()):  # Feast prints its progress
+            self._feast.materialize(codec.instant(since), codec.instant(self._clock() + MAX_SKEW_SECONDS))
+
+    def historical(self, moments: pl.DataFrame) -> list[UserFeatures | None]:
+        """Point-in-time join: for each row (`user_id`, `ts`) the latest snapshot strictly before `ts`, or None.
+
+        Raises NotFound without a batch source.
+        """
+        self._require_snapshots()
+        just_before = pl.from_epoch((pl.col(c.TS) * 1e6).floor().cast(pl.Int64) - 1, time_unit="us").dt.replace_time_zone("UTC")
+        wanted = moments.select(c.USER, just_before.alias(codec.EVENT_TIME))
+        with _translated():
+            entities = wanted.unique().to_pandas()
+            joined = self._feast.get_historical_features(entities, self._feast.get_feature_service(recommendations.name)).to_df()
+        found = {
+            (row[c.USER], row[codec.EVENT_TIME].to_pydatetime()): codec.from_row(row)
+            for row in joined.dropna(subset=["n_events"]).to_dict("records")
+        }
+        return [found.get(key) for key in wanted.iter_rows()]
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._online.disconnect()
+
+    @cached_property
+    def _feast(self) -> FeatureStore:
+        return FeatureStore(config=self.repo_config)
+
+    def _require_snapshots(self) -> None:
+        if not self._snapshots.path.exists():
+            raise NotFound(f"there is no batch source {self._snapshots.path}; run `marquee features materialize`")
+
+
+def repo_config(config: FeastConfig) -> RepoConfig:
+    """Feast's configuration; for the local profile the same as `feature_store.yaml`."""
+    folder = config.folder.resolve()
+    registry: dict[str, object] = {"registry_type": "file", "path": str(folder / "registry.db")}
+    if config.registry_url:
+        # Marquee installs psycopg 2; Feast would take a bare postgresql:// for psycopg 3
+        url = config.registry_url.replace("postgresql://", "postgresql+psycopg2://", 1)
+        registry = {"registry_type": "sql", "path": url, "sqlalchemy_config_kwargs": {"pool_pre_ping": True}}
+    online: dict[str, object] = {
+        "type": f"{_STORES}.WalSqliteOnlineStore",
+        "path": str(folder / "online.db"),
+        "busy_timeout_seconds": config.timeout_seconds,
+    }
+    if config.redis_url:
+        online = {
+            "type": f"{_STORES}.BoundedRedisOnlineStore",
+            "connection_string": config.redis_url,
+            "timeout_seconds": config.timeout_seconds,
+        }
+    return RepoConfig(
+        project="marquee",
+        provider="local",
+        registry=registry | {"cache_ttl_seconds": 0},  # 0: load once
+        online_store=online,
+        offline_store={"type": "dask"},
+        materialization={"pull_latest_features": True, "online_write_batch_size": _WRITE_BATCH},
+        entity_key_serialization_version=3,
+        repo_path=folder,
+    )
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, sqlite3.Error, SQLAlchemyError, FeastError, OSError) as error:
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
+        remedy = "run `marquee features apply`" if "no such table" in reason else "see docs/runbook.md, section Features"
+        raise DependencyUnavailable("feature store", reason, remedy) from error
