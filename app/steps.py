@@ -13,13 +13,15 @@ import polars as pl
 from app import wiring
 from core import columns as c
 from core import lake as tables
+from core.bundle import MODEL_CARD, read_manifest
 from core.catalogue import Catalogue
 from core.datasets.dataset import Dataset
 from core.datasets.splits import before, cutoff, in_time_order
 from core.errors import NotFound
-from core.settings import Settings
+from core.settings import REPOSITORY, Settings
 
 HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
+HOLD_OUT = 0.05
 MARKER = "dataset"  # names what was loaded
 Say = Callable[[str], None]
 
@@ -92,3 +94,118 @@ class Timed:
         work(lambda line: self._say(f"  {line}"))
         self.seconds[name] = time.perf_counter() - start
         self._say(f"  [dim]{self.seconds[name]:.1f} s[/]")
+
+
+def materialize(settings: Settings, say: Say) -> None:
+    """Fold the lake's history into user features, offline and online. Online features that are ahead of the lake stay."""
+    from feature_repo.transforms import fold_history
+
+    found = stored(settings)
+    store = wiring.features(settings)
+    store.apply()
+    users = list(fold_history(found.interactions, found.catalogue))
+    ahead = [online for user in users if (online := store.read(user.user_id)) and online.applied_offset > user.applied_offset]
+    store.write_offline(users)
+    store.materialize()
+    store.write(ahead)
+    say(f"{len(users):,} users in the offline and the online store" + (f", {len(ahead)} kept newer ones" if ahead else ""))
+
+
+def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Say) -> str:
+    """Train and register a release from what the lake holds; returns its registry version."""
+    from app.pipelines import pipeline_path
+    from app.releases import expected_schema
+    from lifecycle.build import BuildConfig, TrainingData, build_release
+    from retrieval.config import TrainConfig
+
+    found = stored(settings)
+    folder = build_release(
+        TrainingData(found.interactions, found.catalogue, found.data_version),
+        BuildConfig(),
+        TrainConfig.load(config),
+        settings.folder("train"),
+        pipeline=pipeline_path(settings.pipeline),
+        feature_schema=expected_schema(),
+        code_version=wiring.code_version(REPOSITORY),
+        seed=seed,
+        say=say,
+    )
+    version = register(settings, folder, say)
+    if promote_it:
+        promote(settings, version, force=False, dry_run=False, say=say)
+    return version
+
+
+def register(settings: Settings, folder: Path, say: Say) -> str:
+    """Log the run to MLflow and register its bundle; returns the version."""
+    manifest = read_manifest(folder)
+    wiring.tracker(settings).log(manifest.release, manifest.config, manifest.metrics, [folder / MODEL_CARD])
+    version = wiring.registry(settings).register(folder)
+    say(f"registered release {manifest.release} as version {version}")
+    return version
+
+
+def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: Say) -> None:
+    """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no."""
+    from lifecycle.gates import GateConfig, judge
+    from lifecycle.promotion import promote as move
+
+    registry = wiring.registry(settings)
+    candidate = read_manifest(registry.fetch(version))
+    try:
+        production = read_manifest(registry.fetch("production"))
+    except NotFound:
+        production = None
+    verdict = judge(candidate, production, GateConfig())
+    for check in verdict.checks:
+        say(f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
+    if dry_run:
+        return
+    move(registry, version, verdict, force)
+    say(f"release {candidate.release} is production")
+
+
+def publish(settings: Settings, say: Say) -> None:
+    """See to it that Milvus has the production release's vectors and that its alias points at them."""
+    from app.releases import open_release
+
+    release = open_release(wiring.registry(settings).fetch("production"))
+    index = wiring.milvus(settings)
+    if index.ready(release.name):
+        say(f"Milvus has release {release.name} already")
+        return
+    index.publish(release.name, release.catalogue.ids, release.item_vectors)
+    say(f"Milvus: {len(release.catalogue):,} embeddings of {release.manifest.dim} dimensions, release {release.name}")
+
+
+def require_release(settings: Settings) -> None:
+    """Raises NotFound that says what to do when nothing was ever promoted."""
+    try:
+        wiring.registry(settings).fetch("production")
+    except NotFound as error:
+        raise NotFound("there is no production release yet; make one with `marquee demo`, or `marquee init`") from error
+
+
+def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, say: Say) -> None:
+    """Data, features and a release, each unless it is there."""
+    timed = Timed(say)
+    timed.step("1 data", lambda say: load_data(settings, read(), HOLD_OUT, say))
+    marker = settings.folder("feast") / "materialized"
+    version = str(wiring.lake(settings).version(tables.INTERACTIONS))
+
+    def features(say: Say) -> None:
+        if marker.is_file():
+            say(f"features are materialised already (lake version {marker.read_text()})")
+            return
+        materialize(settings, say)
+        marker.write_text(version)
+
+    def release(say: Say) -> None:
+        try:
+            require_release(settings)
+            say("there is a production release already; `marquee release build` makes another")
+        except NotFound:
+            build(settings, config, seed=1, promote_it=True, say=say)
+
+    timed.step("2 features", features)
+    timed.step("3 release", release)

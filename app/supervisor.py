@@ -75,6 +75,10 @@ class Supervisor:
     def stopping(self) -> bool:
         return self._stop.is_set()
 
+    def pid(self, name: str) -> int:
+        """The process id of a child. Raises KeyError."""
+        return self._children[name].pid
+
     def stop(self) -> None:
         """Ask `run` to return."""
         self._stop.set()

@@ -55,12 +55,17 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
 
 
-def open_bundle(folder: Path, expected_schema: str) -> Manifest:
-    """The manifest of a bundle that is whole and fits this code. Raises BundleCorrupt or SchemaMismatch."""
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest alone. Raises BundleCorrupt when there is none or it is no manifest."""
     try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValidationError) as error:
         raise BundleCorrupt(f"{folder / MANIFEST} cannot be read: {error}") from error
+
+
+def open_bundle(folder: Path, expected_schema: str) -> Manifest:
+    """The manifest of a bundle that is whole and fits this code. Raises BundleCorrupt or SchemaMismatch."""
+    manifest = read_manifest(folder)
     changed = [name for name, digest in digests(folder).items() if manifest.files.get(name) != digest]
     if changed:
         raise BundleCorrupt(f"release {manifest.release}: {', '.join(changed)} is not the file that was registered")
