@@ -1,0 +1,1 @@
+"""Evaluation: full ranking, later events only, intervals beside every figure."""

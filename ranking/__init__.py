@@ -1,0 +1,1 @@
+"""Ranking: candidate features, the learned ranker, filters, selection with exploration, and reasons."""

@@ -1,0 +1,24 @@
+"""Recommendation acceptance: how many of the lists that were shown did their users answer?"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from core import columns as c
+from core.events import Kind
+
+ACCEPTING = (Kind.CLICK, Kind.WATCH, Kind.RATING, Kind.PURCHASE, Kind.WATCHLIST_ADD, Kind.REVIEW)
+
+
+def acceptance_rate(impressions: pl.DataFrame, interactions: pl.DataFrame) -> float | None:
+    """The share of lists with an accepting interaction on an item that they showed; None without a list.
+
+    An interaction answers a list when it names its `request_id` and one of its items. Views, searches and skips do not
+    accept, and neither does what a user did elsewhere.
+    """
+    lists = impressions[c.REQUEST_ID].n_unique()
+    if not lists:
+        return None
+    accepting = interactions.filter(pl.col(c.KIND).is_in([kind.value for kind in ACCEPTING]))
+    answered = impressions.join(accepting, on=[c.REQUEST_ID, c.USER, c.ITEM], how="semi")
+    return answered[c.REQUEST_ID].n_unique() / lists

@@ -1,0 +1,74 @@
+"""Successive prediction: for each event of a period, what was known about its user just before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core import columns as c
+from core.catalogue import Catalogue
+from core.datasets.splits import in_time_order
+from core.features import UserFeatures
+from core.ordering import tie_hash
+from feature_repo.transforms import UserEvent, UserState, item_genres
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledQuery:
+    """One event to predict. `user` is None where it is the user's first."""
+
+    user_id: int
+    user: UserFeatures | None
+    target: int  # catalogue row
+    ts: float
+
+    def excluded(self, catalogue: Catalogue) -> NDArray[np.intp]:
+        """Catalogue rows that may not be recommended to this user any more."""
+        if self.user is None:
+            return np.empty(0, dtype=np.intp)
+        rows = catalogue.rows(self.user.consumed)
+        return rows[rows >= 0]
+
+
+def labelled_queries(
+    interactions: pl.DataFrame, catalogue: Catalogue, start: float, end: float, most: int | None = None, seed: int = 0
+) -> Iterator[LabelledQuery]:
+    """A query per event with start <= ts < end, in time order; the features hold only what came before it.
+
+    `most` draws that many of them evenly at random. Events at the same second come in hash order, never in file order.
+    """
+    ordered = in_time_order(interactions.filter(pl.col(c.TS) < end))
+    wanted = _drawn(ordered[c.TS].to_numpy() >= start, most, seed)
+    relevant = ordered[c.USER].is_in(ordered.filter(pl.Series(wanted))[c.USER].unique().implode())
+    genres = item_genres(catalogue)
+    states: dict[int, UserState] = {}
+    rows = catalogue.rows(ordered[c.ITEM].to_numpy()).tolist()
+    columns = ordered.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS).iter_rows()
+    for is_query, matters, row, values in zip(wanted.tolist(), relevant.to_list(), rows, columns, strict=True):
+        if not matters:  # a user without a query in the period: their history is not needed
+            continue
+        event = UserEvent(*values)
+        state = states.get(event.user_id)
+        if is_query and row >= 0:
+            yield LabelledQuery(event.user_id, state.features() if state else None, row, event.ts)
+        if state is None:
+            state = states.setdefault(event.user_id, UserState(UserFeatures(event.user_id)))
+        state.add(event, genres.get(event.item_id, ()))
+
+
+def _drawn(inside: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:
+    candidates = np.flatnonzero(inside)
+    if most is None or len(candidates) <= most:
+        return inside
+    drawn = np.zeros_like(inside)
+    drawn[np.random.default_rng(seed).choice(candidates, most, replace=False)] = True
+    return drawn
+
+
+def ties_for(user_id: int, catalogue: Catalogue) -> NDArray[np.uint64]:
+    """The tie-breaker of one user over all catalogue rows [n]."""
+    return tie_hash(np.int64(user_id), catalogue.ids)  # type: ignore[arg-type]

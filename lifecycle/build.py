@@ -1,0 +1,173 @@
+"""Builds a release: trains on the past, decides on what came next, measures on what came after that.
+
+    events in time:  |------ towers learn ------|-- ranker learns --|-- scorer is chosen --|-- the gate's figures --|
+                                             t_towers            t_ranker              t_choice                  now
+
+No part is judged on events that it, or a choice about it, has seen.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from core import bundle
+from core import columns as c
+from core.bundle import Manifest
+from core.catalogue import Catalogue
+from core.datasets.splits import before, cutoff
+from core.errors import InvalidInput
+from evaluation.watched import watched_columns
+from feature_repo.item_stats import item_stats
+from lifecycle import judging, model_card
+from lifecycle.judging import Candidate, Retriever
+from ranking.ranker import Ranker, RankerConfig, train_ranker
+from retrieval.config import TrainConfig
+from retrieval.encoder import UserEncoder
+from retrieval.export import export
+from retrieval.training import train_towers
+
+Say = Callable[[str], None]
+REFERENCE_ROWS = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a release learns from: lake rows, and the Delta versions that they are."""
+
+    interactions: pl.DataFrame
+    catalogue: Catalogue
+    data_version: dict[str, int]
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """The cuts as shares of the events in time order, and how many queries each later part may use."""
+
+    towers_until: float = 0.80
+    ranker_until: float = 0.90
+    choice_until: float = 0.95
+    candidates: int = 200
+    ranker_queries: int = 4000
+    ranker: RankerConfig = field(default_factory=RankerConfig)
+
+    def __post_init__(self) -> None:
+        cuts = (self.towers_until, self.ranker_until, self.choice_until)
+        if not 0 < cuts[0] < cuts[1] < cuts[2] < 1:
+            raise InvalidInput("cuts", cuts, "shares that grow, between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """The moments between the periods, in Unix seconds."""
+
+    towers: float
+    ranker: float
+    choice: float
+    end: float
+
+    @classmethod
+    def of(cls, interactions: pl.DataFrame, config: BuildConfig) -> Cuts:
+        return cls(
+            towers=cutoff(interactions, config.towers_until),
+            ranker=cutoff(interactions, config.ranker_until),
+            choice=cutoff(interactions, config.choice_until),
+            end=float(np.nextafter(interactions[c.TS].to_numpy().max(), np.inf)),
+        )
+
+
+def build_release(
+    data: TrainingData,
+    config: BuildConfig,
+    train: TrainConfig,
+    workdir: Path,
+    *,
+    pipeline: Path,
+    feature_schema: str,
+    code_version: str,
+    seed: int,
+    say: Say,
+) -> Path:
+    """Train, choose, measure, and write a complete bundle; returns its folder, named after the release.
+
+    An interrupted training goes on where it stopped. Raises DatasetError when there is too little to learn from.
+    """
+    cuts = Cuts.of(data.interactions, config)
+    draft = workdir / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    past = before(data.interactions, cuts.towers)
+    say(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
+    trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True)
+    export(trained, draft)
+    encoder = UserEncoder(draft / bundle.USER_TOWER, trained.item_embeddings, data.catalogue)
+    retriever = Retriever(encoder, data.catalogue, config.candidates)
+    ranker = _train_ranker(data, cuts, config, retriever, seed, say)
+    ranker.save(draft / bundle.RANKER)
+    scorer = _choose(data, cuts, retriever, ranker, say)
+    judged = judging.judge(data.interactions, Candidate(retriever, ranker, scorer), cuts.choice, cuts.end)
+    say(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
+    metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
+    _write_data(data, cuts, pipeline, draft)
+    settings = {**train.model_dump(), "seed": seed, "scorer": scorer, "candidates": config.candidates}
+    manifest = Manifest(
+        release=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        code_version=code_version,
+        data_version=data.data_version,
+        trained_until=cuts.towers,
+        feature_schema=feature_schema,
+        dim=encoder.dim,
+        n_items=len(data.catalogue),
+        metrics=metrics,
+        config=settings,
+        files={},
+    )
+    (draft / bundle.MODEL_CARD).write_text(model_card.render(manifest, judged.table))
+    return _seal(draft, manifest)
+
+
+def _train_ranker(data: TrainingData, cuts: Cuts, config: BuildConfig, retriever: Retriever, seed: int, say: Say) -> Ranker:
+    """Learn from the towers' candidates for events that the towers had not seen."""
+    queries = judging.queries(data.interactions, retriever.catalogue, cuts.towers, cuts.ranker, config.ranker_queries, seed)
+    stats = item_stats(data.interactions, data.catalogue, cuts.towers)
+    rows = judging.ranking_rows(queries, retriever, stats)
+    say(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; the others' film was not a candidate")
+    return train_ranker(rows.features, rows.relevant, rows.groups, config.ranker, seed)
+
+
+def _choose(data: TrainingData, cuts: Cuts, retriever: Retriever, ranker: Ranker, say: Say) -> str:
+    """`lambdamart` if it beat the retriever's own order on the period of the choice, else `retrieval`."""
+    scores = {
+        scorer: judging.judge(data.interactions, Candidate(retriever, ranker, scorer), cuts.ranker, cuts.choice).metrics[
+            "ndcg@10"
+        ]
+        for scorer in ("lambdamart", "retrieval")
+    }
+    best = max(scores, key=lambda scorer: scores[scorer])
+    say(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))
+    return best
+
+
+def _write_data(data: TrainingData, cuts: Cuts, pipeline: Path, draft: Path) -> None:
+    """The parts of the bundle that are data: catalogue, statistics as of now, pipeline, and the watchdog's reference."""
+    stats = item_stats(data.interactions, data.catalogue, cuts.end)
+    data.catalogue.to_frame().write_parquet(draft / bundle.CATALOGUE)
+    stats.write(draft / bundle.ITEM_STATS)
+    shutil.copyfile(pipeline, draft / bundle.PIPELINE)
+    newest = data.interactions.sort(c.TS).tail(REFERENCE_ROWS)
+    pl.DataFrame(watched_columns(newest, data.catalogue, stats)).write_parquet(draft / bundle.REFERENCE)
+
+
+def _seal(draft: Path, manifest: Manifest) -> Path:
+    """Write the manifest with the files' digests and give the folder its name."""
+    sealed = manifest.model_copy(update={"files": bundle.digests(draft)})
+    sealed.write(draft)
+    return draft.rename(draft.with_name(sealed.release))

@@ -1,0 +1,120 @@
+"""LambdaMART: a gradient-boosted ranker trained on the retriever's own candidates (Burges 2010, MSR-TR-2010-82)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import BundleCorrupt, DatasetError
+from core.pipeline import Candidates, Query
+from ranking.candidate_features import CANDIDATE_FEATURES
+
+
+@dataclass(frozen=True)
+class RankerConfig:
+    """Small and slow-learning: the retriever is strong, and a booster that overfits loses to it."""
+
+    trees: int = 150
+    leaves: int = 15
+    learning_rate: float = 0.05
+    min_rows_per_leaf: int = 100
+    feature_fraction: float = 0.8
+    threads: int = 2  # of training; scoring uses one
+
+
+class Ranker:
+    """Scores candidate features. Thread-safe; scoring runs on one thread."""
+
+    def __init__(self, booster: lgb.Booster) -> None:
+        self._booster = booster
+
+    @classmethod
+    def load(cls, path: Path) -> Ranker:
+        """From LightGBM's text format. Raises BundleCorrupt when it is damaged or was trained on other features."""
+        try:
+            booster = lgb.Booster(model_file=str(path))
+        except lgb.basic.LightGBMError as error:
+            raise BundleCorrupt(f"{path} is not a ranker that LightGBM can read: {error}") from error
+        if tuple(booster.feature_name()) != CANDIDATE_FEATURES:
+            raise BundleCorrupt(f"{path} was trained on {booster.feature_name()}; this code computes {CANDIDATE_FEATURES}")
+        return cls(booster)
+
+    def save(self, path: Path) -> None:
+        self._booster.save_model(path)
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features [n, F] -> scores [n]; only their order means something."""
+        if not len(features):
+            return np.empty(0, dtype=np.float32)
+        return cast("NDArray[np.float32]", np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float32))
+
+    def importance(self) -> dict[str, float]:
+        """The share of the total gain that each feature brought."""
+        gain = self._booster.feature_importance("gain")
+        return dict(zip(CANDIDATE_FEATURES, (gain / max(gain.sum(), 1e-9)).tolist(), strict=True))
+
+
+def train_ranker(
+    features: NDArray[np.float32], relevant: NDArray[np.int8], groups: Sequence[int], config: RankerConfig, seed: int
+) -> Ranker:
+    """Train on candidates [n, F] of several queries: `groups` are the queries' sizes, `relevant` is 1 for what came next.
+
+    Raises DatasetError when no query has a relevant candidate.
+    """
+    if not relevant.any():
+        raise DatasetError("no training query has a relevant candidate: the ranker has nothing to learn")
+    parameters = {
+        "objective": "lambdarank",
+        "lambdarank_truncation_level": 20,
+        "num_leaves": config.leaves,
+        "learning_rate": config.learning_rate,
+        "min_data_in_leaf": config.min_rows_per_leaf,
+        "feature_fraction": config.feature_fraction,
+        "num_threads": config.threads,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    data = lgb.Dataset(features, label=relevant, group=list(groups), feature_name=list(CANDIDATE_FEATURES))
+    return Ranker(lgb.train(parameters, data, num_boost_round=config.trees))
+
+
+class RankScorer:
+    """The ranker in the role of a scorer: it orders what the first source, retrieval, found."""
+
+    name = "lambdamart"
+
+    def __init__(self, ranker: Ranker) -> None:
+        self._ranker = ranker
+
+    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
+        if candidates.features is None:
+            raise ValueError("the pipeline scores before it hydrates: put the hydrator candidate_features in front")
+        found = candidates.origin == 0
+        scores = candidates.scores.copy()
+        scores[found] = self._ranker.score(candidates.features[found])
+        return fill_last(scores, candidates.origin)
+
+
+class RetrievalScorer:
+    """The sources' own order: what to use while the ranker does not beat the retriever."""
+
+    name = "retrieval"
+
+    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
+        return fill_last(candidates.scores, candidates.origin)
+
+
+def fill_last(scores: NDArray[np.float32], origin: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Scores [n] moved so that a later source's items come behind an earlier one's: their scales cannot be compared."""
+    if not len(scores):
+        return scores
+    span = float(scores.max()) - float(scores.min()) + 1.0
+    return scores - np.float32(span) * origin.astype(np.float32)

@@ -1,0 +1,70 @@
+"""Why a film is on a list, in words a viewer understands and a code a machine can count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.catalogue import Catalogue, ItemStats
+from core.features import UserFeatures
+
+SIMILAR = 0.5  # cosine from which two films count as alike
+POPULAR_SHARE = 0.02  # the most popular share of the catalogue
+LIKED = 3.5  # stars from which a film was enjoyed
+MOST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`code` is one of similar, genre, popular, explored; `text` is for people."""
+
+    code: str
+    text: str
+
+
+class Reasons:
+    """Explains shown items from the user's history and the release's item vectors."""
+
+    def __init__(self, catalogue: Catalogue, stats: ItemStats, item_vectors: NDArray[np.float32]) -> None:
+        self._catalogue = catalogue
+        self._unit = item_vectors / np.maximum(np.linalg.norm(item_vectors, axis=1, keepdims=True), 1e-9)
+        threshold = max(1, int(POPULAR_SHARE * len(catalogue)))
+        self._popular = frozenset(stats.popular_rows(threshold).tolist())
+
+    def explain(self, user: UserFeatures | None, rows: NDArray[np.intp], explored: NDArray[np.bool_]) -> list[list[Reason]]:
+        """At most two reasons for each shown catalogue row [n]; `explored` [n] marks exploration's choices."""
+        past = self._liked_rows(user)
+        found = []
+        for row, was_explored in zip(rows.tolist(), explored.tolist(), strict=True):
+            reasons = [Reason("explored", "Something different: outside your usual picks")] if was_explored else []
+            reasons += self._similar(row, past) + self._genres(row, user) + self._popularity(row)
+            found.append(reasons[:MOST])
+        return found
+
+    def _liked_rows(self, user: UserFeatures | None) -> NDArray[np.intp]:
+        if user is None:
+            return np.empty(0, dtype=np.intp)
+        rows = self._catalogue.rows(user.item_ids)
+        liked: NDArray[np.intp] = rows[(rows >= 0) & ((user.values >= LIKED) | (user.values == 0))]
+        return liked
+
+    def _similar(self, row: int, past: NDArray[np.intp]) -> list[Reason]:
+        if not len(past):
+            return []
+        cosines = self._unit[past] @ self._unit[row]
+        best = int(np.argmax(cosines))
+        if cosines[best] < SIMILAR:
+            return []
+        return [Reason("similar", f"Because you enjoyed {self._catalogue.titles[past[best]]}")]
+
+    def _genres(self, row: int, user: UserFeatures | None) -> list[Reason]:
+        if user is None or not len(user.genres):
+            return []
+        favourites = [user.genres[g] for g in np.argsort(-user.genre_weights)[:3]]
+        shared = [genre for genre in favourites if genre in self._catalogue.genres_of(row)]
+        return [Reason("genre", f"Matches your taste for {' and '.join(shared[:2])}")] if shared else []
+
+    def _popularity(self, row: int) -> list[Reason]:
+        return [Reason("popular", "Popular now")] if row in self._popular else []
