@@ -83,6 +83,7 @@ class LoggedRecord:
     key: str
     id: str
     value: bytes
+    appended_at: float = 0.0  # Unix seconds when the log accepted it
 
 
 class Subscription(Protocol):

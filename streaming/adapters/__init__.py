@@ -1,0 +1,1 @@
+"""Event logs: embedded (SQLite), in memory, Kafka."""
