@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from app.commands import data, features, index, operate, release
@@ -29,12 +28,7 @@ operate.register(app)
 def main() -> None:
     """Run a command; a Marquee error becomes one line that says what to do. Exit codes: 1 failed, 2 wrong input."""
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        app()
     except MarqueeError as error:
         failed(error)
         sys.exit(2 if isinstance(error, InvalidInput) else 1)

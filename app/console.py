@@ -14,6 +14,11 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+def say(line: str) -> None:
+    """A line of progress, for people."""
+    err.print(line, soft_wrap=True)
+
+
 def failed(error: MarqueeError) -> None:
     err.print(f"[bold red]error:[/] {error.title}", style=None)
     err.print(f"  {error.detail}", markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from app import processes, steps
-from app.console import err
+from app.console import err, say
 from app.replay import Replay
 from app.supervisor import Supervisor, sole_owner
 from core.datasets.movielens import read_movielens
@@ -25,7 +25,7 @@ def run_demo(settings: Settings, config: Path, replay_seconds: float, leave: boo
     """Prepare what is missing, serve, replay held-out events, and stay up unless told to leave."""
     with sole_owner(settings.home):
         processes.require_free_ports(_everything(settings))  # before minutes of training, not after
-        steps.prepare(settings, read_movielens, config, err.print)
+        steps.prepare(settings, read_movielens, config, say)
 
         async def replay(settings: Settings, supervisor: Supervisor) -> None:
             await _announce(settings, supervisor)
@@ -56,7 +56,7 @@ def _supervise(settings: Settings, when_up: Callable[[Settings, Supervisor], Awa
 
     async def between(stage: int) -> None:
         if stage == 0:
-            await asyncio.to_thread(steps.publish, settings, err.print)
+            await asyncio.to_thread(steps.publish, settings, say)
         else:
             await when_up(settings, supervisor)
 

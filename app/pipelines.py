@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from core.ports import VectorIndex
 from core.settings import CONFIGS
 from ranking.filters import SeenFilter
 from ranking.hydrator import FeatureHydrator
-from ranking.ranker import RankScorer
+from ranking.ranker import RankScorer, RetrievalScorer
 from ranking.selectors import EpsilonSelector, GreedySelector
 from retrieval.sources import PopularSource, TwoTowerSource
 
@@ -39,16 +38,12 @@ def assemble(
     return Pipeline(
         name=config["name"],
         sources=[TimedSource(_source(part, release, index), part["timeout_ms"] / 1e3) for part in config["source"]],
-        filters=[_filter(part) for part in config.get("filter", [])],
+        filters=[_filter(part, release) for part in config.get("filter", [])],
         hydrators=[_hydrator(part, release) for part in config.get("hydrator", [])],
-        scorers=[scorer for part in config.get("scorer", []) for scorer in _scorer(part, release)],
+        scorers=[_scorer(part, release) for part in config.get("scorer", [])],
         selector=_selector(config["selector"], exploration),
         side_effects=side_effects,
     )
-
-
-def read_pipeline(text: str) -> dict[str, Any]:
-    return tomllib.loads(text)
 
 
 def _source(part: Mapping[str, Any], release: Release, index: VectorIndex) -> Source:
@@ -60,20 +55,36 @@ def _source(part: Mapping[str, Any], release: Release, index: VectorIndex) -> So
     raise _unknown("source", part, "two_tower, popular")
 
 
-def _filter(part: Mapping[str, Any]) -> Filter:
-    raise NotImplementedError
+def _filter(part: Mapping[str, Any], release: Release) -> Filter:
+    if part["part"] == "seen":
+        return SeenFilter(release.catalogue)
+    raise _unknown("filter", part, "seen")
 
 
 def _hydrator(part: Mapping[str, Any], release: Release) -> Hydrator:
-    raise NotImplementedError
+    if part["part"] == "candidate_features":
+        return FeatureHydrator(release.catalogue, release.stats, release.item_vectors)
+    raise _unknown("hydrator", part, "candidate_features")
 
 
-def _scorer(part: Mapping[str, Any], release: Release) -> list[Scorer]:
-    raise NotImplementedError
+def _scorer(part: Mapping[str, Any], release: Release) -> Scorer:
+    match part["part"]:
+        case "release":
+            return RankScorer(release.ranker) if release.ranks else RetrievalScorer()
+        case "lambdamart":
+            return RankScorer(release.ranker)
+        case "retrieval":
+            return RetrievalScorer()
+    raise _unknown("scorer", part, "release, lambdamart, retrieval")
 
 
 def _selector(part: Mapping[str, Any], exploration: float) -> Selector:
-    raise NotImplementedError
+    match part["part"]:
+        case "epsilon":
+            return EpsilonSelector(exploration, part["pool"])
+        case "greedy":
+            return GreedySelector()
+    raise _unknown("selector", part, "epsilon, greedy")
 
 
 def _unknown(role: str, part: Mapping[str, Any], known: str) -> InvalidInput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,6 @@ from core.features import schema_hash
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker
 from retrieval.encoder import UserEncoder
-
-SCORER = "scorer"  # key of the manifest's config: which order won on held-out events
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +40,7 @@ class Release:
     @property
     def ranks(self) -> bool:
         """Whether the learned ranker beat the retriever's own order when the release was judged."""
-        return self.manifest.config[SCORER] == "lambdamart"
+        return self.manifest.config["scorer"] == "lambdamart"
 
 
 def expected_schema() -> str:
@@ -51,8 +50,6 @@ def expected_schema() -> str:
 
 def open_release(folder: Path) -> Release:
     """Load a bundle. Raises BundleCorrupt, or SchemaMismatch with both hashes."""
-    import tomllib
-
     manifest = bundle.open_bundle(folder, expected_schema())
     catalogue = Catalogue.from_frame(pl.read_parquet(folder / bundle.CATALOGUE))
     vectors = np.load(folder / bundle.ITEM_EMBEDDINGS, allow_pickle=False)

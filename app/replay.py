@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import polars as pl
@@ -81,13 +82,14 @@ class Replay:
         self._console.print(f"user {event[c.USER]}: {event[c.KIND]}{value} of {event[c.ITEM]} -> {moved}", markup=False)
         return now
 
-    def _request(self, method: str, path: str, **arguments: object) -> dict[str, list[dict[str, object]]]:
+    def _request(self, method: str, path: str, **arguments: object) -> dict[str, Any]:
         try:
             response = self._http.request(method, path, **arguments)  # type: ignore[arg-type]
             response.raise_for_status()
         except httpx.HTTPError as error:
             raise DependencyUnavailable("api", str(error), "look at its log under var/logs") from error
-        return response.json()  # type: ignore[no-any-return]
+        answer: dict[str, Any] = response.json()
+        return answer
 
 
 def _summary(before: dict[int, Shown], after: dict[int, Shown]) -> Table:

@@ -22,6 +22,7 @@ from core.settings import REPOSITORY, Settings
 
 HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
 HOLD_OUT = 0.05
+LICENCE = "that of the data set; for MovieLens see NOTICE: acknowledged, not endorsed, not commercial"
 MARKER = "dataset"  # names what was loaded
 Say = Callable[[str], None]
 
@@ -120,7 +121,7 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
 
     found = stored(settings)
     folder = build_release(
-        TrainingData(found.interactions, found.catalogue, found.data_version),
+        TrainingData(found.interactions, found.catalogue, found.data_version, _described(settings, found), LICENCE),
         BuildConfig(),
         TrainConfig.load(config),
         settings.folder("train"),
@@ -134,6 +135,11 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
     if promote_it:
         promote(settings, version, force=False, dry_run=False, say=say)
     return version
+
+
+def _described(settings: Settings, found: Stored) -> str:
+    events = found.interactions
+    return f"{loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
 
 
 def register(settings: Settings, folder: Path, say: Say) -> str:
@@ -157,8 +163,8 @@ def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: S
     except NotFound:
         production = None
     verdict = judge(candidate, production, GateConfig())
-    for check in verdict.checks:
-        say(f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
+    for line in verdict.lines():
+        say(line)
     if dry_run:
         return
     move(registry, version, verdict, force)

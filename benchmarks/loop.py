@@ -73,7 +73,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--url", default="http://127.0.0.1:8000")
     client = Client(arguments.parse_args().url)
-    users = [user["user_id"] for user in json.loads(client.get("/users?limit=50"))["users"]]
+    users = json.loads(client.get("/users?limit=50"))["users"]
     data = json.loads(client.get("/version"))["data_version"]
     milliseconds(lambda _: client.get(f"/recommend/{users[0]}"), 50)
     trivial = milliseconds(lambda _: client.get("/health/live"), REQUESTS)

@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     lake_flush: float = Field(2.0, ge=0, description="seconds of events gathered before one lake append")
 
     watch_interval: float = Field(60.0, gt=0, description="seconds between watchdog checks")
-    watch_window: int = Field(500, ge=50, description="most recent interactions compared with the reference")
+    watch_window: int = Field(2000, ge=200, description="most recent interactions compared with the reference")
     drift_share: float = Field(0.5, gt=0, le=1, description="share of drifted features that counts as drift")
     retrain_on_drift: bool = Field(False, description="start retraining when drift is seen")
     retrain_cooldown: float = Field(3600.0, ge=0, description="least seconds between two retrainings")

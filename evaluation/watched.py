@@ -1,6 +1,13 @@
-"""The columns that the watchdog watches: the same function makes a release's reference and the stream's present."""
+"""The watched features: what a release saw of its users in training, so that the watchdog can tell when they change.
+
+Release building writes a sample of them into the bundle, the watchdog computes the same columns from recent events.
+Columns differ in length, because not every event has every feature: a click has no stars, some items have no year.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,22 +15,62 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue, ItemStats
+from core.datasets.splits import in_time_order
+from core.events import Kind
+
+Columns = dict[str, NDArray[np.float64]]
+
+WATCHED_GENRES = 6  # the commonest: more would outvote the other features in the share that drifted
+REFERENCE_EVENTS = 20_000  # the newest events before the cut: tastes of ten years ago are no reference for today
+REFERENCE_ROWS = 5_000
+_STARRED = [Kind.RATING.value, Kind.REVIEW.value]
 
 
-def watched_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: ItemStats) -> dict[str, NDArray[np.float64]]:
-    """Columns [n] for the interactions [n] whose item is in the catalogue.
+def watched_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: ItemStats) -> Columns:
+    """The features of each event on a known item, one array per feature.
 
-    They describe what is consumed, not when: imported history and replays have no stationary hour.
+    `value` is stars, `hour` the hour of the day in UTC, `popularity` log(1 + events) of the item under the release's
+    statistics, `year` that of the item, and `genre:...` 1 where the item has the genre.
     """
     rows = catalogue.rows(interactions[c.ITEM].to_numpy())
-    known = rows >= 0
-    rows = rows[known]
-    genres = catalogue.genres[rows]
-    columns = {
-        "value": interactions[c.VALUE].fill_null(0.0).to_numpy()[known],
-        "log_popularity": np.log1p(stats.n_events[rows]),
-        "rating_mean": stats.rating_mean[rows],
-        "film_year": catalogue.years[rows],
-        "genre_count": genres.sum(axis=1),
+    events, rows = interactions.filter(rows >= 0), rows[rows >= 0]
+    times = events[c.TS].to_numpy()
+    stars = events.filter(pl.col(c.KIND).is_in(_STARRED))[c.VALUE].drop_nulls()
+    # An event that the statistics counted would know itself, and popularity would fall after training whatever happens.
+    others = np.maximum(stats.n_events[rows] - (times < stats.as_of), 0)
+    years = catalogue.years[rows]
+    columns: dict[str, NDArray[np.generic]] = {
+        "value": stars.to_numpy(),
+        "hour": times / 3600 % 24,
+        "popularity": np.log1p(others),
+        "year": years[years > 0],
     }
-    return {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
+    for genre in _commonest_genres(catalogue):
+        columns[f"genre:{catalogue.genre_names[genre]}"] = catalogue.genres[rows, genre]
+    return {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+
+
+def reference_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: ItemStats, seed: int) -> Columns:
+    """The watched features of a sample of the newest events that training saw (those before `stats.as_of`)."""
+    seen = in_time_order(interactions.filter(pl.col(c.TS) < stats.as_of)).tail(REFERENCE_EVENTS)
+    return watched_columns(seen.sample(min(REFERENCE_ROWS, len(seen)), seed=seed), catalogue, stats)
+
+
+def as_frame(columns: Mapping[str, NDArray[np.float64]]) -> pl.DataFrame:
+    """Columns of unequal length as one table; the shorter ones end in nulls."""
+    height = max((len(values) for values in columns.values()), default=0)
+    return pl.DataFrame([pl.Series(name, values).extend_constant(None, height - len(values)) for name, values in columns.items()])
+
+
+def write_columns(columns: Mapping[str, NDArray[np.float64]], path: Path) -> None:
+    as_frame(columns).write_parquet(path)
+
+
+def read_columns(path: Path) -> Columns:
+    """The inverse of `write_columns`."""
+    return {series.name: series.drop_nulls().to_numpy() for series in pl.read_parquet(path)}
+
+
+def _commonest_genres(catalogue: Catalogue) -> list[int]:
+    counts = catalogue.genres.sum(axis=0)
+    return sorted(np.argsort(-counts, kind="stable")[:WATCHED_GENRES].tolist())

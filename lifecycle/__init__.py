@@ -1,0 +1,1 @@
+"""Lifecycle: registering releases, judging them, promoting them and rolling them back."""

@@ -24,7 +24,7 @@ from core.bundle import Manifest
 from core.catalogue import Catalogue
 from core.datasets.splits import before, cutoff
 from core.errors import InvalidInput
-from evaluation.watched import watched_columns
+from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
 from lifecycle import judging, model_card
 from lifecycle.judging import Candidate, Retriever
@@ -35,16 +35,17 @@ from retrieval.export import export
 from retrieval.training import train_towers
 
 Say = Callable[[str], None]
-REFERENCE_ROWS = 5000
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a release learns from: lake rows, and the Delta versions that they are."""
+    """What a release learns from: lake rows, the Delta versions that they are, and words about them for the model card."""
 
     interactions: pl.DataFrame
     catalogue: Catalogue
     data_version: dict[str, int]
+    description: str
+    licence: str
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def build_release(
     judged = judging.judge(data.interactions, Candidate(retriever, ranker, scorer), cuts.choice, cuts.end)
     say(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
     metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
-    _write_data(data, cuts, pipeline, draft)
+    _write_data(data, cuts, pipeline, seed, draft)
     settings = {**train.model_dump(), "seed": seed, "scorer": scorer, "candidates": config.candidates}
     manifest = Manifest(
         release=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}",
@@ -130,7 +131,8 @@ def build_release(
         config=settings,
         files={},
     )
-    (draft / bundle.MODEL_CARD).write_text(model_card.render(manifest, judged.table))
+    card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{judged.table}")
+    (draft / bundle.MODEL_CARD).write_text(card)
     return _seal(draft, manifest)
 
 
@@ -156,14 +158,13 @@ def _choose(data: TrainingData, cuts: Cuts, retriever: Retriever, ranker: Ranker
     return best
 
 
-def _write_data(data: TrainingData, cuts: Cuts, pipeline: Path, draft: Path) -> None:
+def _write_data(data: TrainingData, cuts: Cuts, pipeline: Path, seed: int, draft: Path) -> None:
     """The parts of the bundle that are data: catalogue, statistics as of now, pipeline, and the watchdog's reference."""
     stats = item_stats(data.interactions, data.catalogue, cuts.end)
     data.catalogue.to_frame().write_parquet(draft / bundle.CATALOGUE)
     stats.write(draft / bundle.ITEM_STATS)
     shutil.copyfile(pipeline, draft / bundle.PIPELINE)
-    newest = data.interactions.sort(c.TS).tail(REFERENCE_ROWS)
-    pl.DataFrame(watched_columns(newest, data.catalogue, stats)).write_parquet(draft / bundle.REFERENCE)
+    as_frame(reference_columns(data.interactions, data.catalogue, stats, seed)).write_parquet(draft / bundle.REFERENCE)
 
 
 def _seal(draft: Path, manifest: Manifest) -> Path:

@@ -19,6 +19,11 @@ from ranking.candidate_features import CANDIDATE_FEATURES, candidate_features
 from ranking.ranker import Ranker
 from retrieval.encoder import UserEncoder
 
+PROTOCOL = (
+    "Successive prediction: events later than everything that the release, or a choice about it, has seen are predicted one "
+    "by one from what their users did before, ranked in the whole catalogue without what the user consumed, ties broken by a "
+    "hash. Popularity is the stronger of recent and all-time. Intervals: bootstrap over users, 95 %."
+)
 QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
 
 

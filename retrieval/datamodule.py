@@ -72,12 +72,18 @@ class SequenceData(L.LightningDataModule):
     def can_validate(self) -> bool:
         return len(self._validation.end) > 0
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of the first epoch; the others differ by a few. 0 when there is nothing to predict."""
+        return len(self._training_batches(0))
+
     def train_dataloader(self) -> DataLoader[tuple[Batch, Tensor | None]]:
-        epoch = self.trainer.current_epoch if self.trainer else 0
+        return DataLoader(self._training_batches(self.trainer.current_epoch if self.trainer else 0), batch_size=None)
+
+    def _training_batches(self, epoch: int) -> _Batches:
         rng = np.random.default_rng((self.seed, epoch))
         windows = training_windows(self.split.train, self.config.history_length, rng)
-        batches = length_batches(windows, self.config.batch_events, rng)
-        return DataLoader(_Batches(self.split.train, windows, batches), batch_size=None)
+        return _Batches(self.split.train, windows, length_batches(windows, self.config.batch_events, rng))
 
     def val_dataloader(self) -> DataLoader[tuple[Batch, Tensor | None]]:
         batches = length_batches(self._validation, self.config.batch_events, np.random.default_rng(0))

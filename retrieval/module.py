@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import lightning as L
 import torch
 from torch import Tensor
@@ -11,17 +13,18 @@ from retrieval.losses import full_softmax, sampled_softmax
 from retrieval.sequences import Batch
 from retrieval.two_tower import TwoTower
 
-_WARMUP_STEPS = 50
 _CUTOFF = 10
 
 
 class TowerModule(L.LightningModule):
     """Trains a `TwoTower` to predict each next event from the events before it."""
 
-    def __init__(self, model: TwoTower, config: TrainConfig, seed: int, fingerprint: str) -> None:
+    def __init__(self, model: TwoTower, config: TrainConfig, *, steps: int, seed: int, fingerprint: str) -> None:
+        """`steps` is how many optimisation steps the learning rate is planned for."""
         super().__init__()
         self.model = model
         self.config = config
+        self.steps = steps
         self.seed = seed
         self.fingerprint = fingerprint
         self.register_buffer("candidates", model.item_tower.known.nonzero().squeeze(1), persistent=False)
@@ -46,8 +49,10 @@ class TowerModule(L.LightningModule):
     def _sampled_loss(self, batch: Batch) -> Tensor:
         drawn = torch.randint(len(self.candidates), (self.config.negatives,), device=self.device)
         negatives, targets = self.candidates[drawn], batch.targets[batch.counted]
-        rows, inverse = torch.cat([batch.rows.flatten(), targets, negatives]).unique(return_inverse=True)
-        history, positive, negative = self.model.items(rows)[inverse].split([batch.rows.numel(), len(targets), len(negatives)])
+        needed = torch.cat([batch.rows.flatten(), targets, negatives])
+        rows, inverse = torch.unique(needed, return_inverse=True)  # so that id dropout treats an item alike everywhere
+        sizes = [batch.rows.numel(), len(targets), len(negatives)]
+        history, positive, negative = torch.split(self.model.items(rows)[inverse], sizes)
         users = self._users(history.view(*batch.rows.shape, -1), batch)[batch.counted]
         accidental = targets.unsqueeze(1) == negatives
         return sampled_softmax(users, positive, negative, accidental, self.config.temperature)
@@ -71,15 +76,22 @@ class TowerModule(L.LightningModule):
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
-        warm_up = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / _WARMUP_STEPS))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": warm_up, "interval": "step"}}
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, self.steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)  # a resumed epoch draws what the first try drew
+    def on_train_batch_start(self, _batch: tuple[Batch, Tensor | None], _index: int) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)  # a resumed run draws what an uninterrupted one draws
 
     def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
         checkpoint["fingerprint"] = self.fingerprint
         checkpoint["epoch_metrics"] = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+
+
+def learning_rate_factor(step: int, steps: int) -> float:
+    """Linear warm-up over the first twentieth, then half a cosine to a twentieth (Loshchilov and Hutter, ICLR 2017)."""
+    warm_up = max(1, steps // 20)
+    done = min(1.0, step / steps)
+    return min(1.0, (step + 1) / warm_up) * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
 
 
 def ranks_of(scores: Tensor, targets: Tensor) -> Tensor:

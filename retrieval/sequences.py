@@ -39,7 +39,7 @@ class Sequences:
         row = catalogue.rows(interactions[c.ITEM].to_numpy())
         table = interactions.with_columns(pl.Series("row", row, dtype=pl.Int64)).filter(pl.col("row") >= 0)
         if table.is_empty():
-            raise DatasetError(f"none of the {len(interactions)} interactions is with an item of the catalogue: nothing to learn from")
+            raise DatasetError(f"none of the {len(interactions)} interactions is with a known item: nothing to learn from")
         users, items = table[c.USER].to_numpy(), table[c.ITEM].to_numpy()
         order = chronological(table[c.TS].to_numpy(), users, items)
         order = order[np.argsort(users[order], kind="stable")]
@@ -61,10 +61,14 @@ class Sequences:
     def before(self, moment: float) -> Sequences:
         """Only the events before a moment (Unix seconds)."""
         kept = self.times < moment
-        counts = np.add.reduceat(kept, self.starts[:-1]) if len(self) else np.empty(0, dtype=np.int64)
+        counts = np.add.reduceat(kept.astype(np.int64), self.starts[:-1]) if len(self) else np.empty(0, dtype=np.int64)
         return Sequences(
-            np.append(0, np.cumsum(counts[counts > 0])).astype(np.int64),
-            *(column[kept] for column in (self.rows, self.kinds, self.values, self.times, self.is_target)),
+            starts=np.append(0, np.cumsum(counts[counts > 0])).astype(np.int64),
+            rows=self.rows[kept],
+            kinds=self.kinds[kept],
+            values=self.values[kept],
+            times=self.times[kept],
+            is_target=self.is_target[kept],
         )
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from core.catalogue import Catalogue
 from core.errors import DatasetError
 from retrieval.config import TrainConfig
-from retrieval.datamodule import SequenceData, Split, split_by_time
+from retrieval.datamodule import SequenceData, split_by_time
 from retrieval.module import TowerModule
 from retrieval.sequences import Sequences
 from retrieval.two_tower import TwoTower
@@ -52,17 +52,18 @@ def train_towers(
     """
     sequences = Sequences.from_frame(interactions, catalogue)
     split = split_by_time(sequences, config.validation_share)
-    if not np.any(np.diff(split.train.starts) > 1):
-        raise DatasetError("no user has two events in the training period: there is no next event to learn from")
+    data = SequenceData(split, len(catalogue), config, seed)
+    if not data.steps_per_epoch:
+        raise DatasetError("no user has liked two items in the training period: there is no next event to learn from")
     fingerprint = _fingerprint(sequences, catalogue, config, seed)
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
         known = np.bincount(split.train.rows, minlength=len(catalogue)) > 0
-        module = TowerModule(TwoTower(catalogue, known, config), config, seed, fingerprint)
-        metrics = _fit(module, SequenceData(split, len(catalogue), config, seed), workdir, progress)
-    model = module.model.cpu().eval()
+        model = TwoTower(catalogue, known, config)
+        steps = config.epochs * data.steps_per_epoch
+        metrics = _fit(TowerModule(model, config, steps=steps, seed=seed, fingerprint=fingerprint), data, workdir, progress)
+    model.cpu().eval()
     return TrainedTowers(model, model.item_embeddings(), metrics, config)
-
 
 
 def _fit(module: TowerModule, data: SequenceData, workdir: Path, progress: bool) -> dict[str, float]:

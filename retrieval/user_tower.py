@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from core.events import KIND_CODE, KINDS, VALUE_RANGE, Kind
-from core.features import HISTORY_LENGTH
 from retrieval.blocks import BLOCKS
 from retrieval.config import TrainConfig
 
@@ -29,10 +28,11 @@ class UserTower(nn.Module):
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         dim = config.dim
+        self.history_length = config.history_length
         self.scale = math.sqrt(dim)
         self.kind = nn.Embedding(len(KINDS), dim)
         self.gap = nn.Embedding(_GAP_BUCKETS, dim)
-        self.position = nn.Embedding(HISTORY_LENGTH, dim)
+        self.position = nn.Embedding(config.history_length, dim)
         self.value = nn.Linear(1, dim, bias=False)
         for weight in (self.kind.weight, self.gap.weight, self.position.weight, self.value.weight):
             nn.init.normal_(weight, std=0.02)
@@ -41,8 +41,9 @@ class UserTower(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, mask: Tensor) -> Tensor:
-        """The user after the last event: [B, d]."""
-        return self.encode(items, kinds, values, gaps, mask)[:, -1]
+        """The user after the last event: [B, d]. Events older than the windows of training are not read."""
+        recent = slice(-self.history_length, None)
+        return self.encode(*(column[:, recent] for column in (items, kinds, values, gaps, mask)))[:, -1]
 
     def encode(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, mask: Tensor) -> Tensor:
         """The user after each event, seeing that event and the ones before it: [B, L, d]."""

@@ -1,0 +1,1 @@
+"""The HTTP process: lists, events, health, metrics, and the web page."""

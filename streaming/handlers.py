@@ -54,6 +54,11 @@ def updated_users(
     return [states[user].features() for user in states if user in changed]
 
 
+def known_interaction_rows(records: Iterable[LoggedRecord], known_items: Container[int]) -> pl.DataFrame:
+    """Rows of the lake's interactions table for the records that can be used; the feature loop sets the others aside."""
+    return interaction_rows([one for one in (decode(record, known_items, 0.0) for record in records) if isinstance(one, Decoded)])
+
+
 def interaction_rows(decoded: Iterable[Decoded]) -> pl.DataFrame:
     """Rows of the lake's interactions table."""
     return pl.DataFrame(

@@ -18,6 +18,7 @@ SERVICES = {
     "milvus": "milvus-lite (a Python package of Marquee's own)",
     "kafka": "a broker named by MARQUEE_KAFKA_BOOTSTRAP (make kafka)",
     "chromium": "chromium (Debian package chromium)",
+    "promtool": "promtool (Debian package prometheus)",
 }
 
 
@@ -26,8 +27,8 @@ def _available(service: str) -> bool:
         return shutil.which("redis-server") is not None
     if service == "milvus":
         return _milvus_command().exists()
-    if service == "chromium":
-        return shutil.which("chromium") is not None
+    if service in ("chromium", "promtool"):
+        return shutil.which(service) is not None
     return service == "kafka" and "MARQUEE_KAFKA_BOOTSTRAP" in os.environ
 
 

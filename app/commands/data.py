@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app import steps
-from app.console import err, out, settings
+from app.console import out, say, settings
 from core.datasets.dataset import Dataset
 from core.datasets.movielens import BUNDLED, read_movielens
 from core.datasets.tables import read_tables
@@ -97,4 +97,4 @@ def _store(dataset: Dataset, hold_out: float, dry_run: bool, replace: bool) -> N
     loaded = steps.loaded_name(settings())
     if loaded not in (None, dataset.name) and not replace:
         raise AlreadyRunning(f"the lake holds {loaded}; --replace throws it and its events away, or set MARQUEE_HOME")
-    steps.load_data(settings(), dataset, hold_out, err.print)
+    steps.load_data(settings(), dataset, hold_out, say)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app import steps, wiring
-from app.console import err, out, settings
+from app.console import out, say, settings
 from core.errors import NotFound
 
 app = typer.Typer(no_args_is_help=True, help="Compute, materialise and look at features.")
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Compute, materialise and look at f
 @app.command(epilog="Example: marquee features materialize")
 def materialize() -> None:
     """Compute every user's features from the lake, register the definitions with Feast, and fill the online store."""
-    steps.materialize(settings(), err.print)
+    steps.materialize(settings(), say)
 
 
 @app.command(epilog="Example: marquee features show 42")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import typer
 
 from app import steps, wiring
-from app.console import err, out, settings
-from app.releases import open_release
+from app.console import out, say, settings
 from core.errors import DependencyUnavailable
 
 app = typer.Typer(no_args_is_help=True, help="Write and check the vector index.")
@@ -15,12 +14,14 @@ app = typer.Typer(no_args_is_help=True, help="Write and check the vector index."
 @app.command(epilog="Example: marquee index publish   (Milvus must be running: `marquee up`)")
 def publish() -> None:
     """Write the live release's item embeddings into its own Milvus collection and point the live alias at it."""
-    steps.publish(settings(), err.print)
+    steps.publish(settings(), say)
 
 
 @app.command(epilog="Example: marquee index check")
 def check() -> None:
     """Compare Milvus with the live release: is the collection there and complete?"""
+    from app.releases import open_release
+
     release = open_release(wiring.registry(settings()).fetch("production"))
     if not wiring.milvus(settings()).ready(release.name):
         raise DependencyUnavailable("milvus", f"it lacks release {release.name}", "run `marquee index publish`")

@@ -9,7 +9,7 @@ import typer
 
 from app import steps
 from app.commands.release import DEFAULT_CONFIG
-from app.console import err, settings
+from app.console import say, settings
 from core.datasets.movielens import read_movielens
 
 ReplaySeconds = Annotated[float, typer.Option(min=0.0, help="how long to replay held-out events")]
@@ -50,29 +50,29 @@ def demo(
 
 def init(config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG) -> None:
     """Everything `demo` prepares, without starting processes: for containers, whose services run on their own."""
-    steps.prepare(settings(), read_movielens, config, err.print)
-    steps.publish(settings(), err.print)
+    steps.prepare(settings(), read_movielens, config, say)
+    steps.publish(settings(), say)
 
 
 def serve() -> None:
     """Run the API alone. The same as `uvicorn serving.app:app`, on the address of the settings."""
-    from app.entrypoints import run_api
+    from app import run
 
-    run_api()
+    run.serve(settings())
 
 
 def consume() -> None:
     """Run the stream consumer alone. The same as `python -m streaming.consumer`."""
-    from app.entrypoints import run_consumer
+    from app import run
 
-    run_consumer()
+    run.consume(settings())
 
 
 def watch(once: Annotated[bool, typer.Option("--once", help="one check, then stop")] = False) -> None:
     """Run the watchdog alone. The same as `python -m monitoring.watchdog`."""
-    from app.entrypoints import run_watchdog
+    from app import run
 
-    run_watchdog(once)
+    run.watch(settings(), once)
 
 
 def train(
@@ -80,9 +80,9 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
 ) -> None:
     """Train the two towers alone on the lake and log the run to MLflow; `release build` does the rest as well."""
-    from app.entrypoints import run_training
+    from app import run
 
-    run_training(config, seed)
+    run.train(settings(), config, seed, say)
 
 
 def doctor() -> None:

@@ -9,8 +9,7 @@ import typer
 from rich.table import Table
 
 from app import steps, wiring
-from app.console import err, out, settings
-from app.releases import open_release
+from app.console import out, say, settings
 from core.errors import NotFound
 from core.settings import CONFIGS
 
@@ -26,12 +25,14 @@ def build(
     seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
 ) -> None:
     """Train, evaluate on later events, register the bundle, and promote it if the gate lets it."""
-    steps.build(settings(), config, seed, promote, err.print)
+    steps.build(settings(), config, seed, promote, say)
 
 
 @app.command("list", epilog="Example: marquee release list")
 def list_() -> None:
     """The aliases, what they point at, and how good that was on held-out events."""
+    from app.releases import open_release
+
     registry = wiring.registry(settings())
     table = Table("alias", "release", "NDCG@10", "popularity", "trained until")
     for alias in ALIASES:
@@ -52,7 +53,7 @@ def promote(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="judge only")] = False,
 ) -> None:
     """Judge a registered release against production and make it production."""
-    steps.promote(settings(), version, force, dry_run, err.print)
+    steps.promote(settings(), version, force, dry_run, say)
 
 
 @app.command(epilog="Example: marquee release rollback")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -37,25 +37,18 @@ def test_every_metric(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 
 
-def _commands(command: click.Command, path: str) -> list[str]:
-    if isinstance(command, click.Group):
-        return [name for key, sub in command.commands.items() for name in _commands(sub, f"{path} {key}")]
-    return [path]
-
-
-def _root() -> click.Command:
-    from app.cli import app
-
-    return typer.main.get_command(app)
+def _commands(command: Any, path: str) -> dict[str, Any]:
+    """Path -> command, for every leaf below."""
+    if not hasattr(command, "commands"):
+        return {path: command}
+    return {key: leaf for name, sub in command.commands.items() for key, leaf in _commands(sub, f"{path} {name}").items()}
 
 
 def test_every_command_is_documented_and_has_help_with_an_example() -> None:
-    for path in _commands(_root(), "marquee"):
-        assert f"`{path}" in REFERENCE, path
-        command: click.Command = _root()
-        for part in path.split()[1:]:
-            assert isinstance(command, click.Group)
-            command = command.commands[part]
+    from app.cli import app
+
+    for path, command in _commands(typer.main.get_command(app), "marquee").items():
+        assert f"`{path}`" in REFERENCE, path
         assert command.help, path
         assert "Example: " in str(command.epilog), path
 

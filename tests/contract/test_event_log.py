@@ -175,5 +175,3 @@ def test_a_writer_that_holds_the_file_too_long_is_said(tmp_path: Path) -> None:
     holder.close()
     assert other.append(TOPIC, records("b")) == 1
     other.close()
-
-

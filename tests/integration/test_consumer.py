@@ -27,19 +27,19 @@ from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.memory import MemoryEventLog
 from streaming.consumer import Consumer
 from streaming.feature_loop import FeatureLoop, FeatureLoopConfig
-from streaming.handlers import Decoded, decode, interaction_rows
 from streaming.lake_loop import LakeLoop
 
 GENRES = {item: ("Drama",) if item % 2 else ("Crime",) for item in range(1, 41)}
 CHILD = """
 import signal, sys, threading
+from functools import partial
 from pathlib import Path
 from core.lake import Lake
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.consumer import Consumer
 from streaming.feature_loop import FeatureLoop, FeatureLoopConfig
-from streaming.handlers import Decoded, decode, interaction_rows
+from streaming.handlers import known_interaction_rows
 from streaming.lake_loop import LakeLoop
 
 home = Path(sys.argv[1])
@@ -49,19 +49,13 @@ signal.signal(signal.SIGTERM, lambda *_: stop.set())
 log = EmbeddedEventLog(home / "log.db")
 store = FeastFeatures(FeastConfig(home / "feast"))
 
-def rows(records):
-    return interaction_rows([d for d in (decode(r, genres, 0.0) for r in records) if isinstance(d, Decoded)])
-
+rows = partial(known_interaction_rows, known_items=genres)
 print("running", flush=True)
 Consumer([
     FeatureLoop(log, store, genres, FeatureLoopConfig(batch=7, poll=0.05)),
     LakeLoop(log, Lake(home / "lake"), "marquee.interactions", "interactions", rows, flush=0.05),
 ]).run(stop)
 """
-
-
-def rows(records):  # type: ignore[no-untyped-def]
-    return interaction_rows([one for one in (decode(record, GENRES, 0.0) for record in records) if isinstance(one, Decoded)])
 
 
 def events(count: int, seed: int = 3) -> list[Interaction]:

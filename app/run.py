@@ -1,0 +1,189 @@
+"""The processes, assembled: API, consumer, watchdog and training run."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import steps, wiring
+from core import columns as c
+from core import lake as tables
+from core.events import IMPRESSIONS, INTERACTIONS
+from core.settings import REPOSITORY, Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+EXAMPLE_USERS = 100
+_log = logging.getLogger(__name__)
+
+
+def api(settings: Settings) -> FastAPI:
+    """The API on the production release. Raises NotFound without one, SchemaMismatch when it does not fit this code."""
+    from app.pipelines import assemble
+    from app.releases import open_release
+    from app.search import search_of
+    from core.experiment import Experiment
+    from ranking.reasons import Reasons
+    from serving import probes
+    from serving.api import Api
+    from serving.events import Ingestion
+    from serving.factory import create_app
+    from serving.feature_gate import FeatureGate
+    from serving.health import Readiness
+    from serving.release import ServedRelease
+    from serving.service import RecommendService
+
+    wiring.logging_to_stderr()
+    steps.require_release(settings)
+    release = open_release(wiring.registry(settings).fetch("production"))
+    search = search_of(settings, release)
+    log, features, lake = wiring.event_log(settings), wiring.features(settings), wiring.lake(settings)
+    pipeline = assemble(release.pipeline, release, search.index, settings.exploration)
+    explain = Reasons(release.catalogue, release.stats, release.item_vectors).explain
+    served = ServedRelease(release.manifest, release.catalogue, release.stats, pipeline, explain)
+    service = RecommendService(served, FeatureGate(features), log, Experiment(), search.degraded)
+    checks = (
+        probes.release(lambda: service.release),
+        probes.event_log(log),
+        probes.feature_store(features),
+        probes.vector_index(search.index, lambda: service.release.name, search.degraded),
+        probes.lake(lake),
+    )
+
+    def erase(user_id: int) -> int:
+        features.erase(user_id)
+        return lake.forget_user(user_id)
+
+    parts = Api(
+        service=service,
+        ingestion=Ingestion(log, lambda: service.release.catalogue, settings.max_batch_events),
+        readiness=Readiness(checks),
+        code_version=wiring.code_version(REPOSITORY),
+        example_users=_example_users(settings),
+        erase=erase,
+        admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+    )
+    return create_app(parts, settings.max_body_bytes, closers=(log.close, features.close))
+
+
+def serve(settings: Settings) -> None:
+    """The API until SIGINT or SIGTERM."""
+    import uvicorn
+
+    uvicorn.run(
+        api(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def consume(settings: Settings) -> None:
+    """The stream consumer until SIGINT or SIGTERM; what was polled is applied and committed first."""
+    from feature_repo.transforms import item_genres
+    from streaming.consumer import Consumer
+    from streaming.feature_loop import FeatureLoop, FeatureLoopConfig
+    from streaming.handlers import impression_rows, known_interaction_rows
+    from streaming.lake_loop import LakeLoop
+
+    wiring.logging_to_stderr()
+    catalogue = steps.stored(settings).catalogue
+    genres = item_genres(catalogue)
+    log, features, lake = wiring.event_log(settings), wiring.features(settings), wiring.lake(settings)
+    features.apply()
+    feature_loop = FeatureLoop(log, features, genres, FeatureLoopConfig(settings.consumer_batch, settings.consumer_poll))
+    interactions = partial(known_interaction_rows, known_items=genres)
+    consumer = Consumer(
+        [
+            feature_loop,
+            LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
+            LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impression_rows, settings.lake_flush),
+        ]
+    )
+    _with_metrics(settings, settings.consumer_metrics_port, consumer.run)
+    log.close()
+    features.close()
+
+
+def watch(settings: Settings, once: bool) -> None:
+    """The watchdog until SIGINT or SIGTERM, or one check."""
+    from monitoring.adapters.evidently import EvidentlyDrift
+    from monitoring.journal import Journal
+    from monitoring.watch import WatchConfig
+    from monitoring.watchdog import Watchdog, WatchdogConfig
+
+    wiring.logging_to_stderr()
+    dog = Watchdog(
+        wiring.registry(settings),
+        wiring.lake(settings),
+        EvidentlyDrift(),
+        Journal(settings.folder("watch")),
+        _retrain,
+        WatchdogConfig(
+            interval=settings.watch_interval,
+            window=settings.watch_window,
+            decision=WatchConfig(
+                drift_share=settings.drift_share, retrain=settings.retrain_on_drift, cooldown=settings.retrain_cooldown
+            ),
+        ),
+    )
+    if once:
+        dog.check()
+    else:
+        _with_metrics(settings, settings.watchdog_metrics_port, dog.run)
+
+
+def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None]) -> None:
+    """Train the towers on everything in the lake, export them to `train/towers`, and log the run to MLflow."""
+    from retrieval.config import TrainConfig
+    from retrieval.export import export
+    from retrieval.training import train_towers
+
+    found = steps.stored(settings)
+    training = TrainConfig.load(config)
+    workdir = settings.folder("train")
+    trained = train_towers(found.interactions, found.catalogue, training, workdir, seed=seed, progress=True)
+    folder = workdir / "towers"
+    folder.mkdir(parents=True, exist_ok=True)
+    export(trained, folder)
+    metrics = {name: float(value) for name, value in trained.metrics.items()}
+    parameters = {**training.model_dump(), "seed": seed, **found.data_version}
+    run = wiring.tracker(settings).log(f"towers-{seed}", parameters, metrics, sorted(folder.iterdir()))
+    say(f"towers in {folder}; MLflow run {run}; " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+
+
+def _example_users(settings: Settings) -> list[int]:
+    """Users with a history to look at: the most active ones first seen."""
+    counts = steps.stored(settings).interactions.group_by(c.USER).len().sort("len", c.USER, descending=[True, False])
+    return sorted(counts[c.USER].head(EXAMPLE_USERS).to_list())
+
+
+def _retrain(reasons: str) -> None:
+    """A retraining is a process of its own: the watchdog goes on watching if it fails."""
+    _log.warning("retraining: %s", reasons)
+    subprocess.run([sys.executable, "-m", "app", "release", "build"], check=False)
+
+
+def _with_metrics(settings: Settings, port: int, run: Callable[[threading.Event], None]) -> None:
+    """Run until a signal, with Prometheus metrics on a port of its own."""
+    from prometheus_client import start_http_server
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    server, thread = start_http_server(port, addr=settings.metrics_host)
+    try:
+        run(stop)
+    finally:
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,35 @@
+"""Which index answers searches: the policy behind `MARQUEE_VECTOR_SEARCH`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app import wiring
+from app.releases import Release
+from core.ports import VectorIndex
+from core.settings import Settings
+from retrieval.adapters.mirror import MirrorIndex
+from retrieval.fallback import FallbackIndex
+from retrieval.verified_mirror import VerifiedMirror
+
+
+@dataclass(frozen=True)
+class Search:
+    """The index that a release is searched in, and whether its mirror stands in for Milvus now."""
+
+    index: VectorIndex
+    degraded: Callable[[], bool]
+
+
+def search_of(settings: Settings, release: Release) -> Search:
+    """See decision 4. A catalogue above `mirror_max_items` has no mirror, whatever the mode."""
+    milvus = wiring.milvus(settings)
+    if settings.vector_search != "mirror" and len(release.catalogue) > settings.mirror_max_items:
+        return Search(milvus, lambda: False)
+    mirror = MirrorIndex()
+    mirror.publish(release.name, release.catalogue.ids, release.item_vectors)
+    if settings.vector_search == "mirror":
+        return Search(mirror, lambda: False)
+    index = FallbackIndex(milvus, mirror) if settings.vector_search == "milvus" else VerifiedMirror(mirror, milvus)
+    return Search(index, lambda: index.degraded)

@@ -1,0 +1,99 @@
+"""The embedded registry: a folder that holds every version whole, and one file that says what each alias means."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.bundle import MANIFEST
+from core.errors import BundleCorrupt, NotFound, StorageFull
+from lifecycle.adapters.aliases import check_alias
+
+ALIASES = "aliases.json"
+
+
+class FolderRegistry:
+    """Versions 1, 2, 3, ... as folders under `root`. One writer at a time."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def register(self, bundle: Path) -> str:
+        """Copy the bundle in; a half-copied one never gets a number. Raises BundleCorrupt or StorageFull."""
+        if not (bundle / MANIFEST).is_file():
+            raise BundleCorrupt(f"{bundle} has no {MANIFEST}, so it is no release bundle")
+        version = str(1 + max(self._versions(), default=0))
+        incoming = self._root / f".incoming-{uuid.uuid4().hex}"
+        try:
+            shutil.copytree(bundle, incoming)
+            incoming.rename(self._root / version)
+        except OSError as error:
+            shutil.rmtree(incoming, ignore_errors=True)
+            raise StorageFull("registry", str(error), f"check space and rights of {self._root}") from error
+        return version
+
+    def point(self, alias: str, version: str) -> None:
+        """Make the alias mean this version. Raises NotFound for an unknown version, InvalidInput for a bad name."""
+        check_alias(alias)
+        self._folder(version)
+        aliases = self._aliases() | {alias: version}
+        scratch = self._root / f"{ALIASES}.new"
+        try:
+            scratch.write_text(json.dumps(aliases, indent=2))
+            scratch.replace(self._root / ALIASES)
+        except OSError as error:
+            raise StorageFull("registry", str(error), f"check space and rights of {self._root}") from error
+
+    def version(self, alias_or_version: str) -> str:
+        """The version that an alias means. Raises NotFound."""
+        if alias_or_version.isdigit():
+            self._folder(alias_or_version)
+            return alias_or_version
+        try:
+            return self._aliases()[alias_or_version]
+        except KeyError:
+            raise NotFound(f"no release is called {alias_or_version!r}; build one with `marquee release build`") from None
+
+    def fetch(self, alias_or_version: str) -> Path:
+        """The folder of that bundle. Raises NotFound."""
+        return self._folder(self.version(alias_or_version))
+
+    def _versions(self) -> list[int]:
+        return [int(path.name) for path in self._root.glob("*") if path.name.isdigit()]
+
+    def _folder(self, version: str) -> Path:
+        folder = self._root / version
+        if not (version.isdigit() and folder.is_dir()):
+            raise NotFound(f"there is no release version {version!r}; the versions are {sorted(self._versions())}")
+        return folder
+
+    def _aliases(self) -> dict[str, str]:
+        path = self._root / ALIASES
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """What one call of `MemoryTracker.log` recorded."""
+
+    name: str
+    params: Mapping[str, object]
+    metrics: Mapping[str, float]
+    artifacts: tuple[Path, ...]
+
+
+class MemoryTracker:
+    """Keeps runs in `runs`, by id, for as long as the process lives."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, LoggedRun] = {}
+
+    def log(self, run: str, params: Mapping[str, object], metrics: Mapping[str, float], artifacts: Sequence[Path]) -> str:
+        """Store the run; returns its id."""
+        run_id = f"run-{len(self.runs) + 1}"
+        self.runs[run_id] = LoggedRun(run, dict(params), dict(metrics), tuple(artifacts))
+        return run_id

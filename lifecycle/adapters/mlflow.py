@@ -1,0 +1,172 @@
+"""The registry and the tracker on MLflow: releases are model versions whose source is the bundle folder of a run.
+
+No model flavour and no pickle: a bundle is plain files, and MLflow only keeps, versions and shows them.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from core.bundle import MANIFEST, Manifest
+from core.errors import BundleCorrupt, DependencyUnavailable, NotFound
+from lifecycle.adapters.aliases import check_alias
+from lifecycle.adapters.bundle_cache import BundleCache
+from lifecycle.adapters.mlflow_sdk import MlflowConnection, translated
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+FOLDER = "bundle"  # of a run's artifacts
+STAGE = "stage"  # tag that mirrors a version's aliases: MLflow 3 has no stages any more, but people look for them
+_PARAMS_PER_BATCH = 100  # MLflow's own limit
+_log = logging.getLogger(__name__)
+
+
+class MlflowRegistry:
+    """Release bundles in MLflow's model registry, with a local cache that outlives it."""
+
+    def __init__(self, tracking_uri: str, artifact_root: Path, model_name: str, cache: Path) -> None:
+        self._mlflow = MlflowConnection(tracking_uri, artifact_root)
+        self._model = model_name
+        self._cache = BundleCache(cache)
+
+    def register(self, bundle: Path) -> str:
+        """Store the bundle with the run of its release's name, or with a new run. Raises BundleCorrupt."""
+        manifest = _manifest(bundle)
+        client, experiment = self._mlflow.client(), self._mlflow.experiment()
+        with translated("register the release"):
+            wanted = f"attributes.run_name = '{manifest.release}'"
+            runs = client.search_runs([experiment], wanted, max_results=1)
+            run = runs[0] if runs else client.create_run(experiment, run_name=manifest.release)
+            client.log_artifacts(run.info.run_id, str(bundle), FOLDER)
+            if not runs:
+                client.set_terminated(run.info.run_id)
+            self._ensure_model()
+            version = client.create_model_version(
+                self._model,
+                source=f"{run.info.artifact_uri}/{FOLDER}",
+                run_id=run.info.run_id,
+                tags=_tags(manifest),
+                description=f"release {manifest.release}",
+            )
+        return str(version.version)
+
+    def point(self, alias: str, version: str) -> None:
+        """Make the alias mean this version, and mirror it in the tag `stage`. Raises NotFound, InvalidInput."""
+        check_alias(alias)
+        client = self._mlflow.client()
+        target = self._find(version)
+        try:
+            before = str(self._find(alias).version)
+        except NotFound:
+            before = version
+        with translated(f"point {alias} at version {version}"):
+            client.set_registered_model_alias(self._model, alias, str(target.version))
+        for touched in {before, version}:
+            self._mirror_aliases(touched)
+
+    def version(self, alias_or_version: str) -> str:
+        """The version that an alias means. Raises NotFound."""
+        return str(self._find(alias_or_version).version)
+
+    def fetch(self, alias_or_version: str) -> Path:
+        """A local folder with that bundle: from the cache if it is there, and if MLflow is gone what it last said.
+
+        Raises NotFound, or DependencyUnavailable when MLflow is gone and the cache does not know the name.
+        """
+        try:
+            found = self._find(alias_or_version)
+            # versions start again at 1 in another registry; run ids do not
+            key, source = f"{found.version}-{str(found.run_id)[:8]}", str(found.source)
+            folder = self._cache.get(key, lambda target: self._mlflow.download(source, target))
+        except DependencyUnavailable as error:
+            if error.service != "mlflow":
+                raise
+            return self._last_known(alias_or_version, error)
+        self._cache.remember({alias_or_version: key, str(found.version): key})
+        return folder
+
+    def _last_known(self, name: str, error: DependencyUnavailable) -> Path:
+        folder = self._cache.recall(name)
+        if folder is None:
+            raise error
+        _log.warning("%s; %r is taken from the local copy %s", error.detail, name, folder)
+        return folder
+
+    def _find(self, alias_or_version: str) -> ModelVersion:
+        client = self._mlflow.client()
+        with translated("look up a release", unknown=lambda: self._unknown(alias_or_version)):
+            if alias_or_version.isdigit():
+                return client.get_model_version(self._model, alias_or_version)
+            return client.get_model_version_by_alias(self._model, alias_or_version)
+
+    def _unknown(self, name: str) -> NotFound:
+        return NotFound(f"model {self._model!r} has no release {name!r}; build one with `marquee release build`")
+
+    def _ensure_model(self) -> None:
+        client = self._mlflow.client()
+        if not client.search_registered_models(f"name = '{self._model}'", max_results=1):
+            client.create_registered_model(self._model, description="release bundles of Marquee")
+
+    def _mirror_aliases(self, version: str) -> None:
+        client = self._mlflow.client()
+        found = self._find(version)
+        with translated("mirror an alias as a tag"):
+            if found.aliases:
+                client.set_model_version_tag(self._model, version, STAGE, ",".join(sorted(found.aliases)))
+            elif STAGE in found.tags:
+                client.delete_model_version_tag(self._model, version, STAGE)
+
+
+class MlflowTracker:
+    """Runs in the experiment `marquee`."""
+
+    def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
+        self._mlflow = MlflowConnection(tracking_uri, artifact_root)
+
+    def log(self, run: str, params: Mapping[str, object], metrics: Mapping[str, float], artifacts: Sequence[Path]) -> str:
+        """Store the run; returns its id. Artifacts are files or folders. `@` in a metric's name becomes `_at_`."""
+        client, experiment = self._mlflow.client(), self._mlflow.experiment()
+        from mlflow.entities import Metric, Param
+
+        now = int(time.time() * 1e3)
+        measured = [Metric(_metric_name(name), value, now, 0) for name, value in metrics.items() if not math.isnan(value)]
+        settings = iter([Param(name, str(value)) for name, value in params.items()])
+        with translated("log the run"):
+            run_id = str(client.create_run(experiment, run_name=run).info.run_id)
+            client.log_batch(run_id, metrics=measured)
+            while batch := list(islice(settings, _PARAMS_PER_BATCH)):
+                client.log_batch(run_id, params=batch)
+            for artifact in artifacts:
+                if artifact.is_dir():
+                    client.log_artifacts(run_id, str(artifact), artifact.name)
+                else:
+                    client.log_artifact(run_id, str(artifact))
+            client.set_terminated(run_id)
+        return run_id
+
+
+def _manifest(bundle: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json((bundle / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BundleCorrupt(f"{bundle / MANIFEST} cannot be read: {error}") from error
+
+
+def _tags(manifest: Manifest) -> dict[str, str]:
+    data = {f"data.{table}": str(version) for table, version in manifest.data_version.items()}
+    measured = {_metric_name(name): f"{value:.4f}" for name, value in manifest.metrics.items()}
+    return {"release": manifest.release, "feature_schema": manifest.feature_schema, **data, **measured}
+
+
+def _metric_name(name: str) -> str:
+    """MLflow allows no `@` in a metric's name."""
+    return name.replace("@", "_at_")

@@ -1,0 +1,71 @@
+"""Moving the `production` alias: forward through the gate, and back."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from core.errors import MarqueeError, NotFound
+from core.ports import ModelRegistry
+from lifecycle.gates import Verdict
+
+PRODUCTION = "production"
+PREVIOUS = "previous"
+
+
+class PromotionRefused(MarqueeError):
+    """The gate said no. `failed` names the checks."""
+
+    status = 409
+    slug = "promotion-refused"
+    title = "The release did not pass the gate"
+
+    def __init__(self, version: str, verdict: Verdict) -> None:
+        failed = "; ".join(f"{check.name} ({check.detail})" for check in verdict.failed)
+        super().__init__(
+            f"version {version} stays out of production: it failed {failed}; promote it anyway with --force",
+            version=version,
+            failed=[check.name for check in verdict.failed],
+        )
+
+
+class VersionedRegistry(ModelRegistry, Protocol):
+    """A registry that also says which version an alias means."""
+
+    def version(self, alias_or_version: str) -> str:
+        """The version that an alias means. Raises NotFound."""
+
+
+def promote(registry: VersionedRegistry, version: str, verdict: Verdict, force: bool = False) -> None:
+    """Make a version production; what was production becomes `previous`. Promoting it twice changes nothing.
+
+    Raises PromotionRefused when the verdict is no and `force` is not set, NotFound for an unknown version.
+    """
+    version = registry.version(version)
+    if not verdict.passed and not force:
+        raise PromotionRefused(version, verdict)
+    current = _version_or_none(registry, PRODUCTION)
+    if current == version:
+        return
+    if current is not None:
+        # first: a crash in between leaves production as it was, and `previous` equal to it
+        registry.point(PREVIOUS, current)
+    registry.point(PRODUCTION, version)
+
+
+def rollback(registry: VersionedRegistry) -> str:
+    """Make `previous` production again; returns its version. Raises NotFound when there is nothing to go back to.
+
+    `previous` stays where it is: the release that was just left is no place to go back to.
+    """
+    previous = _version_or_none(registry, PREVIOUS)
+    if previous is None or previous == _version_or_none(registry, PRODUCTION):
+        raise NotFound("there is no earlier release to go back to; choose one with `marquee release promote VERSION`")
+    registry.point(PRODUCTION, previous)
+    return previous
+
+
+def _version_or_none(registry: VersionedRegistry, alias: str) -> str | None:
+    try:
+        return registry.version(alias)
+    except NotFound:
+        return None

@@ -1,0 +1,71 @@
+"""The decision: is this drift, and is it time to retrain? Pure; the watchdog acts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.ports import DriftReport
+
+
+class Verdict(StrEnum):
+    """What a check concluded."""
+
+    OK = "ok"
+    DRIFT = "drift"  # seen; retraining on drift is off
+    RETRAIN = "retrain"
+    COOLDOWN = "cooldown"  # drift is seen, but the last retraining is too recent
+    INSUFFICIENT = "insufficient"  # too little traffic to tell
+
+
+@dataclass(frozen=True)
+class WatchConfig:
+    """When to worry, and what to do about it."""
+
+    drift_share: float = 0.5  # share of watched features
+    least_acceptance: float = 0.0  # share of lists; 0 leaves acceptance out of the decision
+    retrain: bool = False
+    cooldown: float = 3600.0  # seconds
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict and the reasons for it, for people."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+def decide(
+    report: DriftReport | None, acceptance: float | None, config: WatchConfig, last_retrain: float | None, now: float
+) -> Decision:
+    """Weigh one check. `report` is None when there was too little to compare, `acceptance` when no list was shown.
+
+    `last_retrain` and `now` are Unix seconds. A `last_retrain` ahead of `now` (a clock that was set back) does not block.
+    """
+    worries = _worries(report, acceptance, config)
+    if not worries:
+        if report is None:
+            return Decision(Verdict.INSUFFICIENT, ("too few events to compare",))
+        return Decision(Verdict.OK, (_summary(report),))
+    if not config.retrain:
+        return Decision(Verdict.DRIFT, (*worries, "retraining on drift is off"))
+    if last_retrain is not None and 0 <= now - last_retrain < config.cooldown:
+        left = config.cooldown - (now - last_retrain)
+        return Decision(Verdict.COOLDOWN, (*worries, f"the next retraining may start in {left:.0f} s"))
+    return Decision(Verdict.RETRAIN, worries)
+
+
+def _worries(report: DriftReport | None, acceptance: float | None, config: WatchConfig) -> tuple[str, ...]:
+    worries = []
+    if report is not None and report.drifted and report.share >= config.drift_share:
+        worries.append(_summary(report))
+    if acceptance is not None and acceptance < config.least_acceptance:
+        worries.append(f"acceptance is {acceptance:.1%}, below {config.least_acceptance:.1%}")
+    return tuple(worries)
+
+
+def _summary(report: DriftReport) -> str:
+    drifted = sorted((name for name, yes in report.drifted.items() if yes), key=lambda name: -report.distances[name])
+    named = ", ".join(f"{name} {report.distances[name]:.2f}" for name in drifted)
+    return f"{len(drifted)} of {len(report.drifted)} watched features drifted" + (f": {named}" if named else "")

@@ -1,0 +1,39 @@
+"""The recent part of the lake that one check looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from core import columns as c
+from core import lake as tables
+from core.datasets.splits import in_time_order
+from core.errors import NotFound
+from core.lake import Lake
+from evaluation.acceptance import acceptance_rate
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """The newest interactions in time order, and the share of the newest lists that were answered."""
+
+    interactions: pl.DataFrame
+    acceptance: float | None  # None when no list was shown
+
+    @property
+    def users(self) -> int:
+        return self.interactions[c.USER].n_unique()
+
+
+def recent_window(lake: Lake, rows: int) -> Window:
+    """The newest `rows` interactions and impressions. Raises NotFound when nothing was ever written.
+
+    A list that was shown seconds ago counts as not answered yet, so the rate is a little low while traffic grows.
+    """
+    interactions = lake.read(tables.INTERACTIONS)
+    try:
+        impressions = lake.read(tables.IMPRESSIONS).top_k(rows, by=c.TS)
+    except NotFound:
+        impressions = pl.DataFrame(schema=tables.SCHEMAS[tables.IMPRESSIONS])
+    return Window(in_time_order(interactions.top_k(rows, by=c.TS)), acceptance_rate(impressions, interactions))

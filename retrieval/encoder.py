@@ -1,0 +1,71 @@
+"""The user tower at serving time: ONNX Runtime on one thread, no torch in the process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from core.catalogue import Catalogue
+from core.errors import BundleCorrupt
+from core.features import UserFeatures
+from retrieval.history import History, history_of, tower_inputs
+
+_INPUTS = ("items", "kinds", "values", "gaps", "mask")
+_OUTPUT = "user"
+
+
+class UserEncoder:
+    """User features -> user vector, in the embedding space of one release. Thread-safe."""
+
+    def __init__(self, tower: Path, embeddings: NDArray[np.float32], catalogue: Catalogue) -> None:
+        """`embeddings` [n, d] are row-aligned with the catalogue. Raises BundleCorrupt."""
+        if len(embeddings) != len(catalogue):
+            raise BundleCorrupt(f"{len(embeddings)} item embeddings for {len(catalogue)} items of the catalogue")
+        self.catalogue = catalogue
+        self.embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
+        self._session = _session(tower)
+
+    @property
+    def dim(self) -> int:
+        return int(self.embeddings.shape[1])
+
+    def encode(self, user: UserFeatures) -> NDArray[np.float32] | None:
+        """The user's vector [d], or None when no event of the history is on an item of this release."""
+        history = history_of(user, self.catalogue)
+        return self._run([history])[0] if len(history) else None
+
+    def encode_many(self, users: Sequence[UserFeatures], batch: int = 256) -> NDArray[np.float32]:
+        """Vectors [len(users), d] for offline use; a row of zeros for a user that `encode` answers with None.
+
+        Users of like history length share a batch, so that little of the work is padding.
+        """
+        histories = [history_of(user, self.catalogue) for user in users]
+        order = sorted((i for i, history in enumerate(histories) if len(history)), key=lambda i: len(histories[i]))
+        vectors = np.zeros((len(users), self.dim), dtype=np.float32)
+        for start in range(0, len(order), batch):
+            part = order[start : start + batch]
+            vectors[part] = self._run([histories[i] for i in part])
+        return vectors
+
+    def _run(self, histories: Sequence[History]) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = self._session.run([_OUTPUT], tower_inputs(histories, self.embeddings))[0]
+        return vectors
+
+
+def _session(tower: Path) -> onnxruntime.InferenceSession:
+    """One thread: a request is one small history, and the server's parallelism is over requests."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(tower, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises a class of its own for every kind of damage, without a common base
+        raise BundleCorrupt(f"{tower} is not a model that ONNX Runtime can read: {error}") from error
+    found = {entry.name for entry in session.get_inputs()}
+    if found != set(_INPUTS):
+        raise BundleCorrupt(f"{tower} reads {sorted(found)}; the user tower's contract is {sorted(_INPUTS)}")
+    return session

@@ -1,0 +1,70 @@
+"""Example answers for the OpenAPI document; a test holds them to the models."""
+
+from __future__ import annotations
+
+LIST = {
+    "request_id": "0f8fad5bd9cb469fa16570867728950e",
+    "user_id": 42,
+    "cold_start": False,
+    "strategy": "two_tower",
+    "model_version": "20261120-221530-1a2b3c",
+    "recommendations": [
+        {
+            "item_id": 318,
+            "title": "Shawshank Redemption, The (1994)",
+            "genres": ["Crime", "Drama"],
+            "score": 2.31,
+            "reasons": [{"code": "similar", "text": "Because you enjoyed Green Mile, The (1999)"}],
+        }
+    ],
+    "trace": {
+        "milliseconds": 6.2,
+        "stages": [{"stage": "source", "part": "two_tower", "returned": 200, "dropped": 0, "milliseconds": 1.4, "error": None}],
+    },
+}
+RECEIPT = {
+    "accepted": 1,
+    "duplicates": 0,
+    "quarantined": [
+        {"index": 1, "event_id": "e-2", "reason": "item 999999 is not in the catalogue of the release that is served"}
+    ],
+    "event_ids": ["e-1", "e-2"],
+}
+ITEM = {
+    "item_id": 318,
+    "title": "Shawshank Redemption, The (1994)",
+    "genres": ["Crime", "Drama"],
+    "year": 1994,
+    "events": 317.0,
+    "popularity_now": 4.2,
+    "rating_mean": 4.41,
+}
+HISTORY = {
+    "user_id": 42,
+    "known": True,
+    "n_events": 1,
+    "events": [
+        {
+            "item_id": 318,
+            "title": "Shawshank Redemption, The (1994)",
+            "genres": ["Crime", "Drama"],
+            "kind": "rating",
+            "value": 4.5,
+            "ts": 1_790_000_000.0,
+        }
+    ],
+}
+USERS = {"users": [1, 42, 414]}
+ERASED = {"user_id": 42, "lake_rows": 120}
+LIVE = {"status": "up"}
+READY = {"status": "up", "checks": {"feature_store": {"status": "up", "detail": "answered in 0.4 ms"}}}
+VERSION = {
+    "release": "20261120-221530-1a2b3c",
+    "created": "2026-11-20T22:15:30Z",
+    "code_version": "5262a28c0ffe",
+    "release_code_version": "5262a28c0ffe",
+    "data_version": {"interactions": 3},
+    "trained_until": 1_537_000_000.0,
+    "feature_schema": "0a1b2c3d4e5f",
+    "metrics": {"ndcg@10": 0.12},
+}

@@ -1,0 +1,40 @@
+"""Assembles the FastAPI application from finished objects. Wiring those to settings is the composition root's work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from serving import openapi, pages, problems
+from serving.api import Api, router
+from serving.middleware import BodyLimit, RequestContext
+
+
+def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Callable[[], None]] = ()) -> FastAPI:
+    """The application. `closers` run at shutdown, after the last request: for what the composition root opened."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(api.readiness.watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            for close in (api.readiness.close, api.ingestion.close, api.service.close, *closers):
+                close()
+
+    app = FastAPI(title="Marquee", version=version("marquee"), docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.api = api
+    app.include_router(router)
+    pages.install(app)
+    problems.install(app)
+    openapi.describe(app)
+    app.add_middleware(BodyLimit, limit=max_body_bytes)
+    app.add_middleware(RequestContext)
+    return app

@@ -1,0 +1,58 @@
+"""Reads online features off the event loop, under a time-out, behind a circuit breaker.
+
+A store that hangs would otherwise hold one thread and one time-out per request; behind the breaker it costs one caller a
+time-out once in a while, and everyone else is answered from popularity at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from core.errors import DependencyUnavailable
+from core.features import UserFeatures
+from core.ports import Clock, FeatureReader
+
+SERVICE = "feature store"
+
+
+class FeatureGate:
+    """The only way from a request to the feature store."""
+
+    def __init__(
+        self,
+        reader: FeatureReader,
+        timeout: float = 0.25,
+        retry_after: float = 2.0,
+        threads: int = 8,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """`timeout` and `retry_after` in seconds. The threads are its own, so that a dead store starves nothing else."""
+        self._reader = reader
+        self._timeout = timeout
+        self._retry_after = retry_after
+        self._clock = clock
+        self._closed_until = float("-inf")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="features")
+
+    async def read(self, user_id: int) -> UserFeatures | None:
+        """The user's features, None for a user never seen. Raises DependencyUnavailable."""
+        if self._clock() < self._closed_until:
+            raise DependencyUnavailable(SERVICE, "it did not answer a moment ago", "see /health/ready")
+        reading = asyncio.get_running_loop().run_in_executor(self._threads, self._reader.read, user_id)
+        try:
+            return await asyncio.wait_for(reading, self._timeout)
+        except TimeoutError as error:
+            self._trip()
+            reason = f"no answer within {self._timeout * 1e3:.0f} ms"
+            raise DependencyUnavailable(SERVICE, reason, "see /health/ready") from error
+        except DependencyUnavailable:
+            self._trip()
+            raise
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _trip(self) -> None:
+        self._closed_until = self._clock() + self._retry_after

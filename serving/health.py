@@ -1,0 +1,114 @@
+"""Readiness: what each dependency says, asked in the background, so that a probe never waits for a slow service."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from core.errors import MarqueeError
+from core.ports import Clock
+from core.telemetry import DEPENDENCY_UP
+
+
+class Status(StrEnum):
+    """`degraded` means that something else answers in its place."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a probe found; `detail` is for people."""
+
+    status: Status
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One dependency. `probe` may block and may raise MarqueeError, which means down; `needed` if nothing is served without."""
+
+    name: str
+    probe: Callable[[], Finding]
+    needed: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings of one moment."""
+
+    findings: dict[str, Finding]
+    ready: bool
+
+    @property
+    def status(self) -> Status:
+        if not self.ready:
+            return Status.DOWN
+        well = all(finding.status is Status.UP for finding in self.findings.values())
+        return Status.UP if well else Status.DEGRADED
+
+    def as_json(self) -> dict[str, Any]:
+        checks = {name: {"status": found.status.value, "detail": found.detail} for name, found in self.findings.items()}
+        return {"status": self.status.value, "checks": checks}
+
+
+class Readiness:
+    """Runs the checks every `interval` seconds and hands out the last report."""
+
+    def __init__(
+        self, checks: Sequence[Check], interval: float = 1.5, timeout: float = 1.0, clock: Clock = time.monotonic
+    ) -> None:
+        self._checks = checks
+        self._interval = interval
+        self._timeout = timeout
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(max(1, len(checks)), thread_name_prefix="health")
+        self._under_way: dict[str, Future[Finding]] = {}
+        self._last: tuple[float, Report] | None = None
+        self._refreshing = asyncio.Lock()
+
+    async def report(self) -> Report:
+        """The last report; made now when there is none or the background task does not run."""
+        async with self._refreshing:
+            if self._last is None or self._clock() - self._last[0] > 2 * self._interval + self._timeout:
+                return await self._refresh()
+            return self._last[1]
+
+    async def watch(self) -> None:
+        """Refresh until cancelled."""
+        while True:
+            async with self._refreshing:
+                await self._refresh()
+            await asyncio.sleep(self._interval)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _refresh(self) -> Report:
+        found = await asyncio.gather(*(self._ask(check) for check in self._checks))
+        findings = {check.name: finding for check, finding in zip(self._checks, found, strict=True)}
+        ready = all(findings[check.name].status is not Status.DOWN for check in self._checks if check.needed)
+        for name, finding in findings.items():
+            DEPENDENCY_UP.labels(name).set(finding.status is not Status.DOWN)
+        report = Report(findings, ready)
+        self._last = (self._clock(), report)
+        return report
+
+    async def _ask(self, check: Check) -> Finding:
+        """One probe under the time-out. A probe that still hangs from last time is not started again."""
+        running = self._under_way.get(check.name)
+        if running is None or running.done():
+            running = self._under_way[check.name] = self._threads.submit(check.probe)
+        try:
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(running)), self._timeout)
+        except TimeoutError:
+            return Finding(Status.DOWN, f"no answer within {self._timeout:.1f} s")
+        except MarqueeError as error:
+            return Finding(Status.DOWN, error.detail)

@@ -1,0 +1,164 @@
+"""The shapes of answers, for OpenAPI only.
+
+The routes build dictionaries themselves: validating a list would cost more than ranking it. Tests hold the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.events import Kind
+
+
+class Reason(BaseModel):
+    """Why an item is on a list."""
+
+    code: Literal["similar", "genre", "popular", "explored"]
+    text: str
+
+
+class Recommendation(BaseModel):
+    item_id: int
+    title: str
+    genres: list[str]
+    score: float = Field(description="of the last scorer; only the order within one list means something")
+    reasons: list[Reason] = Field(description="empty unless explain=true")
+
+
+class Stage(BaseModel):
+    """What one part of the pipeline did."""
+
+    stage: str
+    part: str
+    returned: int
+    dropped: int
+    milliseconds: float
+    error: str | None
+
+
+class Trace(BaseModel):
+    milliseconds: float
+    stages: list[Stage]
+
+
+class RecommendationList(BaseModel):
+    """A list, best first."""
+
+    request_id: str = Field(description="put it into the events that answer this list")
+    user_id: int
+    cold_start: bool = Field(description="the user is unknown, or has no event on an item of this release")
+    strategy: Literal["two_tower", "two_tower_mirror", "popular_fallback", "popular_degraded"]
+    model_version: str = Field(description="the release")
+    recommendations: list[Recommendation]
+    trace: Trace | None = Field(default=None, description="with trace=true")
+
+
+class CompactList(BaseModel):
+    """The list with format=ids."""
+
+    cold_start: bool
+    recommendations: list[int]
+
+
+class Quarantined(BaseModel):
+    index: int
+    event_id: str
+    reason: str
+
+
+class Receipt(BaseModel):
+    """What became of the events; every one of them is durable."""
+
+    accepted: int
+    duplicates: int = Field(description="events whose event_id was known")
+    quarantined: list[Quarantined] = Field(description="kept in the dead-letter topic, not applied")
+    event_ids: list[str] = Field(description="of every event, in the order of the request")
+
+
+class Film(BaseModel):
+    item_id: int
+    title: str
+    genres: list[str]
+    year: int | None
+
+
+class ItemDetails(Film):
+    events: float = Field(description="interactions up to the release")
+    popularity_now: float = Field(description="interactions with time decay, as of the release")
+    rating_mean: float = Field(description="stars, shrunk towards the mean of all films")
+
+
+class HistoryEvent(BaseModel):
+    item_id: int
+    title: str | None = Field(description="null for an item that this release does not know")
+    genres: list[str]
+    kind: Kind
+    value: float | None
+    ts: float
+
+
+class History(BaseModel):
+    """A user's recent events, newest first."""
+
+    user_id: int
+    known: bool
+    n_events: int = Field(description="all events, also those too old to be listed")
+    events: list[HistoryEvent]
+
+
+class Users(BaseModel):
+    users: list[int]
+
+
+class Erased(BaseModel):
+    user_id: int
+    lake_rows: int
+
+
+class Live(BaseModel):
+    status: Literal["up"]
+
+
+class CheckResult(BaseModel):
+    status: Literal["up", "degraded", "down"]
+    detail: str
+
+
+class Ready(BaseModel):
+    """Per dependency; 503 when nothing can be served."""
+
+    status: Literal["up", "degraded", "down"]
+    checks: dict[str, CheckResult]
+
+
+class Version(BaseModel):
+    release: str
+    created: str
+    code_version: str = Field(description="of the running code")
+    release_code_version: str = Field(description="of the code that built the release")
+    data_version: dict[str, int] = Field(description="lake table -> Delta version that training saw")
+    trained_until: float
+    feature_schema: str
+    metrics: dict[str, float]
+
+
+class FieldError(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    field: str
+    value: Any
+    allowed: str
+    index: int | None = Field(default=None, description="of the event in the array")
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldError] | None = None

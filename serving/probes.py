@@ -1,0 +1,66 @@
+"""Probes of the dependencies that serving knows by their ports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from core.events import INTERACTIONS
+from core.lake import INTERACTIONS as TABLE
+from core.lake import Lake
+from core.ports import EventLog, FeatureReader, VectorIndex
+from serving.health import Check, Finding, Status
+from serving.release import ServedRelease
+
+PROBE_USER = 1  # any id does: a store that answers "never seen" is up
+
+
+def event_log(log: EventLog) -> Check:
+    """An append of nothing: the log answers, and nothing is stored."""
+
+    def probe() -> Finding:
+        return _timed(lambda: log.append(INTERACTIONS, []))
+
+    return Check("event_log", probe)
+
+
+def feature_store(reader: FeatureReader) -> Check:
+    """Without it every list is the popular one."""
+    return Check("feature_store", lambda: _timed(lambda: reader.read(PROBE_USER)))
+
+
+def vector_index(index: VectorIndex, release: Callable[[], str], degraded: Callable[[], bool]) -> Check:
+    """Whether the collection of the release is there, or the mirror answers in its place."""
+
+    def probe() -> Finding:
+        ready = index.ready(release())
+        if degraded():
+            return Finding(Status.DEGRADED, "the in-process mirror answers instead")
+        if not ready:
+            return Finding(Status.DOWN, f"no complete collection of release {release()}; run `marquee index publish`")
+        return Finding(Status.UP, f"release {release()}")
+
+    return Check("vector_index", probe)
+
+
+def release(served: Callable[[], ServedRelease]) -> Check:
+    """The release that is loaded: what nothing can be served without."""
+    return Check("release", lambda: Finding(Status.UP, served().name), needed=True)
+
+
+def lake(tables: Lake) -> Check:
+    """Whether interactions were ever written, and at which version they are."""
+
+    def probe() -> Finding:
+        version = tables.version(TABLE)
+        if version < 0:
+            return Finding(Status.DOWN, f"no interactions under {tables.root.name}; run `marquee data load`")
+        return Finding(Status.UP, f"interactions at version {version}")
+
+    return Check("lake", probe)
+
+
+def _timed(call: Callable[[], object]) -> Finding:
+    start = time.perf_counter()
+    call()
+    return Finding(Status.UP, f"answered in {(time.perf_counter() - start) * 1e3:.1f} ms")

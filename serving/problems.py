@@ -1,0 +1,187 @@
+"""Errors as RFC 9457 problem details: what was wrong, with which value, and what is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, cast
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from core.errors import DependencyUnavailable, InvalidInput, MarqueeError
+from core.events import ID_PATTERN, MAX_ID, Kind
+
+MEDIA_TYPE = "application/problem+json"
+LONGEST_VALUE = 100  # characters of a wrong value that are repeated to its sender
+MOST_ERRORS = 20  # wrong fields that one answer names
+RETRY_AFTER = "2"  # seconds
+
+_ID = f"an integer from 1 to {MAX_ID}"
+_TOKEN = f"a string that matches {ID_PATTERN}"
+ALLOWED = {
+    "k": "an integer from 1 to 100",
+    "limit": "an integer from 1 to 100",
+    "format": "full or ids",
+    "explain": "true or false",
+    "trace": "true or false",
+    "user_id": _ID,
+    "item_id": _ID,
+    "schema_version": "1",
+    "event_id": _TOKEN,
+    "request_id": f"{_TOKEN}, or null",
+    "kind": "one of " + ", ".join(kind.value for kind in Kind),
+    "value": "a finite number: 0.5 to 5 stars for rating and review, 0 to 1440 minutes for watch, none for other kinds",
+    "ts": "a finite number of Unix seconds, 0 or more",
+}
+
+
+class MalformedJson(MarqueeError):
+    """The body is not JSON."""
+
+    status = 400
+    slug = "malformed-json"
+    title = "The body is not JSON"
+
+
+class BodyTooLarge(MarqueeError):
+    """The body is larger than the server reads."""
+
+    status = 413
+    slug = "body-too-large"
+    title = "The body is too large"
+
+
+class InvalidFields(MarqueeError):
+    """One or more fields break their contract; `errors` names them."""
+
+    status = 422
+    slug = "invalid-input"
+    title = InvalidInput.title
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]], total: int | None = None) -> None:
+        """`errors` has entries of `field_error`; `total` is how many there were before the list was cut."""
+        shown = list(errors[:MOST_ERRORS])
+        first = shown[0]
+        where = f"event {first['index']}: " if "index" in first else ""
+        extra: dict[str, Any] = {"errors": shown}
+        if (total or len(errors)) > len(shown):
+            extra["more_errors"] = (total or len(errors)) - len(shown)
+        super().__init__(f"{where}{first['field']} is {first['value']!r}; allowed: {first['allowed']}", **extra)
+
+
+class Unauthorized(MarqueeError):
+    """The route needs the admin key and none was sent."""
+
+    status = 401
+    slug = "unauthorized"
+    title = "This needs the admin key"
+
+
+class Forbidden(MarqueeError):
+    """The key is wrong, or admin routes are off."""
+
+    status = 403
+    slug = "forbidden"
+    title = "This is not allowed"
+
+
+def problem(status: int, slug: str, title: str, detail: str, request_id: str, **extensions: Any) -> Response:
+    """One problem as a response. `extensions` become members of the JSON object."""
+    body = {
+        "type": f"urn:marquee:problem:{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+        **extensions,
+    }
+    headers = {"Cache-Control": "no-store"}
+    if status == 503:
+        headers["Retry-After"] = RETRY_AFTER
+    if status == 401:
+        headers["WWW-Authenticate"] = 'X-Admin-Key realm="marquee"'
+    if status == 413:
+        headers["Connection"] = "close"  # what is left of the body is not read
+    return Response(orjson.dumps(body, default=repr), status, headers, MEDIA_TYPE)
+
+
+def of_error(error: MarqueeError, request_id: str) -> Response:
+    """A typed error as a response."""
+    extensions = dict(error.extensions)
+    if isinstance(error, InvalidInput):
+        field = extensions.pop("field")
+        extensions = {"errors": [{"field": field, "value": extensions["value"], "allowed": extensions["allowed"]}]}
+    if isinstance(error, DependencyUnavailable):
+        extensions["retry_after"] = int(RETRY_AFTER)
+    return problem(error.status, error.slug, error.title, error.detail, request_id, **extensions)
+
+
+def field_error(field: str, value: Any, allowed: str) -> dict[str, Any]:
+    """One entry of a problem's `errors`."""
+    return {"field": field, "value": plain(value), "allowed": allowed}
+
+
+def plain(value: Any) -> Any:
+    """A wrong value in a form that is JSON, short, and recognisable to who sent it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= MAX_ID else _cut(str(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return _cut(value if isinstance(value, str) else repr(value))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of routing, validation and the domain as a problem. What nobody foresaw is the middleware's."""
+
+    app.add_exception_handler(HTTPException, cast("ExceptionHandler", _on_http))
+    app.add_exception_handler(RequestValidationError, cast("ExceptionHandler", _on_validation))
+    app.add_exception_handler(MarqueeError, cast("ExceptionHandler", _on_domain))
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the middleware gave the request."""
+    return str(request.state.request_id)
+
+
+async def _on_http(request: Request, error: HTTPException) -> Response:
+    response = problem(error.status_code, *_http_words(request, error), request_id_of(request))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _on_validation(request: Request, error: RequestValidationError) -> Response:
+    return of_error(InvalidFields([_parameter_error(entry) for entry in error.errors()]), request_id_of(request))
+
+
+async def _on_domain(request: Request, error: MarqueeError) -> Response:
+    return of_error(error, request_id_of(request))
+
+
+def _http_words(request: Request, error: HTTPException) -> tuple[str, str, str]:
+    """(slug, title, detail) of an error that the framework raised."""
+    path = plain(request.url.path)
+    if error.status_code == 404:
+        return "unknown-route", "There is no such route", f"nothing is at {path}; see /docs"
+    if error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        return "method-not-allowed", "This route does not take this method", f"{path} takes {allow}, not {request.method}"
+    phrase = HTTPStatus(error.status_code).phrase
+    return phrase.lower().replace(" ", "-"), phrase, str(error.detail)
+
+
+def _parameter_error(entry: Mapping[str, Any]) -> dict[str, Any]:
+    field = str(entry["loc"][-1])
+    return field_error(field, entry.get("input"), ALLOWED.get(field, str(entry["msg"])))
+
+
+def _cut(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"

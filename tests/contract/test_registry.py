@@ -1,0 +1,146 @@
+"""The contract of ModelRegistry and Tracker, run on the folder registry and on MLflow with SQLite."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.bundle import FILES, MANIFEST, Manifest, digests, open_bundle
+from core.errors import BundleCorrupt, InvalidInput, NotFound
+from core.ports import Tracker
+from lifecycle.adapters.memory import FolderRegistry, MemoryTracker
+from lifecycle.adapters.mlflow import MlflowRegistry, MlflowTracker
+from lifecycle.promotion import VersionedRegistry
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
+SCHEMA = "0123456789ab"
+_names = (f"model-{n}" for n in itertools.count())
+
+
+def make_bundle(folder: Path, release: str) -> Path:
+    """A whole bundle whose files say which release they are of."""
+    folder.mkdir()
+    for name in FILES:
+        (folder / name).write_text(f"{name} of {release}")
+    Manifest(
+        release=release,
+        created="2026-11-20T22:15:30Z",
+        code_version="0.1.0",
+        data_version={"interactions": 3},
+        trained_until=1.5e9,
+        feature_schema=SCHEMA,
+        dim=64,
+        n_items=5,
+        metrics={"ndcg@10": 0.1},
+        config={},
+        files=digests(folder),
+    ).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One database for the run: making its tables takes seconds. Each test has its own model in it."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+Make = Callable[[], VersionedRegistry]
+
+
+@pytest.fixture(params=["folder", "mlflow"])
+def make_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """A function that opens the test's registry anew, as another process would."""
+    if request.param == "folder":
+        return lambda: FolderRegistry(tmp_path / "registry")
+    uri, name = request.getfixturevalue("tracking_uri"), next(_names)
+    return lambda: MlflowRegistry(uri, tmp_path / "artifacts", name, tmp_path / "cache")
+
+
+@pytest.fixture
+def registry(make_registry: Make) -> VersionedRegistry:
+    return make_registry()
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> tuple[Path, Path]:
+    return make_bundle(tmp_path / "a", "release-a"), make_bundle(tmp_path / "b", "release-b")
+
+
+def test_what_is_registered_is_fetched_whole(registry: VersionedRegistry, bundles: tuple[Path, Path]) -> None:
+    versions = [registry.register(bundle) for bundle in bundles]
+    for version, bundle in zip(versions, bundles, strict=True):
+        fetched = registry.fetch(version)
+        assert open_bundle(fetched, SCHEMA).release == f"release-{bundle.name}"
+        assert {path.name for path in fetched.iterdir()} == {*FILES, MANIFEST}
+
+
+def test_versions_are_distinct_and_a_registered_bundle_may_change_or_vanish(
+    registry: VersionedRegistry, bundles: tuple[Path, Path]
+) -> None:
+    first = registry.register(bundles[0])
+    (bundles[0] / FILES[0]).write_text("edited after registration")
+    assert registry.register(bundles[1]) != first
+    assert open_bundle(registry.fetch(first), SCHEMA).release == "release-a"
+
+
+def test_an_alias_moves_and_survives_the_process(make_registry: Make, bundles: tuple[Path, Path]) -> None:
+    registry = make_registry()
+    first, second = (registry.register(bundle) for bundle in bundles)
+    registry.point("production", first)
+    assert make_registry().version("production") == first
+    registry.point("production", second)
+    registry.point("previous", first)
+    again = make_registry()
+    assert (again.version("production"), again.version("previous")) == (second, first)
+    assert open_bundle(again.fetch("production"), SCHEMA).release == "release-b"
+    assert again.fetch("production") == again.fetch(second)
+
+
+@pytest.mark.parametrize("name", ["production", "99", "no such name"])
+def test_an_unknown_name_is_not_found(registry: VersionedRegistry, bundles: tuple[Path, Path], name: str) -> None:
+    with pytest.raises(NotFound):
+        registry.fetch(name)
+    registry.register(bundles[0])
+    with pytest.raises(NotFound):
+        registry.fetch(name)
+    with pytest.raises(NotFound):
+        registry.version(name)
+
+
+def test_an_alias_cannot_mean_an_unknown_version(registry: VersionedRegistry, bundles: tuple[Path, Path]) -> None:
+    version = registry.register(bundles[0])
+    registry.point("production", version)
+    with pytest.raises(NotFound):
+        registry.point("production", "99")
+    assert registry.version("production") == version
+
+
+@pytest.mark.parametrize("alias", ["3", "v3", "latest", "", "../production", "Production"])
+def test_an_alias_that_could_be_mistaken_is_refused(registry: VersionedRegistry, bundles: tuple[Path, Path], alias: str) -> None:
+    version = registry.register(bundles[0])
+    with pytest.raises(InvalidInput, match="alias is"):
+        registry.point(alias, version)
+
+
+def test_a_folder_without_a_manifest_is_refused(registry: VersionedRegistry, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BundleCorrupt, match=MANIFEST):
+        registry.register(tmp_path / "empty")
+
+
+@pytest.fixture(params=["memory", "mlflow"])
+def tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Tracker:
+    if request.param == "memory":
+        return MemoryTracker()
+    return MlflowTracker(request.getfixturevalue("tracking_uri"), tmp_path / "artifacts")
+
+
+def test_every_run_gets_its_own_id(tracker: Tracker, tmp_path: Path) -> None:
+    (tmp_path / "curve.txt").write_text("0.1 0.2")
+    params = {f"setting.{n}": n for n in range(130)}  # more than MLflow takes in one call
+    metrics = {"ndcg@10": 0.2, "lift_low": 0.01, "not_measured": float("nan")}
+    ids = {tracker.log("release-a", params, metrics, [tmp_path / "curve.txt"]) for _ in range(2)}
+    assert len(ids) == 2

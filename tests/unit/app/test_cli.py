@@ -1,0 +1,78 @@
+"""The command line: errors are one line that says what to do, never a stack trace; destructive commands have a dry run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "MARQUEE_HOME": str(home), "COLUMNS": "250", **extra}
+    command = [sys.executable, "-m", "app", *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("data", "info"), 1, "load the bundled films with `marquee data load`"),
+        (("data", "load", "nowhere.zip"), 1, "nowhere.zip is no readable zip"),
+        (("data", "load", "--hold-out", "2"), 2, "2"),
+        (("data", "import", "--interactions", "a.csv", "--items", "b.csv"), 1, "a.csv cannot be read"),
+        (("data", "import", "--interactions", "a.csv", "--items", "b.csv", "--map", "user_id"), 2, "our=yours"),
+        (("up",), 1, "make one with `marquee demo`"),
+        (("applaud",), 2, "No such command"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_input_is_one_message_with_a_way_out(tmp_path: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
+    result = run(tmp_path / "home", *arguments)
+    assert result.returncode == code, result.stderr
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_setting_out_of_range_names_its_variable(tmp_path: Path) -> None:
+    result = run(tmp_path, "data", "info", MARQUEE_API_PORT="banana")
+    assert result.returncode == 2
+    assert "MARQUEE_API_PORT is 'banana'" in result.stderr
+
+
+def test_a_home_that_is_not_writable_is_said(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    result = run(blocked / "home", "data", "load")
+    assert result.returncode == 1
+    assert str(blocked) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_loading_twice_changes_nothing_and_another_set_needs_a_word(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1000\n1,2,2000\n")
+    (tmp_path / "y.csv").write_text("item_id,title\n1,One\n2,Two\n")
+    own = ("data", "import", "--interactions", str(tmp_path / "x.csv"), "--items", str(tmp_path / "y.csv"))
+    home = tmp_path / "home"
+    dry = run(home, *own, "--dry-run")
+    assert "2 rows read, 2 kept" in dry.stdout
+    assert not home.exists()
+    assert run(home, *own).returncode == 0
+    assert "has x already" in run(home, *own).stderr
+    refused = run(home, "data", "load")
+    assert refused.returncode == 1
+    assert "the lake holds x; --replace" in refused.stderr
+    assert run(home, "data", "load", "--replace").returncode == 0
+    assert "9,742 items" in run(home, "data", "info").stdout
+
+
+def test_erasing_shows_what_it_would_erase(tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "mine.txt").write_text("not Marquee's")
+    assert "lake" in run(tmp_path, "data", "erase", "--dry-run").stdout
+    assert (tmp_path / "lake").exists()
+    assert run(tmp_path, "data", "erase", "--yes").returncode == 0
+    assert not (tmp_path / "lake").exists()
+    assert (tmp_path / "mine.txt").exists()

@@ -1,0 +1,103 @@
+"""Promotion moves two aliases, in an order that a crash cannot break; rollback moves one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.bundle import MANIFEST
+from core.errors import NotFound
+from lifecycle.adapters.memory import FolderRegistry
+from lifecycle.gates import Check, Verdict
+from lifecycle.promotion import PREVIOUS, PRODUCTION, PromotionRefused, promote, rollback
+
+YES = Verdict((Check("fine", True, "as it should be"),))
+NO = Verdict((Check("fine", True, "as it should be"), Check("covers", False, "1 % of 10 %"), Check("beats", False, "worse")))
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> FolderRegistry:
+    """With versions 1, 2 and 3 and no alias."""
+    registry = FolderRegistry(tmp_path / "registry")
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / MANIFEST).write_text("{}")
+    for _ in range(3):
+        registry.register(bundle)
+    return registry
+
+
+def aliases(registry: FolderRegistry) -> tuple[str, str | None]:
+    try:
+        return registry.version(PRODUCTION), registry.version(PREVIOUS)
+    except NotFound:
+        return registry.version(PRODUCTION), None
+
+
+def test_the_first_release_has_no_previous(registry: FolderRegistry) -> None:
+    promote(registry, "1", YES)
+    assert aliases(registry) == ("1", None)
+    with pytest.raises(NotFound, match="no earlier release"):
+        rollback(registry)
+
+
+def test_what_was_production_becomes_previous(registry: FolderRegistry) -> None:
+    promote(registry, "1", YES)
+    promote(registry, "2", YES)
+    assert aliases(registry) == ("2", "1")
+
+
+def test_promoting_production_again_keeps_previous(registry: FolderRegistry) -> None:
+    for version in ("1", "2", "2", PRODUCTION):
+        promote(registry, version, YES)
+    assert aliases(registry) == ("2", "1")
+
+
+def test_a_failed_verdict_is_refused_with_the_failed_checks_and_changes_nothing(registry: FolderRegistry) -> None:
+    promote(registry, "1", YES)
+    with pytest.raises(PromotionRefused, match=r"covers \(1 % of 10 %\); beats \(worse\)") as caught:
+        promote(registry, "2", NO)
+    assert caught.value.extensions == {"version": "2", "failed": ["covers", "beats"]}
+    assert aliases(registry) == ("1", None)
+
+
+def test_force_promotes_anyway(registry: FolderRegistry) -> None:
+    promote(registry, "2", NO, force=True)
+    assert aliases(registry) == ("2", None)
+
+
+def test_an_unknown_version_is_not_found(registry: FolderRegistry) -> None:
+    promote(registry, "1", YES)
+    with pytest.raises(NotFound, match="versions are"):
+        promote(registry, "9", YES)
+    assert aliases(registry) == ("1", None)
+
+
+def test_rollback_returns_to_previous_and_not_to_the_release_it_left(registry: FolderRegistry) -> None:
+    promote(registry, "1", YES)
+    promote(registry, "2", YES)
+    assert rollback(registry) == "1"
+    assert aliases(registry) == ("1", "1")
+    with pytest.raises(NotFound):
+        rollback(registry)
+    promote(registry, "3", YES)
+    assert aliases(registry) == ("3", "1")
+
+
+def test_a_crash_between_the_two_moves_leaves_production_alone(registry: FolderRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    promote(registry, "1", YES)
+    point = registry.point
+
+    def crash_at_production(alias: str, version: str) -> None:
+        if alias == PRODUCTION:
+            raise KeyboardInterrupt
+        point(alias, version)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "point", crash_at_production)
+        with pytest.raises(KeyboardInterrupt):
+            promote(registry, "2", YES)
+    assert aliases(registry) == ("1", "1")
+    promote(registry, "2", YES)
+    assert aliases(registry) == ("2", "1")

@@ -1,0 +1,280 @@
+"""The watchdog on a real lake and a folder registry: what it says, what it writes, when it asks for a retraining."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from prometheus_client import REGISTRY
+
+from core import bundle, lake
+from core import columns as c
+from core.bundle import Manifest
+from core.catalogue import Catalogue, ItemStats
+from core.lake import Lake
+from evaluation.watched import reference_columns, write_columns
+from lifecycle.adapters.memory import FolderRegistry
+from monitoring.adapters.memory import WassersteinDrift
+from monitoring.journal import LAST_RETRAIN, REPORT, STATUS, Journal
+from monitoring.watch import Verdict, WatchConfig
+from monitoring.watchdog import Watchdog, WatchdogConfig
+
+CUT = 1_000_000.0
+ITEMS = pl.DataFrame(
+    {
+        c.ITEM: range(1, 41),
+        c.TITLE: [f"film {n}" for n in range(40)],
+        c.GENRES: [["Drama"] if n < 20 else ["Horror"] for n in range(40)],
+        c.YEAR: [1980 + n for n in range(40)],
+    },
+    schema_overrides={c.YEAR: pl.Int32},
+)
+CATALOGUE = Catalogue.from_frame(ITEMS)
+
+
+def events(rows: int, items: tuple[int, int], start: float, users: int = 20) -> pl.DataFrame:
+    """Ratings of items in a range of ids, one a minute."""
+    rng = np.random.default_rng(rows)
+    return pl.DataFrame(
+        {
+            c.EVENT_ID: [f"{start:.0f}-{n}" for n in range(rows)],
+            c.USER: 1 + np.arange(rows) % users,
+            c.ITEM: rng.integers(items[0], items[1] + 1, rows),
+            c.KIND: "rating",
+            c.VALUE: rng.integers(1, 11, rows) / 2,
+            c.TS: start + 60.0 * np.arange(rows),
+            c.REQUEST_ID: pl.Series([None] * rows, dtype=pl.String),
+            c.OFFSET: np.arange(rows),
+        }
+    )
+
+
+SEEN = events(1000, (1, 20), 0.0)
+LATER = CUT + 1.0
+
+
+def register(registry: FolderRegistry, folder: Path, release: str) -> str:
+    """A bundle with the parts that a watchdog reads."""
+    folder.mkdir()
+    for name in bundle.FILES:
+        (folder / name).write_text(name)
+    counts = np.bincount(CATALOGUE.rows(SEEN[c.ITEM].to_numpy()), minlength=len(CATALOGUE)).astype(np.float32)
+    stats = ItemStats(CUT, counts, counts, counts)
+    ITEMS.write_parquet(folder / bundle.CATALOGUE)
+    stats.write(folder / bundle.ITEM_STATS)
+    write_columns(reference_columns(SEEN, CATALOGUE, stats, seed=1), folder / bundle.REFERENCE)
+    Manifest(
+        release=release, created="", code_version="", data_version={}, trained_until=CUT, feature_schema="", dim=4,
+        n_items=40, metrics={}, config={}, files=bundle.digests(folder),
+    ).write(folder)  # fmt: skip
+    return registry.register(folder)
+
+
+@dataclass
+class World:
+    """A watchdog and everything around it, with a clock that stands still until it is moved."""
+
+    folder: Path
+    config: WatchdogConfig = field(
+        default_factory=lambda: WatchdogConfig(window=400, least_rows=50, decision=WatchConfig(retrain=True, cooldown=100.0))
+    )
+    now: float = 5_000_000.0
+    asked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lake = Lake(self.folder / "lake")
+        self.registry = FolderRegistry(self.folder / "registry")
+        self.registry.point("production", register(self.registry, self.folder / "one", "release-one"))
+
+    def watchdog(self) -> Watchdog:
+        journal = Journal(self.folder / "watch")
+        detector = WassersteinDrift()
+        return Watchdog(self.registry, self.lake, detector, journal, self.asked.append, self.config, lambda: self.now)
+
+    def status(self) -> dict[str, object]:
+        return dict(json.loads((self.folder / "watch" / STATUS).read_text()))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def checks(verdict: str) -> float:
+    return REGISTRY.get_sample_value("marquee_watch_checks_total", {"verdict": verdict}) or 0.0
+
+
+def test_traffic_like_training_is_ok(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    before = checks("ok")
+    with caplog.at_level(logging.INFO, "monitoring"):
+        decision = world.watchdog().check()
+    assert decision is not None
+    assert decision.verdict is Verdict.OK, decision
+    assert checks("ok") == before + 1
+    assert REGISTRY.get_sample_value("marquee_drift_share") == world.status()["drift_share"]
+    assert world.status()["release"] == "release-one"
+    assert world.status()["events"] == 400
+    assert world.status()["users"] == 20
+    assert world.status()["acceptance"] is None
+    assert "<table>" in (world.folder / "watch" / REPORT).read_text()
+    assert len(caplog.records) == 1
+    assert "400 events of 20 users against release release-one" in caplog.text
+    assert world.asked == []
+
+
+def test_other_tastes_ask_for_a_retraining_once_per_cooldown_even_across_a_restart(world: World) -> None:
+    world.lake.append(lake.INTERACTIONS, events(400, (35, 40), LATER))
+    verdicts = []
+    for now in (0.0, 50.0, 99.0, 100.0, 150.0):
+        world.now = 5_000_000.0 + now
+        decision = world.watchdog().check()  # a new watchdog each time: what counts is on disk
+        assert decision is not None
+        verdicts.append(decision.verdict.value)
+    assert verdicts == ["retrain", "cooldown", "cooldown", "retrain", "cooldown"]
+    assert len(world.asked) == 2
+    assert "watched features drifted" in world.asked[0]
+    assert world.status()["verdict"] == "cooldown"
+    assert (REGISTRY.get_sample_value("marquee_drift_distance", {"feature": "genre:Horror"}) or 0.0) > 1.0
+
+
+def test_only_the_newest_window_counts(world: World) -> None:
+    world.lake.append(lake.INTERACTIONS, events(400, (35, 40), LATER))
+    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER + 1e6))
+    decision = world.watchdog().check()
+    assert decision is not None
+    assert decision.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(("rows", "users"), [(49, 20), (400, 9)], ids=["few events", "few users"])
+def test_too_little_traffic_is_insufficient(world: World, rows: int, users: int) -> None:
+    world.lake.append(lake.INTERACTIONS, events(rows, (35, 40), LATER, users))
+    decision = world.watchdog().check()
+    assert decision is not None
+    assert decision.verdict is Verdict.INSUFFICIENT
+    assert world.status()["drift_share"] is None
+    assert world.asked == []
+
+
+def test_acceptance_is_the_share_of_answered_lists(world: World) -> None:
+    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    lists = {"r1": 7, "r2": 8}
+    answer = events(1, (7, 7), LATER + 1e6, users=1).with_columns(pl.lit("r1").alias(c.REQUEST_ID))
+    shown = pl.DataFrame(
+        {
+            c.REQUEST_ID: list(lists), c.USER: 1, c.ITEM: list(lists.values()), c.POSITION: 0, c.PROPENSITY: 1.0, c.SCORE: 0.5,
+            c.POLICY: "p", c.ARM: "control", c.MODEL_VERSION: "release-one", c.TS: [LATER, LATER], c.OFFSET: [0, 1],
+        }
+    )  # fmt: skip
+    world.lake.append(lake.IMPRESSIONS, shown)
+    world.lake.append(lake.INTERACTIONS, answer)
+    world.watchdog().check()
+    assert world.status()["acceptance"] == 0.5
+    assert REGISTRY.get_sample_value("marquee_acceptance_rate") == 0.5
+
+
+def test_events_without_stars_leave_that_feature_out(world: World) -> None:
+    clicks = events(400, (1, 20), LATER).with_columns(pl.lit("click").alias(c.KIND), pl.lit(None, pl.Float64).alias(c.VALUE))
+    world.lake.append(lake.INTERACTIONS, clicks)
+    world.watchdog().check()
+    distances = world.status()["distances"]
+    assert isinstance(distances, dict)
+    assert "value" not in distances
+    assert "popularity" in distances
+
+
+def test_a_new_production_release_is_taken_up(world: World) -> None:
+    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    watchdog = world.watchdog()
+    watchdog.check()
+    world.registry.point("production", register(world.registry, world.folder / "two", "release-two"))
+    watchdog.check()
+    assert world.status()["release"] == "release-two"
+
+
+def corrupt_lake(world: World) -> None:
+    world.lake.append(lake.INTERACTIONS, events(60, (1, 20), LATER))
+    for log in (world.folder / "lake").rglob("_delta_log/*.json"):
+        log.write_text("{half")
+
+
+def no_lake(world: World) -> None:
+    assert not (world.folder / "lake").exists()
+
+
+def no_release(world: World) -> None:
+    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    (world.registry.fetch("production") / bundle.REFERENCE).unlink()
+
+
+def no_room_for_reports(world: World) -> None:
+    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    (world.folder / "watch").write_text("a file where the folder should be")
+
+
+@pytest.mark.parametrize("fault", [no_lake, corrupt_lake, no_release, no_room_for_reports])
+def test_a_fault_is_logged_and_counted_and_the_watchdog_goes_on(
+    world: World, fault: Callable[[World], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    fault(world)
+    before = checks("unavailable")
+    watchdog = world.watchdog()
+    with caplog.at_level(logging.WARNING, "monitoring"):
+        assert watchdog.check() is None
+        assert watchdog.check() is None
+    assert checks("unavailable") == before + 2
+    assert "no check: " in caplog.text
+
+
+def test_a_lake_that_appears_later_is_seen(world: World) -> None:
+    watchdog = world.watchdog()
+    assert watchdog.check() is None
+    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    assert watchdog.check() is not None
+
+
+def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldown(world: World) -> None:
+    world.lake.append(lake.INTERACTIONS, events(400, (35, 40), LATER))
+
+    def fail(reasons: str) -> None:
+        raise OSError("no process can be started")
+
+    journal = Journal(world.folder / "watch")
+    watchdog = Watchdog(world.registry, world.lake, WassersteinDrift(), journal, fail, world.config, lambda: world.now)
+    assert watchdog.check() is None
+    assert journal.last_retrain() == world.now
+    decision = watchdog.check()
+    assert decision is not None
+    assert decision.verdict is Verdict.COOLDOWN
+
+
+def test_an_unreadable_note_of_the_last_retraining_is_no_crash(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal(tmp_path)
+    assert journal.last_retrain() is None
+    (tmp_path / LAST_RETRAIN).write_text("yesterday")
+    assert journal.last_retrain() is None
+    assert "no retraining is remembered" in caplog.text
+
+
+def test_run_checks_until_it_is_stopped(world: World) -> None:
+    stop = threading.Event()
+    seen: list[int] = []
+
+    class Stopping(WassersteinDrift):
+        def compare(self, *samples):  # type: ignore[no-untyped-def]
+            seen.append(1)
+            if len(seen) == 2:
+                stop.set()
+            return super().compare(*samples)
+
+    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    config = WatchdogConfig(interval=0.0, window=400, least_rows=50)
+    Watchdog(world.registry, world.lake, Stopping(), Journal(world.folder / "watch"), world.asked.append, config).run(stop)
+    assert len(seen) == 2

@@ -1,0 +1,107 @@
+"""The watched features: a hand table, what is left out, and what they say about real films."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from core import columns as c
+from core.catalogue import Catalogue, ItemStats
+from core.datasets.movielens import read_movielens
+from core.datasets.splits import before, between, cutoff, in_time_order
+from evaluation.watched import WATCHED_GENRES, read_columns, reference_columns, watched_columns, write_columns
+from monitoring.adapters.memory import WassersteinDrift
+
+CATALOGUE = Catalogue.from_frame(
+    pl.DataFrame(
+        {c.ITEM: [10, 20, 30], c.TITLE: ["a", "b", "c"], c.GENRES: [["Drama"], ["Drama", "War"], []], c.YEAR: [1990, None, 2000]},
+        schema_overrides={c.GENRES: pl.List(pl.String), c.YEAR: pl.Int32},
+    )
+)
+STATS = ItemStats(
+    as_of=1000.0,
+    n_events=np.array([3, 0, 1], dtype=np.float32),
+    recent=np.zeros(3, dtype=np.float32),
+    rating_mean=np.zeros(3, dtype=np.float32),
+)
+EVENTS = pl.DataFrame(
+    {
+        c.USER: [1, 1, 2, 2, 3],
+        c.ITEM: [10, 20, 30, 99, 10],
+        c.KIND: ["rating", "click", "review", "rating", "watch"],
+        c.VALUE: [4.0, None, None, 5.0, 90.0],
+        c.TS: [500.0, 2 * 86_400.0 + 7200.0, 999.0, 500.0, 1000.0],
+    }
+)
+
+
+def test_a_hand_table() -> None:
+    columns = watched_columns(EVENTS, CATALOGUE, STATS)
+    expected = {
+        "value": [4.0],  # of rows with stars on known items: minutes are not stars, item 99 is unknown
+        "hour": [500 / 3600, 2.0, 999 / 3600, 1000 / 3600],
+        "popularity": np.log1p([2.0, 0.0, 0.0, 3.0]),  # events before 1000 s take themselves out of the count
+        "year": [1990.0, 2000.0, 1990.0],
+        "genre:Drama": [1.0, 1.0, 0.0, 1.0],
+        "genre:War": [0.0, 1.0, 0.0, 0.0],
+    }
+    assert columns.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(columns[name], values, err_msg=name)
+        assert columns[name].dtype == np.float64
+
+
+def test_no_events_give_empty_columns() -> None:
+    columns = watched_columns(EVENTS.clear(), CATALOGUE, STATS)
+    assert {len(values) for values in columns.values()} == {0}
+
+
+def test_columns_of_unequal_length_survive_the_file(tmp_path: Path) -> None:
+    columns = watched_columns(EVENTS, CATALOGUE, STATS)
+    write_columns(columns, tmp_path / "reference.parquet")
+    read = read_columns(tmp_path / "reference.parquet")
+    assert read.keys() == columns.keys()
+    for name, values in columns.items():
+        np.testing.assert_array_equal(read[name], values)
+
+
+def test_the_reference_is_what_training_saw_and_repeats_by_seed() -> None:
+    first, again = (reference_columns(EVENTS, CATALOGUE, STATS, seed=1) for _ in range(2))
+    assert len(first["hour"]) == 2  # two known items before 1000 s
+    assert first["hour"].max() < 1.0
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, again[name])
+
+
+@pytest.fixture(scope="module")
+def films() -> tuple[pl.DataFrame, Catalogue, ItemStats]:
+    """Real events in time order, and statistics as of the cut before the last 10 %."""
+    dataset = read_movielens()
+    catalogue = Catalogue.from_frame(dataset.items)
+    events = in_time_order(dataset.interactions)
+    cut = cutoff(events, 0.9)
+    counts = np.bincount(catalogue.rows(before(events, cut)[c.ITEM].to_numpy()), minlength=len(catalogue)).astype(np.float32)
+    return events, catalogue, ItemStats(cut, counts, counts, np.zeros_like(counts))
+
+
+def test_what_really_came_next_is_no_drift(films: tuple[pl.DataFrame, Catalogue, ItemStats]) -> None:
+    events, catalogue, stats = films
+    reference = reference_columns(events, catalogue, stats, seed=1)
+    assert len(reference) == 4 + WATCHED_GENRES
+    later = between(events, stats.as_of, float("inf"))
+    for start in range(0, 8000, 2000):
+        report = WassersteinDrift().compare(reference, watched_columns(later[start : start + 2000], catalogue, stats))
+        assert report.share <= 0.3, report.distances
+
+
+def test_users_who_turn_to_horror_are_drift(films: tuple[pl.DataFrame, Catalogue, ItemStats]) -> None:
+    events, catalogue, stats = films
+    reference = reference_columns(events, catalogue, stats, seed=1)
+    horror = catalogue.ids[catalogue.genres[:, catalogue.genre_names.index("Horror")] > 0]
+    turned = between(events, stats.as_of, float("inf")).head(2000)
+    turned = turned.with_columns(pl.Series(c.ITEM, np.resize(horror, len(turned))))
+    report = WassersteinDrift().compare(reference, watched_columns(turned, catalogue, stats))
+    assert report.share >= 0.5, report.distances

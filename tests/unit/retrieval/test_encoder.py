@@ -1,0 +1,193 @@
+"""History -> tower inputs -> user vector, with a tower small enough to compute by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from core.catalogue import Catalogue
+from core.errors import BundleCorrupt
+from core.events import KINDS
+from core.features import HISTORY_LENGTH, UserFeatures
+from retrieval.encoder import UserEncoder
+from retrieval.history import history_of, tower_inputs
+
+CATALOGUE = Catalogue.from_frame(
+    pl.DataFrame({"item_id": [10, 20, 30], "title": ["a", "b", "c"], "genres": [["x"], ["x"], ["y"]], "year": [1999, 2000, 2001]})
+)
+EMBEDDINGS = np.array([[1, 0], [0, 1], [4, 4]], dtype=np.float32)
+
+
+def write_tower(path: Path, drop: str | None = None) -> Path:
+    """A tower with the real one's contract: the mean over events of item + kind + value + gap, padding masked out."""
+    f, i, b = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+    inputs = {"items": (f, ["B", "L", 2]), "kinds": (i, ["B", "L"]), "values": (f, ["B", "L"])}
+    inputs |= {"gaps": (f, ["B", "L"]), "mask": (b, ["B", "L"])}
+    nodes = [
+        helper.make_node("Cast", ["kinds"], ["kind"], to=f),
+        helper.make_node("Cast", ["mask"], ["real"], to=f),
+        helper.make_node("Add", ["values", "gaps"] if drop is None else ["values", "values"], ["context"]),
+        helper.make_node("Add", ["context", "kind"], ["all_context"]),
+        helper.make_node("Unsqueeze", ["all_context", "last"], ["wide"]),
+        helper.make_node("Unsqueeze", ["real", "last"], ["weight"]),
+        helper.make_node("Add", ["items", "wide"], ["event"]),
+        helper.make_node("Mul", ["event", "weight"], ["kept"]),
+        helper.make_node("ReduceSum", ["kept", "length"], ["total"], keepdims=0),
+        helper.make_node("ReduceSum", ["weight", "length"], ["count"], keepdims=0),
+        helper.make_node("Div", ["total", "count"], ["user"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tower",
+        [helper.make_tensor_value_info(name, *spec) for name, spec in inputs.items() if name != drop],
+        [helper.make_tensor_value_info("user", f, ["B", 2])],
+        [helper.make_tensor("last", i, [1], [2]), helper.make_tensor("length", i, [1], [1])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
+    return path
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> UserEncoder:
+    return UserEncoder(write_tower(tmp_path / "tower.onnx"), EMBEDDINGS, CATALOGUE)
+
+
+def user(items: list[int], kinds: list[int], values: list[float], times: list[float]) -> UserFeatures:
+    return UserFeatures(
+        1, np.array(items, dtype=np.int64), np.array(kinds), np.array(values, dtype=np.float32), np.array(times, dtype=np.float64)
+    )
+
+
+TWO_EVENTS = user([30, 10], [3, 1], [5.0, 0.0], [100.0, 100.0 + np.e - 1])
+
+
+def test_history_gives_rows_and_log_gaps() -> None:
+    history = history_of(TWO_EVENTS, CATALOGUE)
+    assert history.rows.tolist() == [2, 0]
+    assert history.kinds.tolist() == [3, 1]
+    assert history.values.tolist() == [5.0, 0.0]
+    np.testing.assert_allclose(history.gaps, [0.0, 1.0], rtol=1e-6)
+
+
+def test_items_the_release_does_not_know_are_skipped_and_gaps_bridge_them() -> None:
+    history = history_of(user([10, 999, 20], [1, 1, 1], [0, 0, 0], [0.0, 10.0, 30.0]), CATALOGUE)
+    assert history.rows.tolist() == [0, 1]
+    np.testing.assert_allclose(history.gaps, [0.0, np.log1p(30.0)], rtol=1e-6)
+
+
+def test_a_clock_that_ran_backwards_counts_as_no_gap() -> None:
+    history = history_of(user([10, 20], [1, 1], [0, 0], [50.0, 20.0]), CATALOGUE)
+    assert history.gaps.tolist() == [0.0, 0.0]
+
+
+def test_only_the_latest_events_are_read() -> None:
+    n = HISTORY_LENGTH + 5
+    history = history_of(user([10] * 5 + [20] * (n - 5), [1] * n, [0] * n, [float(t) for t in range(n)]), CATALOGUE)
+    assert history.rows.tolist() == [1] * HISTORY_LENGTH
+    assert history.gaps[0] == 0.0
+
+
+def test_batches_are_padded_on_the_left() -> None:
+    short = history_of(user([20], [7], [3.0], [5.0]), CATALOGUE)
+    inputs = tower_inputs([history_of(TWO_EVENTS, CATALOGUE), short], EMBEDDINGS)
+    assert inputs["mask"].tolist() == [[True, True], [False, True]]
+    assert inputs["items"].tolist() == [[[4, 4], [1, 0]], [[0, 0], [0, 1]]]
+    assert inputs["kinds"].tolist() == [[3, 1], [0, 7]]
+    assert inputs["values"].tolist() == [[5, 0], [0, 3]]
+    assert {name: array.dtype.name for name, array in inputs.items()} == {
+        "items": "float32",
+        "kinds": "int64",
+        "values": "float32",
+        "gaps": "float32",
+        "mask": "bool",
+    }
+
+
+def test_encodes_as_computed_by_hand(encoder: UserEncoder) -> None:
+    vector = encoder.encode(TWO_EVENTS)
+    # (item 30 + kind 3 + value 5 + gap 0) and (item 10 + kind 1 + value 0 + gap 1), averaged
+    assert vector is not None
+    assert vector.dtype == np.float32
+    np.testing.assert_allclose(vector, [((4 + 8) + (1 + 2)) / 2, ((4 + 8) + (0 + 2)) / 2], rtol=1e-6)
+
+
+def test_no_known_item_no_vector(encoder: UserEncoder) -> None:
+    assert encoder.encode(UserFeatures(1)) is None
+    assert encoder.encode(user([999], [1], [0], [0.0])) is None
+
+
+def test_many_users_get_what_each_would_get_alone(encoder: UserEncoder) -> None:
+    rng = np.random.default_rng(0)
+
+    def random_user() -> UserFeatures:
+        n = int(rng.integers(0, 9))
+        items: NDArray[np.int64] = rng.choice([10, 20, 30, 999], size=n)
+        times = np.sort(rng.uniform(0, 1e6, n)).tolist()
+        return user(items.tolist(), rng.integers(0, 10, n).tolist(), rng.uniform(0, 5, n).tolist(), times)
+
+    users = [random_user() for _ in range(50)]
+    together = encoder.encode_many(users, batch=7)
+    for one, vector in zip(users, together, strict=True):
+        alone = encoder.encode(one)
+        np.testing.assert_allclose(vector, np.zeros(2) if alone is None else alone, rtol=1e-5, atol=1e-6)
+
+
+def test_serving_reads_a_history_as_training_read_it() -> None:
+    """Two preparations, one for speed over all users and one for a request: the numbers must be equal."""
+    from retrieval.sequences import Sequences, Windows, collate
+
+    events = {1: user([10, 999, 30, 20, 10], [3, 0, 3, 2, 1], [4, 0, 5, 90, 0], [10, 20, 500, 7000, 7000.5])}
+    events[2] = user([20, 30, 10], [3, 3, 1], [2, 3, 0], [1e9, 1e9 + 86_400, 1e9 + 86_401])
+    frame = pl.concat(
+        pl.DataFrame(
+            {
+                "user_id": np.full(len(one.item_ids), user_id),
+                "item_id": one.item_ids,
+                "kind": [KINDS[code].value for code in one.kinds],
+                "value": one.values.astype(np.float64),
+                "ts": one.times,
+            }
+        )
+        for user_id, one in events.items()
+    )
+    sequences = Sequences.from_frame(frame, CATALOGUE)
+    start, end = sequences.starts[:-1], sequences.starts[1:] - 1  # the last event of each user is what training predicts
+    trained = collate(sequences, Windows(start, end, start + 1, start))
+    seen = [UserFeatures(u, one.item_ids[:-1], one.kinds[:-1], one.values[:-1], one.times[:-1]) for u, one in events.items()]
+    served = tower_inputs([history_of(one, CATALOGUE) for one in seen], EMBEDDINGS)
+    mask = trained.mask.numpy()
+    np.testing.assert_array_equal(served["mask"], mask)
+    np.testing.assert_array_equal(served["items"][mask], EMBEDDINGS[trained.rows.numpy()][mask])
+    for name in ("kinds", "values", "gaps"):
+        np.testing.assert_array_equal(served[name][mask], getattr(trained, name).numpy()[mask])
+
+
+def test_refuses_embeddings_of_another_catalogue(tmp_path: Path) -> None:
+    with pytest.raises(BundleCorrupt, match="2 item embeddings for 3 items"):
+        UserEncoder(write_tower(tmp_path / "tower.onnx"), EMBEDDINGS[:2], CATALOGUE)
+
+
+def test_refuses_a_damaged_tower(tmp_path: Path) -> None:
+    path = write_tower(tmp_path / "tower.onnx")
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(BundleCorrupt, match="ONNX Runtime"):
+        UserEncoder(path, EMBEDDINGS, CATALOGUE)
+
+
+def test_refuses_a_tower_with_other_inputs(tmp_path: Path) -> None:
+    with pytest.raises(BundleCorrupt, match="contract"):
+        UserEncoder(write_tower(tmp_path / "tower.onnx", drop="gaps"), EMBEDDINGS, CATALOGUE)
+
+
+def test_serving_does_not_import_torch() -> None:
+    import subprocess
+    import sys
+
+    check = "import retrieval.encoder, retrieval.sources, retrieval.fallback, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -1,0 +1,28 @@
+"""Ranks and the learning-rate schedule."""
+
+import pytest
+import torch
+
+from retrieval.module import learning_rate_factor, ranks_of
+
+
+def test_ranks_count_the_items_at_or_above_the_target() -> None:
+    scores = torch.tensor([[0.1, 0.9, 0.5, -torch.inf], [3.0, 2.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+    assert ranks_of(scores, torch.tensor([1, 3, 0])).tolist() == [0, 3, 3]
+
+
+def test_ranks_agree_with_a_sort_on_random_scores() -> None:
+    scores = torch.randn(50, 30, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(50) % 30
+    slow = [row.argsort(descending=True).tolist().index(int(t)) for row, t in zip(scores, targets, strict=True)]
+    assert ranks_of(scores, targets).tolist() == slow
+
+
+def test_the_learning_rate_warms_up_and_falls() -> None:
+    rates = [learning_rate_factor(step, 200) for step in range(260)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1, abs=0.01)
+    assert rates.index(max(rates)) == 9
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert rates[-1] == pytest.approx(0.05)
+    assert learning_rate_factor(0, 1) > 0
