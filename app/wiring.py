@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def logging_to_stderr(level: int = logging.INFO) -> None:
     """One line per message; the supervisor adds the process name."""
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("mlflow", "alembic", "httpx", "pymilvus", "kafka"):
+    for noisy in ("mlflow", "alembic", "httpx", "pymilvus", "kafka", "feast"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -57,17 +57,13 @@ def reference_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: I
 
 
 def as_frame(columns: Mapping[str, NDArray[np.float64]]) -> pl.DataFrame:
-    """Columns of unequal length as one table; the shorter ones end in nulls."""
+    """Columns of unequal length as one table, to be written as Parquet; the shorter ones end in nulls."""
     height = max((len(values) for values in columns.values()), default=0)
     return pl.DataFrame([pl.Series(name, values).extend_constant(None, height - len(values)) for name, values in columns.items()])
 
 
-def write_columns(columns: Mapping[str, NDArray[np.float64]], path: Path) -> None:
-    as_frame(columns).write_parquet(path)
-
-
 def read_columns(path: Path) -> Columns:
-    """The inverse of `write_columns`."""
+    """Columns from the Parquet file of such a table."""
     return {series.name: series.drop_nulls().to_numpy() for series in pl.read_parquet(path)}
 
 

@@ -19,7 +19,7 @@ from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from core.lake import Lake
-from evaluation.watched import reference_columns, write_columns
+from evaluation.watched import as_frame, reference_columns
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import LAST_RETRAIN, REPORT, STATUS, Journal
@@ -69,7 +69,7 @@ def register(registry: FolderRegistry, folder: Path, release: str) -> str:
     stats = ItemStats(CUT, counts, counts, counts)
     ITEMS.write_parquet(folder / bundle.CATALOGUE)
     stats.write(folder / bundle.ITEM_STATS)
-    write_columns(reference_columns(SEEN, CATALOGUE, stats, seed=1), folder / bundle.REFERENCE)
+    as_frame(reference_columns(SEEN, CATALOGUE, stats, seed=1)).write_parquet(folder / bundle.REFERENCE)
     Manifest(
         release=release, created="", code_version="", data_version={}, trained_until=CUT, feature_schema="", dim=4,
         n_items=40, metrics={}, config={}, files=bundle.digests(folder),

@@ -12,7 +12,7 @@ from core import columns as c
 from core.catalogue import Catalogue, ItemStats
 from core.datasets.movielens import read_movielens
 from core.datasets.splits import before, between, cutoff, in_time_order
-from evaluation.watched import WATCHED_GENRES, read_columns, reference_columns, watched_columns, write_columns
+from evaluation.watched import WATCHED_GENRES, as_frame, read_columns, reference_columns, watched_columns
 from monitoring.adapters.memory import WassersteinDrift
 
 CATALOGUE = Catalogue.from_frame(
@@ -61,7 +61,7 @@ def test_no_events_give_empty_columns() -> None:
 
 def test_columns_of_unequal_length_survive_the_file(tmp_path: Path) -> None:
     columns = watched_columns(EVENTS, CATALOGUE, STATS)
-    write_columns(columns, tmp_path / "reference.parquet")
+    as_frame(columns).write_parquet(tmp_path / "reference.parquet")
     read = read_columns(tmp_path / "reference.parquet")
     assert read.keys() == columns.keys()
     for name, values in columns.items():

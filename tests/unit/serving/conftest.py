@@ -189,3 +189,19 @@ def world() -> World:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+# What test modules need of this one comes as fixtures: with importlib's import mode they cannot import it by name.
+@pytest.fixture(scope="session", name="build_world")
+def _build_world() -> Callable[..., World]:
+    return build_world
+
+
+@pytest.fixture(scope="session", name="make_release")
+def _make_release() -> Callable[..., ServedRelease]:
+    return make_release
+
+
+@pytest.fixture(scope="session", name="refuse")
+def _refuse() -> Callable[[], None]:
+    return refuse

@@ -1,0 +1,196 @@
+"""The lake: appends happen once, versions are kept, a user can be forgotten, and a bad disk is a typed error."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from core import columns as c
+from core.errors import DependencyUnavailable, NotFound, StorageFull
+from core.lake import IMPRESSIONS, INTERACTIONS, ITEMS, SCHEMAS, Lake, Writer
+
+NOW = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
+
+
+def events(*ids: int, user: int = 1, ts: float = NOW, offset: int = 0) -> pl.DataFrame:
+    """Interactions without the partition, as a consumer has them."""
+    n = len(ids)
+    return pl.DataFrame(
+        {
+            c.EVENT_ID: [f"e{i}" for i in ids], c.USER: [user] * n, c.ITEM: list(ids), c.KIND: ["view"] * n,
+            c.VALUE: [None] * n, c.TS: [ts] * n, c.REQUEST_ID: [None] * n, c.OFFSET: [offset] * n,
+        }
+    )  # fmt: skip
+
+
+def impressions(*positions: int, user: int = 1) -> pl.DataFrame:
+    n = len(positions)
+    return pl.DataFrame(
+        {
+            c.REQUEST_ID: ["r"] * n, c.USER: [user] * n, c.ITEM: [9] * n, c.POSITION: list(positions), c.PROPENSITY: [1.0] * n,
+            c.SCORE: [0.5] * n, c.POLICY: ["p"] * n, c.ARM: ["a"] * n, c.MODEL_VERSION: ["m"] * n, c.TS: [NOW] * n, c.OFFSET: [0] * n,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def items_of(frame: pl.DataFrame) -> list[int]:
+    return sorted(frame[c.ITEM].to_list())
+
+
+def test_what_is_appended_is_read_with_its_types(lake: Lake) -> None:
+    assert lake.append(INTERACTIONS, events(1, 2))
+    assert lake.append(INTERACTIONS, events(3))
+    found = lake.read(INTERACTIONS)
+    assert items_of(found) == [1, 2, 3]
+    assert found.schema == SCHEMAS[INTERACTIONS]
+
+
+def test_items_keep_lists_and_missing_years(lake: Lake) -> None:
+    items = pl.DataFrame({c.ITEM: [1, 2], c.TITLE: ["a", "b"], c.GENRES: [["x", "y"], []], c.YEAR: [1999, None]})
+    lake.replace(ITEMS, items)
+    found = lake.read(ITEMS).sort(c.ITEM)
+    assert found[c.GENRES].to_list() == [["x", "y"], []]
+    assert found[c.YEAR].to_list() == [1999, None]
+
+
+def test_a_row_lies_in_the_partition_of_its_day_and_an_imported_one_in_that_of_its_year(lake: Lake) -> None:
+    lake.append(INTERACTIONS, pl.concat([events(1, offset=5), events(2, offset=-1)]))
+    days = dict(lake.read(INTERACTIONS).select(c.ITEM, c.DAY).iter_rows())
+    assert days == {1: "2023-11-14", 2: "2023-01-01"}
+
+
+def test_a_table_that_was_never_written_is_not_found(lake: Lake) -> None:
+    with pytest.raises(NotFound, match="marquee data load"):
+        lake.read(INTERACTIONS)
+    assert lake.version(INTERACTIONS) == -1
+    assert lake.last_written(INTERACTIONS, "consumer") == -1
+    assert lake.forget_user(1) == 0
+
+
+def test_a_repeated_append_of_one_writer_is_not_counted_twice(lake: Lake) -> None:
+    assert lake.append(INTERACTIONS, events(1, 2), Writer("consumer", 10))
+    assert not lake.append(INTERACTIONS, events(1, 2), Writer("consumer", 10))
+    assert not lake.append(INTERACTIONS, events(1), Writer("consumer", 9))
+    assert lake.append(INTERACTIONS, events(3), Writer("consumer", 11))
+    assert items_of(lake.read(INTERACTIONS)) == [1, 2, 3]
+    assert lake.last_written(INTERACTIONS, "consumer") == 11
+
+
+def test_writers_and_tables_count_on_their_own(lake: Lake) -> None:
+    lake.append(INTERACTIONS, events(1), Writer("consumer", 10))
+    assert lake.append(INTERACTIONS, events(2), Writer("importer", 3))
+    assert lake.append(IMPRESSIONS, impressions(0), Writer("consumer", 2))
+    assert lake.append(INTERACTIONS, events(3))
+    assert (lake.last_written(INTERACTIONS, "consumer"), lake.last_written(IMPRESSIONS, "consumer")) == (10, 2)
+    assert items_of(lake.read(INTERACTIONS)) == [1, 2, 3]
+
+
+def test_another_process_sees_what_the_writer_did(lake: Lake) -> None:
+    lake.append(INTERACTIONS, events(1), Writer("consumer", 10))
+    assert not Lake(lake.root).append(INTERACTIONS, events(1), Writer("consumer", 10))
+
+
+def test_different_writers_may_append_at_the_same_time(lake: Lake) -> None:
+    lake.append(INTERACTIONS, events(0))
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda n: lake.append(INTERACTIONS, events(n), Writer(f"w{n}", 1)), range(1, 5)))
+    assert done == [True] * 4
+    assert items_of(lake.read(INTERACTIONS)) == [0, 1, 2, 3, 4]
+
+
+def test_a_zombie_that_checked_before_another_appended_does_not_count_twice(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append(INTERACTIONS, events(1), Writer("consumer", 1))
+    zombie = Lake(lake.root)
+    monkeypatch.setattr(zombie, "last_written", lambda table, writer: 1)  # what it saw before the other one wrote
+    lake.append(INTERACTIONS, events(2), Writer("consumer", 2))
+    assert not zombie.append(INTERACTIONS, events(2), Writer("consumer", 2))
+    assert items_of(lake.read(INTERACTIONS)) == [1, 2]
+
+
+def test_an_earlier_version_stays_readable(lake: Lake) -> None:
+    lake.append(INTERACTIONS, events(1))
+    seen = lake.version(INTERACTIONS)
+    lake.append(INTERACTIONS, events(2))
+    lake.replace(INTERACTIONS, events(3))
+    assert items_of(lake.read(INTERACTIONS)) == [3]
+    assert items_of(lake.read(INTERACTIONS, seen)) == [1]
+    assert lake.version(INTERACTIONS) == seen + 2
+
+
+def test_replacing_by_nothing_leaves_an_empty_table(lake: Lake) -> None:
+    lake.append(INTERACTIONS, events(1))
+    lake.replace(INTERACTIONS, events())
+    assert lake.read(INTERACTIONS).is_empty()
+    assert lake.read(INTERACTIONS).schema == SCHEMAS[INTERACTIONS]
+
+
+def test_a_forgotten_user_is_in_no_table_and_the_others_stay(lake: Lake) -> None:
+    lake.append(INTERACTIONS, events(1, 2, user=7))
+    lake.append(INTERACTIONS, events(3, user=8))
+    lake.append(IMPRESSIONS, impressions(0, 1, 2, user=7))
+    lake.append(IMPRESSIONS, impressions(0, user=8))
+    assert lake.forget_user(7) == 5
+    for table in (INTERACTIONS, IMPRESSIONS):
+        assert lake.read(table)[c.USER].to_list() == [8]
+    assert lake.forget_user(7) == 0
+
+
+def test_forgetting_keeps_the_writers_count(lake: Lake) -> None:
+    lake.append(INTERACTIONS, events(1, user=7), Writer("consumer", 10))
+    lake.forget_user(7)
+    assert not lake.append(INTERACTIONS, events(1, user=7), Writer("consumer", 10))
+
+
+def test_a_path_that_cannot_be_written_is_a_typed_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("a file where the folder should be")
+    lake = Lake(tmp_path / "lake")
+    with pytest.raises(StorageFull, match=r"check space and rights of .*lake") as caught:
+        lake.append(INTERACTIONS, events(1), Writer("consumer", 1))
+    assert caught.value.status == 503
+    with pytest.raises(StorageFull):
+        lake.replace(INTERACTIONS, events(1))
+
+
+def test_a_table_folder_that_cannot_be_written_is_a_typed_error(lake: Lake) -> None:
+    lake.root.mkdir()
+    (lake.root / INTERACTIONS).write_text("a file where the table should be")
+    with pytest.raises(StorageFull):
+        lake.append(INTERACTIONS, events(1))
+
+
+def damage_log(lake: Lake) -> None:
+    for log in (lake.root / INTERACTIONS / "_delta_log").glob("*.json"):
+        log.write_text("{half")
+
+
+def damage_data(lake: Lake) -> None:
+    for data in (lake.root / INTERACTIONS).rglob("*.parquet"):
+        data.write_bytes(b"junk")
+
+
+def lose_data(lake: Lake) -> None:
+    for data in (lake.root / INTERACTIONS).rglob("*.parquet"):
+        data.unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_log, damage_data, lose_data])
+def test_a_damaged_table_is_unavailable(lake: Lake, damage: object) -> None:
+    lake.append(INTERACTIONS, events(1))
+    assert callable(damage)
+    damage(lake)
+    with pytest.raises(DependencyUnavailable, match="lake"):
+        lake.read(INTERACTIONS)
+
+
+def test_a_version_that_never_was_is_not_found(lake: Lake) -> None:
+    lake.append(INTERACTIONS, events(1))
+    with pytest.raises(NotFound, match="99"):
+        lake.read(INTERACTIONS, 99)

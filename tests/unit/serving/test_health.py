@@ -1,0 +1,117 @@
+"""Readiness: per dependency, never waiting for a slow one, and honest about what is served without it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY
+
+from core.errors import DependencyUnavailable
+from core.lake import Lake
+from retrieval.adapters.mirror import MirrorIndex
+from serving import probes
+from serving.health import Check, Finding, Readiness, Status
+
+pytestmark = pytest.mark.anyio
+
+
+def well() -> Finding:
+    return Finding(Status.UP, "fine")
+
+
+def dead() -> Finding:
+    raise DependencyUnavailable("x", "gone")
+
+
+async def test_everything_is_up(world) -> None:
+    async with world.client() as client:
+        response = await client.get("/health/ready")
+        assert (await client.get("/health/live")).json() == {"status": "up"}
+    assert (response.status_code, response.json()["status"]) == (200, "up")
+    assert response.json()["checks"]["release"] == {"status": "up", "detail": "r1"}
+
+
+async def test_lists_are_served_without_the_log_and_it_says_so(world, refuse) -> None:
+    world.log.broken = refuse
+    async with world.client() as client:
+        response = await client.get("/health/ready")
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    check = response.json()["checks"]["event_log"]
+    assert check["status"] == "down"
+    assert "switched off" in check["detail"]
+    assert REGISTRY.get_sample_value("marquee_dependency_up", {"dependency": "event_log"}) == 0
+    assert REGISTRY.get_sample_value("marquee_dependency_up", {"dependency": "release"}) == 1
+
+
+async def test_without_what_is_needed_it_is_not_ready(world) -> None:
+    world.app.state.api.readiness._checks = [Check("release", dead, needed=True)]
+    async with world.client() as client:
+        response = await client.get("/health/ready")
+    assert (response.status_code, response.json()["status"]) == (503, "down")
+
+
+async def test_a_probe_that_hangs_is_down_and_is_not_started_twice() -> None:
+    release, started = threading.Event(), []
+
+    def hang() -> Finding:
+        started.append(1)
+        release.wait()
+        return well()
+
+    now = [0.0]
+    readiness = Readiness([Check("slow", hang), Check("quick", well)], timeout=0.02, clock=lambda: now[0])
+    try:
+        for _ in range(3):
+            report = await readiness.report()
+            assert report.findings["slow"] == Finding(Status.DOWN, "no answer within 0.0 s")
+            assert report.findings["quick"].status is Status.UP
+            now[0] += 100.0
+        assert len(started) == 1
+    finally:
+        release.set()
+        readiness.close()
+
+
+async def test_a_report_is_kept_for_a_while() -> None:
+    asked, now = [], [0.0]
+    readiness = Readiness([Check("a", lambda: asked.append(1) or well())], interval=1.0, timeout=1.0, clock=lambda: now[0])
+    for now[0] in (0.0, 1.0, 2.9, 3.1):
+        await readiness.report()
+    assert len(asked) == 2
+
+
+async def test_the_background_task_asks_by_itself() -> None:
+    asked = asyncio.Queue[int]()
+    loop = asyncio.get_running_loop()
+
+    def probe() -> Finding:
+        loop.call_soon_threadsafe(asked.put_nowait, 1)
+        return well()
+
+    readiness = Readiness([Check("a", probe)], interval=0.0)
+    task = asyncio.create_task(readiness.watch())
+    for _ in range(3):
+        await asyncio.wait_for(asked.get(), 10)
+    task.cancel()
+    readiness.close()
+
+
+async def test_the_index_is_degraded_while_the_mirror_answers() -> None:
+    index, degraded = MirrorIndex(), [False]
+    check = probes.vector_index(index, lambda: "r1", lambda: degraded[0])
+    assert check.probe().status is Status.DOWN
+    assert "marquee index publish" in check.probe().detail
+    index.publish("r1", np.array([1]), np.ones((1, 2), np.float32))
+    assert check.probe().status is Status.UP
+    degraded[0] = True
+    assert check.probe().status is Status.DEGRADED
+
+
+async def test_a_lake_without_interactions_is_down(tmp_path: Path) -> None:
+    finding = probes.lake(Lake(tmp_path)).probe()
+    assert finding.status is Status.DOWN
+    assert "marquee data load" in finding.detail
