@@ -52,7 +52,12 @@ def mlflow_ui(settings: Settings) -> Process:
         settings.mlflow_port,
         "mlflow_port",
         # its job runner is seven more Python processes of 260 MB each, for features that Marquee does not use
-        {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_LOGGING_LEVEL": "WARNING", "PYTHONWARNINGS": "ignore"},
+        {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_LOGGING_LEVEL": "WARNING",
+            "PYTHONWARNINGS": "ignore",
+        },
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import os
 import signal
@@ -23,8 +22,7 @@ COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 STOP_SECONDS = 15.0  # between the request to stop and SIGKILL
 DEATHS_ALLOWED = 5  # within DEATHS_WINDOW: more is a crash loop, and a crash loop is an answer
 DEATHS_WINDOW = 60.0
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+LEASH = (sys.executable, "-m", "app.leash")
 
 
 @contextmanager
@@ -103,13 +101,13 @@ class Supervisor:
     async def _spawn(self, process: Process) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)
         child = await asyncio.create_subprocess_exec(
+            *LEASH,
             *process.command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **process.env},
             start_new_session=True,  # Ctrl-C reaches only the supervisor, which then stops the children in order
-            preexec_fn=_die_with_parent,
         )
         self._children[process.name] = child
         self._tasks.append(asyncio.create_task(self._pump(process.name, child)))
@@ -167,12 +165,6 @@ class Supervisor:
             self._console.print(f"[red]{name} did not stop within {STOP_SECONDS:.0f} s; killing it[/]")
             _signal_group(child.pid, signal.SIGKILL)
             await child.wait()
-
-
-def _die_with_parent() -> None:
-    """If the supervisor is killed outright the kernel ends its children too: no orphan keeps a port (Linux)."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

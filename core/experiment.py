@@ -15,7 +15,9 @@ class Experiment:
     arms: Mapping[str, float] = field(default_factory=lambda: {"control": 1.0})
 
     def __post_init__(self) -> None:
-        if not self.arms or abs(sum(self.arms.values()) - 1.0) > 1e-9 or min(self.arms.values()) < 0:
+        shares = list(self.arms.values())
+        # written so that NaN, which every comparison denies, is refused
+        if not shares or not abs(sum(shares) - 1.0) <= 1e-9 or not min(shares) >= 0:
             raise ValueError(f"shares of experiment {self.name!r} are {dict(self.arms)}; they must be >= 0 and sum to 1")
 
     def arm(self, user_id: int) -> str:

@@ -6,16 +6,19 @@ appended again, so a consumer that died between an append and its commit repeats
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
+import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from core import columns as c
-from core.errors import NotFound, StorageFull
+from core.errors import DependencyUnavailable, NotFound, StorageFull
 
 INTERACTIONS = "interactions"
 IMPRESSIONS = "impressions"
@@ -74,10 +77,21 @@ class Lake:
 
     def append(self, table: str, rows: pl.DataFrame, writer: Writer | None = None) -> bool:
         """Append rows with the table's columns (without `day`); False if the writer had done it. Raises StorageFull."""
-        if writer is not None and self.last_written(table, writer.name) >= writer.number:
+        rows = _conform(table, rows)
+        if writer is None:
+            self._write(table, rows, "append", CommitProperties())
+            return True
+        seen = self._opened(table)
+        if _last(seen, writer.name) >= writer.number:
             return False
-        transactions = [Transaction(writer.name, writer.number)] if writer else None
-        self._write(table, _conform(table, rows), "append", CommitProperties(app_transactions=transactions))
+        properties = CommitProperties(app_transactions=[Transaction(writer.name, writer.number)])
+        try:
+            # onto the very snapshot that was checked: a zombie of this writer that appended since makes the commit fail
+            self._write(table, rows, "append", properties, seen)
+        except StorageFull:
+            if self.last_written(table, writer.name) >= writer.number:
+                return False
+            raise
         return True
 
     def replace(self, table: str, rows: pl.DataFrame) -> None:
@@ -85,47 +99,65 @@ class Lake:
         self._write(table, _conform(table, rows), "overwrite", CommitProperties())
 
     def read(self, table: str, version: int | None = None) -> pl.DataFrame:
-        """The table, now or at a version. Raises NotFound when it was never written."""
-        delta = self._open(table)
-        if version is not None:
-            delta.load_as_version(version)
-        frame = pl.DataFrame(delta.to_pyarrow_table())
+        """The table, now or at a version. Raises NotFound for a table never written or a version it does not have."""
+        with self._reading():
+            delta = self._existing(table)
+            if version is not None:
+                if not 0 <= version <= delta.version():
+                    raise NotFound(f"{table} has no version {version}; it has 0 to {delta.version()}")
+                delta.load_as_version(version)
+            frame = pl.DataFrame(delta.to_pyarrow_table())
         return frame.select(name for name in SCHEMAS[table].names() if name in frame.columns)
 
     def version(self, table: str) -> int:
         """The Delta version, which a training run records; -1 for a table never written."""
-        try:
-            return self._open(table).version()
-        except NotFound:
-            return -1
+        with self._reading():
+            delta = self._opened(table)
+            return -1 if delta is None else delta.version()
 
     def last_written(self, table: str, writer: str) -> int:
         """The highest number that a writer appended, or -1."""
-        try:
-            found = self._open(table).transaction_version(writer)
-        except NotFound:
-            return -1
-        return -1 if found is None else int(found)
+        with self._reading():
+            return _last(self._opened(table), writer)
 
     def forget_user(self, user_id: int) -> int:
         """Delete a user's rows from every table; returns how many. Old versions keep them until a vacuum."""
         deleted = 0
-        for table in PARTITIONED:
-            if self.version(table) >= 0:
-                deleted += int(self._open(table).delete(f"{c.USER} = {int(user_id)}")["num_deleted_rows"])
+        with self._reading():
+            for delta in filter(None, map(self._opened, PARTITIONED)):
+                deleted += int(delta.delete(f"{c.USER} = {int(user_id)}")["num_deleted_rows"])
         return deleted
 
-    def _open(self, table: str) -> DeltaTable:
-        path = self.root / table
-        if not DeltaTable.is_deltatable(str(path)):
-            raise NotFound(f"the lake has no table {table!r} under {self.root}; load data with `marquee data load`")
-        return DeltaTable(str(path))
+    def _opened(self, table: str) -> DeltaTable | None:
+        path = str(self.root / table)
+        return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
 
-    def _write(self, table: str, rows: pl.DataFrame, mode: Literal["append", "overwrite"], properties: CommitProperties) -> None:
+    def _existing(self, table: str) -> DeltaTable:
+        delta = self._opened(table)
+        if delta is None:
+            raise NotFound(f"the lake has no table {table!r} under {self.root}; load data with `marquee data load`")
+        return delta
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, DeltaError, pa.ArrowException) as error:
+            remedy = f"check {self.root}; an earlier version of a table can be restored with Delta's own tools"
+            raise DependencyUnavailable("lake", str(error).splitlines()[0], remedy) from error
+
+    def _write(
+        self,
+        table: str,
+        rows: pl.DataFrame,
+        mode: Literal["append", "overwrite"],
+        properties: CommitProperties,
+        snapshot: DeltaTable | None = None,
+    ) -> None:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             write_deltalake(
-                str(self.root / table),
+                snapshot or str(self.root / table),
                 rows.to_arrow(),
                 mode=mode,
                 partition_by=[c.DAY] if table in PARTITIONED else None,
@@ -133,6 +165,11 @@ class Lake:
             )
         except (OSError, DeltaError) as error:
             raise StorageFull("lake", str(error).splitlines()[0], f"check space and rights of {self.root}") from error
+
+
+def _last(delta: DeltaTable | None, writer: str) -> int:
+    found = delta.transaction_version(writer) if delta is not None else None
+    return -1 if found is None else int(found)
 
 
 def _conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -150,10 +151,11 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class TimedSource:
-    """A source and how long a request waits for it."""
+    """A source and how long a request waits for it. Its threads are its own: one that hangs starves no other."""
 
     source: Source
     timeout: float  # seconds
+    threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="source"), compare=False)
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,8 @@ class Pipeline:
     async def _fetch(self, timed: TimedSource, query: Query, trace: Trace) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         with trace.stage("source", timed.source.name) as report:
             try:
-                rows, scores = await asyncio.wait_for(asyncio.to_thread(timed.source.fetch, query), timed.timeout)
+                fetching = asyncio.get_running_loop().run_in_executor(timed.threads, timed.source.fetch, query)
+                rows, scores = await asyncio.wait_for(fetching, timed.timeout)
             except DependencyUnavailable as error:
                 report(0, 0, error.detail)
             except TimeoutError:

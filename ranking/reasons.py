@@ -24,6 +24,9 @@ class Reason:
     text: str
 
 
+EXPLORED = Reason("explored", "Something different: outside your usual picks")
+
+
 class Reasons:
     """Explains shown items from the user's history and the release's item vectors."""
 
@@ -38,7 +41,7 @@ class Reasons:
         past = self._liked_rows(user)
         found = []
         for row, was_explored in zip(rows.tolist(), explored.tolist(), strict=True):
-            reasons = [Reason("explored", "Something different: outside your usual picks")] if was_explored else []
+            reasons = [EXPLORED] if was_explored and len(past) else []
             reasons += self._similar(row, past) + self._genres(row, user) + self._popularity(row)
             found.append(reasons[:MOST])
         return found

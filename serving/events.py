@@ -62,8 +62,9 @@ class Ingestion:
         Raises MalformedJson, InvalidFields (then nothing is stored), or DependencyUnavailable (then it is not known what is
         stored: the same request can be sent again, because event ids make it idempotent).
         """
-        events = self._parse(body)
-        self._check_clocks(events)
+        is_array = body.lstrip()[:1] == b"["
+        events = self._parse(body, is_array)
+        self._check_clocks(events, is_array)
         strangers = self._strangers(events)
         known = [event for index, event in enumerate(events) if index not in strangers]
         new = await self._append(INTERACTIONS, [_record(event) for event in known])
@@ -77,8 +78,7 @@ class Ingestion:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _parse(self, body: bytes) -> list[Interaction]:
-        is_array = body.lstrip()[:1] == b"["
+    def _parse(self, body: bytes, is_array: bool) -> list[Interaction]:
         try:
             if is_array:
                 return self._many.validate_json(body, strict=True)
@@ -99,11 +99,11 @@ class Ingestion:
             index = {"index": location.pop(0)} if is_array and location else {}
             yield index | _wrong_field(entry, location)
 
-    def _check_clocks(self, events: Sequence[Interaction]) -> None:
+    def _check_clocks(self, events: Sequence[Interaction], is_array: bool) -> None:
         now = self._clock()
         complaints = ((index, event, check_clock(event, now)) for index, event in enumerate(events))
         wrong = [
-            {"index": index} | field_error("ts", event.ts, complaint.partition("allowed: ")[2])
+            ({"index": index} if is_array else {}) | field_error("ts", event.ts, complaint.partition("allowed: ")[2])
             for index, event, complaint in complaints
             if complaint is not None
         ]

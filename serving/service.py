@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -13,6 +14,7 @@ import numpy as np
 
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
+from core.events import IMPRESSIONS
 from core.experiment import Experiment
 from core.features import UserFeatures
 from core.pipeline import Candidates, Pipeline, Query, Trace
@@ -21,7 +23,8 @@ from core.telemetry import LISTS, RELEASE_INFO, STAGE_ERRORS, STAGE_SECONDS
 from serving.completion import CompletingSelector
 from serving.feature_gate import FeatureGate
 from serving.release import ServedRelease
-from serving.side_effects import LogImpressions
+from serving.side_effects import LOG_IMPRESSIONS, LogImpressions
+from serving.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +66,19 @@ class RecommendService:
         experiment: Experiment,
         search_degraded: Callable[[], bool] = lambda: False,
         clock: Clock = time.time,
+        concurrency: int = 16,
     ) -> None:
-        """`search_degraded` says whether the in-process mirror answers in the vector service's place."""
+        """`search_degraded` says whether the in-process mirror answers in the vector service's place.
+
+        At most `concurrency` lists are made at once. The others wait in line before their time-outs begin: under a burst
+        answers come later, but none loses a source to a time-out that ran while it queued for a thread.
+        """
         self.features = features
-        self._log = log
+        self.impressions = WriteBehind(log, IMPRESSIONS, STAGE_ERRORS.labels("side_effect", LOG_IMPRESSIONS).inc)
         self._experiment = experiment
         self._search_degraded = search_degraded
         self._clock = clock
+        self._turn = asyncio.Semaphore(concurrency)
         self._served = (release, self._prepare(release))
         RELEASE_INFO.labels(release.name).set(1)
 
@@ -87,8 +96,16 @@ class RecommendService:
     async def recommend(self, user_id: int, k: int, request_id: str | None = None) -> Answer:
         """k items, fewer only when the catalogue has no more that the user has not consumed. Never fails for a dependency."""
         start = time.perf_counter()
+        async with self._turn:
+            return await self._recommend(user_id, k, request_id or uuid.uuid4().hex, start)
+
+    def close(self) -> None:
+        """Store the impressions that wait, and give the threads back."""
+        self.impressions.close()
+        self.features.close()
+
+    async def _recommend(self, user_id: int, k: int, request_id: str, start: float) -> Answer:
         release, pipeline = self._served
-        request_id = request_id or uuid.uuid4().hex
         trace = Trace()
         user, known = await self._read(user_id, trace)
         query = Query(request_id, user_id, k, self._clock(), seed=int(request_id[:16], 16), user=user)
@@ -98,9 +115,6 @@ class RecommendService:
         _count(strategy, trace)
         cold = known and not _has_history(user, release.catalogue)
         return Answer(request_id, user_id, cold, strategy, release, chosen, user, trace, time.perf_counter() - start)
-
-    def close(self) -> None:
-        self.features.close()
 
     async def _read(self, user_id: int, trace: Trace) -> tuple[UserFeatures | None, bool]:
         """The user's features, and whether the store could say."""
@@ -130,7 +144,7 @@ class RecommendService:
             selector=CompletingSelector(pipeline.selector, catalogue, release.stats, origin=len(pipeline.sources)),
             side_effects=(
                 *pipeline.side_effects,
-                LogImpressions(self._log, catalogue, release.name, policy, self._experiment),
+                LogImpressions(self.impressions, catalogue, release.name, policy, self._experiment),
             ),
         )
 

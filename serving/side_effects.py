@@ -5,20 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from core.catalogue import Catalogue
-from core.events import IMPRESSIONS, Impression
+from core.events import Impression
 from core.experiment import Experiment
 from core.pipeline import Candidates, Query
-from core.ports import EventLog, Record
+from core.ports import Record
+from serving.write_behind import WriteBehind
+
+LOG_IMPRESSIONS = "log_impressions"
 
 
 class LogImpressions:
-    """Appends one Impression per position to the log. Raises DependencyUnavailable: the list is served all the same."""
+    """Hands one Impression per position to the log's writer, which makes them durable a moment later.
 
-    name = "log_impressions"
+    Raises DependencyUnavailable when the writer is full; the list is served all the same.
+    """
 
-    def __init__(self, log: EventLog, catalogue: Catalogue, model_version: str, policy: str, experiment: Experiment) -> None:
+    name = LOG_IMPRESSIONS
+
+    def __init__(
+        self, writer: WriteBehind, catalogue: Catalogue, model_version: str, policy: str, experiment: Experiment
+    ) -> None:
         """`policy` names the selector that chose."""
-        self._log = log
+        self._writer = writer
         self._catalogue = catalogue
         self._model_version = model_version
         self._policy = policy
@@ -46,4 +54,4 @@ class LogImpressions:
             for position, (item_id, propensity, score) in enumerate(shown)
         ]
         key = str(query.user_id)
-        self._log.append(IMPRESSIONS, [Record(key, i.event_id, i.model_dump_json().encode()) for i in impressions])
+        self._writer.submit([Record(key, i.event_id, i.model_dump_json().encode()) for i in impressions])

@@ -54,9 +54,9 @@ class FeatureLoop:
         subscription = self._log.subscribe(INTERACTIONS, GROUP)
         try:
             while not stop.is_set():
-                records = until_it_works(partial(subscription.poll, self._config.batch, self._config.poll), "event log", stop)
-                if records and until_it_works(partial(self._apply, records), "feature store", stop):
-                    until_it_works(subscription.commit, "event log", stop)
+                records = until_it_works(partial(subscription.poll, self._config.batch, self._config.poll), "event_log", stop)
+                if records and until_it_works(partial(self._apply, records), "feature_store", stop):
+                    until_it_works(subscription.commit, "event_log", stop)
         finally:
             subscription.close()
 

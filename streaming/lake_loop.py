@@ -43,7 +43,7 @@ class LakeLoop:
                 gathered = self._gather(subscription.poll, stop)
                 appended = until_it_works(partial(self._append, gathered), "lake", stop) if gathered else None
                 if appended:
-                    until_it_works(subscription.commit, "event log", stop)
+                    until_it_works(subscription.commit, "event_log", stop)
         finally:
             subscription.close()
 
@@ -56,7 +56,7 @@ class LakeLoop:
                 break
             wait = min(left, 0.5)
             room = _MOST - len(gathered)
-            gathered += until_it_works(partial(poll, room, wait), "event log", stop) or []
+            gathered += until_it_works(partial(poll, room, wait), "event_log", stop) or []
         return gathered
 
     def _append(self, records: Sequence[LoggedRecord]) -> bool:

@@ -13,6 +13,7 @@ from core.errors import DatasetError
 from core.events import KIND_CODE, MAX_ID, VALUE_RANGE, Kind
 
 REASON = "reason"
+LATEST = 253_402_300_800.0  # Unix seconds of the year 10000: dates end there
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _reason(known_items: pl.Series) -> pl.Expr:
     rules = [(pl.any_horizontal(pl.col(c.USER, c.ITEM, c.KIND, c.TS).is_null()), "a required field is missing")]
     rules += [(~pl.col(column).is_between(1, MAX_ID), f"{column} outside 1 to 2^53-1") for column in (c.USER, c.ITEM)]
     rules += [(~pl.col(c.KIND).is_in(list(KIND_CODE)), f"kind is none of {', '.join(KIND_CODE)}")]
-    rules += [(~pl.col(c.TS).is_finite() | (pl.col(c.TS) < 0), "ts is no Unix time in seconds")]
+    rules += [(~(pl.col(c.TS) >= 0) | ~(pl.col(c.TS) < LATEST), "ts is no Unix time in seconds")]
     for kind, (low, high, unit) in VALUE_RANGE.items():
         inside = pl.col(c.VALUE).is_between(low, high).fill_null(kind is Kind.REVIEW)
         rules += [((pl.col(c.KIND) == kind.value) & ~inside, f"{kind.value} outside {low} to {high} {unit}")]

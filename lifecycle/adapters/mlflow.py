@@ -19,7 +19,7 @@ from core.bundle import MANIFEST, Manifest
 from core.errors import BundleCorrupt, DependencyUnavailable, NotFound
 from lifecycle.adapters.aliases import check_alias
 from lifecycle.adapters.bundle_cache import BundleCache
-from lifecycle.adapters.mlflow_sdk import MlflowConnection, translated
+from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, MlflowConnection, translated
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -56,6 +56,7 @@ class MlflowRegistry:
                 run_id=run.info.run_id,
                 tags=_tags(manifest),
                 description=f"release {manifest.release}",
+                await_creation_for=REQUEST_SECONDS,
             )
         return str(version.version)
 

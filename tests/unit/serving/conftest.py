@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,6 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from hypothesis import settings
 
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
@@ -37,9 +36,6 @@ from serving.health import Readiness
 from serving.release import ServedRelease
 from serving.service import RecommendService
 from streaming.adapters.memory import MemoryEventLog
-
-settings.register_profile("serving", deadline=None)
-settings.load_profile("serving")
 
 N_ITEMS = 300
 GENRES = ("Comedy", "Crime", "Drama")
@@ -137,6 +133,7 @@ class World:
     erased: list[int] = field(default_factory=list)
 
     def read_log(self, topic: str) -> list[Any]:
+        assert self.service.impressions.flush()
         return self.log.inner.subscribe(topic, "test").poll(10_000, 0.0)
 
     @property
@@ -182,8 +179,13 @@ def build_world(release: ServedRelease | None = None, admin_key: str | None = "s
 
 
 @pytest.fixture
-def world() -> World:
-    return build_world()
+def world() -> Iterator[World]:
+    world = build_world()
+    yield world
+    world.log.broken = None
+    world.service.close()
+    world.app.state.api.ingestion.close()
+    world.readiness.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -208,6 +208,7 @@ ALMOST = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(body=JSON.map(json.dumps) | ALMOST.map(json.dumps) | st.lists(ALMOST, max_size=3).map(json.dumps) | st.binary(max_size=80))
 def test_no_body_is_an_accident(fuzzed_world, body: str | bytes) -> None:
     content = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body

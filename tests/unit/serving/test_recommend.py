@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from typing import Any
 
@@ -100,7 +101,7 @@ async def test_without_the_feature_store_the_list_is_popular(world, refuse) -> N
 
 
 async def test_a_feature_store_that_hangs_costs_one_time_out_and_then_nothing(world) -> None:
-    now, waiting = [0.0], asyncio.Event()
+    now = [0.0]
     world.features.broken = lambda: time.sleep(0.3)
     gate = FeatureGate(world.features, timeout=0.01, retry_after=10.0, threads=1, clock=lambda: now[0])
     world.service.features = gate
@@ -113,16 +114,32 @@ async def test_a_feature_store_that_hangs_costs_one_time_out_and_then_nothing(wo
     now[0] = 11.0
     world.service.features = FeatureGate(world.features, timeout=5.0, clock=lambda: now[0])
     assert (await world.service.recommend(WARM, 5)).strategy == "two_tower"
-    assert not waiting.is_set()
     gate.close()
 
 
-async def test_a_list_is_served_when_its_impressions_cannot_be_logged(world, refuse) -> None:
+async def test_a_list_is_served_while_the_log_is_down_and_its_impressions_are_stored_later(world, refuse) -> None:
     labels = {"stage": "side_effect", "part": "log_impressions"}
     before = REGISTRY.get_sample_value("marquee_stage_errors_total", labels) or 0.0
-    world.log.broken = refuse
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        refuse()
+
+    world.service.impressions._retry_after = 0.01
+    world.log.broken = fail
     assert len(ids(await get(world, f"/recommend/{WARM}"))) == 20
-    assert REGISTRY.get_sample_value("marquee_stage_errors_total", labels) == before + 1
+    assert failed.wait(10)
+    world.log.broken = None
+    assert len(world.read_log(IMPRESSIONS)) == 20
+    assert REGISTRY.get_sample_value("marquee_stage_errors_total", labels) >= before + 1
+
+
+async def test_a_full_writer_costs_the_impressions_and_not_the_list(world) -> None:
+    world.service.impressions._capacity = 10
+    body = await get(world, f"/recommend/{WARM}", trace=True)
+    assert len(body["recommendations"]) == 20
+    assert "records wait" in body["trace"]["stages"][-1]["error"]
 
 
 async def test_impressions_are_the_list_with_propensities(world) -> None:

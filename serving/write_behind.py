@@ -1,0 +1,85 @@
+"""Group commit: records are appended from one thread, and those that arrive during an append go together with the next.
+
+An answer does not wait for a disk, and a log that is down is caught up with later. The price: a process that is killed
+loses the records of its last append or two, milliseconds normally. That is right for impressions and wrong for events.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from core.errors import DependencyUnavailable
+from core.ports import EventLog, Record
+
+log = logging.getLogger(__name__)
+
+BATCH = 2000  # most records of one append
+
+
+class WriteBehind:
+    """Appends to one topic in the order of `submit`. Thread-safe."""
+
+    def __init__(
+        self, log: EventLog, topic: str, on_failure: Callable[[], None], capacity: int = 100_000, retry_after: float = 1.0
+    ) -> None:
+        """`on_failure` is called once per failed append; `retry_after` seconds later it is tried again."""
+        self._log = log
+        self._topic = topic
+        self._on_failure = on_failure
+        self._capacity = capacity
+        self._retry_after = retry_after
+        self._waiting: list[Record] = []
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, records: Sequence[Record]) -> None:
+        """Take the records; returns at once. Raises DependencyUnavailable when too many wait already."""
+        with self._changed:
+            if len(self._waiting) + len(records) > self._capacity:
+                raise DependencyUnavailable("event log", f"{len(self._waiting)} records wait for it", "see /health/ready")
+            self._waiting.extend(records)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=f"write-behind {self._topic}", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Wait until everything is in the log; False if that takes more than `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting, timeout)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Flush and stop. What the log does not take within `timeout` seconds is lost, and said so."""
+        if not self.flush(timeout):
+            log.error("%d records for %s are lost: the log did not take them", len(self._waiting), self._topic)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while batch := self._next():
+            try:
+                self._log.append(self._topic, batch)
+            except DependencyUnavailable as error:
+                log.warning("%d records for %s wait: %s", len(self._waiting), self._topic, error.detail)
+                self._on_failure()
+                self._pause()
+            else:
+                with self._changed:
+                    del self._waiting[: len(batch)]
+                    self._changed.notify_all()
+
+    def _next(self) -> list[Record]:
+        """The next records, which stay in line until they are appended; none when it is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            return [] if self._closed else self._waiting[:BATCH]
+
+    def _pause(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, self._retry_after)
