@@ -1,4 +1,7 @@
-"""Compares recommenders on the same queries, event by event, so that their differences can be paired."""
+"""Compares recommenders on the same queries, event by event, so that their differences can be paired.
+
+Progress is shown on a terminal only (tqdm with disable=None).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from core.catalogue import Catalogue
 from evaluation.intervals import Interval, paired_bootstrap
@@ -44,7 +48,7 @@ def judge_full(name: str, queries: Sequence[LabelledQuery], scorer: FullScorer, 
     """Rank the whole catalogue for each query. Raises ValueError when a score is NaN."""
     ranks = np.empty(len(queries), dtype=np.int64)
     shown = np.full((len(queries), K), -1, dtype=np.intp)
-    for at, query in enumerate(queries):
+    for at, query in enumerate(tqdm(queries, name, leave=False, disable=None)):
         scores = scorer(at, query)
         if np.isnan(scores).any():
             raise ValueError(f"{name} scored NaN for user {query.user_id}")
@@ -59,7 +63,7 @@ def judge_lists(name: str, queries: Sequence[LabelledQuery], lister: Lister) -> 
     """Judge finished lists of catalogue rows, best first; an item that is not on the list has rank NOT_FOUND."""
     ranks = np.full(len(queries), NOT_FOUND, dtype=np.int64)
     shown = np.full((len(queries), K), -1, dtype=np.intp)
-    for at, query in enumerate(queries):
+    for at, query in enumerate(tqdm(queries, name, leave=False, disable=None)):
         rows = lister(at, query)
         found = np.flatnonzero(rows == query.target)
         if len(found):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from core.catalogue import Catalogue, ItemStats
 from core.features import UserFeatures
@@ -85,7 +86,8 @@ def queries(
 def ranking_rows(found: Sequence[LabelledQuery], retriever: Retriever, stats: ItemStats) -> RankingRows:
     """Candidates of the queries whose next film retrieval found; the ranker cannot learn from the others."""
     features, relevant, groups = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)], []
-    for query, scores in zip(found, retriever.scores(found), strict=True):
+    pairs = zip(found, retriever.scores(found), strict=True)
+    for query, scores in tqdm(pairs, "candidates", len(found), leave=False, disable=None):
         rows = retriever.best(scores, query)
         if query.user is None or query.target not in rows:
             continue

@@ -6,16 +6,22 @@ from typing import Annotated
 
 import typer
 
-from app import steps, wiring
+from app import processes, steps, wiring
 from app.console import out, say, settings
-from core.errors import NotFound
+from core.errors import AlreadyRunning, NotFound
 
 app = typer.Typer(no_args_is_help=True, help="Compute, materialise and look at features.")
 
 
 @app.command(epilog="Example: marquee features materialize")
 def materialize() -> None:
-    """Compute every user's features from the lake, register the definitions with Feast, and fill the online store."""
+    """Compute every user's features from the lake, register the definitions with Feast, and fill the online store.
+
+    Not while the consumer runs: an event that it applies meanwhile would be overwritten.
+    """
+    port = settings().consumer_metrics_port
+    if processes.listening("127.0.0.1", port):
+        raise AlreadyRunning(f"the consumer is running (port {port} answers); stop `marquee up` first, then start it again")
     steps.materialize(settings(), say)
 
 

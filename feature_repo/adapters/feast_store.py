@@ -177,5 +177,5 @@ def _translated() -> Iterator[None]:
         yield
     except (RedisError, sqlite3.Error, SQLAlchemyError, FeastError, OSError) as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
-        remedy = "run `marquee features apply`" if "no such table" in reason else "see docs/runbook.md, section Features"
+        remedy = "run `marquee features materialize`" if "no such table" in reason else "see docs/runbook.md, section Features"
         raise DependencyUnavailable("feature store", reason, remedy) from error

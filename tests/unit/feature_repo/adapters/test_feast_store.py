@@ -129,7 +129,7 @@ def test_an_interrupted_snapshot_leaves_the_old_one(features: FeastFeatures, tmp
 
 
 def test_a_read_before_apply_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DependencyUnavailable, match=r"no such table.*marquee features apply"):
+    with pytest.raises(DependencyUnavailable, match=r"no such table.*marquee features materialize"):
         FeastFeatures(FeastConfig(tmp_path)).read(1)
 
 
