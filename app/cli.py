@@ -28,7 +28,7 @@ operate.register(app)
 def main() -> None:
     """Run a command; a Marquee error becomes one line that says what to do. Exit codes: 1 failed, 2 wrong input."""
     try:
-        app()
+        app(prog_name="marquee")
     except MarqueeError as error:
         failed(error)
         sys.exit(2 if isinstance(error, InvalidInput) else 1)

@@ -79,6 +79,8 @@ def _data(settings: Settings) -> Finding:
 
 
 def _event_log(settings: Settings) -> Finding:
+    if settings.event_log == "embedded" and not settings.folder("events").exists():
+        return Finding("event log", True, "embedded; made by the first event")
     log = wiring.event_log(settings)
     try:
         log.subscribe("marquee.doctor", "doctor").close()
@@ -88,6 +90,8 @@ def _event_log(settings: Settings) -> Finding:
 
 
 def _feature_store(settings: Settings) -> Finding:
+    if not settings.redis_url and not settings.folder("feast").exists():
+        return Finding("feature store", False, "nothing was materialised yet", "marquee features materialize")
     wiring.features(settings).read(1)
     return Finding("feature store", True, "Redis" if settings.redis_url else "SQLite", "marquee features materialize")
 
@@ -95,6 +99,8 @@ def _feature_store(settings: Settings) -> Finding:
 def _release(settings: Settings) -> Finding:
     from app.releases import open_release
 
+    if settings.tracking_uri.startswith("sqlite") and not settings.folder("mlflow").exists():
+        return Finding("release", False, "nothing was built yet", "marquee demo, or marquee release build")
     release = open_release(wiring.registry(settings).fetch("production"))
     return Finding("release", True, f"{release.name}, NDCG@10 {release.manifest.metrics.get('ndcg@10', 0):.4f}")
 

@@ -7,6 +7,7 @@ MLflow reads its switches from the environment when it is imported, so they are 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ _SWITCHES = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
 for _name, _value in _SWITCHES.items():
     os.environ.setdefault(_name, _value)
@@ -82,6 +84,8 @@ class MlflowConnection:
             import mlflow.store.db.utils
 
             mlflow.store.db.utils.MAX_RETRY_COUNT = _CONNECT_ATTEMPTS
+            # MLflow's own models warn under SQLAlchemy 2.1; nobody who reads our output can do anything about it
+            warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
         return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
 
 

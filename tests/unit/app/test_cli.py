@@ -21,7 +21,7 @@ def run(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProces
     [
         (("data", "info"), 1, "load the bundled films with `marquee data load`"),
         (("data", "load", "nowhere.zip"), 1, "nowhere.zip is no readable zip"),
-        (("data", "load", "--hold-out", "2"), 2, "2"),
+        (("data", "load", "--hold-out", "2"), 2, "less than or equal to 0.5"),
         (("data", "import", "--interactions", "a.csv", "--items", "b.csv"), 1, "a.csv cannot be read"),
         (("data", "import", "--interactions", "a.csv", "--items", "b.csv", "--map", "user_id"), 2, "our=yours"),
         (("up",), 1, "make one with `marquee demo`"),
@@ -76,3 +76,12 @@ def test_erasing_shows_what_it_would_erase(tmp_path: Path) -> None:
     assert run(tmp_path, "data", "erase", "--yes").returncode == 0
     assert not (tmp_path / "lake").exists()
     assert (tmp_path / "mine.txt").exists()
+
+
+def test_the_doctor_says_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    result = run(home, "doctor")
+    assert result.returncode == 1
+    for remedy in ("marquee data load", "marquee features materialize", "marquee release build"):
+        assert remedy in result.stdout
+    assert not home.exists()
