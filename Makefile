@@ -33,10 +33,10 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-kafka:  ## a real single-node Kafka on loopback, without Docker
+kafka: install  ## a real single-node Kafka on loopback, without Docker
 	$(BIN)/python deploy/kafka/kafka.py start
 
-kafka-stop:
+kafka-stop: install
 	$(BIN)/python deploy/kafka/kafka.py stop
 
 clean:  ## everything Marquee wrote here; asks first

@@ -50,7 +50,7 @@ class Replay:
         watched = todo[c.USER].value_counts(sort=True)[c.USER].head(WATCHED).to_list()
         before = {user: self._list(user) for user in watched}
         for user, shown in before.items():
-            self._console.print(f"[bold]user {user}[/] before ({shown.strategy}): {' | '.join(shown.titles)}")
+            self._console.print(f"[bold]user {user}[/] before ({shown.strategy}): {' | '.join(shown.titles)}", soft_wrap=True)
         self._console.print(f"replaying {len(todo)} held-out events, {EVENTS_PER_SECOND:.0f} a second; Ctrl-C ends it")
         last = dict(before)
         for done, event in enumerate(todo.select(FIELDS).iter_rows(named=True), start=1):
@@ -79,7 +79,9 @@ class Replay:
         new = [title for item, title in zip(now.item_ids, now.titles, strict=True) if item not in previous.item_ids]
         value = "" if event[c.VALUE] is None else f" {event[c.VALUE]}"
         moved = f"new in the top {SHOWN}: {' | '.join(new)}" if new else "the same films on top"
-        self._console.print(f"user {event[c.USER]}: {event[c.KIND]}{value} of {event[c.ITEM]} -> {moved}", markup=False)
+        self._console.print(
+            f"user {event[c.USER]}: {event[c.KIND]}{value} of {event[c.ITEM]} -> {moved}", markup=False, soft_wrap=True
+        )
         return now
 
     def _request(self, method: str, path: str, **arguments: object) -> dict[str, Any]:

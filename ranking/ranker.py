@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +39,13 @@ class Ranker:
     def load(cls, path: Path) -> Ranker:
         """From LightGBM's text format. Raises BundleCorrupt when it is damaged or was trained on other features."""
         try:
+            _check_trees(path)
             booster = lgb.Booster(model_file=str(path))
-        except lgb.basic.LightGBMError as error:
+            names = tuple(booster.feature_name())
+        except (OSError, UnicodeDecodeError, lgb.basic.LightGBMError) as error:
             raise BundleCorrupt(f"{path} is not a ranker that LightGBM can read: {error}") from error
-        if tuple(booster.feature_name()) != CANDIDATE_FEATURES:
-            raise BundleCorrupt(f"{path} was trained on {booster.feature_name()}; this code computes {CANDIDATE_FEATURES}")
+        if names != CANDIDATE_FEATURES:
+            raise BundleCorrupt(f"{path} was trained on {names}; this code computes {CANDIDATE_FEATURES}")
         return cls(booster)
 
     def save(self, path: Path) -> None:
@@ -58,6 +61,18 @@ class Ranker:
         """The share of the total gain that each feature brought."""
         gain = self._booster.feature_importance("gain")
         return dict(zip(CANDIDATE_FEATURES, (gain / max(gain.sum(), 1e-9)).tolist(), strict=True))
+
+
+def _check_trees(path: Path) -> None:
+    """Raise BundleCorrupt unless the trees have the lengths that the header promises.
+
+    LightGBM parses trees in threads and ends the whole process (SIGABRT) when one of them is cut short.
+    """
+    raw = path.read_bytes()
+    promised = re.search(rb"^tree_sizes=([\d ]*)$", raw, re.MULTILINE)
+    found = raw.find(b"end of trees") - raw.find(b"Tree=0")
+    if promised is None or sum(map(int, promised[1].split())) != found:
+        raise BundleCorrupt(f"{path} is not a whole ranker: its trees do not have the lengths that its header says")
 
 
 def train_ranker(

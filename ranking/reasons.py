@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
+from core.events import KIND_CODE, Kind
 from core.features import UserFeatures
 
 SIMILAR = 0.5  # cosine from which two films count as alike
 POPULAR_SHARE = 0.02  # the most popular share of the catalogue
 LIKED = 3.5  # stars from which a film was enjoyed
 MOST = 2
+_REFUSING = [KIND_CODE[kind] for kind in (Kind.SKIP, Kind.WATCHLIST_REMOVE)]  # no stars, but no joy either
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Reasons:
         if user is None:
             return np.empty(0, dtype=np.intp)
         rows = self._catalogue.rows(user.item_ids)
-        liked: NDArray[np.intp] = rows[(rows >= 0) & ((user.values >= LIKED) | (user.values == 0))]
+        enjoyed = ((user.values >= LIKED) | (user.values == 0)) & ~np.isin(user.kinds, _REFUSING)
+        liked: NDArray[np.intp] = rows[(rows >= 0) & enjoyed]
         return liked
 
     def _similar(self, row: int, past: NDArray[np.intp]) -> list[Reason]:

@@ -3,27 +3,81 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from core.errors import DependencyUnavailable, StorageFull
-from core.ports import EventLog, Record
+from core.ports import EventLog, Record, Subscription
 from streaming.adapters.embedded import EmbeddedEventLog
+from streaming.adapters.kafka import KafkaEventLog
 from streaming.adapters.memory import MemoryEventLog
 
 TOPIC = "marquee.interactions"
 WAIT = 10.0
 
 
-@pytest.fixture(params=["embedded", "memory"])
+class Private:
+    """An event log whose topics are this test's own: a broker keeps those of earlier tests."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._prefix = uuid.uuid4().hex[:8]
+        self._subscriptions: list[Subscription] = []
+
+    def append(self, topic: str, records: Sequence[Record]) -> int:
+        return self._log.append(f"{self._prefix}.{topic}", records)
+
+    def subscribe(self, topic: str, group: str) -> Subscription:
+        self._subscriptions.append(self._log.subscribe(f"{self._prefix}.{topic}", f"{self._prefix}.{group}"))
+        return self._subscriptions[-1]
+
+    def close(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.close()
+        self._log.close()
+
+
+@pytest.fixture(params=["embedded", "memory", pytest.param("kafka", marks=pytest.mark.service("kafka"))])
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
-    made: EventLog = EmbeddedEventLog(tmp_path / "log.db") if request.param == "embedded" else MemoryEventLog()
+    made: EventLog
+    if request.param == "embedded":
+        made = EmbeddedEventLog(tmp_path / "log.db")
+    elif request.param == "memory":
+        made = MemoryEventLog()
+    else:
+        made = Private(KafkaEventLog(request.getfixturevalue("kafka_bootstrap"), partitions=1))
     yield made
     made.close()
+
+
+NO_BROKER = """
+import sys
+from core.errors import DependencyUnavailable
+from core.ports import Record
+from streaming.adapters.kafka import KafkaEventLog
+
+log = KafkaEventLog(f"127.0.0.1:{sys.argv[1]}", timeout=0.5)
+for call in (lambda: log.append("t", [Record("7", "a", b"")]), lambda: log.subscribe("t", "g")):
+    try:
+        call()
+    except DependencyUnavailable as error:
+        print(error.detail)
+"""
+
+
+def test_a_broker_that_is_not_there_is_said_in_time(free_port: Callable[[], int]) -> None:
+    """In a process of its own: kafka-python leaves the sockets of a failed connection to the garbage collector."""
+    command = [sys.executable, "-c", NO_BROKER, str(free_port())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.count("kafka is unavailable") == 2
+    assert "make kafka" in done.stdout
 
 
 def records(*ids: str) -> list[Record]:

@@ -1,0 +1,45 @@
+"""Recommendation acceptance on tables that can be counted by hand."""
+
+import polars as pl
+import pytest
+
+from core.events import Kind
+from evaluation.acceptance import ACCEPTING, acceptance_rate
+
+# list a shows 1, 2, 3 to user 7; list b shows 1, 4 to user 7; list c shows 1 to user 8; list d shows 5 to user 8
+SHOWN = [("a", 7, 1), ("a", 7, 2), ("a", 7, 3), ("b", 7, 1), ("b", 7, 4), ("c", 8, 1), ("d", 8, 5)]
+
+
+def rate(answers: list[tuple[str | None, int, int, str]], shown: list[tuple[str, int, int]] = SHOWN) -> float | None:
+    impressions = pl.DataFrame(shown, schema={"request_id": pl.String, "user_id": pl.Int64, "item_id": pl.Int64}, orient="row")
+    schema = {"request_id": pl.String, "user_id": pl.Int64, "item_id": pl.Int64, "kind": pl.String}
+    return acceptance_rate(impressions, pl.DataFrame(answers, schema=schema, orient="row"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([], 0.0),
+        ([("a", 7, 2, "click")], 0.25),
+        ([("a", 7, 2, "click"), ("a", 7, 2, "watch"), ("a", 7, 3, "rating")], 0.25),  # one list, however often answered
+        ([("a", 7, 2, "click"), ("b", 7, 4, "purchase")], 0.5),
+        ([("a", 7, 1, "click"), ("b", 7, 1, "click"), ("c", 8, 1, "click"), ("d", 8, 5, "click")], 1.0),
+        ([("a", 7, 4, "click")], 0.0),  # shown, but on another list
+        ([("a", 8, 1, "click")], 0.0),  # somebody else
+        ([(None, 7, 1, "watch")], 0.0),  # found elsewhere
+        ([("z", 7, 1, "watch")], 0.0),  # answers a list of another time
+    ],
+)
+def test_which_lists_are_answered(answers: list[tuple[str | None, int, int, str]], expected: float) -> None:
+    assert rate(answers) == expected
+
+
+@pytest.mark.parametrize("kind", [kind.value for kind in Kind])
+def test_which_kinds_accept(kind: str) -> None:
+    accepts = kind not in ("view", "search", "skip", "watchlist_remove")
+    assert (Kind(kind) in ACCEPTING) is accepts
+    assert rate([("a", 7, 1, kind)]) == (0.25 if accepts else 0.0)
+
+
+def test_without_a_list_there_is_no_rate() -> None:
+    assert rate([("a", 7, 1, "click")], shown=[]) is None

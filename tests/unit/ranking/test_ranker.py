@@ -1,0 +1,191 @@
+"""The ranker learns what can be learned, repeats itself, survives the disk, and refuses files that it cannot trust."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.errors import BundleCorrupt, DatasetError
+from core.pipeline import Candidates, Query
+from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.ranker import Ranker, RankerConfig, RankScorer, RetrievalScorer, fill_last, train_ranker
+
+F = len(CANDIDATE_FEATURES)
+PLANTED = CANDIDATE_FEATURES.index("cosine_liked")
+SMALL = RankerConfig(trees=30, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
+QUERY = Query("r", 1, 3, now=0.0, seed=0)
+
+
+def planted_rule(queries: int, size: int = 10, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int8], list[int]]:
+    """In each query the candidate with the highest value in one column comes next; the other columns are noise."""
+    features = np.random.default_rng(seed).normal(size=(queries, size, F)).astype(np.float32)
+    relevant = (features[:, :, PLANTED] == features[:, :, PLANTED].max(axis=1, keepdims=True)).astype(np.int8)
+    return features.reshape(-1, F), relevant.ravel(), [size] * queries
+
+
+@pytest.fixture(scope="module")
+def ranker() -> Ranker:
+    return train_ranker(*planted_rule(150), SMALL, seed=0)
+
+
+def test_a_planted_rule_is_learned(ranker: Ranker) -> None:
+    features, relevant, groups = planted_rule(100, seed=9)
+    best = ranker.score(features).reshape(-1, groups[0]).argmax(axis=1)
+    assert (relevant.reshape(-1, groups[0])[np.arange(len(groups)), best] == 1).mean() > 0.8
+    importance = ranker.importance()
+    assert tuple(importance) == CANDIDATE_FEATURES
+    assert max(importance, key=lambda name: importance[name]) == "cosine_liked"
+    assert sum(importance.values()) == pytest.approx(1.0)
+
+
+def test_the_seed_decides_the_ranker(ranker: Ranker) -> None:
+    features, *_ = planted_rule(20, seed=5)
+    again = train_ranker(*planted_rule(150), SMALL, seed=0)
+    other = train_ranker(*planted_rule(150), SMALL, seed=1)
+    np.testing.assert_array_equal(ranker.score(features), again.score(features))
+    assert (ranker.score(features) != other.score(features)).any()
+
+
+def test_queries_may_differ_in_size() -> None:
+    rng = np.random.default_rng(2)
+    groups = rng.integers(2, 12, size=120).tolist()
+    features = rng.normal(size=(sum(groups), F)).astype(np.float32)
+    relevant, start = np.zeros(len(features), dtype=np.int8), 0
+    for size in groups:
+        relevant[start + features[start : start + size, PLANTED].argmax()] = 1
+        start += size
+    trained = train_ranker(features, relevant, groups, SMALL, seed=0)
+    probe = np.zeros((2, F), dtype=np.float32)
+    probe[1, PLANTED] = 2.0
+    low, high = trained.score(probe)
+    assert high > low
+
+
+def test_without_a_relevant_candidate_there_is_nothing_to_learn() -> None:
+    features, relevant, groups = planted_rule(3)
+    with pytest.raises(DatasetError, match="nothing to learn"):
+        train_ranker(features, np.zeros_like(relevant), groups, SMALL, seed=0)
+    with pytest.raises(DatasetError):
+        train_ranker(np.empty((0, F), np.float32), np.empty(0, np.int8), [], SMALL, seed=0)
+
+
+def test_no_candidates_no_scores(ranker: Ranker) -> None:
+    assert ranker.score(np.empty((0, F), dtype=np.float32)).shape == (0,)
+
+
+def test_saved_and_loaded_it_scores_the_same(ranker: Ranker, tmp_path: Path) -> None:
+    ranker.save(tmp_path / "ranker.txt")
+    features, *_ = planted_rule(10, seed=4)
+    np.testing.assert_allclose(Ranker.load(tmp_path / "ranker.txt").score(features), ranker.score(features), rtol=1e-6)
+
+
+def test_a_ranker_that_found_no_split_survives_the_disk(tmp_path: Path) -> None:
+    features, relevant, groups = planted_rule(3)
+    flat = train_ranker(np.zeros_like(features), relevant, groups, SMALL, seed=0)
+    flat.save(tmp_path / "ranker.txt")
+    assert len(set(Ranker.load(tmp_path / "ranker.txt").score(features).tolist())) == 1
+    assert not any(flat.importance().values())
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "of another kind": lambda _: b"\x00\xffPK\x03\x04" * 40,
+    "only a first line": lambda _: b"tree\n",
+    "cut in the header": lambda raw: raw[:200],
+    "cut in a tree": lambda raw: raw[: len(raw) // 2],
+    "cut before the end of the trees": lambda raw: raw[: raw.index(b"end of trees")],
+    "a hole in a tree": lambda raw: raw.replace(raw[raw.index(b"leaf_value=") :][:40], b"", 1),
+    "other lengths": lambda raw: raw.replace(b"tree_sizes=", b"tree_sizes=1 "),
+    "other feature names": lambda raw: raw.replace(b"film_year", b"film_jahr"),
+    "feature names in no encoding": lambda raw: raw.replace(b"film_year", b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_file_that_cannot_be_trusted_is_refused(ranker: Ranker, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "ranker.txt"
+    ranker.save(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(BundleCorrupt, match=r"ranker\.txt"):
+        Ranker.load(path)
+
+
+def test_a_cut_file_does_not_take_the_process_down(ranker: Ranker, tmp_path: Path) -> None:
+    """LightGBM itself ends the process on a cut tree, which no `except` can catch: it must never get to see one."""
+    path = tmp_path / "ranker.txt"
+    ranker.save(path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: raw.index(b"leaf_value=") + 15])
+    code = "import sys; from pathlib import Path; from ranking.ranker import Ranker; Ranker.load(Path(sys.argv[1]))"
+    child = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, timeout=60, check=False)
+    assert child.returncode == 1, child.stderr
+    assert b"BundleCorrupt" in child.stderr
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleCorrupt):
+        Ranker.load(tmp_path / "nothing.txt")
+
+
+def mixed_candidates() -> Candidates:
+    """Three found by retrieval, then three fill-ups on another scale."""
+    features = np.zeros((6, F), dtype=np.float32)
+    features[:, PLANTED] = [0.0, 2.0, -2.0, 9.0, 9.0, 9.0]
+    scores = np.array([0.9, 0.5, 0.1, 300.0, 200.0, 0.25], dtype=np.float32)
+    return Candidates(np.arange(6), scores, np.array([0, 0, 0, 1, 1, 1], dtype=np.int8), features)
+
+
+def order(scores: NDArray[np.float32]) -> list[int]:
+    return np.argsort(-scores, kind="stable").tolist()
+
+
+def test_the_ranker_orders_what_retrieval_found_and_fill_ups_follow_in_their_own_order(ranker: Ranker) -> None:
+    assert order(RankScorer(ranker).score(QUERY, mixed_candidates())) == [1, 0, 2, 3, 4, 5]
+
+
+def test_retrieval_keeps_the_order_of_each_source() -> None:
+    assert order(RetrievalScorer().score(QUERY, mixed_candidates())) == [0, 1, 2, 3, 4, 5]
+
+
+def test_only_fill_ups_keep_their_order(ranker: Ranker) -> None:
+    fillers = mixed_candidates().take(np.array([3, 4, 5]))
+    assert order(RankScorer(ranker).score(QUERY, fillers)) == [0, 1, 2]
+    assert order(RetrievalScorer().score(QUERY, fillers)) == [0, 1, 2]
+
+
+def test_scoring_changes_nothing_that_it_was_given(ranker: Ranker) -> None:
+    candidates = mixed_candidates()
+    before = candidates.scores.copy()
+    RankScorer(ranker).score(QUERY, candidates)
+    RetrievalScorer().score(QUERY, candidates)
+    np.testing.assert_array_equal(candidates.scores, before)
+
+
+def test_nothing_found_nothing_scored(ranker: Ranker) -> None:
+    nothing = mixed_candidates().take(np.empty(0, dtype=np.intp))
+    assert len(RankScorer(ranker).score(QUERY, nothing)) == len(RetrievalScorer().score(QUERY, nothing)) == 0
+
+
+def test_scoring_before_hydrating_names_the_missing_part(ranker: Ranker) -> None:
+    bare = Candidates.of(np.arange(2), np.zeros(2, dtype=np.float32))
+    with pytest.raises(ValueError, match="candidate_features"):
+        RankScorer(ranker).score(QUERY, bare)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3, 1e6])
+def test_later_sources_stay_behind_on_every_scale_and_no_order_is_turned(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        origin = np.sort(rng.integers(0, 3, size=30)).astype(np.int8)
+        scores = (rng.normal(size=30) * np.where(origin == 0, 1.0, scale)).astype(np.float32)
+        moved = fill_last(scores, origin)
+        ahead = np.lexsort((np.arange(30), -moved))
+        assert (np.diff(origin[ahead]) >= 0).all()
+        for source in range(3):
+            own = origin == source
+            assert (np.diff(moved[own][np.argsort(scores[own], kind="stable")]) >= 0).all()
+        np.testing.assert_array_equal(moved[origin == 0], scores[origin == 0])
