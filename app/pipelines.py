@@ -34,7 +34,20 @@ def assemble(
     exploration: float,
     side_effects: tuple[SideEffect, ...] = (),
 ) -> Pipeline:
-    """The pipeline of one release. Raises InvalidInput for a part that does not exist."""
+    """The pipeline of one release. Raises InvalidInput for a part that does not exist or lacks a setting."""
+    try:
+        return _assemble(config, release, index, exploration, side_effects)
+    except KeyError as error:
+        raise InvalidInput("pipeline", config.get("name"), f"every part with its settings; {error} is missing") from error
+
+
+def _assemble(
+    config: Mapping[str, Any],
+    release: Release,
+    index: VectorIndex,
+    exploration: float,
+    side_effects: tuple[SideEffect, ...],
+) -> Pipeline:
     return Pipeline(
         name=config["name"],
         sources=[TimedSource(_source(part, release, index), part["timeout_ms"] / 1e3) for part in config["source"]],

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import polars as pl
 from rich.console import Console
+from rich.markup import escape  # there is a film called [REC]
 from rich.table import Table
 
 from core import columns as c
@@ -19,6 +20,7 @@ from core.errors import DependencyUnavailable
 
 EVENTS_PER_SECOND = 5.0
 WATCHED = 3
+CANDIDATES = 30  # users among whom those to watch are chosen
 SHOWN = 5
 FIELDS = (c.EVENT_ID, c.USER, c.ITEM, c.KIND, c.VALUE, c.TS)
 
@@ -33,7 +35,7 @@ class Shown:
 
 
 class Replay:
-    """Posts held-out events in time order and prints the lists of a few users as they change."""
+    """Posts held-out events, each user's in time order, and prints the lists of a few users as they change."""
 
     def __init__(self, base_url: str, cursor: Path, console: Console) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=10.0)
@@ -43,12 +45,11 @@ class Replay:
     def run(self, events: pl.DataFrame, seconds: float, stopped: Callable[[], bool]) -> None:
         """Replay for about `seconds`; a later call goes on where this one ended. Raises DependencyUnavailable."""
         start = self._position()
-        todo = events.slice(start, int(seconds * EVENTS_PER_SECOND))
+        todo = taking_turns(events).slice(start, int(seconds * EVENTS_PER_SECOND))
         if todo.is_empty():
             self._console.print("every held-out event was replayed already; post your own with POST /events")
             return
-        watched = todo[c.USER].value_counts(sort=True)[c.USER].head(WATCHED).to_list()
-        before = {user: self._list(user) for user in watched}
+        before = self._watched(todo[c.USER].unique(maintain_order=True).to_list())
         for user, shown in before.items():
             self._console.print(f"[bold]user {user}[/] before ({shown.strategy}): {' | '.join(shown.titles)}", soft_wrap=True)
         self._console.print(f"replaying {len(todo)} held-out events, {EVENTS_PER_SECOND:.0f} a second; Ctrl-C ends it")
@@ -63,6 +64,13 @@ class Replay:
                 last[event[c.USER]] = self._tell(event, last[event[c.USER]])
         self._console.print(_summary(before, last))
 
+    def _watched(self, users: list[int]) -> dict[int, Shown]:
+        """The lists of a few users: the first ones who are new, because they have the farthest to go, and known ones."""
+        lists = {user: self._list(user) for user in users[:CANDIDATES]}
+        new = [user for user, shown in lists.items() if shown.strategy == "popular_fallback"][: WATCHED - 2]
+        known = [user for user in lists if user not in new]
+        return {user: lists[user] for user in (*new, *known)[:WATCHED]}
+
     def _position(self) -> int:
         return int(json.loads(self._cursor.read_text())) if self._cursor.is_file() else 0
 
@@ -72,7 +80,7 @@ class Replay:
     def _list(self, user: int) -> Shown:
         answer = self._request("GET", f"/recommend/{user}", params={"k": SHOWN})
         films = answer["recommendations"]
-        return Shown(answer["strategy"], tuple(f["item_id"] for f in films), tuple(f["title"] for f in films))
+        return Shown(answer["strategy"], tuple(f["item_id"] for f in films), tuple(escape(f["title"]) for f in films))
 
     def _tell(self, event: dict[str, object], previous: Shown) -> Shown:
         now = self._list(int(str(event[c.USER])))
@@ -92,6 +100,12 @@ class Replay:
             raise DependencyUnavailable("api", str(error), "look at its log under var/logs") from error
         answer: dict[str, Any] = response.json()
         return answer
+
+
+def taking_turns(events: pl.DataFrame) -> pl.DataFrame:
+    """The users' first events, then their second ones, and so on: in real time order one binge would fill the demo."""
+    turn = pl.int_range(pl.len()).over(c.USER)
+    return events.with_columns(turn.alias("turn")).sort("turn", c.TS, c.USER, maintain_order=True).drop("turn")
 
 
 def _summary(before: dict[int, Shown], after: dict[int, Shown]) -> Table:

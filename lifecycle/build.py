@@ -56,7 +56,7 @@ class BuildConfig:
     ranker_until: float = 0.90
     choice_until: float = 0.95
     candidates: int = 200
-    ranker_queries: int = 4000
+    ranker_queries: int = 10_000
     ranker: RankerConfig = field(default_factory=RankerConfig)
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ def build_release(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=code_version,
         data_version=data.data_version,
-        trained_until=cuts.towers,
+        trained_until=cuts.choice,
         feature_schema=feature_schema,
         dim=encoder.dim,
         n_items=len(data.catalogue),

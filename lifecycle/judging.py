@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core.catalogue import Catalogue, ItemStats
+from core.errors import DatasetError
 from core.features import UserFeatures
 from evaluation.metrics import ndcg
 from evaluation.offline import Judged, K, judge_full, judge_lists, lift, markdown
@@ -98,10 +99,15 @@ def ranking_rows(found: Sequence[LabelledQuery], retriever: Retriever, stats: It
 
 
 def judge(interactions: pl.DataFrame, candidate: Candidate, start: float, end: float) -> Judgement:
-    """Predict the events of a period with everything known before each, and compare with popularity and retrieval alone."""
+    """Predict the events of a period with everything known before each, and compare with popularity and retrieval alone.
+
+    Raises DatasetError for a period without an event on an item of the catalogue.
+    """
     retriever = candidate.retriever
     catalogue = retriever.catalogue
     found = queries(interactions, catalogue, start, end)
+    if not found:
+        raise DatasetError(f"no event on a known item lies from {start:.0f} to {end:.0f}: there is nothing to judge by")
     stats = item_stats(interactions, catalogue, start)
     towers = retriever.scores(found)
 

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
+from core.events import KIND_CODE, Kind
 from core.features import UserFeatures
 
 RECENT = 5  # events that count as "what the user does now"
 LIKED = 4.0  # stars
+_STARRED = [KIND_CODE[kind.value] for kind in (Kind.RATING, Kind.REVIEW)]
 
 CANDIDATE_FEATURES: tuple[str, ...] = (
     "retrieval_score",
@@ -60,7 +62,7 @@ def candidate_features(
     history = catalogue.rows(user.item_ids) if user is not None else np.empty(0, dtype=np.intp)
     known = history >= 0
     if user is not None and known.any():
-        _add_user(out, user, history[known], user.values[known], rows, catalogue, item_vectors)
+        _add_user(out, user, history[known], _liked(user)[known], rows, catalogue, item_vectors)
         past = history[known]
         out[:, 11] = popularity - np.log1p(stats.n_events[past]).mean()
         dated = catalogue.years[past][catalogue.years[past] > 0]
@@ -72,7 +74,7 @@ def _add_user(
     out: NDArray[np.float32],
     user: UserFeatures,
     past: NDArray[np.intp],
-    values: NDArray[np.float32],
+    liked: NDArray[np.bool_],
     rows: NDArray[np.intp],
     catalogue: Catalogue,
     item_vectors: NDArray[np.float32],
@@ -86,11 +88,16 @@ def _add_user(
     vectors = _unit(item_vectors[rows])
     out[:, 8] = vectors @ _unit(item_vectors[past[-1:]])[0]
     out[:, 9] = vectors @ _unit(item_vectors[recent].mean(axis=0, keepdims=True))[0]
-    liked = past[values >= LIKED][-RECENT:]
-    if len(liked):
-        out[:, 10] = vectors @ _unit(item_vectors[liked].mean(axis=0, keepdims=True))[0]
+    favourites = past[liked][-RECENT:]
+    if len(favourites):
+        out[:, 10] = vectors @ _unit(item_vectors[favourites].mean(axis=0, keepdims=True))[0]
     out[:, 13] = np.log1p(user.n_events)
     out[:, 14] = user.rating_sum / user.rating_count if user.rating_count else 0.0
+
+
+def _liked(user: UserFeatures) -> NDArray[np.bool_]:
+    """Which events of the history [h] gave many stars; the value of a watch is minutes."""
+    return np.isin(user.kinds, _STARRED) & (user.values >= LIKED)
 
 
 def _affinity(user: UserFeatures, catalogue: Catalogue) -> NDArray[np.float32]:

@@ -19,13 +19,13 @@ from ranking.candidate_features import CANDIDATE_FEATURES
 
 @dataclass(frozen=True)
 class RankerConfig:
-    """Small and slow-learning: the retriever is strong, and a booster that overfits loses to it."""
+    """Small and slow-learning: the retriever is strong, and a booster that overfits loses to it (docs/benchmarks.md)."""
 
-    trees: int = 150
-    leaves: int = 15
-    learning_rate: float = 0.05
-    min_rows_per_leaf: int = 100
-    feature_fraction: float = 0.8
+    trees: int = 300
+    leaves: int = 7
+    learning_rate: float = 0.03
+    min_rows_per_leaf: int = 1000
+    feature_fraction: float = 0.5
     threads: int = 2  # of training; scoring uses one
 
 

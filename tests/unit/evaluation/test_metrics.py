@@ -10,9 +10,7 @@ from evaluation.metrics import NOT_FOUND, coverage, hit_rate, ndcg, popularity_d
 RANKS = np.array([0, 1, 2, 9, 10, 500, NOT_FOUND], dtype=np.int64)
 
 
-@pytest.mark.parametrize(
-    ("k", "expected"), [(1, [1, 0, 0, 0, 0, 0, 0]), (3, [1, 1, 1, 0, 0, 0, 0]), (10, [1, 1, 1, 1, 0, 0, 0])]
-)
+@pytest.mark.parametrize(("k", "expected"), [(1, [1, 0, 0, 0, 0, 0, 0]), (3, [1, 1, 1, 0, 0, 0, 0]), (10, [1, 1, 1, 1, 0, 0, 0])])
 def test_hit_rate(k: int, expected: list[int]) -> None:
     assert hit_rate(RANKS, k).tolist() == expected
 

@@ -1,0 +1,211 @@
+"""A release is built end to end on a small world; no part of it sees what comes after its own period."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from core import bundle
+from core.bundle import Manifest
+from core.catalogue import Catalogue, ItemStats
+from core.errors import DatasetError, InvalidInput, SchemaMismatch
+from evaluation.watched import read_columns
+from lifecycle.build import BuildConfig, Cuts, TrainingData, build_release
+from ranking.ranker import Ranker, RankerConfig
+from retrieval.config import TrainConfig
+from retrieval.encoder import UserEncoder
+
+N_ITEMS, N_USERS, PER_USER, SCHEMA = 30, 40, 12, "0123456789ab"
+TRAIN = TrainConfig.of(dim=8, blocks=1, heads=1, learning_rate=0.02, batch_events=128, epochs=1, history_length=10)
+BUILD = BuildConfig(
+    towers_until=0.6,
+    ranker_until=0.8,
+    choice_until=0.9,
+    candidates=20,
+    ranker=RankerConfig(trees=5, leaves=4, min_rows_per_leaf=10, threads=1),
+)
+CATALOGUE = Catalogue.from_frame(
+    pl.DataFrame(
+        {
+            "item_id": range(1, N_ITEMS + 1),
+            "title": [f"Film {i}" for i in range(1, N_ITEMS + 1)],
+            "genres": [["Drama", "Crime"][: 1 + i % 2] for i in range(N_ITEMS)],
+            "year": [1970 + i for i in range(N_ITEMS)],
+        }
+    )
+)
+
+
+def world() -> pl.DataFrame:
+    """480 ratings at 480 different times."""
+    rng = np.random.default_rng(0)
+    order = rng.permutation(np.repeat(np.arange(1, N_USERS + 1), PER_USER))
+    items = {user: iter((rng.permutation(N_ITEMS) + 1).tolist()) for user in range(1, N_USERS + 1)}
+    rows = [
+        (f"e{at}", user, next(items[user]), "rating", float(rng.integers(5, 11)) / 2, 1e6 + 100.0 * at)
+        for at, user in enumerate(order.tolist())
+    ]
+    names = {
+        "event_id": pl.String,
+        "user_id": pl.Int64,
+        "item_id": pl.Int64,
+        "kind": pl.String,
+        "value": pl.Float64,
+        "ts": pl.Float64,
+    }
+    return pl.DataFrame(rows, schema=names, orient="row").with_columns(log_offset=pl.lit(-1, dtype=pl.Int64))
+
+
+EVENTS = world()
+CUTS = Cuts.of(EVENTS, BUILD)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished bundle and what was said on the way."""
+
+    folder: Path
+    said: list[str]
+
+    @property
+    def manifest(self) -> Manifest:
+        return bundle.open_bundle(self.folder, SCHEMA)
+
+
+def build(workdir: Path, events: pl.DataFrame = EVENTS, train: TrainConfig = TRAIN) -> Built:
+    pipeline = workdir / "source.toml"
+    pipeline.write_text('name = "test"\n')
+    said: list[str] = []
+    data = TrainingData(events, CATALOGUE, {"interactions": 3}, "A small world.", "none needed")
+    folder = build_release(
+        data,
+        BUILD,
+        train,
+        workdir / "work",
+        pipeline=pipeline,
+        feature_schema=SCHEMA,
+        code_version="abc",
+        seed=1,
+        say=said.append,
+    )
+    return Built(folder, said)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(tmp_path_factory.mktemp("whole"))
+
+
+def mirrored_from(start: float) -> pl.DataFrame:
+    """The same events, but from `start` on they are on other items with other stars. The times, and so the cuts, stay."""
+    later = pl.col("ts") >= start
+    return EVENTS.with_columns(
+        item_id=pl.when(later).then(N_ITEMS + 1 - pl.col("item_id")).otherwise(pl.col("item_id")),
+        value=pl.when(later).then(5.5 - pl.col("value")).otherwise(pl.col("value")),
+    )
+
+
+def test_the_bundle_is_whole_and_fits_only_its_schema(built: Built) -> None:
+    manifest = built.manifest
+    assert built.folder.name == manifest.release
+    assert set(manifest.files) == set(bundle.FILES)
+    assert sorted(path.name for path in built.folder.iterdir()) == sorted([*bundle.FILES, bundle.MANIFEST])
+    assert (manifest.dim, manifest.n_items, manifest.code_version) == (8, N_ITEMS, "abc")
+    assert manifest.data_version == {"interactions": 3}
+    with pytest.raises(SchemaMismatch):
+        bundle.open_bundle(built.folder, "another")
+
+
+def test_every_part_of_the_bundle_opens(built: Built) -> None:
+    catalogue = Catalogue.from_frame(pl.read_parquet(built.folder / bundle.CATALOGUE))
+    assert catalogue.titles == CATALOGUE.titles
+    vectors = np.load(built.folder / bundle.ITEM_EMBEDDINGS, allow_pickle=False)
+    assert UserEncoder(built.folder / bundle.USER_TOWER, vectors, catalogue).dim == 8
+    assert Ranker.load(built.folder / bundle.RANKER).score(np.zeros((2, 16), np.float32)).shape == (2,)
+    assert (built.folder / bundle.PIPELINE).read_text() == 'name = "test"\n'
+    assert "A small world." in (built.folder / bundle.MODEL_CARD).read_text()
+    assert len(read_columns(built.folder / bundle.REFERENCE)["value"]) == len(EVENTS)
+
+
+def test_statistics_are_as_of_now_and_count_every_event(built: Built) -> None:
+    stats = ItemStats.read(built.folder / bundle.ITEM_STATS)
+    assert stats.n_events.sum() == len(EVENTS)
+    assert stats.as_of == CUTS.end > EVENTS["ts"].max()
+
+
+def test_the_figures_are_of_the_last_period(built: Built) -> None:
+    metrics = built.manifest.metrics
+    assert metrics["queries"] == EVENTS.filter(pl.col("ts") >= CUTS.choice).height == 48
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert metrics["training_epochs"] == 1
+
+
+def test_the_scorer_is_the_one_that_the_choice_named(built: Built) -> None:
+    scorer = built.manifest.config["scorer"]
+    assert scorer in ("lambdamart", "retrieval")
+    assert any(line.startswith(f"order by {scorer}: ") for line in built.said)
+
+
+@pytest.mark.parametrize(
+    ("start", "unchanged"),
+    [
+        ("towers", (bundle.ITEM_EMBEDDINGS, bundle.TOWER_WEIGHTS, bundle.USER_TOWER)),
+        ("ranker", (bundle.ITEM_EMBEDDINGS, bundle.RANKER)),
+        ("choice", (bundle.ITEM_EMBEDDINGS, bundle.RANKER)),
+    ],
+)
+def test_a_part_does_not_see_what_comes_after_its_period(
+    built: Built, tmp_path: Path, start: str, unchanged: tuple[str, ...]
+) -> None:
+    other = build(tmp_path, mirrored_from(getattr(CUTS, start)))
+    for name in unchanged:
+        assert (other.folder / name).read_bytes() == (built.folder / name).read_bytes(), name
+    for name in (bundle.ITEM_STATS, *([bundle.RANKER] if start == "towers" else [])):
+        assert (other.folder / name).read_bytes() != (built.folder / name).read_bytes(), name
+    assert other.manifest.metrics["ndcg@10"] != built.manifest.metrics["ndcg@10"]
+    if start == "choice":
+        assert other.manifest.config["scorer"] == built.manifest.config["scorer"]
+        assert [line for line in other.said if "order by" in line] == [line for line in built.said if "order by" in line]
+
+
+def test_the_cuts_hold_the_shares_and_nothing_twice() -> None:
+    shares = [
+        EVENTS.filter(pl.col("ts") < moment).height / len(EVENTS) for moment in (CUTS.towers, CUTS.ranker, CUTS.choice, CUTS.end)
+    ]
+    assert shares == pytest.approx([0.6, 0.8, 0.9, 1.0])
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [(0.9, 0.8, 0.95), (0.8, 0.8, 0.9), (0.8, 0.95, 0.9), (0.0, 0.5, 0.9), (0.5, 0.9, 1.0), (-0.5, 0.5, 0.9)],
+)
+def test_cuts_out_of_order_are_refused(cuts: tuple[float, float, float]) -> None:
+    with pytest.raises(InvalidInput, match="cuts"):
+        BuildConfig(*cuts)
+
+
+def all_at_once(events: pl.DataFrame) -> pl.DataFrame:
+    return events.with_columns(ts=pl.lit(1e6))
+
+
+def last_half_at_once(events: pl.DataFrame) -> pl.DataFrame:
+    return events.with_columns(ts=pl.col("ts").clip(upper_bound=CUTS.towers))
+
+
+def of_strangers(events: pl.DataFrame) -> pl.DataFrame:
+    return events.with_columns(user_id=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+
+
+@pytest.mark.parametrize("spoil", [all_at_once, last_half_at_once, of_strangers])
+def test_too_little_to_learn_from_is_said(tmp_path: Path, spoil: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    with pytest.raises(DatasetError):
+        build(tmp_path, spoil(EVENTS))
+
+
+def test_a_draft_that_was_left_behind_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "work" / "draft").mkdir(parents=True)
+    (tmp_path / "work" / "draft" / "half_a_file").write_text("...")
+    assert not (build(tmp_path).folder / "half_a_file").exists()
