@@ -9,6 +9,7 @@ No part is judged on events that it, or a choice about it, has seen.
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -106,7 +107,9 @@ def build_release(
     draft.mkdir(parents=True)
     past = before(data.interactions, cuts.towers)
     say(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
+    start = time.perf_counter()
     trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True)
+    say(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
     export(trained, draft)
     encoder = UserEncoder(draft / bundle.USER_TOWER, trained.item_embeddings, data.catalogue)
     retriever = Retriever(encoder, data.catalogue, config.candidates)
