@@ -64,8 +64,17 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -
 
 def loaded_name(settings: Settings) -> str | None:
     """The name of the data set in the lake, or None."""
+    return _loaded(settings).get("name")
+
+
+def loaded_digest(settings: Settings) -> str | None:
+    """The digest of the data set in the lake, or None."""
+    return _loaded(settings).get("digest")
+
+
+def _loaded(settings: Settings) -> dict[str, str]:
     marker = settings.folder("lake") / MARKER
-    return str(json.loads(marker.read_text())["name"]) if marker.is_file() else None
+    return dict(json.loads(marker.read_text())) if marker.is_file() else {}
 
 
 def stored(settings: Settings) -> Stored:

@@ -1,7 +1,7 @@
 """The figures of the production release on events that nothing about it had seen, as its gate saw them.
 
-    marquee demo      (or `marquee release build`), then
-    python benchmarks/release.py
+marquee demo      (or `marquee release build`), then
+python benchmarks/release.py
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SHOWN = (
 def main() -> None:
     manifest = read_manifest(wiring.registry(settings()).fetch("production"))
     metrics = {name: manifest.metrics[name] for name in SHOWN}
-    data = f"{steps.loaded_name(settings())} {manifest.data_version}"
+    data = f"{steps.loaded_name(settings())} {steps.loaded_digest(settings())}"
     seed = int(str(manifest.config["seed"]))
     print(record.write("demo-release", data, metrics, (seed,)))
 

@@ -34,7 +34,7 @@ class Query:
     now: float  # Unix seconds
     seed: int
     user: UserFeatures | None = None
-    user_vector: NDArray[np.float32] | None = None  # [d], filled in by the retrieval source's encoder
+    user_vector: NDArray[np.float32] | None = None  # [d], where the caller has one; else the source encodes the history
 
 
 @dataclass(frozen=True, slots=True, eq=False)
