@@ -8,8 +8,9 @@ from pathlib import Path
 
 from app import processes, steps
 from app.console import err, say
+from app.ownership import sole_owner
 from app.replay import Replay
-from app.supervisor import Supervisor, sole_owner
+from app.supervisor import Supervisor
 from core.datasets.movielens import read_movielens
 from core.settings import Settings
 

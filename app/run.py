@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import steps, wiring
+from app.ownership import sole_builder
 from core import columns as c
 from core import lake as tables
 from core.events import IMPRESSIONS, INTERACTIONS
@@ -152,10 +153,11 @@ def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None
     found = steps.stored(settings)
     training = TrainConfig.load(config)
     workdir = settings.folder("train")
-    trained = train_towers(found.interactions, found.catalogue, training, workdir, seed=seed, progress=True)
-    folder = workdir / "towers"
-    folder.mkdir(parents=True, exist_ok=True)
-    export(trained, folder)
+    with sole_builder(settings.home):
+        trained = train_towers(found.interactions, found.catalogue, training, workdir, seed=seed, progress=True)
+        folder = workdir / "towers"
+        folder.mkdir(parents=True, exist_ok=True)
+        export(trained, folder)
     metrics = {name: float(value) for name, value in trained.metrics.items()}
     parameters = {**training.model_dump(), "seed": seed, **found.data_version}
     run = wiring.tracker(settings).log(f"towers-{seed}", parameters, metrics, sorted(folder.iterdir()))

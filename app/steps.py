@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from app import wiring
+from app.ownership import sole_builder
 from core import columns as c
 from core import lake as tables
 from core.bundle import MODEL_CARD, read_manifest
@@ -140,17 +141,18 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
     from retrieval.config import TrainConfig
 
     found = stored(settings)
-    folder = build_release(
-        TrainingData(found.interactions, found.catalogue, found.data_version, _described(settings, found), LICENCE),
-        BuildConfig(),
-        TrainConfig.load(config),
-        settings.folder("train"),
-        pipeline=pipeline_path(settings.pipeline),
-        feature_schema=expected_schema(),
-        code_version=wiring.code_version(REPOSITORY),
-        seed=seed,
-        say=say,
-    )
+    with sole_builder(settings.home):
+        folder = build_release(
+            TrainingData(found.interactions, found.catalogue, found.data_version, _described(settings, found), LICENCE),
+            BuildConfig(),
+            TrainConfig.load(config),
+            settings.folder("train"),
+            pipeline=pipeline_path(settings.pipeline),
+            feature_schema=expected_schema(),
+            code_version=wiring.code_version(REPOSITORY),
+            seed=seed,
+            say=say,
+        )
     version = register(settings, folder, say)
     if promote_it:
         promote(settings, version, force=False, dry_run=False, say=say)

@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from app.processes import Process
-from core.errors import AlreadyRunning, DependencyUnavailable
+from core.errors import DependencyUnavailable
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 STOP_SECONDS = 15.0  # between the request to stop and SIGKILL
 DEATHS_ALLOWED = 5  # within DEATHS_WINDOW: more is a crash loop, and a crash loop is an answer
 DEATHS_WINDOW = 60.0
 LEASH = (sys.executable, "-m", "app.leash")
-
-
-@contextmanager
-def sole_owner(home: Path) -> Iterator[None]:
-    """Holds the home folder: a second supervisor there would fight over ports and files. Raises AlreadyRunning."""
-    folder = home / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise AlreadyRunning(
-                f"marquee is already up in {home} (process {lock.read().strip() or '?'}); stop it with Ctrl-C there, "
-                "or give this one its own folder and ports: MARQUEE_HOME=other MARQUEE_API_PORT=8001 marquee up"
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 class Supervisor:

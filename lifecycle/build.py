@@ -150,12 +150,8 @@ def _train_ranker(data: TrainingData, cuts: Cuts, config: BuildConfig, retriever
 
 def _choose(data: TrainingData, cuts: Cuts, retriever: Retriever, ranker: Ranker, say: Say) -> str:
     """`lambdamart` if it beat the retriever's own order on the period of the choice, else `retrieval`."""
-    scores = {
-        scorer: judging.judge(data.interactions, Candidate(retriever, ranker, scorer), cuts.ranker, cuts.choice).metrics[
-            "ndcg@10"
-        ]
-        for scorer in ("lambdamart", "retrieval")
-    }
+    metrics = judging.judge(data.interactions, Candidate(retriever, ranker, "lambdamart"), cuts.ranker, cuts.choice).metrics
+    scores = {"lambdamart": metrics["ndcg@10"], "retrieval": metrics["retrieval_ndcg@10"]}
     best = max(scores, key=lambda scorer: scores[scorer])
     say(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))
     return best

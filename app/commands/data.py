@@ -72,7 +72,7 @@ def erase(dry_run: DryRun = False, yes: Annotated[bool, typer.Option("--yes", he
         return
     if not yes:
         typer.confirm("Erase these for good?", abort=True)
-    from app.supervisor import sole_owner
+    from app.ownership import sole_owner
 
     with sole_owner(home):
         for path in there:

@@ -128,9 +128,9 @@ def test_killed_at_random_moments_it_leaves_what_one_clean_pass_would(tmp_path: 
         child.stdout.close()
         return child
 
-    for start in range(0, len(all_events), 100):
+    for start in range(0, len(all_events), 200):
         child = consumer()
-        for event in all_events[start : start + 100]:
+        for event in all_events[start : start + 200]:
             log.append(INTERACTIONS, [record(event)])
         time.sleep(dice.uniform(0.0, 0.15))
         child.send_signal(signal.SIGKILL)

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from app.ownership import sole_builder, sole_owner
 from app.processes import Process, listening, require_free_ports
-from app.supervisor import Supervisor, sole_owner
+from app.supervisor import Supervisor
 from core.errors import AlreadyRunning, DependencyUnavailable
 
 SERVER = """
@@ -111,6 +112,15 @@ def test_a_second_owner_of_the_same_folder_is_refused(tmp_path: Path) -> None:
     ):
         pass
     with sole_owner(tmp_path):
+        pass
+
+
+def test_a_second_build_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with (
+        sole_builder(tmp_path),
+        pytest.raises(AlreadyRunning, match=rf"being built in .* \(process {os.getpid()}\); wait"),
+        sole_builder(tmp_path),
+    ):
         pass
 
 

@@ -1,0 +1,45 @@
+"""One at a time: file locks that the kernel releases, however a process ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import AlreadyRunning
+
+
+@contextmanager
+def sole_owner(home: Path) -> Iterator[None]:
+    """Holds the home folder: a second supervisor there would fight over ports and files. Raises AlreadyRunning."""
+    with _locked(
+        home / "run" / "up.lock",
+        f"marquee is already up in {home} (process {{}}); stop it with Ctrl-C there, "
+        "or give this one its own folder and ports: MARQUEE_HOME=other MARQUEE_API_PORT=8001 marquee up",
+    ):
+        yield
+
+
+@contextmanager
+def sole_builder(home: Path) -> Iterator[None]:
+    """Holds the training folder: two builds would write each other's checkpoints. Raises AlreadyRunning."""
+    with _locked(home / "train" / "build.lock", f"a release is being built in {home} already (process {{}}); wait for it"):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, refusal: str) -> Iterator[None]:
+    """`refusal` has a place for the process id of whoever holds the lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise AlreadyRunning(refusal.format(lock.read().strip() or "?")) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
