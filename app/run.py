@@ -16,6 +16,7 @@ from app import steps, wiring
 from app.ownership import sole_builder
 from core import columns as c
 from core import lake as tables
+from core.errors import InvalidInput
 from core.events import IMPRESSIONS, INTERACTIONS
 from core.settings import REPOSITORY, Settings
 
@@ -102,6 +103,7 @@ def consume(settings: Settings) -> None:
     genres = item_genres(catalogue)
     log, features, lake = wiring.event_log(settings), wiring.features(settings), wiring.lake(settings)
     features.apply()
+    _require_same_log(settings)
     feature_loop = FeatureLoop(log, features, genres, FeatureLoopConfig(settings.consumer_batch, settings.consumer_poll))
     interactions = partial(known_interaction_rows, known_items=genres)
     consumer = Consumer(
@@ -114,6 +116,20 @@ def consume(settings: Settings) -> None:
     _with_metrics(settings, settings.consumer_metrics_port, consumer.run)
     log.close()
     features.close()
+
+
+def _require_same_log(settings: Settings) -> None:
+    """Features know what is in them by the log's offsets, which mean nothing in another log. Raises InvalidInput."""
+    marker = settings.folder("events") / "applied_from"
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    known = marker.read_text() if marker.is_file() else settings.event_log
+    if known != settings.event_log:
+        raise InvalidInput(
+            "MARQUEE_EVENT_LOG",
+            settings.event_log,
+            f"{known}, whose offsets the features under {settings.home} carry; for another log start with another MARQUEE_HOME",
+        )
+    marker.write_text(known)
 
 
 def watch(settings: Settings, once: bool) -> None:

@@ -1,4 +1,4 @@
-"""Successive prediction: for each event of a period, what was known about its user just before it."""
+"""Successive prediction: for each new film of a period, what was known about its user just before it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from core import columns as c
 from core.catalogue import Catalogue
 from core.datasets.splits import in_time_order
+from core.events import Kind
 from core.features import UserFeatures
 from core.ordering import tie_hash
 from feature_repo.transforms import UserEvent, UserState, item_genres
+
+_UNDECIDED = (Kind.SEARCH.value, Kind.WATCHLIST_REMOVE.value)  # they say neither that a film is wanted nor that it is not
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +40,14 @@ class LabelledQuery:
 def labelled_queries(
     interactions: pl.DataFrame, catalogue: Catalogue, start: float, end: float, most: int | None = None, seed: int = 0
 ) -> Iterator[LabelledQuery]:
-    """A query per event with start <= ts < end, in time order; the features hold only what came before it.
+    """A query per film that a user first took up at start <= ts < end, in time order; the features hold only what came before.
 
-    `most` draws that many of them evenly at random. Events at the same second come in hash order, never in file order.
+    Events on films that the user took up or skipped earlier are history and no target: such a film is no news, and a list
+    without what was consumed could not hold it, while a full ranking that lets it back in could.
+    `most` draws that many of the queries evenly at random. Events at the same second come in hash order, never in file order.
     """
     ordered = in_time_order(interactions.filter(pl.col(c.TS) < end))
-    wanted = _drawn(ordered[c.TS].to_numpy() >= start, most, seed)
+    wanted = _drawn((ordered[c.TS].to_numpy() >= start) & _first_taken_up(ordered), most, seed)
     relevant = ordered[c.USER].is_in(ordered.filter(pl.Series(wanted))[c.USER].unique().implode())
     genres = item_genres(catalogue)
     states: dict[int, UserState] = {}
@@ -58,6 +63,13 @@ def labelled_queries(
         if state is None:
             state = states.setdefault(event.user_id, UserState(UserFeatures(event.user_id)))
         state.add(event, genres.get(event.item_id, ()))
+
+
+def _first_taken_up(ordered: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which events [n], in time order, are a user's first verdict on a film, and no skip; retrieval predicts the same ones."""
+    verdict = ~pl.col(c.KIND).is_in(_UNDECIDED)
+    first = pl.struct(c.USER, c.ITEM, verdict).is_first_distinct() & verdict
+    return ordered.select(first & (pl.col(c.KIND) != Kind.SKIP.value)).to_series().to_numpy()
 
 
 def _drawn(inside: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:

@@ -8,14 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
-from core.events import KIND_CODE, Kind
+from core.events import KINDS, Kind
 from core.features import UserFeatures
 
 SIMILAR = 0.5  # cosine from which two films count as alike
 POPULAR_SHARE = 0.02  # the most popular share of the catalogue
-LIKED = 3.5  # stars from which a film was enjoyed
+ENJOYED = {  # the least value (stars, minutes, none) of the kinds of event that speak for a film; looking does not
+    Kind.RATING: 3.5,
+    Kind.REVIEW: 3.5,
+    Kind.WATCH: 20.0,
+    Kind.PURCHASE: 0.0,
+    Kind.WATCHLIST_ADD: 0.0,
+}
 MOST = 2
-_REFUSING = [KIND_CODE[kind] for kind in (Kind.SKIP, Kind.WATCHLIST_REMOVE)]  # no stars, but no joy either
+_LEAST = np.array([ENJOYED.get(kind, np.inf) for kind in KINDS], dtype=np.float32)  # by kind code
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,11 @@ class Reasons:
         if user is None:
             return np.empty(0, dtype=np.intp)
         rows = self._catalogue.rows(user.item_ids)
-        enjoyed = ((user.values >= LIKED) | (user.values == 0)) & ~np.isin(user.kinds, _REFUSING)
-        liked: NDArray[np.intp] = rows[(rows >= 0) & enjoyed]
+        liked: NDArray[np.intp] = rows[(rows >= 0) & (user.values >= _LEAST[user.kinds])]
         return liked
 
     def _similar(self, row: int, past: NDArray[np.intp]) -> list[Reason]:
+        past = past[past != row]  # a film on the watchlist may be shown, but is no reason for itself
         if not len(past):
             return []
         cosines = self._unit[past] @ self._unit[row]

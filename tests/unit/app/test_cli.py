@@ -85,3 +85,14 @@ def test_the_doctor_says_what_is_missing_and_changes_nothing(tmp_path: Path) -> 
     for remedy in ("marquee data load", "marquee features materialize", "marquee release build"):
         assert remedy in result.stdout
     assert not home.exists()
+
+
+def test_a_consumer_refuses_another_log_than_the_features_came_from(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert run(home, "data", "load").returncode == 0
+    (home / "events").mkdir()
+    (home / "events" / "applied_from").write_text("kafka")
+    result = run(home, "consume")
+    assert result.returncode == 2
+    assert "MARQUEE_EVENT_LOG is 'embedded'; allowed: kafka" in result.stderr
+    assert "Traceback" not in result.stderr

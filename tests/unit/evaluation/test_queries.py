@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from core.catalogue import Catalogue
+from core.events import Kind
 from core.features import UserFeatures
 from core.ordering import tie_hash
 from evaluation.queries import LabelledQuery, labelled_queries, ties_for
@@ -21,9 +22,10 @@ def events(*rows: tuple[int, int, float]) -> pl.DataFrame:
     return pl.DataFrame([(u, i, "rating", 4.0, t) for u, i, t in rows], schema=SCHEMA, orient="row")
 
 
-def random_events(n: int = 120, seed: int = 0) -> pl.DataFrame:
-    rng = np.random.default_rng(seed)
-    return events(*((int(rng.integers(1, 6)), int(rng.integers(1, N + 1)) * 10, float(t)) for t in rng.integers(0, 60, n)))
+def random_events(users: int = 15, seed: int = 0) -> pl.DataFrame:
+    """Every user rates every film once, at random times with ties."""
+    times = np.random.default_rng(seed).integers(0, 60, (users, N)).tolist()
+    return events(*((u + 1, 10 * (i + 1), float(times[u][i])) for u in range(users) for i in range(N)))
 
 
 def described(query: LabelledQuery) -> tuple[object, ...]:
@@ -45,7 +47,7 @@ def test_each_event_of_the_period_is_asked_in_time_order_with_what_came_before()
 
 def test_a_planted_future_event_changes_nothing_before_it() -> None:
     base = random_events()
-    planted = pl.concat([base, events(*((user, 10, 40.5) for user in range(1, 6)))])
+    planted = pl.concat([base, events(*((user, 10, 40.5) for user in range(1, 16)))])
     before = [described(q) for q in labelled_queries(base, CATALOGUE, 0, 40)]
     assert [described(q) for q in labelled_queries(planted, CATALOGUE, 0, 40)] == before
     assert [described(q) for q in labelled_queries(planted, CATALOGUE, 0, 60)][: len(before)] == before
@@ -53,7 +55,7 @@ def test_a_planted_future_event_changes_nothing_before_it() -> None:
 
 
 def test_file_order_does_not_matter_and_ties_come_in_hash_order() -> None:
-    base = random_events().unique(["user_id", "item_id", "ts"])
+    base = random_events()
     straight = [described(q) for q in labelled_queries(base, CATALOGUE, 10, 60)]
     shuffled = base.sample(fraction=1.0, shuffle=True, seed=4)
     assert [described(q) for q in labelled_queries(shuffled, CATALOGUE, 10, 60)] == straight
@@ -80,6 +82,49 @@ def test_a_sample_larger_than_the_period_is_the_period_and_the_seed_decides_a_sm
     assert asked(500) == asked(None)
     assert asked(20) == asked(20)
     assert asked(20) != asked(20, seed=1)
+
+
+def kinds(*rows: tuple[int, str, float]) -> pl.DataFrame:
+    """Events of user 1 from (item, kind, time), with stars or minutes where the kind has them."""
+    values = {"rating": 4.0, "watch": 90.0}
+    return pl.DataFrame([(1, item, kind, values.get(kind), ts) for item, kind, ts in rows], schema=SCHEMA, orient="row")
+
+
+@pytest.mark.parametrize(
+    ("happened", "asked_at"),
+    [
+        ([(10, "watch", 1), (10, "rating", 2)], [1]),  # one film, taken up once
+        ([(10, "click", 1), (10, "watch", 2), (20, "view", 3)], [1, 3]),
+        ([(10, "skip", 1), (20, "rating", 2)], [2]),  # a refusal is nothing to recommend
+        ([(10, "skip", 1), (10, "rating", 2)], []),  # skipped: not recommended again
+        ([(10, "search", 1), (10, "watchlist_remove", 2), (10, "rating", 3)], [3]),
+        ([(10, "rating", 1), (10, "skip", 2), (20, "skip", 3)], [1]),
+    ],
+)
+def test_only_the_first_taking_up_of_a_film_is_asked(happened: list[tuple[int, str, float]], asked_at: list[float]) -> None:
+    assert [query.ts for query in labelled_queries(kinds(*happened), CATALOGUE, 0, 9)] == asked_at
+
+
+def test_what_was_taken_up_before_the_period_is_no_target_in_it_but_history() -> None:
+    found = list(labelled_queries(kinds((10, "watch", 1), (10, "rating", 5), (20, "rating", 6)), CATALOGUE, 4, 9))
+    assert [query.target for query in found] == [1]
+    assert found[0].user is not None
+    assert found[0].user.item_ids.tolist() == [10, 10]
+
+
+def test_no_target_was_consumed_before_whatever_happened() -> None:
+    """So full rankings and finished lists of the same scores always agree on it."""
+    rng = np.random.default_rng(0)
+    names = np.array([kind.value for kind in Kind])
+    mixed = kinds(
+        *(
+            (int(i) * 10, str(kind), float(t))
+            for t, (i, kind) in enumerate(zip(rng.integers(1, N + 1, 40), rng.choice(names, 40), strict=True))
+        )
+    )
+    found = list(labelled_queries(mixed, CATALOGUE, 0, 40))
+    assert found
+    assert all(query.target not in query.excluded(CATALOGUE) for query in found)
 
 
 def test_an_item_outside_the_catalogue_is_history_but_no_target() -> None:

@@ -65,12 +65,12 @@ def test_at_most_two_reasons_and_each_code_once(user: UserFeatures | None, explo
 
 
 def test_the_whole_list_is_explained_row_by_row() -> None:
-    rows, explored = np.array([10, 0, 3]), np.array([False, False, True])
+    rows, explored = np.array([10, 5, 3]), np.array([False, False, True])
     found = REASONS.explain(FAN, rows, explored)
     assert found == [REASONS.explain(FAN, rows[at : at + 1], explored[at : at + 1])[0] for at in range(3)]
     assert [[reason.code for reason in reasons] for reasons in found] == [
         ["similar", "genre"],
-        ["similar", "genre"],
+        ["genre"],
         ["explored"],
     ]
 
@@ -96,12 +96,24 @@ def test_exploration_is_owned_up_to_only_where_there_is_a_taste_to_leave() -> No
         (Kind.REVIEW, 4.0, True),
         (Kind.PURCHASE, 0.0, True),
         (Kind.WATCHLIST_ADD, 0.0, True),
+        (Kind.REVIEW, 0.0, False),  # a text without stars
+        (Kind.WATCH, 90.0, True),
+        (Kind.WATCH, 5.0, False),  # minutes, not stars
+        (Kind.VIEW, 0.0, False),
+        (Kind.CLICK, 0.0, False),
+        (Kind.SEARCH, 0.0, False),
         (Kind.SKIP, 0.0, False),
         (Kind.WATCHLIST_REMOVE, 0.0, False),
     ],
 )
 def test_only_what_was_enjoyed_is_called_enjoyed(kind: Kind, value: float, enjoyed: bool) -> None:
     assert ("similar" in codes(user_of((1, kind, value)), 10)) is enjoyed
+
+
+def test_a_film_is_no_reason_for_itself() -> None:
+    planned = user_of((1, Kind.WATCHLIST_ADD, 0.0))
+    assert "similar" not in codes(planned, 0)
+    assert "similar" in codes(planned, 10)
 
 
 def test_films_without_a_direction_and_items_that_left_do_no_harm() -> None:
