@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.events import KINDS
 
-HISTORY_LENGTH = 100  # events that the user tower reads; older ones live on in counts, affinities and `consumed`
+HISTORY_LENGTH = 200  # events that the user tower reads; older ones live on in counts, affinities and `consumed`
 
 
 def _no_ints() -> NDArray[np.int64]:
@@ -43,6 +43,7 @@ class UserFeatures:
     rating_sum: float = 0.0
     last_seen: float = 0.0  # Unix seconds of the latest event
     consumed: NDArray[np.int64] = field(default_factory=_no_ints)  # sorted ids never to recommend again
+    profile: tuple[str, ...] = ()  # static attributes as tokens ("age:25"); no event changes them
     applied_offset: int = -1  # position in the event log up to which events are in; makes redelivery harmless
 
 

@@ -12,7 +12,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import InvalidInput
-from core.features import HISTORY_LENGTH
+
+ARCHITECTURE = ("dim", "block", "blocks", "heads", "expansion", "similarity")  # what decides the shape of the weights
 
 
 class TrainConfig(BaseModel):
@@ -22,33 +23,46 @@ class TrainConfig(BaseModel):
 
     # the towers
     dim: int = Field(64, ge=4, le=1024, description="width of both towers and length of an embedding")
-    block: Literal["sasrec", "ligr"] = Field("ligr", description="encoder block of the user tower")
+    block: Literal["sasrec", "ligr", "hstu"] = Field("ligr", description="encoder block of the user tower")
     blocks: int = Field(2, ge=1, le=24, description="encoder blocks")
-    heads: int = Field(2, ge=1, le=32, description="attention heads; must divide dim")
+    heads: int = Field(2, ge=1, le=32, description="attention heads; dim must be an even multiple of it")
+    expansion: int = Field(2, ge=1, le=8, description="hidden width of a block's feed-forward net, in multiples of dim")
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout in the user tower")
     id_dropout: float = Field(0.1, ge=0, lt=1, description="share of items per step that are known by content alone")
     similarity: Literal["dot", "cosine"] = Field("dot", description="how a user meets an item")
     temperature: float = Field(1.0, gt=0, le=10, description="scores are divided by it in the loss")
-    history_length: int = Field(HISTORY_LENGTH, ge=1, le=HISTORY_LENGTH, description="most events that one window shows")
+    history_length: int = Field(100, ge=1, le=1000, description="most events that the user tower reads")
+
+    # the loss
+    loss: Literal["full", "sampled", "mixed", "gbce"] = Field(
+        "full", description="softmax over every known item, over shared uniform or logQ-corrected mixed negatives, or gBCE"
+    )
+    negatives: int = Field(1000, ge=1, le=1_000_000, description="shared negatives of every loss but the full softmax")
+    calibration: float = Field(0.75, ge=0, le=1, description="t of gBCE: 0 is plain BCE, 1 undoes the sampling's overconfidence")
 
     # the optimisation
-    loss: Literal["full", "sampled"] = Field("full", description="softmax over every known item, or over shared negatives")
-    negatives: int = Field(1000, ge=1, le=1_000_000, description="shared uniform negatives of the sampled softmax")
     epochs: int = Field(20, ge=1, le=10_000)
     batch_events: int = Field(2048, ge=1, le=1_000_000, description="events in a batch, padding included")
     learning_rate: float = Field(1e-3, gt=0, le=1)
-    weight_decay: float = Field(0.01, ge=0, le=10)
+    warm_up_steps: int = Field(100, ge=0, le=1_000_000, description="steps of linear warm-up, at most a tenth of all")
+    weight_decay: float = Field(0.01, ge=0, le=10, description="of the weight matrices; embeddings and norms have none")
     gradient_clip: float = Field(1.0, gt=0, le=1000, description="largest L2 norm of the gradient")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights that are evaluated and exported; 0 is off")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="of the matrix products; weights stay float32")
+    compile: bool = Field(False, description="compile the user tower (torch.compile); needs a C++ compiler on a CPU")
 
     # the choice of the best epoch
-    validation_share: float = Field(0.05, ge=0, le=0.5, description="latest share of the events that is held out; 0 is none")
-    patience: int = Field(3, ge=1, le=1000, description="epochs without a better validation NDCG@10 before training stops")
+    validation: Literal["time", "leave_one_out"] = Field(
+        "time", description="hold out the latest share of all events, or each user's last event"
+    )
+    validation_share: float = Field(0.05, ge=0, le=0.5, description="share held out by time; 0 turns validation off")
+    validate_every: int = Field(1, ge=1, le=1000, description="epochs from one validation to the next")
+    patience: int = Field(3, ge=1, le=1000, description="validations without a better NDCG@10 before training stops")
 
     @model_validator(mode="after")
     def _heads_divide_dim(self) -> Self:
-        if self.dim % self.heads:
-            raise InvalidInput("heads", self.heads, f"a divisor of dim ({self.dim})")
+        if self.dim % (2 * self.heads):
+            raise InvalidInput("heads", self.heads, f"half of a divisor of dim ({self.dim}), for rotary positions")
         return self
 
     @classmethod

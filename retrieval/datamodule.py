@@ -1,8 +1,9 @@
-"""The Lightning data module: new windows every epoch for training, the latest events for validation."""
+"""The Lightning data module: new windows every epoch for training, held-out events for validation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import lightning as L
 import numpy as np
@@ -17,44 +18,82 @@ from retrieval.sequences import (
     Windows,
     collate,
     first_seen,
+    held_out_windows,
     length_batches,
     training_windows,
-    validation_windows,
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Training events lie before `cut` (Unix seconds); what is at or after it validates. Infinite: no validation."""
+    """Each user's first `kept` [users] events train, the others validate."""
 
     train: Sequences
     everything: Sequences
-    cut: float
+    kept: Ints
 
 
 def split_by_time(sequences: Sequences, share: float) -> Split:
-    """Hold out the latest share of the events by one global cut in time, so that validation looks into the future only."""
-    cut = float(np.quantile(sequences.times, 1 - share)) if share > 0 else np.inf
-    train = sequences.before(cut)
-    return Split(train, sequences, cut) if len(train) else Split(sequences, sequences, np.inf)
+    """Hold out the latest share of all events by one global cut in time, so that validation looks into the future only."""
+    if share == 0:
+        return Split(sequences, sequences, sequences.counts)
+    early = np.append(0, np.cumsum(sequences.times < np.quantile(sequences.times, 1 - share)))
+    kept = early[sequences.starts[1:]] - early[sequences.starts[:-1]]
+    train = sequences.first(kept)
+    return Split(train, sequences, kept) if len(train) else Split(sequences, sequences, sequences.counts)
 
 
-class _Batches(Dataset[tuple[Batch, Tensor | None]]):
-    """Item b is batch b, collated. With `n_items` it carries what each user had seen, for full ranking."""
+def split_leave_one_out(sequences: Sequences) -> Split:
+    """Hold out the last event of every user who has two."""
+    kept = np.maximum(sequences.counts - 1, 1)
+    return Split(sequences.first(kept), sequences, kept)
 
-    def __init__(self, sequences: Sequences, windows: Windows, batches: list[Ints], n_items: int = 0) -> None:
+
+def split(sequences: Sequences, config: TrainConfig) -> Split:
+    """The split that the configuration asks for."""
+    by_time = config.validation == "time"
+    return split_by_time(sequences, config.validation_share) if by_time else split_leave_one_out(sequences)
+
+
+class Step(NamedTuple):
+    """One batch of one process."""
+
+    batch: Batch
+    share: float  # by what to multiply the sum over this process's predictions, so that processes average to the mean over all
+    seen: Tensor | None  # `first_seen`, for full ranking
+
+
+class _Steps(Dataset[Step]):
+    """Item b is batch b, or the part of it that process `rank` of `world` works on."""
+
+    def __init__(self, sequences: Sequences, windows: Windows, batches: list[Ints], rank: int = 0, world: int = 1) -> None:
         self.sequences = sequences
         self.windows = windows
         self.batches = batches
-        self.n_items = n_items
+        self.rank = rank
+        self.world = world
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, index: int) -> tuple[Batch, Tensor | None]:
-        windows = self.windows.take(self.batches[index])
-        seen = first_seen(self.sequences, windows, self.n_items) if self.n_items else None
-        return collate(self.sequences, windows), seen
+    def __getitem__(self, index: int) -> Step:
+        whole = collate(self.sequences, self.windows.take(self.batches[index]))
+        share = self.world / max(1, int(whole.counted.sum()))
+        if self.world == 1:
+            return Step(whole, share, None)
+        return Step(Batch(*(column[self.rank :: self.world] for column in whole)), share, None)
+
+
+class _RankingSteps(_Steps):
+    """Batches with what each user had seen."""
+
+    def __init__(self, sequences: Sequences, windows: Windows, batches: list[Ints], n_items: int) -> None:
+        super().__init__(sequences, windows, batches)
+        self.n_items = n_items
+
+    def __getitem__(self, index: int) -> Step:
+        seen = first_seen(self.sequences, self.windows.take(self.batches[index]), self.n_items)
+        return super().__getitem__(index)._replace(seen=seen)
 
 
 class SequenceData(L.LightningDataModule):
@@ -66,7 +105,7 @@ class SequenceData(L.LightningDataModule):
         self.n_items = n_items
         self.config = config
         self.seed = seed
-        self._validation = validation_windows(split.everything, split.cut, config.history_length)
+        self._validation = held_out_windows(split.everything, split.kept, config.history_length)
 
     @property
     def can_validate(self) -> bool:
@@ -75,16 +114,18 @@ class SequenceData(L.LightningDataModule):
     @property
     def steps_per_epoch(self) -> int:
         """Batches of the first epoch; the others differ by a few. 0 when there is nothing to predict."""
-        return len(self._training_batches(0))
+        return len(self._plan(0)[1])
 
-    def train_dataloader(self) -> DataLoader[tuple[Batch, Tensor | None]]:
-        return DataLoader(self._training_batches(self.trainer.current_epoch if self.trainer else 0), batch_size=None)
+    def train_dataloader(self) -> DataLoader[Step]:
+        trainer = self.trainer
+        epoch, rank, world = (trainer.current_epoch, trainer.global_rank, trainer.world_size) if trainer else (0, 0, 1)
+        return DataLoader(_Steps(self.split.train, *self._plan(epoch), rank, world), batch_size=None)
 
-    def _training_batches(self, epoch: int) -> _Batches:
+    def _plan(self, epoch: int) -> tuple[Windows, list[Ints]]:
         rng = np.random.default_rng((self.seed, epoch))
         windows = training_windows(self.split.train, self.config.history_length, rng)
-        return _Batches(self.split.train, windows, length_batches(windows, self.config.batch_events, rng))
+        return windows, length_batches(windows, self.config.batch_events, rng)
 
-    def val_dataloader(self) -> DataLoader[tuple[Batch, Tensor | None]]:
+    def val_dataloader(self) -> DataLoader[Step]:
         batches = length_batches(self._validation, self.config.batch_events, np.random.default_rng(0))
-        return DataLoader(_Batches(self.split.everything, self._validation, batches, self.n_items), batch_size=None)
+        return DataLoader(_RankingSteps(self.split.everything, self._validation, batches, self.n_items), batch_size=None)

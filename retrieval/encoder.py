@@ -14,8 +14,9 @@ from core.errors import BundleCorrupt
 from core.features import UserFeatures
 from retrieval.history import History, history_of, tower_inputs
 
-_INPUTS = ("items", "kinds", "values", "gaps", "mask")
+_INPUTS = ("items", "kinds", "values", "gaps", "length", "profile")
 _OUTPUT = "user"
+HISTORY_LENGTH = "history_length"  # metadata of the model: most events that it reads
 
 
 class UserEncoder:
@@ -28,32 +29,40 @@ class UserEncoder:
         self.catalogue = catalogue
         self.embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
         self._session = _session(tower)
+        self.history_length = int(self._session.get_modelmeta().custom_metadata_map[HISTORY_LENGTH])
 
     @property
     def dim(self) -> int:
         return int(self.embeddings.shape[1])
 
     def encode(self, user: UserFeatures) -> NDArray[np.float32] | None:
-        """The user's vector [d], or None when no event of the history is on an item of this release."""
-        history = history_of(user, self.catalogue)
-        return self._run([history])[0] if len(history) else None
+        """The user's vector [d], or None when nothing is known: no profile, and no event on an item of this release."""
+        history = self._history(user)
+        return self._run([history])[0] if _says_something(history) else None
 
     def encode_many(self, users: Sequence[UserFeatures], batch: int = 256) -> NDArray[np.float32]:
         """Vectors [len(users), d] for offline use; a row of zeros for a user that `encode` answers with None.
 
         Users of like history length share a batch, so that little of the work is padding.
         """
-        histories = [history_of(user, self.catalogue) for user in users]
-        order = sorted((i for i, history in enumerate(histories) if len(history)), key=lambda i: len(histories[i]))
+        histories = [self._history(user) for user in users]
+        order = sorted((i for i, history in enumerate(histories) if _says_something(history)), key=lambda i: len(histories[i]))
         vectors = np.zeros((len(users), self.dim), dtype=np.float32)
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
             vectors[part] = self._run([histories[i] for i in part])
         return vectors
 
+    def _history(self, user: UserFeatures) -> History:
+        return history_of(user, self.catalogue, self.history_length)
+
     def _run(self, histories: Sequence[History]) -> NDArray[np.float32]:
         vectors: NDArray[np.float32] = self._session.run([_OUTPUT], tower_inputs(histories, self.embeddings))[0]
         return vectors
+
+
+def _says_something(history: History) -> bool:
+    return len(history) > 0 or len(history.profile) > 0
 
 
 def _session(tower: Path) -> onnxruntime.InferenceSession:
@@ -68,4 +77,6 @@ def _session(tower: Path) -> onnxruntime.InferenceSession:
     found = {entry.name for entry in session.get_inputs()}
     if found != set(_INPUTS):
         raise BundleCorrupt(f"{tower} reads {sorted(found)}; the user tower's contract is {sorted(_INPUTS)}")
+    if HISTORY_LENGTH not in session.get_modelmeta().custom_metadata_map:
+        raise BundleCorrupt(f"{tower} does not say how many events it reads (metadata {HISTORY_LENGTH})")
     return session

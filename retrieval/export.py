@@ -6,17 +6,18 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from safetensors.torch import save_file
 from torch.jit._trace import TracerWarning  # torch.jit has it, but does not export it to type checkers
 
 from core.bundle import ITEM_EMBEDDINGS, TOWER_WEIGHTS, USER_TOWER
-from core.features import HISTORY_LENGTH
+from retrieval.encoder import HISTORY_LENGTH
 from retrieval.training import TrainedTowers
 from retrieval.two_tower import TwoTower
 
 OPSET = 17
-INPUTS = ("items", "kinds", "values", "gaps", "mask")
+INPUTS = ("items", "kinds", "values", "gaps", "length", "profile")
 OUTPUT = "user"
 
 
@@ -29,16 +30,19 @@ def export(trained: TrainedTowers, folder: Path) -> None:
 
 
 def export_user_tower(model: TwoTower, dim: int, path: Path) -> None:
-    """The user tower as ONNX: inputs `INPUTS` as in `UserTower` with any batch size B and length L, output `user` [B, d]."""
-    shape = (2, HISTORY_LENGTH)
+    """The user tower as ONNX: inputs `INPUTS` as in `UserTower` with any B, L and P, output `user` [B, d]."""
+    most = model.user_tower.history_length
+    shape = (2, min(most, 3))
     example = (
         torch.zeros(*shape, dim),
         torch.zeros(shape, dtype=torch.int64),
         torch.zeros(shape),
         torch.zeros(shape),
-        torch.ones(shape, dtype=torch.bool),
+        torch.ones(2, dtype=torch.int64),
+        torch.zeros((2, 1), dtype=torch.int64),
     )
-    dynamic = {name: {0: "batch", 1: "length"} for name in INPUTS} | {OUTPUT: {0: "batch"}}
+    dynamic = {name: {0: "batch", 1: "length"} for name in INPUTS[:4]}
+    dynamic |= {"length": {0: "batch"}, "profile": {0: "batch", 1: "attributes"}, OUTPUT: {0: "batch"}}
     with warnings.catch_warnings():
         # The exporter that traces is deprecated, but its successor needs onnxscript.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -53,3 +57,6 @@ def export_user_tower(model: TwoTower, dim: int, path: Path) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
+    exported = onnx.load(str(path))
+    onnx.helper.set_model_props(exported, {HISTORY_LENGTH: str(most)})
+    onnx.save(exported, str(path))

@@ -5,6 +5,7 @@ Training cuts the same arrays out of all users' events at once (`retrieval/seque
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,26 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
-from core.features import HISTORY_LENGTH, UserFeatures
+from core.features import UserFeatures
+
+PROFILE_BUCKETS = 4096  # 0 is padding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """The n <= HISTORY_LENGTH latest events on items of one catalogue, oldest first. All arrays have shape [n]."""
+    """A user's n latest events on items of one catalogue, oldest first (arrays [n]), and p static attributes."""
 
     rows: NDArray[np.intp]  # catalogue rows
     kinds: NDArray[np.int64]  # codes of core.events.KIND_CODE
     values: NDArray[np.float32]  # stars or minutes as they are, 0 for none
     gaps: NDArray[np.float32]  # log1p of the seconds since the previous event here; 0 for the first
+    profile: NDArray[np.int64]  # [p] buckets of attributes
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def history_of(user: UserFeatures, catalogue: Catalogue) -> History:
-    """The user's events in the words of one release; events on items that it does not know are left out."""
+def history_of(user: UserFeatures, catalogue: Catalogue, most: int) -> History:
+    """The user's `most` latest events in the words of one release; events on items that it does not know are left out."""
     rows = catalogue.rows(user.item_ids)
-    known = np.flatnonzero(rows >= 0)[-HISTORY_LENGTH:]
+    known = np.flatnonzero(rows >= 0)[-most:]
     times = user.times[known]
     seconds = np.maximum(np.diff(times, prepend=times[:1]), 0.0)
     return History(
@@ -39,23 +43,31 @@ def history_of(user: UserFeatures, catalogue: Catalogue) -> History:
         kinds=user.kinds[known].astype(np.int64),
         values=user.values[known].astype(np.float32),
         gaps=np.log1p(seconds).astype(np.float32),
+        profile=profile_buckets(user.profile),
     )
 
 
+def profile_buckets(profile: Sequence[str]) -> NDArray[np.int64]:
+    """Static attributes ("age:25") hashed, so that one never seen before needs no new release. [p] from 1 on."""
+    return np.array([1 + zlib.crc32(token.encode()) % (PROFILE_BUCKETS - 1) for token in profile], dtype=np.int64)
+
+
 def tower_inputs(histories: Sequence[History], embeddings: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
-    """The ONNX inputs of a batch of B non-empty histories, padded on the left to the longest, L.
+    """The ONNX inputs of a batch of B histories, padded on the right to the longest, L >= 1.
 
     `embeddings` [n_items, d] are the item tower's outputs, row-aligned with the catalogue. Gives items [B, L, d], kinds,
-    values, gaps and mask [B, L]; padding is zero.
+    values and gaps [B, L], length [B] and profile [B, P >= 1]; padding is zero.
     """
-    size, length = len(histories), max(len(history) for history in histories)
+    size = len(histories)
+    length = max(1, *(len(history) for history in histories))
     items = np.zeros((size, length, embeddings.shape[1]), dtype=np.float32)
     kinds = np.zeros((size, length), dtype=np.int64)
     values = np.zeros((size, length), dtype=np.float32)
     gaps = np.zeros((size, length), dtype=np.float32)
-    mask = np.zeros((size, length), dtype=np.bool_)
+    profile = np.zeros((size, max(1, *(len(history.profile) for history in histories))), dtype=np.int64)
     for row, history in enumerate(histories):
-        at = (row, slice(length - len(history), None))
+        at = (row, slice(len(history)))
         items[at], kinds[at], values[at], gaps[at] = embeddings[history.rows], history.kinds, history.values, history.gaps
-        mask[at] = True
-    return {"items": items, "kinds": kinds, "values": values, "gaps": gaps, "mask": mask}
+        profile[row, : len(history.profile)] = history.profile
+    lengths = np.array([len(history) for history in histories], dtype=np.int64)
+    return {"items": items, "kinds": kinds, "values": values, "gaps": gaps, "length": lengths, "profile": profile}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import time
+from collections.abc import Callable, Iterator, Mapping
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from retrieval.config import TrainConfig
-from retrieval.losses import full_softmax, sampled_softmax
+from retrieval.datamodule import Step
+from retrieval.losses import full_softmax, gbce, sampled_softmax
+from retrieval.negatives import mixed, uniform
 from retrieval.sequences import Batch
 from retrieval.two_tower import TwoTower
 
@@ -31,67 +34,102 @@ class TowerModule(L.LightningModule):
         place = torch.full((len(model.item_tower.known),), -1)
         place[model.item_tower.known] = torch.arange(int(model.item_tower.known.sum()))
         self.register_buffer("place", place, persistent=False)
+        self._events, self._since = 0, time.perf_counter()
 
     candidates: Tensor
     place: Tensor
 
-    def training_step(self, batch: tuple[Batch, Tensor | None], _index: int) -> Tensor:
-        loss = self._full_loss(batch[0]) if self.config.loss == "full" else self._sampled_loss(batch[0])
-        self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=False, batch_size=1)
+    def training_step(self, step: Step, _index: int) -> Tensor:
+        mean = self._full_loss(step.batch) if self.config.loss == "full" else self._sampled_loss(step.batch)
+        loss = mean * (int(step.batch.counted.sum()) * step.share)
+        self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=1, sync_dist=self.trainer.world_size > 1)
+        self.log("events/s", self._speed(step.batch), prog_bar=True, on_step=True, on_epoch=False, batch_size=1)
         return loss
 
     def _full_loss(self, batch: Batch) -> Tensor:
         table = self.model.items(torch.arange(len(self.place), device=self.device))
         users = self._users(table[batch.rows], batch)[batch.counted]
+        if not len(users):  # this process's part of a small batch
+            return users.sum() + 0 * table.sum()
         targets = self.place[batch.targets[batch.counted]]
         return full_softmax(users, table[self.candidates], targets, self.config.temperature)
 
     def _sampled_loss(self, batch: Batch) -> Tensor:
-        drawn = torch.randint(len(self.candidates), (self.config.negatives,), device=self.device)
-        negatives, targets = self.candidates[drawn], batch.targets[batch.counted]
+        config, targets = self.config, batch.targets[batch.counted]
+        if not len(targets):  # this process's part of a small batch
+            return 0 * torch.stack([parameter.sum() for parameter in self.parameters()]).sum()
+        places = self.place[targets]
+        drawn = (mixed if config.loss == "mixed" else uniform)(config.negatives, places, len(self.candidates))
+        negatives = self.candidates[drawn.places]
         needed = torch.cat([batch.rows.flatten(), targets, negatives])
         rows, inverse = torch.unique(needed, return_inverse=True)  # so that id dropout treats an item alike everywhere
         sizes = [batch.rows.numel(), len(targets), len(negatives)]
         history, positive, negative = torch.split(self.model.items(rows)[inverse], sizes)
         users = self._users(history.view(*batch.rows.shape, -1), batch)[batch.counted]
         accidental = targets.unsqueeze(1) == negatives
-        return sampled_softmax(users, positive, negative, accidental, self.config.temperature)
+        if config.loss == "gbce":
+            return gbce(users, positive, negative, accidental, len(self.candidates), config.calibration, config.temperature)
+        log_q = None if drawn.log_q is None else (drawn.log_q[places], drawn.log_q[drawn.places])
+        return sampled_softmax(users, positive, negative, accidental, config.temperature, log_q)
 
-    def validation_step(self, batch: tuple[Batch, Tensor], _index: int) -> None:
-        inputs, seen = batch
+    def validation_step(self, step: Step, _index: int) -> None:
+        inputs, _, seen = step
+        assert seen is not None  # noqa: S101 - the validation loader gives it
         table = self.model.items(torch.arange(len(self.place), device=self.device))
-        window, position = inputs.counted.nonzero(as_tuple=True)
-        scores = self._users(table[inputs.rows], inputs)[window, position] @ table.T
-        scores = scores.masked_fill(seen[window] <= position.unsqueeze(1), -torch.inf)
-        ranks = ranks_of(scores, inputs.targets[window, position])
+        window, read = inputs.counted.nonzero(as_tuple=True)
+        scores = self._users(table[inputs.rows], inputs)[window, read].float() @ table.float().T
+        scores = scores.masked_fill(seen[window] < read.unsqueeze(1), -torch.inf)
+        ranks = ranks_of(scores, inputs.targets[window, read])
         gains = torch.where(ranks < _CUTOFF, 1 / torch.log2(ranks + 2.0), 0.0)
         self.log("ndcg@10", gains.mean(), prog_bar=True, batch_size=len(gains))
         self.log("hr@10", (ranks < _CUTOFF).float().mean(), batch_size=len(gains))
 
     def _users(self, history: Tensor, batch: Batch) -> Tensor:
-        return self.model.users(history, batch.kinds, batch.values, batch.gaps, batch.mask)
+        return self.model.users(history, batch.kinds, batch.values, batch.gaps, batch.profile)
+
+    def _speed(self, batch: Batch) -> float:
+        """Events per second since the last step that began a report."""
+        self._events += int(batch.counted.sum())
+        elapsed = time.perf_counter() - self._since
+        speed = self._events / max(elapsed, 1e-6)
+        if elapsed > 10:
+            self._events, self._since = 0, time.perf_counter()
+        return speed
 
     def configure_optimizers(self) -> dict[str, object]:  # type: ignore[override]
-        config = self.config
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
+            list(parameter_groups(self.model, self.config.weight_decay)), lr=self.config.learning_rate, betas=(0.9, 0.98)
         )
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, self.steps))
+        plan = learning_rate_plan(self.steps, self.config.warm_up_steps)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, plan)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def on_train_batch_start(self, _batch: tuple[Batch, Tensor | None], _index: int) -> None:
+    def on_train_batch_start(self, _batch: Step, _index: int) -> None:
         torch.manual_seed(self.seed * 1_000_003 + self.global_step)  # a resumed run draws what an uninterrupted one draws
 
     def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
         checkpoint["fingerprint"] = self.fingerprint
-        checkpoint["epoch_metrics"] = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        checkpoint["config"] = self.config.model_dump()
+        checkpoint["epoch_metrics"] = reported(self.trainer.callback_metrics)
 
 
-def learning_rate_factor(step: int, steps: int) -> float:
-    """Linear warm-up over the first twentieth, then half a cosine to a twentieth (Loshchilov and Hutter, ICLR 2017)."""
-    warm_up = max(1, steps // 20)
-    done = min(1.0, step / steps)
-    return min(1.0, (step + 1) / warm_up) * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
+def reported(metrics: Mapping[str, Tensor]) -> dict[str, float]:
+    """What an epoch is remembered by: its mean loss, and the validation's metrics if there was one."""
+    return {name: float(metrics[name]) for name in ("loss", "ndcg@10", "hr@10") if name in metrics}
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, object]]:
+    """Weight matrices decay; tables, norms and biases do not: a rare item's embedding would only ever shrink."""
+    matrices = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Linear)}
+    parameters = list(model.parameters())
+    yield {"params": [p for p in parameters if id(p) in matrices], "weight_decay": weight_decay}
+    yield {"params": [p for p in parameters if id(p) not in matrices], "weight_decay": 0.0}
+
+
+def learning_rate_plan(steps: int, warm_up: int) -> Callable[[int], float]:
+    """Factor of the learning rate per step: linear warm-up over at most a tenth, then linear to zero (Defazio et al. 2023)."""
+    warm_up = max(1, min(warm_up, steps // 10))
+    return lambda step: min(1.0, (step + 1) / warm_up) * max(0.0, 1 - step / steps)
 
 
 def ranks_of(scores: Tensor, targets: Tensor) -> Tensor:

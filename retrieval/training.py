@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -21,74 +23,127 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
-from core.errors import DatasetError
-from retrieval.config import TrainConfig
-from retrieval.datamodule import SequenceData, split_by_time
-from retrieval.module import TowerModule
+from core.errors import DatasetError, InvalidInput
+from retrieval.config import ARCHITECTURE, TrainConfig
+from retrieval.datamodule import SequenceData, split
+from retrieval.history import History, tower_inputs
+from retrieval.module import TowerModule, reported
 from retrieval.sequences import Sequences
 from retrieval.two_tower import TwoTower
 
 log = logging.getLogger(__name__)
 _LAST, _BEST = "last.ckpt", "best.ckpt"
+_ENCODE_BATCH = 256
+
+# Called after each epoch with its number, from 1, and what is known: `loss`, and `ndcg@10` and `hr@10` if it was validated.
+# What it raises ends the training (Optuna's pruning).
+OnEpoch = Callable[[int, dict[str, float]], None]
+Profiles = Mapping[int, Sequence[str]]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedTowers:
-    """What training made. `metrics`: `ndcg@10` and `hr@10` on the validation events if there were any, `epochs`, `loss`."""
+    """What training made. `metrics`: `ndcg@10` and `hr@10` on the validation events if there were any, `epochs`, `loss`;
+    `curve`: the same after each epoch."""
 
     model: TwoTower
     item_embeddings: NDArray[np.float32]  # [n, d], row-aligned with the catalogue
     metrics: dict[str, float]
     config: TrainConfig
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+    def users(self, histories: Sequence[History]) -> NDArray[np.float32]:
+        """User vectors [len(histories), d] for offline use, on the model's device; an empty history is its profile alone."""
+        order = sorted(range(len(histories)), key=lambda i: len(histories[i]))
+        vectors = np.empty((len(histories), self.config.dim), dtype=np.float32)
+        device = next(self.model.parameters()).device
+        self.model.eval()
+        with torch.inference_mode():
+            for start in range(0, len(order), _ENCODE_BATCH):
+                part = order[start : start + _ENCODE_BATCH]
+                inputs = tower_inputs([histories[i] for i in part], self.item_embeddings)
+                vectors[part] = self.model(**{name: torch.from_numpy(array).to(device) for name, array in inputs.items()}).cpu()
+        return vectors
 
 
 def train_towers(
-    interactions: pl.DataFrame, catalogue: Catalogue, config: TrainConfig, workdir: Path, *, seed: int, progress: bool
+    interactions: pl.DataFrame,
+    catalogue: Catalogue,
+    config: TrainConfig,
+    workdir: Path,
+    *,
+    seed: int,
+    progress: bool,
+    profiles: Profiles | None = None,
+    on_epoch: OnEpoch | None = None,
+    devices: int = 1,
+    nodes: int = 1,
 ) -> TrainedTowers:
     """Train both towers on lake rows, all of them before the caller's cut-off in time.
 
     A run that was interrupted goes on from `workdir/last.ckpt` if configuration, seed and data are the same; the file is
-    removed at the end. Raises DatasetError when there is nothing to learn from.
+    removed at the end. With more than one device, call it in every process that `torchrun` started. Raises DatasetError
+    when there is nothing to learn from, and InvalidInput when `last.ckpt` is of another configuration.
     """
-    sequences = Sequences.from_frame(interactions, catalogue)
-    split = split_by_time(sequences, config.validation_share)
-    data = SequenceData(split, len(catalogue), config, seed)
-    if not data.steps_per_epoch:
+    sequences = Sequences.from_frame(interactions, catalogue, profiles)
+    data = SequenceData(split(sequences, config), len(catalogue), config, seed)
+    if not data.split.train.has_successors:
         raise DatasetError("no user has liked two items in the training period: there is no next event to learn from")
     fingerprint = _fingerprint(sequences, catalogue, config, seed)
+    curve = Curve(on_epoch)
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
-        known = np.bincount(split.train.rows, minlength=len(catalogue)) > 0
+        known = np.bincount(data.split.train.rows, minlength=len(catalogue)) > 0
         model = TwoTower(catalogue, known, config)
         steps = config.epochs * data.steps_per_epoch
-        metrics = _fit(TowerModule(model, config, steps=steps, seed=seed, fingerprint=fingerprint), data, workdir, progress)
+        module = TowerModule(model, config, steps=steps, seed=seed, fingerprint=fingerprint)
+        trainer = _trainer(config, data.can_validate, workdir, progress, curve, devices, nodes)
+        metrics = _fit(trainer, module, data, workdir)
     model.cpu().eval()
-    return TrainedTowers(model, model.item_embeddings(), metrics, config)
+    return TrainedTowers(model, model.item_embeddings(), metrics, config, curve.points)
 
 
-def _fit(module: TowerModule, data: SequenceData, workdir: Path, progress: bool) -> dict[str, float]:
+class Curve(Callback):
+    """The learning curve: what each epoch came to. It outlives an interruption with the checkpoint."""
+
+    def __init__(self, on_epoch: OnEpoch | None) -> None:
+        self.points: list[dict[str, float]] = []
+        self.on_epoch = on_epoch
+
+    def on_train_epoch_end(self, trainer: L.Trainer, _module: L.LightningModule) -> None:
+        point = reported(trainer.callback_metrics)
+        self.points.append({"epoch": trainer.current_epoch + 1.0, **point})
+        if self.on_epoch:
+            self.on_epoch(trainer.current_epoch + 1, point)
+
+    def state_dict(self) -> dict[str, object]:
+        return {"points": json.dumps(self.points)}
+
+    def load_state_dict(self, state_dict: dict[str, str]) -> None:
+        self.points[:] = json.loads(state_dict["points"])
+
+
+def _fit(trainer: L.Trainer, module: TowerModule, data: SequenceData, workdir: Path) -> dict[str, float]:
     """Train, leave the best epoch's weights in the module and return that epoch's metrics."""
     workdir.mkdir(parents=True, exist_ok=True)
-    trainer = _trainer(module.config, data.can_validate, workdir, progress)
     with _interruptible():
-        trainer.fit(module, data, ckpt_path=_resumable(workdir / _LAST, module.fingerprint), weights_only=True)
+        trainer.fit(module, data, ckpt_path=_resumable(workdir / _LAST, module), weights_only=True)
+    trainer.strategy.barrier()
     chosen = torch.load(workdir / _BEST, map_location=module.device, weights_only=True)
     module.load_state_dict(chosen["state_dict"])
-    (workdir / _LAST).unlink(missing_ok=True)
+    if trainer.is_global_zero:
+        (workdir / _LAST).unlink(missing_ok=True)
     return dict(chosen["epoch_metrics"]) | {"epochs": trainer.current_epoch, "best_epoch": chosen["epoch"] + 1}
 
 
-def _trainer(config: TrainConfig, validate: bool, workdir: Path, progress: bool) -> L.Trainer:
+def _trainer(
+    config: TrainConfig, validate: bool, workdir: Path, progress: bool, curve: Curve, devices: int, nodes: int
+) -> L.Trainer:
+    checkpoint = partial(ModelCheckpoint, workdir, save_on_train_epoch_end=True, enable_version_counter=False)
     callbacks: list[Callback] = [
-        ModelCheckpoint(
-            workdir,
-            filename=Path(_BEST).stem,
-            monitor="ndcg@10" if validate else None,
-            mode="max",
-            save_last=True,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        )
+        curve,
+        checkpoint(filename=Path(_BEST).stem, monitor="ndcg@10" if validate else None, mode="max"),
+        checkpoint(filename=Path(_LAST).stem, mode="min"),  # no metric; the mode sets the two callbacks apart
     ]
     if validate:
         callbacks.append(EarlyStopping("ndcg@10", mode="max", patience=config.patience))
@@ -99,8 +154,13 @@ def _trainer(config: TrainConfig, validate: bool, workdir: Path, progress: bool)
     return L.Trainer(
         max_epochs=config.epochs,
         gradient_clip_val=config.gradient_clip,
-        devices=1,
+        precision="bf16-mixed" if config.precision == "bfloat16" else "32-true",
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if devices * nodes > 1 else "auto",
+        use_distributed_sampler=False,
         callbacks=callbacks,
+        check_val_every_n_epoch=config.validate_every,
         limit_val_batches=1.0 if validate else 0,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
@@ -110,7 +170,7 @@ def _trainer(config: TrainConfig, validate: bool, workdir: Path, progress: bool)
     )
 
 
-def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
+def _resumable(checkpoint: Path, module: TowerModule) -> Path | None:
     """The checkpoint of an interrupted run of the same configuration, seed and data, or None."""
     if not checkpoint.exists():
         return None
@@ -119,17 +179,31 @@ def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         log.warning("%s cannot be read (%s): training starts clean", checkpoint, str(error).splitlines()[0])
         return None
-    if found.get("fingerprint") != fingerprint:
-        log.warning("%s is of another configuration, seed or data: training starts clean", checkpoint)
-        return None
-    log.warning("training resumes from %s after epoch %d", checkpoint, found["epoch"] + 1)
-    return checkpoint
+    if found.get("fingerprint") == module.fingerprint:
+        log.warning("training resumes from %s after epoch %d", checkpoint, found["epoch"] + 1)
+        return checkpoint
+    _refuse_other_architecture(checkpoint, found.get("config", {}), module.config)
+    log.warning("%s is of another run (seed, data or length): training starts clean", checkpoint)
+    return None
+
+
+def _refuse_other_architecture(checkpoint: Path, theirs: Mapping[str, object], ours: TrainConfig) -> None:
+    """Hours of training are not thrown away because a command named another configuration. Raises InvalidInput."""
+    wanted = ours.model_dump()
+    differing = [name for name in ARCHITECTURE if name in theirs and theirs[name] != wanted[name]]
+    if differing:
+        was, now = (", ".join(f"{name} {values.get(name)}" for name in differing) for values in (theirs, wanted))
+        raise InvalidInput(
+            str(checkpoint),
+            was,
+            f"a checkpoint of this configuration ({now}); finish that run with its configuration, or delete the file",
+        )
 
 
 def _fingerprint(sequences: Sequences, catalogue: Catalogue, config: TrainConfig, seed: int) -> str:
     """Hash of everything that decides what training makes."""
     digest = hashlib.sha256(f"{config.model_dump_json()}:{seed}".encode())
-    columns = (sequences.starts, sequences.rows, sequences.kinds, sequences.values, sequences.times)
+    columns = (sequences.starts, sequences.rows, sequences.kinds, sequences.values, sequences.times, sequences.profiles)
     for column in (*columns, catalogue.ids, catalogue.genres, catalogue.years):
         digest.update(np.ascontiguousarray(column).data)
     return digest.hexdigest()

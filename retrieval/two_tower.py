@@ -27,13 +27,13 @@ class TwoTower(nn.Module):
         """Catalogue rows [m] -> embeddings [m, d], as they are searched and as the user tower reads them."""
         return self._normalised(self.item_tower(rows))
 
-    def users(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, mask: Tensor) -> Tensor:
-        """The user after each event [B, L, d]; inputs as in `UserTower`."""
-        return self._normalised(self.user_tower.encode(items, kinds, values, gaps, mask))
+    def users(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, profile: Tensor) -> Tensor:
+        """The user after 0, 1, ... L events [B, L + 1, d]; inputs as in `UserTower`."""
+        return self._normalised(self.user_tower.encode(items, kinds, values, gaps, profile))
 
-    def forward(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, length: Tensor, profile: Tensor) -> Tensor:
         """The user after the last event [B, d]: what is exported for serving."""
-        return self._normalised(self.user_tower(items, kinds, values, gaps, mask))
+        return self._normalised(self.user_tower(items, kinds, values, gaps, length, profile))
 
     def item_embeddings(self) -> NDArray[np.float32]:
         """Embeddings of the whole catalogue [n, d], without dropout."""

@@ -10,19 +10,21 @@ from torch import Tensor, nn
 from core.events import KIND_CODE, KINDS, VALUE_RANGE, Kind
 from retrieval.blocks import BLOCKS
 from retrieval.config import TrainConfig
+from retrieval.history import PROFILE_BUCKETS
 
-_STARS = VALUE_RANGE[Kind.RATING][1]
-_LOG_MINUTES = math.log1p(VALUE_RANGE[Kind.WATCH][1])
+_STAR_BUCKETS = 1 + int(2 * VALUE_RANGE[Kind.RATING][1])  # half stars; 0 is "no value"
+_MINUTE_BUCKETS = 1 + int(math.log2(1 + VALUE_RANGE[Kind.WATCH][1]))  # doublings
 _GAP_BUCKETS = 24  # whole steps of log1p(seconds): the last one starts at about 300 years
-_MASKED = -1e9  # finite, so that a row without any visible event stays free of NaN
 
 
 class UserTower(nn.Module):
-    """Histories -> user vectors. Inputs, padded on the LEFT, oldest event first:
+    """Histories -> user vectors. Inputs, oldest event first, padded on the RIGHT (what padding holds does not matter):
 
     items [B, L, d] float (item-tower outputs), kinds [B, L] int64 (core.events.KIND_CODE), values [B, L] float (stars or
     minutes as they are; 0 for none), gaps [B, L] float (log1p of the seconds since the previous event; 0 for the first),
-    mask [B, L] bool (True for an event).
+    profile [B, P] int64 (hashed static attributes of the user, 0 for none).
+
+    The profile is the first position of the sequence, so a user without any event has a vector as well.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -32,35 +34,35 @@ class UserTower(nn.Module):
         self.scale = math.sqrt(dim)
         self.kind = nn.Embedding(len(KINDS), dim)
         self.gap = nn.Embedding(_GAP_BUCKETS, dim)
-        self.position = nn.Embedding(config.history_length, dim)
-        self.value = nn.Linear(1, dim, bias=False)
-        for weight in (self.kind.weight, self.gap.weight, self.position.weight, self.value.weight):
+        self.value = nn.Embedding(_STAR_BUCKETS + _MINUTE_BUCKETS, dim)
+        self.start = nn.Parameter(torch.zeros(dim))
+        self.profile = nn.Embedding(PROFILE_BUCKETS, dim, padding_idx=0)
+        for weight in (self.kind.weight, self.gap.weight, self.value.weight, self.profile.weight):
             nn.init.normal_(weight, std=0.02)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(BLOCKS[config.block](dim, config.heads, config.dropout) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(BLOCKS[config.block](config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, mask: Tensor) -> Tensor:
-        """The user after the last event: [B, d]. Events older than the windows of training are not read."""
-        recent = slice(-self.history_length, None)
-        return self.encode(*(column[:, recent] for column in (items, kinds, values, gaps, mask)))[:, -1]
+    def forward(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, length: Tensor, profile: Tensor) -> Tensor:
+        """The user after the last event: [B, d]. `length` [B] int64 counts each user's events, at most `history_length`."""
+        states = self.encode(items, kinds, values, gaps, profile)
+        at = length.view(-1, 1, 1).expand(-1, 1, states.shape[2])
+        return states.gather(1, at).squeeze(1)
 
-    def encode(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, mask: Tensor) -> Tensor:
-        """The user after each event, seeing that event and the ones before it: [B, L, d]."""
-        length = items.shape[1]
-        steps = torch.arange(length, device=items.device)
-        from_end = length - 1 - steps  # so that a short history means the same with and without padding
-        x = items * self.scale + self.kind(kinds) + self.value(_scaled(values, kinds).unsqueeze(-1))
-        x = x + self.gap(gaps.clamp(0, _GAP_BUCKETS - 1).long()) + self.position(from_end)
-        visible = (steps.unsqueeze(0) <= steps.unsqueeze(1)) & mask.unsqueeze(1)
-        bias = torch.where(visible, 0.0, _MASKED).to(x.dtype).unsqueeze(1)
-        x = self.dropout(x)
+    def encode(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, profile: Tensor) -> Tensor:
+        """The user after 0, 1, ... L events, seeing those alone: [B, L + 1, d]."""
+        events = items * self.scale + self.kind(kinds) + self.value(value_buckets(kinds, values))
+        events = events + self.gap(gaps.clamp(0, _GAP_BUCKETS - 1).long())
+        start = self.start + self.profile(profile).sum(dim=1)
+        x = self.dropout(torch.cat([start.unsqueeze(1), events], dim=1))
         for block in self.blocks:
-            x = block(x, bias)
+            x = block(x)
         encoded: Tensor = self.norm(x)
         return encoded
 
 
-def _scaled(values: Tensor, kinds: Tensor) -> Tensor:
-    """Stars and minutes on one scale, about 0 to 1."""
-    return torch.where(kinds == KIND_CODE[Kind.WATCH], torch.log1p(values.clamp(min=0)) / _LOG_MINUTES, values / _STARS)
+def value_buckets(kinds: Tensor, values: Tensor) -> Tensor:
+    """Half stars, or doublings of the minutes watched, as rows of one table. [B, L] -> [B, L]."""
+    stars = (2 * values).round().clamp(0, _STAR_BUCKETS - 1)
+    minutes = torch.log2(1 + values.clamp(min=0)).floor().clamp(0, _MINUTE_BUCKETS - 1) + _STAR_BUCKETS
+    return torch.where(kinds == KIND_CODE[Kind.WATCH], minutes, stars).long()

@@ -23,7 +23,7 @@ def test_the_demo_configuration_loads() -> None:
         ('loss = "bpr"', "loss", "bpr"),
         ("dropout = 1.0", "dropout", "1.0"),
         ("learning_rate = nan", "learning_rate", "nan"),
-        ("history_length = 101", "history_length", "101"),
+        ("history_length = 1001", "history_length", "1001"),
         ('epochs = "many"', "epochs", "many"),
         ("validation_share = 0.9", "validation_share", "0.9"),
     ],

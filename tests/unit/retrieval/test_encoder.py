@@ -14,9 +14,9 @@ from onnx import TensorProto, helper
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
 from core.events import KINDS
-from core.features import HISTORY_LENGTH, UserFeatures
-from retrieval.encoder import UserEncoder
-from retrieval.history import history_of, tower_inputs
+from core.features import UserFeatures
+from retrieval.encoder import HISTORY_LENGTH, UserEncoder
+from retrieval.history import PROFILE_BUCKETS, history_of, profile_buckets, tower_inputs
 
 CATALOGUE = Catalogue.from_frame(
     pl.DataFrame({"item_id": [10, 20, 30], "title": ["a", "b", "c"], "genres": [["x"], ["x"], ["y"]], "year": [1999, 2000, 2001]})
@@ -24,32 +24,44 @@ CATALOGUE = Catalogue.from_frame(
 EMBEDDINGS = np.array([[1, 0], [0, 1], [4, 4]], dtype=np.float32)
 
 
-def write_tower(path: Path, drop: str | None = None) -> Path:
-    """A tower with the real one's contract: the mean over events of item + kind + value + gap, padding masked out."""
-    f, i, b = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
-    inputs = {"items": (f, ["B", "L", 2]), "kinds": (i, ["B", "L"]), "values": (f, ["B", "L"])}
-    inputs |= {"gaps": (f, ["B", "L"]), "mask": (b, ["B", "L"])}
+MOST = 6
+
+
+def write_tower(path: Path, drop: str | None = None, most: int | None = MOST) -> Path:
+    """A tower with the real one's contract: the mean over events of item + kind + value + gap, plus the profile's sum."""
+    f, i = TensorProto.FLOAT, TensorProto.INT64
+    inputs = {"items": (f, ["B", "L", 2]), "kinds": (i, ["B", "L"]), "values": (f, ["B", "L"]), "gaps": (f, ["B", "L"])}
+    inputs |= {"length": (i, ["B"]), "profile": (i, ["B", "P"])}
     nodes = [
         helper.make_node("Cast", ["kinds"], ["kind"], to=f),
-        helper.make_node("Cast", ["mask"], ["real"], to=f),
+        helper.make_node("Cast", ["length"], ["count"], to=f),
+        helper.make_node("Cast", ["profile"], ["attributes"], to=f),
         helper.make_node("Add", ["values", "gaps"] if drop is None else ["values", "values"], ["context"]),
         helper.make_node("Add", ["context", "kind"], ["all_context"]),
         helper.make_node("Unsqueeze", ["all_context", "last"], ["wide"]),
-        helper.make_node("Unsqueeze", ["real", "last"], ["weight"]),
-        helper.make_node("Add", ["items", "wide"], ["event"]),
-        helper.make_node("Mul", ["event", "weight"], ["kept"]),
-        helper.make_node("ReduceSum", ["kept", "length"], ["total"], keepdims=0),
-        helper.make_node("ReduceSum", ["weight", "length"], ["count"], keepdims=0),
-        helper.make_node("Div", ["total", "count"], ["user"]),
+        helper.make_node("Add", ["items", "wide"], ["event"]),  # padding is zero here, so it adds nothing
+        helper.make_node("ReduceSum", ["event", "axis"], ["total"], keepdims=0),
+        helper.make_node("Max", ["count", "one"], ["at_least_one"]),
+        helper.make_node("Unsqueeze", ["at_least_one", "axis"], ["divisor"]),
+        helper.make_node("Div", ["total", "divisor"], ["mean"]),
+        helper.make_node("ReduceSum", ["attributes", "axis"], ["sum"]),
+        helper.make_node("Add", ["mean", "sum"], ["user"]),
     ]
     graph = helper.make_graph(
         nodes,
         "tower",
         [helper.make_tensor_value_info(name, *spec) for name, spec in inputs.items() if name != drop],
         [helper.make_tensor_value_info("user", f, ["B", 2])],
-        [helper.make_tensor("last", i, [1], [2]), helper.make_tensor("length", i, [1], [1])],
+        [
+            helper.make_tensor("last", i, [1], [2]),
+            helper.make_tensor("axis", i, [1], [1]),
+            helper.make_tensor("one", f, [1], [1.0]),
+        ],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    if most is not None:
+        helper.set_model_props(model, {HISTORY_LENGTH: str(most)})
+    onnx.save(model, path)
     return path
 
 
@@ -68,7 +80,7 @@ TWO_EVENTS = user([30, 10], [3, 1], [5.0, 0.0], [100.0, 100.0 + np.e - 1])
 
 
 def test_history_gives_rows_and_log_gaps() -> None:
-    history = history_of(TWO_EVENTS, CATALOGUE)
+    history = history_of(TWO_EVENTS, CATALOGUE, MOST)
     assert history.rows.tolist() == [2, 0]
     assert history.kinds.tolist() == [3, 1]
     assert history.values.tolist() == [5.0, 0.0]
@@ -76,37 +88,48 @@ def test_history_gives_rows_and_log_gaps() -> None:
 
 
 def test_items_the_release_does_not_know_are_skipped_and_gaps_bridge_them() -> None:
-    history = history_of(user([10, 999, 20], [1, 1, 1], [0, 0, 0], [0.0, 10.0, 30.0]), CATALOGUE)
+    history = history_of(user([10, 999, 20], [1, 1, 1], [0, 0, 0], [0.0, 10.0, 30.0]), CATALOGUE, MOST)
     assert history.rows.tolist() == [0, 1]
     np.testing.assert_allclose(history.gaps, [0.0, np.log1p(30.0)], rtol=1e-6)
 
 
 def test_a_clock_that_ran_backwards_counts_as_no_gap() -> None:
-    history = history_of(user([10, 20], [1, 1], [0, 0], [50.0, 20.0]), CATALOGUE)
+    history = history_of(user([10, 20], [1, 1], [0, 0], [50.0, 20.0]), CATALOGUE, MOST)
     assert history.gaps.tolist() == [0.0, 0.0]
 
 
 def test_only_the_latest_events_are_read() -> None:
-    n = HISTORY_LENGTH + 5
-    history = history_of(user([10] * 5 + [20] * (n - 5), [1] * n, [0] * n, [float(t) for t in range(n)]), CATALOGUE)
-    assert history.rows.tolist() == [1] * HISTORY_LENGTH
+    n = MOST + 5
+    history = history_of(user([10] * 5 + [20] * (n - 5), [1] * n, [0] * n, [float(t) for t in range(n)]), CATALOGUE, MOST)
+    assert history.rows.tolist() == [1] * MOST
     assert history.gaps[0] == 0.0
 
 
-def test_batches_are_padded_on_the_left() -> None:
-    short = history_of(user([20], [7], [3.0], [5.0]), CATALOGUE)
-    inputs = tower_inputs([history_of(TWO_EVENTS, CATALOGUE), short], EMBEDDINGS)
-    assert inputs["mask"].tolist() == [[True, True], [False, True]]
-    assert inputs["items"].tolist() == [[[4, 4], [1, 0]], [[0, 0], [0, 1]]]
-    assert inputs["kinds"].tolist() == [[3, 1], [0, 7]]
-    assert inputs["values"].tolist() == [[5, 0], [0, 3]]
+def test_batches_are_padded_on_the_right() -> None:
+    short = history_of(user([20], [7], [3.0], [5.0]), CATALOGUE, MOST)
+    inputs = tower_inputs([history_of(TWO_EVENTS, CATALOGUE, MOST), short], EMBEDDINGS)
+    assert inputs["length"].tolist() == [2, 1]
+    assert inputs["items"].tolist() == [[[4, 4], [1, 0]], [[0, 1], [0, 0]]]
+    assert inputs["kinds"].tolist() == [[3, 1], [7, 0]]
+    assert inputs["values"].tolist() == [[5, 0], [3, 0]]
+    assert inputs["profile"].tolist() == [[0], [0]]
     assert {name: array.dtype.name for name, array in inputs.items()} == {
         "items": "float32",
         "kinds": "int64",
         "values": "float32",
         "gaps": "float32",
-        "mask": "bool",
+        "length": "int64",
+        "profile": "int64",
     }
+
+
+def test_a_profile_is_enough_for_a_vector(encoder: UserEncoder) -> None:
+    newcomer = UserFeatures(1, profile=("age:25", "gender:F"))
+    expected = float(profile_buckets(newcomer.profile).sum())
+    vector = encoder.encode(newcomer)
+    assert vector is not None
+    assert vector.tolist() == [expected, expected]
+    assert 0 < profile_buckets(newcomer.profile).min() <= profile_buckets(newcomer.profile).max() < PROFILE_BUCKETS
 
 
 def test_encodes_as_computed_by_hand(encoder: UserEncoder) -> None:
@@ -158,14 +181,14 @@ def test_serving_reads_a_history_as_training_read_it() -> None:
     )
     sequences = Sequences.from_frame(frame, CATALOGUE)
     start, end = sequences.starts[:-1], sequences.starts[1:] - 1  # the last event of each user is what training predicts
-    trained = collate(sequences, Windows(start, end, start + 1, start))
+    trained = collate(sequences, Windows(start, end, start, np.arange(2)))
     seen = [UserFeatures(u, one.item_ids[:-1], one.kinds[:-1], one.values[:-1], one.times[:-1]) for u, one in events.items()]
-    served = tower_inputs([history_of(one, CATALOGUE) for one in seen], EMBEDDINGS)
-    mask = trained.mask.numpy()
-    np.testing.assert_array_equal(served["mask"], mask)
-    np.testing.assert_array_equal(served["items"][mask], EMBEDDINGS[trained.rows.numpy()][mask])
+    served = tower_inputs([history_of(one, CATALOGUE, MOST) for one in seen], EMBEDDINGS)
+    real = np.arange(trained.rows.shape[1]) < served["length"][:, None]
+    np.testing.assert_array_equal(trained.counted.numpy()[:, 1:] & ~real, False)
+    np.testing.assert_array_equal(served["items"][real], EMBEDDINGS[trained.rows.numpy()][real])
     for name in ("kinds", "values", "gaps"):
-        np.testing.assert_array_equal(served[name][mask], getattr(trained, name).numpy()[mask])
+        np.testing.assert_array_equal(served[name][real], getattr(trained, name).numpy()[real])
 
 
 def test_refuses_embeddings_of_another_catalogue(tmp_path: Path) -> None:
@@ -183,6 +206,11 @@ def test_refuses_a_damaged_tower(tmp_path: Path) -> None:
 def test_refuses_a_tower_with_other_inputs(tmp_path: Path) -> None:
     with pytest.raises(BundleCorrupt, match="contract"):
         UserEncoder(write_tower(tmp_path / "tower.onnx", drop="gaps"), EMBEDDINGS, CATALOGUE)
+
+
+def test_refuses_a_tower_that_does_not_say_how_much_it_reads(tmp_path: Path) -> None:
+    with pytest.raises(BundleCorrupt, match="how many events"):
+        UserEncoder(write_tower(tmp_path / "tower.onnx", most=None), EMBEDDINGS, CATALOGUE)
 
 
 def test_serving_does_not_import_torch() -> None:

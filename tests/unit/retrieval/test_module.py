@@ -1,9 +1,9 @@
-"""Ranks and the learning-rate schedule."""
+"""Ranks, the learning-rate plan, and what decays."""
 
 import pytest
 import torch
 
-from retrieval.module import learning_rate_factor, ranks_of
+from retrieval.module import learning_rate_plan, parameter_groups, ranks_of
 
 
 def test_ranks_count_the_items_at_or_above_the_target() -> None:
@@ -18,11 +18,20 @@ def test_ranks_agree_with_a_sort_on_random_scores() -> None:
     assert ranks_of(scores, targets).tolist() == slow
 
 
-def test_the_learning_rate_warms_up_and_falls() -> None:
-    rates = [learning_rate_factor(step, 200) for step in range(260)]
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
+    plan = learning_rate_plan(200, warm_up=10)
+    rates = [plan(step) for step in range(260)]
     assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == pytest.approx(1, abs=0.01)
     assert rates.index(max(rates)) == 9
     assert rates[9:] == sorted(rates[9:], reverse=True)
-    assert rates[-1] == pytest.approx(0.05)
-    assert learning_rate_factor(0, 1) > 0
+    assert rates[100] == pytest.approx(0.5)
+    assert rates[200:] == [0.0] * 60
+    assert learning_rate_plan(1, warm_up=500)(0) == 1
+
+
+def test_only_weight_matrices_decay() -> None:
+    model = torch.nn.ModuleDict({"table": torch.nn.Embedding(3, 2), "net": torch.nn.Linear(2, 2), "norm": torch.nn.LayerNorm(2)})
+    decaying, still = parameter_groups(model, 0.5)
+    assert decaying == {"params": [model["net"].weight], "weight_decay": 0.5}
+    assert still["weight_decay"] == 0
+    assert len(still["params"]) == 4

@@ -15,9 +15,9 @@ from retrieval.sequences import (
     Windows,
     collate,
     first_seen,
+    held_out_windows,
     length_batches,
     training_windows,
-    validation_windows,
 )
 
 
@@ -70,39 +70,52 @@ def test_nothing_usable_is_an_error_that_says_so() -> None:
         Sequences.from_frame(table((1, 5, 1)), catalogue(3))
 
 
-def test_before_keeps_whole_prefixes() -> None:
-    found = lengths([3, 2]).before(200.5)
-    assert found.starts.tolist() == [0, 3, 4]
-    assert lengths([3, 2]).before(150).starts.tolist() == [0, 3]
+def test_the_first_events_of_each_user() -> None:
+    sequences = lengths([3, 2, 4])
+    found = sequences.first(np.array([2, 0, 9]))
+    assert found.starts.tolist() == [0, 2, 2, 6]
+    assert found.rows.tolist() == [0, 1, 0, 1, 2, 3]
+    assert found.counts.tolist() == [2, 0, 4]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_training_windows_predict_every_event_but_the_first_exactly_once(seed: int) -> None:
-    sequences = lengths([1, 2, 9, 23])
+def test_profiles_are_hashed_per_user_and_padded() -> None:
+    rows = table((2, 10, 5), (1, 20, 9), (3, 30, 1))
+    found = Sequences.from_frame(rows, catalogue(4), {1: ("age:25", "gender:F"), 3: ("age:25",)})
+    assert found.profiles.shape == (3, 2)
+    assert found.profiles[0, 0] == found.profiles[2, 0] > 0
+    assert found.profiles[1].tolist() == [0, 0]
+    assert found.profiles[2, 1] == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_training_windows_predict_every_event_exactly_once(seed: int) -> None:
+    sequences = lengths([1, 2, 6, 7, 9, 23]).first(np.array([1, 2, 6, 0, 9, 23]))
     windows = training_windows(sequences, 5, np.random.default_rng(seed))
-    predicted = np.concatenate([np.arange(b + 1, e + 1) for b, e in zip(windows.begin, windows.end, strict=True)])
-    firsts = set(sequences.starts[:-1].tolist())
-    assert sorted(predicted.tolist()) == [k for k in range(35) if k not in firsts]
+    predicted = np.concatenate([np.arange(p, e + 1) for p, e in zip(windows.predict_from, windows.end, strict=True)])
+    assert sorted(predicted.tolist()) == list(range(41))
     assert (windows.end - windows.begin).max() <= 5
+    assert ((windows.begin < windows.predict_from) | np.isin(windows.begin, sequences.starts)).all()
+    latest = windows.end == sequences.starts[windows.user + 1] - 1
+    assert (windows.end - windows.begin)[latest].tolist() == [min(n - 1, 5) for n in (1, 2, 6, 9, 23)]
 
 
-def test_validation_windows_predict_the_future_once_with_history() -> None:
+def test_held_out_windows_predict_the_future_once_with_history() -> None:
     sequences = lengths([4, 20])
-    windows = validation_windows(sequences, 208.0, 6)  # the second user's last twelve events
+    windows = held_out_windows(sequences, np.array([4, 8]), 6)
     counted = np.concatenate([np.arange(p, e + 1) for p, e in zip(windows.predict_from, windows.end, strict=True)])
     assert counted.tolist() == list(range(12, 24))
     assert (windows.predict_from - windows.begin).min() >= 3
-    assert len(validation_windows(sequences, np.inf, 6).end) == 0
+    assert len(held_out_windows(sequences, sequences.counts, 6).end) == 0
 
 
-def test_collate_pads_on_the_left() -> None:
+def test_collate_pads_on_the_right() -> None:
     sequences = lengths([4])
-    batch = collate(sequences, Windows(*np.array([[0, 3, 1, 0], [1, 2, 2, 0]]).T))
-    assert batch.rows.tolist() == [[0, 1, 2], [1, 1, 1]]
-    assert batch.mask.tolist() == [[True, True, True], [False, False, True]]
-    assert batch.targets.tolist() == [[1, 2, 3], [2, 2, 2]]
-    assert batch.counted.tolist() == [[True, True, True], [False, False, True]]
-    torch.testing.assert_close(batch.gaps, torch.tensor([[0, math.log(2), math.log(2)], [0, 0, 0]], dtype=torch.float32))
+    batch = collate(sequences, Windows(*np.array([[0, 3, 0, 0], [1, 2, 2, 0]]).T))
+    assert batch.rows.tolist() == [[0, 1, 2], [1, 2, 2]]
+    assert batch.targets.tolist() == [[0, 1, 2, 3], [1, 2, 2, 2]]
+    assert batch.counted.tolist() == [[True, True, True, True], [False, True, False, False]]
+    torch.testing.assert_close(batch.gaps[0], torch.tensor([0, math.log(2), math.log(2)], dtype=torch.float32))
+    assert batch.gaps[1, 0] == 0, "the first event of a window has no gap, as the first of a history has none"
 
 
 def test_first_seen_counts_the_history_before_the_window() -> None:
@@ -117,6 +130,6 @@ def test_batches_hold_every_window_once_within_the_budget() -> None:
     zeros = np.zeros(200, dtype=np.int64)
     batches = length_batches(Windows(zeros, size, zeros, zeros), 64, np.random.default_rng(1))
     assert sorted(np.concatenate(batches).tolist()) == list(range(200))
-    assert max(size[batch].max() * len(batch) for batch in batches) <= 64
+    assert max((1 + size[batch].max()) * len(batch) for batch in batches) <= 64
     padding = sum(int(size[batch].max() * len(batch) - size[batch].sum()) for batch in batches)
     assert padding < 0.1 * size.sum()

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from core.catalogue import Catalogue
-from core.errors import DatasetError
+from core.errors import DatasetError, InvalidInput
+from core.events import KIND_CODE
 from retrieval.config import TrainConfig
-from retrieval.datamodule import SequenceData, split_by_time
+from retrieval.datamodule import SequenceData, Split, split_by_time, split_leave_one_out
+from retrieval.history import History, profile_buckets
 from retrieval.module import TowerModule
 from retrieval.sequences import Sequences
 from retrieval.training import TrainedTowers, train_towers
@@ -43,12 +45,10 @@ def checkerboard(n_users: int = 80, per_user: int = 9, n_items: int = N_ITEMS, s
 
 def scores_after(trained: TrainedTowers, rows: list[int]) -> np.ndarray:
     """Scores of every item for a user who rated these catalogue rows."""
-    shape = (1, len(rows))
-    items = torch.from_numpy(trained.item_embeddings[rows]).unsqueeze(0)
-    kinds, values, gaps = torch.full(shape, 3), torch.full(shape, 4.0), torch.zeros(shape)
-    with torch.no_grad():
-        user = trained.model(items, kinds, values, gaps, torch.ones(shape, dtype=torch.bool))
-    return trained.item_embeddings @ user[0].numpy()
+    n = len(rows)
+    rated = (np.array(rows), np.full(n, KIND_CODE["rating"]), np.full(n, 4.0, np.float32), np.zeros(n, np.float32))
+    user = trained.users([History(*rated, profile=np.empty(0, np.int64))])[0]
+    return trained.item_embeddings @ user
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,12 @@ def scores_after(trained: TrainedTowers, rows: list[int]) -> np.ndarray:
         {"block": "sasrec", "loss": "sampled", "negatives": 16},
         {"block": "ligr", "loss": "full", "similarity": "cosine", "temperature": 0.1},
         {"block": "ligr", "loss": "full", "ema": 0.9},
+        {"block": "hstu", "loss": "full", "precision": "bfloat16"},
+        {"block": "ligr", "loss": "mixed", "negatives": 16},
+        {"block": "sasrec", "loss": "gbce", "negatives": 23, "calibration": 0.0},
+        {"block": "ligr", "loss": "full", "validation": "leave_one_out"},
     ],
-    ids=["ligr-full", "sasrec-sampled", "cosine", "averaged"],
+    ids=["ligr-full", "sasrec-sampled", "cosine", "averaged", "hstu-bfloat16", "mixed", "gbce", "leave-one-out"],
 )
 def test_the_checkerboard_is_recovered(tmp_path: Path, choice: dict[str, object]) -> None:
     config = small(epochs=30, patience=30, validation_share=0.1, **choice)
@@ -138,16 +142,55 @@ def test_a_checkpoint_that_does_not_fit_is_not_resumed(
     np.testing.assert_array_equal(trained.item_embeddings, clean.item_embeddings)
 
 
-def test_events_after_the_cut_change_nothing_in_training() -> None:
-    films, config = catalogue(), small()
-    frame = checkerboard()
-    split = split_by_time(Sequences.from_frame(frame, films), 0.2)
-    planted = pl.DataFrame({"user_id": [1, 2], "item_id": [2, 1], "ts": [split.cut + 1, split.cut + 2]})
-    longer = pl.concat([frame, planted.with_columns(kind=pl.lit("rating"), value=pl.lit(5.0))])
-    leaky = type(split)(Sequences.from_frame(longer, films).before(split.cut), Sequences.from_frame(longer, films), split.cut)
-    for one, other in zip(*(SequenceData(s, len(films), config, 0).train_dataloader() for s in (split, leaky)), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(one[0], other[0], strict=True))
-    assert split.train.times.max() < split.cut
+@pytest.mark.parametrize("splitting", ["time", "leave one out"])
+def test_held_out_events_change_nothing_in_training(splitting: str) -> None:
+    """A future event is planted: the same plan of batches must come out to the last bit."""
+    films, config, frame = catalogue(), small(), checkerboard()
+    cut = float(np.quantile(frame["ts"].to_numpy(), 0.8))
+    sequences = Sequences.from_frame(frame, films)
+    if splitting == "time":
+        kept = split_by_time(sequences, 0.2).kept
+        assert split_by_time(sequences, 0.2).train.times.max() < cut
+        planted = pl.DataFrame({"user_id": [1, 2], "item_id": [2, 1], "ts": [cut + 1, cut + 2]})
+    else:
+        kept = split_leave_one_out(sequences).kept
+        assert split_leave_one_out(sequences).train.counts.tolist() == [8] * 80
+        planted = pl.DataFrame({"user_id": [1, 2], "item_id": [2, 1], "ts": [1e9, 1e9]})
+    later = Sequences.from_frame(pl.concat([frame, planted.with_columns(kind=pl.lit("rating"), value=pl.lit(5.0))]), films)
+    honest, leaky = Split(sequences.first(kept), sequences, kept), Split(later.first(kept), later, kept)
+    for one, other in zip(*(SequenceData(s, len(films), config, 0).train_dataloader() for s in (honest, leaky)), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.batch, other.batch, strict=True))
+
+
+def test_a_checkpoint_of_another_architecture_is_refused_with_both_configurations(tmp_path: Path) -> None:
+    theirs = small(dim=32, block="hstu")
+    torch.save({"fingerprint": "x", "epoch": 3, "config": theirs.model_dump()}, tmp_path / "last.ckpt")
+    with pytest.raises(InvalidInput, match=r"dim 32, block hstu.*dim 16, block ligr.*delete the file"):
+        train_towers(checkerboard(), catalogue(), small(), tmp_path, seed=0, progress=False)
+
+
+def test_the_learning_curve_and_its_callback(tmp_path: Path) -> None:
+    heard: list[tuple[int, dict[str, float]]] = []
+    config = small(epochs=3, validation_share=0.2)
+    trained = train_towers(
+        checkerboard(), catalogue(), config, tmp_path, seed=0, progress=False, on_epoch=lambda *point: heard.append(point)
+    )
+    assert [point["epoch"] for point in trained.curve] == [1, 2, 3]
+    assert [{"epoch": epoch, **metrics} for epoch, metrics in heard] == trained.curve
+    assert all(point.keys() == {"epoch", "loss", "ndcg@10", "hr@10"} for point in trained.curve)
+    assert trained.curve[-1]["loss"] < trained.curve[0]["loss"]
+
+
+def test_profiles_tell_newcomers_apart(tmp_path: Path) -> None:
+    profiles = {user: (f"colour:{user % 2}",) for user in range(1, 81)}
+    config = small(epochs=20, patience=20)
+    trained = train_towers(checkerboard(), catalogue(), config, tmp_path, seed=0, progress=False, profiles=profiles)
+    for colour in (0, 1):
+        token = profile_buckets((f"colour:{1 - colour}",))  # users of odd id watch even rows
+        nothing = np.empty(0)
+        newcomer = History(nothing.astype(int), nothing.astype(int), nothing.astype("f4"), nothing.astype("f4"), token)
+        scores = trained.item_embeddings @ trained.users([newcomer])[0]
+        assert scores[colour::2].mean() > scores[1 - colour :: 2].mean() + 1
 
 
 def test_a_film_without_interactions_lies_near_its_genre(tmp_path: Path) -> None:
@@ -212,5 +255,6 @@ def test_progress_shows_loss_and_validation_ndcg(tmp_path: Path, capfd: pytest.C
     config = small(epochs=2, validation_share=0.2)
     train_towers(checkerboard(), catalogue(), config, tmp_path, seed=0, progress=True)
     shown = "".join(capfd.readouterr())
-    assert "loss=" in shown
+    assert "loss_step=" in shown
+    assert "events/s=" in shown
     assert "ndcg@10=" in shown

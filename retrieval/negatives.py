@@ -1,0 +1,34 @@
+"""Which items a sampled loss compares with: distributions over the n candidates, shared by all users of a batch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Negatives(NamedTuple):
+    """k drawn candidates and how often each candidate was to be expected among them."""
+
+    places: Tensor  # [k] int64 in 0 .. n - 1
+    log_q: Tensor | None  # [n] log of the expected count of each candidate; None where all are alike
+
+
+def uniform(k: int, _targets: Tensor, n: int) -> Negatives:
+    """k candidates, all alike: needs no correction below some ten thousand items."""
+    return Negatives(torch.randint(n, (k,), device=_targets.device), None)
+
+
+def mixed(k: int, targets: Tensor, n: int) -> Negatives:
+    """Half from the batch's own targets, half uniform (Yang et al., "Mixed Negative Sampling", WWW 2020).
+
+    In-batch negatives alone never show an unpopular item; uniform ones alone are too easy in a huge catalogue. The expected
+    counts correct for both (logQ: Yi et al., RecSys 2019).
+    """
+    from_batch = k // 2
+    drawn = targets[torch.randint(len(targets), (from_batch,), device=targets.device)]
+    anywhere = torch.randint(n, (k - from_batch,), device=targets.device)
+    share = torch.bincount(targets, minlength=n) / len(targets)
+    expected = from_batch * share + (k - from_batch) / n
+    return Negatives(torch.cat([drawn, anywhere]), expected.log())
