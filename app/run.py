@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,17 +161,25 @@ def watch(settings: Settings, once: bool) -> None:
         _with_metrics(settings, settings.watchdog_metrics_port, dog.run)
 
 
-def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None]) -> None:
-    """Train the towers on everything in the lake, export them to `train/towers`, and log the run to MLflow."""
+def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None], devices: int = 1, nodes: int = 1) -> None:
+    """Train the towers on everything in the lake, export them to `train/towers`, and log the run to MLflow.
+
+    Of the processes that torchrun started the first one alone holds the folder, exports and logs.
+    """
     from retrieval.config import TrainConfig
     from retrieval.export import export
-    from retrieval.training import train_towers
+    from retrieval.training import process_rank, train_towers
 
     found = steps.stored(settings)
     training = TrainConfig.load(config)
     workdir = settings.folder("train")
-    with sole_builder(settings.home):
-        trained = train_towers(found.interactions, found.catalogue, training, workdir, seed=seed, progress=True)
+    leads = process_rank() == 0
+    with sole_builder(settings.home) if leads else nullcontext():
+        trained = train_towers(
+            found.interactions, found.catalogue, training, workdir, seed=seed, progress=leads, devices=devices, nodes=nodes
+        )
+        if not leads:
+            return
         folder = workdir / "towers"
         folder.mkdir(parents=True, exist_ok=True)
         export(trained, folder)

@@ -19,6 +19,7 @@ import lightning as L
 import numpy as np
 import polars as pl
 import torch
+from lightning.fabric.plugins.environments import TorchElasticEnvironment
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from numpy.typing import NDArray
 
@@ -101,6 +102,11 @@ def train_towers(
         metrics = _fit(trainer, module, data, workdir)
     model.cpu().eval()
     return TrainedTowers(model, model.item_embeddings(), metrics, config, curve.points)
+
+
+def process_rank() -> int:
+    """Which of the processes that torchrun started this is; 0 without torchrun."""
+    return TorchElasticEnvironment().global_rank() if TorchElasticEnvironment.detect() else 0
 
 
 class Curve(Callback):

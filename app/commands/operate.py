@@ -78,11 +78,16 @@ def watch(once: Annotated[bool, typer.Option("--once", help="one check, then sto
 def train(
     config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
     seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="processes of this machine that torchrun started")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="machines that torchrun started processes on")] = 1,
 ) -> None:
-    """Train the two towers alone on the lake and log the run to MLflow; `release build` does the rest as well."""
+    """Train the two towers alone on the lake and log the run to MLflow; `release build` does the rest as well.
+
+    On several devices: torchrun --nproc-per-node 2 -m retrieval.train --devices 2
+    """
     from app import run
 
-    run.train(settings(), config, seed, say)
+    run.train(settings(), config, seed, say, devices, nodes)
 
 
 def doctor() -> None:
