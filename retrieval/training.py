@@ -33,7 +33,7 @@ from retrieval.sequences import Sequences
 from retrieval.two_tower import TwoTower
 
 log = logging.getLogger(__name__)
-_LAST, _BEST = "last.ckpt", "best.ckpt"
+_LAST, _BEST, _DONE = "last.ckpt", "best.ckpt", "done.json"
 _ENCODE_BATCH = 256
 
 # Called after each epoch with its number, from 1, and what is known: `loss`, and `ndcg@10` and `hr@10` if it was validated.
@@ -82,9 +82,9 @@ def train_towers(
 ) -> TrainedTowers:
     """Train both towers on lake rows, all of them before the caller's cut-off in time.
 
-    A run that was interrupted goes on from `workdir/last.ckpt` if configuration, seed and data are the same; the file is
-    removed at the end. With more than one device, call it in every process that `torchrun` started. Raises DatasetError
-    when there is nothing to learn from, and InvalidInput when `last.ckpt` is of another configuration.
+    A run of the same configuration, seed and data goes on from `workdir/last.ckpt` if it was interrupted, and is not done
+    again if it ended. With more than one device, call it in every process that `torchrun` started. Raises DatasetError
+    when there is nothing to learn from, and InvalidInput when `last.ckpt` is of another architecture.
     """
     sequences = Sequences.from_frame(interactions, catalogue, profiles)
     data = SequenceData(split(sequences, config), len(catalogue), config, seed)
@@ -98,8 +98,10 @@ def train_towers(
         model = TwoTower(catalogue, known, config)
         steps = config.epochs * data.steps_per_epoch
         module = TowerModule(model, config, steps=steps, seed=seed, fingerprint=fingerprint)
-        trainer = _trainer(config, data.can_validate, workdir, progress, curve, devices, nodes)
-        metrics = _fit(trainer, module, data, workdir)
+        if not _finished(workdir, module, curve):
+            trainer = _trainer(config, data.can_validate, workdir, progress, curve, devices, nodes)
+            _fit(trainer, module, data, curve, workdir)
+        metrics = _take_best(module, workdir, len(curve.points))
     model.cpu().eval()
     return TrainedTowers(model, model.item_embeddings(), metrics, config, curve.points)
 
@@ -129,17 +131,35 @@ class Curve(Callback):
         self.points[:] = json.loads(state_dict["points"])
 
 
-def _fit(trainer: L.Trainer, module: TowerModule, data: SequenceData, workdir: Path) -> dict[str, float]:
-    """Train, leave the best epoch's weights in the module and return that epoch's metrics."""
+def _finished(workdir: Path, module: TowerModule, curve: Curve) -> bool:
+    """Whether this very run ended here before; its learning curve is read back."""
+    try:
+        done = json.loads((workdir / _DONE).read_text())
+    except (OSError, ValueError):
+        return False
+    if done["fingerprint"] != module.fingerprint or not (workdir / _BEST).exists():
+        return False
+    log.warning("%s holds this very run: it is not trained again", workdir)
+    curve.points[:] = done["curve"]
+    return True
+
+
+def _fit(trainer: L.Trainer, module: TowerModule, data: SequenceData, curve: Curve, workdir: Path) -> None:
     workdir.mkdir(parents=True, exist_ok=True)
+    (workdir / _DONE).unlink(missing_ok=True)
     with _interruptible():
         trainer.fit(module, data, ckpt_path=_resumable(workdir / _LAST, module), weights_only=True)
     trainer.strategy.barrier()
+    if trainer.is_global_zero:
+        (workdir / _DONE).write_text(json.dumps({"fingerprint": module.fingerprint, "curve": curve.points}))
+        (workdir / _LAST).unlink(missing_ok=True)
+
+
+def _take_best(module: TowerModule, workdir: Path, epochs: int) -> dict[str, float]:
+    """Leave the best epoch's weights in the module and return that epoch's metrics."""
     chosen = torch.load(workdir / _BEST, map_location=module.device, weights_only=True)
     module.load_state_dict(chosen["state_dict"])
-    if trainer.is_global_zero:
-        (workdir / _LAST).unlink(missing_ok=True)
-    return dict(chosen["epoch_metrics"]) | {"epochs": trainer.current_epoch, "best_epoch": chosen["epoch"] + 1}
+    return dict(chosen["epoch_metrics"]) | {"epochs": epochs, "best_epoch": chosen["epoch"] + 1}
 
 
 def _trainer(

@@ -181,6 +181,23 @@ def test_the_learning_curve_and_its_callback(tmp_path: Path) -> None:
     assert trained.curve[-1]["loss"] < trained.curve[0]["loss"]
 
 
+def test_a_finished_run_is_not_trained_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = small(epochs=2)
+    first = train_towers(checkerboard(), catalogue(), config, tmp_path, seed=0, progress=False)
+    epochs: list[int] = []
+    with caplog.at_level(logging.WARNING, "retrieval.training"):
+        again = train_towers(
+            checkerboard(), catalogue(), config, tmp_path, seed=0, progress=False, on_epoch=lambda epoch, _: epochs.append(epoch)
+        )
+    assert "not trained again" in caplog.text
+    assert epochs == []
+    np.testing.assert_array_equal(again.item_embeddings, first.item_embeddings)
+    assert again.metrics == first.metrics
+    assert again.curve == first.curve
+    other = train_towers(checkerboard(), catalogue(), config, tmp_path, seed=1, progress=False)
+    assert not np.allclose(other.item_embeddings, first.item_embeddings)
+
+
 def test_profiles_tell_newcomers_apart(tmp_path: Path) -> None:
     profiles = {user: (f"colour:{user % 2}",) for user in range(1, 81)}
     config = small(epochs=20, patience=20)
