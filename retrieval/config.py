@@ -49,7 +49,9 @@ class TrainConfig(BaseModel):
     gradient_clip: float = Field(1.0, gt=0, le=1000, description="largest L2 norm of the gradient")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights that are evaluated and exported; 0 is off")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="of the matrix products; weights stay float32")
-    compile: bool = Field(False, description="compile the user tower (torch.compile); needs a C++ compiler on a CPU")
+    compile: Literal["off", "aot_eager", "inductor"] = Field(
+        "off", description="backend of torch.compile for the blocks; inductor needs a C++ compiler on a CPU"
+    )
 
     # the choice of the best epoch
     validation: Literal["time", "leave_one_out"] = Field(

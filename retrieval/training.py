@@ -96,6 +96,9 @@ def train_towers(
         torch.manual_seed(seed)
         known = np.bincount(data.split.train.rows, minlength=len(catalogue)) > 0
         model = TwoTower(catalogue, known, config)
+        if config.compile != "off":
+            for block in model.user_tower.blocks:
+                block.compile(backend=config.compile, dynamic=True)
         steps = config.epochs * data.steps_per_epoch
         module = TowerModule(model, config, steps=steps, seed=seed, fingerprint=fingerprint)
         if not _finished(workdir, module, curve):

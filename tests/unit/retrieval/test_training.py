@@ -87,6 +87,16 @@ def test_the_same_seed_gives_the_same_towers_and_another_seed_others(tmp_path: P
     assert not np.allclose(first, other)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # torch's own, while it traces
+def test_compiled_blocks_learn_the_same(tmp_path: Path) -> None:
+    plain, compiled = (
+        train_towers(checkerboard(), catalogue(), small(epochs=1, compile=how), tmp_path / how, seed=0, progress=False)
+        for how in ("off", "aot_eager")
+    )
+    np.testing.assert_allclose(compiled.item_embeddings, plain.item_embeddings, atol=1e-4)
+    assert compiled.model.state_dict().keys() == plain.model.state_dict().keys()
+
+
 def test_the_order_of_the_rows_does_not_matter(tmp_path: Path) -> None:
     rows = checkerboard().with_columns(pl.col("ts") // 2000)  # many ties
     straight, shuffled = (
