@@ -1,0 +1,120 @@
+"""What the stream teaches, and how far it may go. A small world: two tastes, and a film that both towers never saw."""
+
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from core.catalogue import Catalogue
+from core.errors import InvalidInput
+from core.events import KIND_CODE
+from retrieval.config import TrainConfig
+from retrieval.history import History
+from retrieval.two_tower import TwoTower
+from streaming.learner import Example, LearnerConfig, OnlineLearner
+from streaming.prequential import GuardConfig
+
+N = 12
+NONE = np.empty(0, dtype=np.int64)
+CALM = GuardConfig(window=10_000, least=10_000)
+
+
+@cache
+def world() -> tuple[TwoTower, np.ndarray]:
+    films = pl.DataFrame({"item_id": range(1, N + 1), "title": ["x"] * N, "genres": [["a"]] * N, "year": [2000] * N})
+    catalogue = Catalogue.from_frame(films)
+    torch.manual_seed(0)
+    towers = TwoTower(catalogue, np.ones(N, dtype=bool), TrainConfig(dim=8, blocks=1, heads=1, dropout=0.0, history_length=6))
+    return towers, towers.item_embeddings()
+
+
+def watched(rows: list[int]) -> History:
+    n = len(rows)
+    kinds = np.full(n, KIND_CODE["rating"])
+    return History(np.array(rows, dtype=np.intp), kinds, np.full(n, 4, np.float32), np.zeros(n, np.float32), NONE)
+
+
+def examples(target: int, times: int) -> list[Example]:
+    return [Example(watched([k % 3]), target, np.array([k % 3])) for k in range(times)]
+
+
+def learner(config: LearnerConfig | None = None, guard: GuardConfig = CALM) -> OnlineLearner:
+    return OnlineLearner(*world(), config or LearnerConfig(batch=8, replayed=8), guard)
+
+
+def rank(found: OnlineLearner, target: int) -> int:
+    scores = found.vectors @ found.users([watched([0])], found.vectors)[0]
+    return int((scores > scores[target]).sum())
+
+
+def test_what_people_take_up_rises() -> None:
+    found = learner()
+    target = int(np.argmin(found.vectors @ found.users([watched([0])], found.vectors)[0]))
+    assert rank(found, target) == N - 1
+    for _ in range(30):
+        found.learn(examples(target, 8))
+    assert rank(found, target) <= 1
+
+
+def test_only_touched_rows_are_published_and_versions_count_up() -> None:
+    found = learner()
+    first, second = found.learn(examples(5, 8)), found.learn(examples(7, 8))
+    assert first is not None
+    assert second is not None
+    assert (first.version, second.version, found.version) == (1, 2, 2)
+    assert first.rows.tolist() == [5]
+    assert set(second.rows.tolist()) <= {5, 7}
+    np.testing.assert_array_equal(second.vectors, found.vectors[second.rows])
+    untouched = np.setdiff1d(np.arange(N), [5, 7])
+    np.testing.assert_array_equal(found.vectors[untouched], world()[1][untouched])
+
+
+def test_nothing_comes_of_nothing() -> None:
+    assert learner().learn([]) is None
+
+
+def test_no_vector_leaves_its_ball() -> None:
+    found = learner(LearnerConfig(batch=8, replayed=0, learning_rate=10, radius=0.25))
+    for _ in range(20):
+        found.learn(examples(5, 8))
+    radius = 0.25 * np.median(np.linalg.norm(world()[1], axis=1))
+    assert np.linalg.norm(found.vectors - world()[1], axis=1).max() == pytest.approx(radius, rel=1e-4)
+
+
+def test_what_does_harm_is_taken_back_and_published() -> None:
+    """The film that was just taken up is never the next one: whoever runs after it is worse than the release."""
+    vectors = world()[1]
+    found = learner(LearnerConfig(batch=8, replayed=0, learning_rate=1, radius=5), GuardConfig(window=400, least=100))
+    for turn in range(60):
+        published = found.learn(examples(3 + turn % 9, 8))
+        if found.guard.rollbacks:
+            break
+    assert found.guard.rollbacks == 1
+    assert published is not None
+    assert published.version == found.version
+    np.testing.assert_array_equal(published.vectors, vectors[published.rows])
+    np.testing.assert_array_equal(found.vectors, vectors)
+
+
+def test_the_same_stream_teaches_the_same() -> None:
+    one, other = learner(), learner()
+    for found in (one, other):
+        for target in (5, 7, 5, 9):
+            found.learn(examples(target, 8))
+    np.testing.assert_array_equal(one.vectors, other.vectors)
+
+
+def test_the_replay_forgets_the_oldest() -> None:
+    found = learner(LearnerConfig(batch=4, replayed=4, buffer=6))
+    for target in (3, 4, 5):
+        found.learn(examples(target, 4))
+    assert len(found._buffer) == 6
+    assert {one.target for one in found._buffer} == {4, 5}
+
+
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"radius": 0.0}, {"learning_rate": float("nan")}, {"buffer": 0}])
+def test_a_wrong_configuration_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InvalidInput):
+        LearnerConfig(**wrong)  # type: ignore[arg-type]
