@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core import columns as c
 from core.errors import DatasetError, NotFound
+from core.items import ITEM_SCHEMA, complete
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,20 @@ class Catalogue:
     genre_names: tuple[str, ...]  # [G], sorted
     genres: NDArray[np.float32]  # [n, G], 0 or 1
     years: NDArray[np.float32]  # [n], 0 where unknown
+    # What else is known, [n] each or left out; "" and () where unknown.
+    overviews: tuple[str, ...] = ()
+    tags: tuple[tuple[str, ...], ...] = ()
+    people: tuple[tuple[str, ...], ...] = ()
+    keywords: tuple[tuple[str, ...], ...] = ()
+    posters: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown: dict[str, object] = dict.fromkeys(("overviews", "posters", "languages"), "")
+        unknown |= dict.fromkeys(("tags", "people", "keywords"), ())
+        for name, nothing in unknown.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, (nothing,) * len(self.ids))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -47,12 +62,13 @@ class Catalogue:
 
     @classmethod
     def from_frame(cls, items: pl.DataFrame) -> Catalogue:
-        """From columns item_id, title, genres (list of strings) and year (null where unknown). Raises DatasetError."""
+        """From columns item_id, title, genres (list of strings) and year (null where unknown), and what there is of
+        `core.items.CONTENT_SCHEMA`. Raises DatasetError."""
         if items.is_empty():
             raise DatasetError("the catalogue is empty: there is nothing to recommend; import items first")
         if items[c.ITEM].n_unique() != len(items):
             raise DatasetError("the catalogue names an item_id twice")
-        items = items.sort(c.ITEM)
+        items = complete(items).sort(c.ITEM)
         genre_lists: list[Sequence[str]] = items[c.GENRES].to_list()
         names = tuple(sorted({genre for genres in genre_lists for genre in genres}))
         column = {name: g for g, name in enumerate(names)}
@@ -65,18 +81,40 @@ class Catalogue:
             genre_names=names,
             genres=hot,
             years=items[c.YEAR].fill_null(0).cast(pl.Float32).to_numpy(),
+            overviews=_texts(items[c.OVERVIEW]),
+            tags=_lists(items[c.TAGS]),
+            people=_lists(items[c.PEOPLE]),
+            keywords=_lists(items[c.KEYWORDS]),
+            posters=_texts(items[c.POSTER]),
+            languages=_texts(items[c.LANGUAGE]),
         )
 
     def to_frame(self) -> pl.DataFrame:
-        """The inverse of `from_frame`."""
-        return pl.DataFrame(
-            {
-                c.ITEM: self.ids,
-                c.TITLE: list(self.titles),
-                c.GENRES: pl.Series([self.genres_of(r) for r in range(len(self))], dtype=pl.List(pl.String)),
-                c.YEAR: self.years.astype(np.int32),
-            }
-        )
+        """The inverse of `from_frame`; what is unknown is 0 or empty."""
+        hot = self.genres != 0
+        names = np.array(self.genre_names, dtype=object)[np.nonzero(hot)[1]]
+        ends = np.cumsum(hot.sum(axis=1)).tolist()
+        known: dict[str, Sequence[object] | NDArray[np.generic]] = {
+            c.ITEM: self.ids,
+            c.TITLE: self.titles,
+            c.GENRES: [names[start:end].tolist() for start, end in zip([0, *ends], ends, strict=False)],
+            c.YEAR: self.years.astype(np.int32),
+            c.OVERVIEW: self.overviews,
+            c.TAGS: self.tags,
+            c.PEOPLE: self.people,
+            c.KEYWORDS: self.keywords,
+            c.POSTER: self.posters,
+            c.LANGUAGE: self.languages,
+        }
+        return pl.DataFrame([pl.Series(name, values, dtype=ITEM_SCHEMA[name]) for name, values in known.items()])
+
+
+def _texts(column: pl.Series) -> tuple[str, ...]:
+    return tuple(column.fill_null(""))
+
+
+def _lists(column: pl.Series) -> tuple[tuple[str, ...], ...]:
+    return tuple(map(tuple, column.fill_null([]).to_list()))
 
 
 @dataclass(frozen=True, eq=False)

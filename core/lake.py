@@ -19,10 +19,13 @@ from deltalake.exceptions import DeltaError
 
 from core import columns as c
 from core.errors import DependencyUnavailable, NotFound, StorageFull
+from core.items import ITEM_SCHEMA, PROFILE_SCHEMA, TAG_SCHEMA, complete
 
 INTERACTIONS = "interactions"
 IMPRESSIONS = "impressions"
 ITEMS = "items"
+TAGS = "tags"
+USERS = "users"
 
 SCHEMAS: dict[str, pl.Schema] = {
     INTERACTIONS: pl.Schema(
@@ -54,11 +57,14 @@ SCHEMAS: dict[str, pl.Schema] = {
             c.DAY: pl.String,
         }
     ),
-    ITEMS: pl.Schema([(c.ITEM, pl.Int64), (c.TITLE, pl.String), (c.GENRES, pl.List(pl.String)), (c.YEAR, pl.Int32)]),
+    ITEMS: ITEM_SCHEMA,
+    TAGS: TAG_SCHEMA,
+    USERS: PROFILE_SCHEMA,
 }
 # One partition a day suits a stream; twenty years of imported history would be thousands of tiny files, so rows that
 # were imported (log_offset -1) share the partition of their year.
 PARTITIONED = (INTERACTIONS, IMPRESSIONS)
+OF_USERS = (*PARTITIONED, TAGS, USERS)
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,10 @@ class Lake:
         self._write(table, _conform(table, rows), "overwrite", CommitProperties())
 
     def read(self, table: str, version: int | None = None) -> pl.DataFrame:
-        """The table, now or at a version. Raises NotFound for a table never written or a version it does not have."""
+        """The table, now or at a version; a column that it did not have when it was written is null.
+
+        Raises NotFound for a table never written or a version it does not have.
+        """
         with self._reading():
             delta = self._existing(table)
             if version is not None:
@@ -107,7 +116,9 @@ class Lake:
                     raise NotFound(f"{table} has no version {version}; it has 0 to {delta.version()}")
                 delta.load_as_version(version)
             frame = pl.DataFrame(delta.to_pyarrow_table())
-        return frame.select(name for name in SCHEMAS[table].names() if name in frame.columns)
+        return frame.select(
+            pl.col(name) if name in frame.columns else pl.lit(None, dtype).alias(name) for name, dtype in SCHEMAS[table].items()
+        )
 
     def version(self, table: str) -> int:
         """The Delta version, which a training run records; -1 for a table never written."""
@@ -124,7 +135,7 @@ class Lake:
         """Delete a user's rows from every table; returns how many. Old versions keep them until a vacuum."""
         deleted = 0
         with self._reading():
-            for delta in filter(None, map(self._opened, PARTITIONED)):
+            for delta in filter(None, map(self._opened, OF_USERS)):
                 deleted += int(delta.delete(f"{c.USER} = {int(user_id)}")["num_deleted_rows"])
         return deleted
 
@@ -160,6 +171,7 @@ class Lake:
                 snapshot or str(self.root / table),
                 rows.to_arrow(),
                 mode=mode,
+                schema_mode="overwrite" if mode == "overwrite" else None,  # the table may be older than a column
                 partition_by=[c.DAY] if table in PARTITIONED else None,
                 commit_properties=properties,
             )
@@ -174,11 +186,12 @@ def _last(delta: DeltaTable | None, writer: str) -> int:
 
 def _conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """The table's columns in order and type, with the partition derived."""
-    schema = SCHEMAS[table]
+    if table == ITEMS:
+        return complete(rows)
     if table in PARTITIONED:
         when = pl.from_epoch(pl.col(c.TS).cast(pl.Int64), time_unit="s")
         imported = pl.col(c.OFFSET) < 0
         rows = rows.with_columns(
             pl.when(imported).then(when.dt.strftime("%Y-01-01")).otherwise(when.dt.strftime("%Y-%m-%d")).alias(c.DAY)
         )
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMAS[table].items())

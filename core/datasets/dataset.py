@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 
 import polars as pl
 
 from core import columns as c
 from core.errors import DatasetError
 from core.events import KIND_CODE, MAX_ID, VALUE_RANGE, Kind
+from core.items import TAG_SCHEMA, complete
 
 REASON = "reason"
 LATEST = 253_402_300_800.0  # Unix seconds of the year 10000: dates end there
+_AT_ONCE = 1_000_000  # rows
 
 
 @dataclass(frozen=True)
@@ -45,27 +48,35 @@ class Dataset:
     items: pl.DataFrame
     quarantined: pl.DataFrame
     report: ValidationReport
+    tags: pl.DataFrame = field(default_factory=TAG_SCHEMA.to_frame)  # what users called items, and when
+    users: pl.DataFrame | None = None  # user_id and profile: static attributes as tokens
+    has_time: bool = True  # without it `ts` is a position that orders one user's events and compares nothing across users
 
     @property
     def digest(self) -> str:
         """Twelve hex digits over the kept interactions, whatever file they came from: the `data_hash` of a benchmark."""
         ordered = self.interactions.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS).sort(c.TS, c.USER, c.ITEM, c.KIND)
-        return hashlib.sha256(ordered.write_csv().encode()).hexdigest()[:12]
+        digest = hashlib.sha256()
+        for start, part in zip(count(step=_AT_ONCE), ordered.iter_slices(_AT_ONCE), strict=False):
+            digest.update(part.write_csv(include_header=start == 0).encode())
+        return digest.hexdigest()[:12]
 
 
 def validate(name: str, interactions: pl.DataFrame, items: pl.DataFrame, max_bad_share: float = 0.05) -> Dataset:
     """Check every row against the event contract and the catalogue.
 
-    `interactions` needs user_id, item_id, kind, value and ts; `items` needs item_id, title, genres and year. Bad rows are
-    set aside with a reason. Raises DatasetError when nothing is left or more than `max_bad_share` is bad.
+    `interactions` needs user_id, item_id, kind, value and ts; `items` needs item_id, title, genres and year, and may have
+    more of `core.items.ITEM_SCHEMA`. Bad rows are set aside with a reason. Raises DatasetError when nothing is left or
+    more than `max_bad_share` is bad.
     """
     if items.is_empty():
         raise DatasetError(f"{name}: the catalogue is empty, so there is nothing to recommend")
     if items[c.ITEM].null_count() or items[c.ITEM].n_unique() != len(items):
         raise DatasetError(f"{name}: the catalogue has a missing or repeated item_id")
-    judged = interactions.with_columns(_reason(items[c.ITEM]).alias(REASON))
-    bad = judged.filter(pl.col(REASON).is_not_null())
-    good = judged.filter(pl.col(REASON).is_null()).drop(REASON)
+    rules = _rules(items[c.ITEM])
+    broken = _broken(interactions, [rule for rule, _ in rules])
+    good = interactions.filter(broken.is_null())
+    bad = _with_reasons(interactions, broken, [reason for _, reason in rules])
     report = ValidationReport(
         read=len(interactions),
         kept=len(good),
@@ -80,11 +91,11 @@ def validate(name: str, interactions: pl.DataFrame, items: pl.DataFrame, max_bad
             f"{name}: {report.bad_share:.1%} of the rows are bad, more than the {max_bad_share:.0%} allowed: "
             + "; ".join(line.strip() for line in report.lines()[1:])
         )
-    return Dataset(name, _as_events(name, good), items.sort(c.ITEM), bad, report)
+    return Dataset(name, _as_events(name, good), complete(items).sort(c.ITEM), bad, report)
 
 
-def _reason(known_items: pl.Series) -> pl.Expr:
-    """Why a row breaks the contract, or null: the first rule that it breaks."""
+def _rules(known_items: pl.Series) -> list[tuple[pl.Expr, str]]:
+    """What a row may not be, and what to call it."""
     rules = [(pl.any_horizontal(pl.col(c.USER, c.ITEM, c.KIND, c.TS).is_null()), "a required field is missing")]
     rules += [(~pl.col(column).is_between(1, MAX_ID), f"{column} outside 1 to 2^53-1") for column in (c.USER, c.ITEM)]
     rules += [(~pl.col(c.KIND).is_in(list(KIND_CODE)), f"kind is none of {', '.join(KIND_CODE)}")]
@@ -93,21 +104,37 @@ def _reason(known_items: pl.Series) -> pl.Expr:
         inside = pl.col(c.VALUE).is_between(low, high).fill_null(kind is Kind.REVIEW)
         rules += [((pl.col(c.KIND) == kind.value) & ~inside, f"{kind.value} outside {low} to {high} {unit}")]
     rules += [(~pl.col(c.ITEM).is_in(known_items.implode()), "item_id is not in the catalogue")]
-    rules += [(~pl.struct(c.USER, c.ITEM, c.KIND, c.TS).is_first_distinct(), "duplicate of an earlier row")]
-    return pl.coalesce(pl.when(broken).then(pl.lit(reason)) for broken, reason in rules)
+    return rules
+
+
+def _broken(rows: pl.DataFrame, rules: list[pl.Expr]) -> pl.Series:
+    """The number of the first rule that each row breaks, `len(rules)` for a duplicate of an earlier row, or null.
+
+    A number in one byte, and duplicates by a hash first: 32 million reasons as text are more than a machine holds.
+    """
+    numbered = [pl.when(rule).then(pl.lit(number, pl.UInt8)) for number, rule in enumerate(rules)]
+    broken = rows.select(pl.coalesce(numbered).alias("rule"))["rule"]
+    key = rows.select(pl.col(c.USER).hash() ^ pl.col(c.ITEM).hash(1) ^ pl.col(c.TS).hash(2)).to_series()
+    ordered = key.sort()
+    suspects = rows.with_row_index("row").filter(key.is_in(ordered.filter(ordered == ordered.shift(1)).unique().implode()))
+    repeated = suspects.filter(~pl.struct(c.USER, c.ITEM, c.KIND, c.TS).is_first_distinct())["row"]
+    return broken.scatter(repeated, broken[repeated].fill_null(len(rules)))
+
+
+def _with_reasons(rows: pl.DataFrame, broken: pl.Series, reasons: list[str]) -> pl.DataFrame:
+    """The rows that break a rule, with its words."""
+    words = dict(enumerate((*reasons, "duplicate of an earlier row")))
+    bad = rows.with_columns(broken.alias(REASON)).filter(pl.col(REASON).is_not_null())
+    return bad.with_columns(pl.col(REASON).replace_strict(words, return_dtype=pl.String))
 
 
 def _as_events(name: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Lake columns: a deterministic event_id, so that importing twice stores once, and log_offset -1."""
-    return rows.select(
-        pl.format(f"{name}-{{}}-{{}}-{{}}-{{}}", c.USER, c.ITEM, c.KIND, pl.col(c.TS).cast(pl.Int64)).alias(c.EVENT_ID),
-        c.USER,
-        c.ITEM,
-        c.KIND,
-        c.VALUE,
-        c.TS,
-        pl.lit(None, dtype=pl.String).alias(c.REQUEST_ID),
-        pl.lit(-1, dtype=pl.Int64).alias(c.OFFSET),
+    event_id = pl.format(f"{name}-{{}}-{{}}-{{}}-{{}}", c.USER, c.ITEM, c.KIND, pl.col(c.TS).cast(pl.Int64))
+    # in parts: the text of every number of 32 million rows would be in memory at once
+    ids = pl.concat([part.select(event_id.alias(c.EVENT_ID)) for part in rows.iter_slices(_AT_ONCE)])
+    return ids.hstack(rows.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS)).with_columns(
+        pl.lit(None, dtype=pl.String).alias(c.REQUEST_ID), pl.lit(-1, dtype=pl.Int64).alias(c.OFFSET)
     )
 
 

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from core.datasets.dataset import validate
-from core.datasets.movielens import BUNDLED, COLUMNS, read_movielens
+from core.datasets.layout_csv import COLUMNS
+from core.datasets.movielens import BUNDLED, read_movielens
 from core.datasets.splits import before, between, cutoff, in_time_order
 from core.datasets.tables import read_tables
 from core.errors import DatasetError
@@ -50,9 +51,9 @@ def test_the_bundled_films_are_whole() -> None:
 
 def test_items_have_title_genres_and_year(make_zip: MakeZip) -> None:
     items = read_movielens(make_zip({})).items
-    assert items.rows() == [
-        (1, "Heat (1995)", ["Action", "Crime"], 1995),
-        (2, "Postman, The (Il Postino) (1994)", [], 1994),
+    assert items.select("item_id", "title", "genres", "year", "tmdb_id").rows() == [
+        (1, "Heat (1995)", ["Action", "Crime"], 1995, 949),
+        (2, "Postman, The (Il Postino) (1994)", [], 1994, None),
     ]
     assert items.schema == SCHEMAS[ITEMS]
 
@@ -106,8 +107,10 @@ def _frame(rows: list[tuple[int | None, int | None, str | None, float | None, fl
 
 def _items(ids: list[int]) -> pl.DataFrame:
     count = len(ids)
-    rows = {"item_id": ids, "title": ["t"] * count, "genres": [["g"]] * count, "year": [2000] * count}
-    return pl.DataFrame(rows, schema=SCHEMAS[ITEMS])
+    return pl.DataFrame(
+        {"item_id": ids, "title": ["t"] * count, "genres": [["g"]] * count, "year": [2000] * count},
+        schema={name: SCHEMAS[ITEMS][name] for name in ("item_id", "title", "genres", "year")},
+    )
 
 
 def test_each_bad_row_is_set_aside_with_its_reason() -> None:
@@ -170,7 +173,10 @@ def test_your_own_tables_with_their_own_names_and_times(tmp_path: Path, ts: str)
         (5, 10, "rating", 4.0, 1537799250.0),
         (6, 11, "view", None, 1537799250.0),
     ]
-    assert dataset.items.rows() == [(10, "Ten (2002)", ["Drama", "War"], 2002), (11, "Eleven", [], None)]
+    assert dataset.items.select("item_id", "title", "genres", "year").rows() == [
+        (10, "Ten (2002)", ["Drama", "War"], 2002),
+        (11, "Eleven", [], None),
+    ]
 
 
 def test_parquet_with_real_timestamps_is_read_too(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import write_deltalake
 
 import core.lake
 from core import columns as c
 from core.errors import DependencyUnavailable, NotFound, StorageFull
-from core.lake import IMPRESSIONS, INTERACTIONS, ITEMS, SCHEMAS, Lake, Writer
+from core.lake import IMPRESSIONS, INTERACTIONS, ITEMS, SCHEMAS, TAGS, USERS, Lake, Writer
 
 NOW = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
 
@@ -62,6 +63,17 @@ def test_items_keep_lists_and_missing_years(lake: Lake) -> None:
     found = lake.read(ITEMS).sort(c.ITEM)
     assert found[c.GENRES].to_list() == [["x", "y"], []]
     assert found[c.YEAR].to_list() == [1999, None]
+
+
+def test_a_table_that_is_older_than_a_column_still_opens_and_can_be_replaced(lake: Lake) -> None:
+    old = pl.DataFrame({c.ITEM: [1], c.TITLE: ["a"], c.GENRES: [["x"]], c.YEAR: pl.Series([1999], dtype=pl.Int32)})
+    write_deltalake(str(lake.root / ITEMS), old.to_arrow())
+    found = lake.read(ITEMS)
+    assert found.schema == SCHEMAS[ITEMS]
+    assert found[c.OVERVIEW].to_list() == [None]
+    lake.replace(ITEMS, found.with_columns(pl.Series(c.OVERVIEW, ["told"])))
+    assert lake.read(ITEMS)[c.OVERVIEW].to_list() == ["told"]
+    assert lake.read(ITEMS, 0)[c.OVERVIEW].to_list() == [None]
 
 
 def test_a_row_lies_in_the_partition_of_its_day_and_an_imported_one_in_that_of_its_year(lake: Lake) -> None:
@@ -147,8 +159,10 @@ def test_a_forgotten_user_is_in_no_table_and_the_others_stay(lake: Lake) -> None
     lake.append(INTERACTIONS, events(3, user=8))
     lake.append(IMPRESSIONS, impressions(0, 1, 2, user=7))
     lake.append(IMPRESSIONS, impressions(0, user=8))
-    assert lake.forget_user(7) == 5
-    for table in (INTERACTIONS, IMPRESSIONS):
+    lake.replace(TAGS, pl.DataFrame({c.USER: [7, 8], c.ITEM: [1, 1], c.TAG: ["a", "b"], c.TS: [NOW, NOW]}))
+    lake.replace(USERS, pl.DataFrame({c.USER: [7, 8], c.PROFILE: [["age:25"], []]}))
+    assert lake.forget_user(7) == 7
+    for table in (INTERACTIONS, IMPRESSIONS, TAGS, USERS):
         assert lake.read(table)[c.USER].to_list() == [8]
     assert lake.forget_user(7) == 0
 
