@@ -63,19 +63,21 @@ def sampled_softmax(
     negatives: Tensor,
     accidental: Tensor,
     temperature: float = 1.0,
-    log_q: tuple[Tensor, Tensor] | None = None,
+    log_q: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of each positive against negatives that all users share (Jean et al., ACL 2015; Klenitskiy et al., 2023).
 
     `positives` [m, d], `negatives` [k, d]; `accidental` [m, k] is True where a negative is the user's own target: it does
-    not count. `log_q` are the logs of the expected counts of positives [m] and negatives [k], which are subtracted from the
-    scores (logQ correction: Yi et al., RecSys 2019); drawn uniformly, negatives do without.
+    not count. `log_q` [k] is the log of how often each negative's item was to be expected among them: subtracted from the
+    scores (logQ correction: Bengio and Senécal, 2008; Yi et al., RecSys 2019), it makes the sum over negatives an unbiased
+    estimate of the sum over all other items. The positive is there for certain, so unlike Yi et al. nothing is subtracted
+    from it (Khrylchenko et al., "Correcting the LogQ Correction", RecSys 2025). Drawn uniformly, negatives do without.
     """
     users = users / temperature
     positive = (users * positives).sum(-1, keepdim=True)
     negative = users @ negatives.T
     if log_q is not None:
-        positive, negative = positive - log_q[0].unsqueeze(1), negative - log_q[1]
+        negative = negative - log_q
     scores = torch.cat([positive, negative.masked_fill(accidental, -torch.inf)], dim=1)
     return F.cross_entropy(scores, torch.zeros(len(users), dtype=torch.long, device=users.device))
 

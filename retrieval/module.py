@@ -69,7 +69,7 @@ class TowerModule(L.LightningModule):
         accidental = targets.unsqueeze(1) == negatives
         if config.loss == "gbce":
             return gbce(users, positive, negative, accidental, len(self.candidates), config.calibration, config.temperature)
-        log_q = None if drawn.log_q is None else (drawn.log_q[places], drawn.log_q[drawn.places])
+        log_q = None if drawn.log_q is None else drawn.log_q[drawn.places]
         return sampled_softmax(users, positive, negative, accidental, config.temperature, log_q)
 
     def validation_step(self, step: Step, _index: int) -> None:
@@ -133,6 +133,9 @@ def learning_rate_plan(steps: int, warm_up: int) -> Callable[[int], float]:
 
 
 def ranks_of(scores: Tensor, targets: Tensor) -> Tensor:
-    """How many other items score at least as much as the target, so that a constant score is no hit. [m, n], [m] -> [m]."""
+    """How many other items do not score less than the target, so that neither a constant score nor NaN is a hit.
+
+    [m, n], [m] -> [m].
+    """
     own = scores.gather(1, targets.unsqueeze(1))
-    return (scores >= own).sum(1) - 1
+    return (~(scores < own)).sum(1) - 1

@@ -15,18 +15,18 @@ class Negatives(NamedTuple):
     log_q: Tensor | None  # [n] log of the expected count of each candidate; None where all are alike
 
 
-def uniform(k: int, _targets: Tensor, n: int) -> Negatives:
+def uniform(k: int, targets: Tensor, n: int) -> Negatives:
     """k candidates, all alike: needs no correction below some ten thousand items."""
-    return Negatives(torch.randint(n, (k,), device=_targets.device), None)
+    return Negatives(torch.randint(n, (k,), device=targets.device), None)
 
 
-def mixed(k: int, targets: Tensor, n: int) -> Negatives:
-    """Half from the batch's own targets, half uniform (Yang et al., "Mixed Negative Sampling", WWW 2020).
+def mixed(k: int, targets: Tensor, n: int, in_batch: float = 0.5) -> Negatives:
+    """A share `in_batch` from the batch's own targets [m], the rest uniform (Yang et al., "Mixed Negative Sampling", WWW 2020).
 
     In-batch negatives alone never show an unpopular item; uniform ones alone are too easy in a huge catalogue. The expected
     counts correct for both (logQ: Yi et al., RecSys 2019).
     """
-    from_batch = k // 2
+    from_batch = round(k * in_batch)
     drawn = targets[torch.randint(len(targets), (from_batch,), device=targets.device)]
     anywhere = torch.randint(n, (k - from_batch,), device=targets.device)
     share = torch.bincount(targets, minlength=n) / len(targets)

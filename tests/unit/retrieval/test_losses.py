@@ -79,11 +79,11 @@ def test_the_chunked_softmax_follows_autocast() -> None:
 
 
 def test_log_q_by_hand() -> None:
-    """Scores 2 and 1; expected counts 0.5 and 2: softmax over 2 - log .5 and 1 - log 2."""
+    """Scores 2 and 1; the negative was expected twice: softmax over 2 and 1 - log 2."""
     user, positive, negative = torch.tensor([[1.0]]), torch.tensor([[2.0]]), torch.tensor([[1.0]])
-    log_q = (torch.tensor([0.5]).log(), torch.tensor([2.0]).log())
+    log_q = torch.tensor([2.0]).log()
     loss = sampled_softmax(user, positive, negative, torch.tensor([[False]]), log_q=log_q)
-    a, b = 2 - math.log(0.5), 1 - math.log(2)
+    a, b = 2, 1 - math.log(2)
     assert loss.item() == pytest.approx(-math.log(math.exp(a) / (math.exp(a) + math.exp(b))), rel=1e-5)
 
 

@@ -11,6 +11,11 @@ def test_ranks_count_the_items_at_or_above_the_target() -> None:
     assert ranks_of(scores, torch.tensor([1, 3, 0])).tolist() == [0, 3, 3]
 
 
+def test_scores_that_are_no_numbers_rank_last() -> None:
+    scores = torch.tensor([[torch.nan] * 4, [0.5, torch.nan, 0.1, 0.2]])
+    assert ranks_of(scores, torch.tensor([1, 0])).tolist() == [3, 1]
+
+
 def test_ranks_agree_with_a_sort_on_random_scores() -> None:
     scores = torch.randn(50, 30, generator=torch.Generator().manual_seed(0))
     targets = torch.arange(50) % 30

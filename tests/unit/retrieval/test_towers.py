@@ -7,7 +7,6 @@ import torch
 from core.catalogue import Catalogue
 from core.events import KIND_CODE, Kind
 from retrieval.config import TrainConfig
-from retrieval.item_tower import ItemTower, year_buckets
 from retrieval.two_tower import TwoTower
 from retrieval.user_tower import UserTower, value_buckets
 
@@ -104,26 +103,3 @@ def test_cosine_vectors_have_length_one() -> None:
     model = TwoTower(_catalogue(6), np.ones(6, dtype=bool), TrainConfig(dim=16, similarity="cosine")).eval()
     np.testing.assert_allclose(np.linalg.norm(model.item_embeddings(), axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(model(**_history(2, 3, 16), length=torch.tensor([3, 1])).norm(dim=1), 1, rtol=1e-5)
-
-
-def test_an_unknown_item_is_its_content_and_a_known_one_more() -> None:
-    known = np.array([True, True, True, False, False])
-    tower = ItemTower(_catalogue(5), known, 8, id_dropout=0.0)
-    rows = tower(torch.arange(5))
-    content = tower.genre(tower.genres) + tower.years(tower.year)
-    torch.testing.assert_close(rows[3:], content[3:])
-    assert not torch.allclose(rows[:3], content[:3])
-
-
-def test_id_dropout_takes_the_id_of_a_share_of_the_items_in_training_only() -> None:
-    tower = ItemTower(_catalogue(2000), np.ones(2000, dtype=bool), 4, id_dropout=0.3)
-    torch.manual_seed(0)
-    content = tower.genre(tower.genres) + tower.years(tower.year)
-    bare = [float((tower.train(mode)(torch.arange(2000)) == content).all(1).float().mean()) for mode in (True, False)]
-    assert bare[0] == pytest.approx(0.3, abs=0.05)
-    assert bare[1] == 0
-
-
-def test_year_buckets() -> None:
-    years = np.array([0, 1880, 1900, 1904, 1905, 2018, 3000], dtype=np.float32)
-    assert year_buckets(years).tolist() == [0, 1, 1, 1, 2, 24, 41]

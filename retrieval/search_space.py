@@ -1,0 +1,146 @@
+"""The search space of a tuning study: which fields of a training configuration vary, read from `configs/tuning/*.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+
+from core.errors import InvalidInput
+from retrieval.config import TrainConfig
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+Value = bool | int | float | str
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Choices(BaseModel):
+    """One of a few values."""
+
+    model_config = _FROZEN
+
+    choices: tuple[Value, ...] = Field(min_length=1)
+
+    @property
+    def extremes(self) -> tuple[Value, ...]:
+        """The values whose validity is that of all."""
+        return self.choices
+
+    def suggest(self, trial: Trial, name: str) -> Value:
+        return cast(Value, trial.suggest_categorical(name, self.choices))
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(map(str, self.choices))
+
+
+class Range(BaseModel):
+    """A number from `low` to `high`, in steps or on a logarithmic scale; whole if both ends are."""
+
+    model_config = _FROZEN
+
+    low: int | float
+    high: int | float
+    step: int | float | None = Field(None, gt=0)
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        if self.log and (self.step is not None or self.low <= 0):
+            raise ValueError("a logarithmic range takes no step and starts above 0")
+        if self.whole and isinstance(self.step, float):
+            raise ValueError(f"between whole numbers the step is one too, not {self.step}")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    @property
+    def extremes(self) -> tuple[Value, ...]:
+        return self.low, self.high
+
+    def suggest(self, trial: Trial, name: str) -> Value:
+        if self.whole:
+            return trial.suggest_int(name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+
+    def __str__(self) -> str:
+        scale = ", logarithmic" if self.log else f" in steps of {self.step}" if self.step else ""
+        return f"{self.low} to {self.high}{scale}"
+
+
+def _shape(value: object) -> str:
+    return "choices" if isinstance(value, Choices) or (isinstance(value, dict) and "choices" in value) else "range"
+
+
+Parameter = Annotated[Annotated[Choices, Tag("choices")] | Annotated[Range, Tag("range")], Discriminator(_shape)]
+
+
+class Pruning(BaseModel):
+    """When a trial that falls behind is given up."""
+
+    model_config = _FROZEN
+
+    kind: Literal["median", "hyperband", "off"] = Field("median", description="rule of giving a trial up")
+    startup_trials: int = Field(4, ge=0, description="median: complete trials before any is given up")
+    warm_up_epochs: int = Field(2, ge=0, description="epochs that every trial may run")
+
+
+class SearchSpace(BaseModel):
+    """What varies (`parameters`), what every trial sets differently from the base configuration (`fixed`), and the pruning."""
+
+    model_config = _FROZEN
+
+    parameters: dict[str, Parameter] = Field(min_length=1)
+    fixed: dict[str, Value] = Field(default_factory=dict)
+    pruning: Pruning = Pruning()
+
+    @classmethod
+    def of(cls, **values: object) -> Self:
+        """From keyword values. Raises InvalidInput that names field, value and what is allowed."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = [str(part) for part in problem["loc"]]
+            if where[0] == "parameters" and len(where) > 2:
+                del where[2]  # which of the two shapes it was taken for
+            allowed = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "missing" and len(where) > 2:
+                allowed = "choices = [...], or low = ... and high = ... (with step = ... or log = true)"
+            field = ".".join(where)
+            raise InvalidInput(field, problem["input"], allowed) from error
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """From a TOML file. Raises InvalidInput for a file that cannot be read, an unknown key or a value out of range."""
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidInput("search space", str(path), f"a readable TOML file ({error})") from error
+        return cls.of(**values)
+
+    def check(self, base: TrainConfig) -> None:
+        """Every end of every range fits the base configuration, and trials can be compared. Raises InvalidInput."""
+        for name, parameter in self.parameters.items():
+            if name in self.fixed:
+                raise InvalidInput(f"parameters.{name}", parameter.model_dump(), "a field that is not in `fixed` as well")
+            for value in parameter.extremes:
+                self.configuration(base, {name: value})
+        config = self.configuration(base, {})
+        if config.validation == "time" and config.validation_share == 0:
+            raise InvalidInput("validation_share", 0.0, "above 0 (set it in [fixed]): trials are compared on held-out events")
+
+    def suggest(self, trial: Trial) -> dict[str, Value]:
+        """The trial's values."""
+        return {name: parameter.suggest(trial, name) for name, parameter in self.parameters.items()}
+
+    def configuration(self, base: TrainConfig, values: dict[str, Value]) -> TrainConfig:
+        """The base configuration with what is fixed and these values. Raises InvalidInput where they do not go together."""
+        return TrainConfig.of(**(base.model_dump() | self.fixed | values))
