@@ -9,22 +9,20 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import steps, wiring
 from app.ownership import sole_builder
 from core import columns as c
-from core import lake as tables
 from core.errors import InvalidInput
-from core.events import IMPRESSIONS, INTERACTIONS
 from core.settings import REPOSITORY, Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 EXAMPLE_USERS = 100
+API_PATIENCE = 1.5  # seconds for which a request waits for the event log before its events go to the outbox
 _log = logging.getLogger(__name__)
 
 
@@ -48,14 +46,15 @@ def api(settings: Settings) -> FastAPI:
     steps.require_release(settings)
     release = open_release(wiring.registry(settings).fetch("production"))
     search = search_of(settings, release)
-    log, features, lake = wiring.event_log(settings), wiring.features(settings), wiring.lake(settings)
+    log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
+    accepting, accepts = wiring.accepting_log(settings, log)
     pipeline = assemble(release.pipeline, release, search.index, settings.exploration)
     explain = Reasons(release.catalogue, release.stats, release.item_vectors).explain
     served = ServedRelease(release.manifest, release.catalogue, release.stats, pipeline, explain)
     service = RecommendService(served, FeatureGate(features), log, Experiment(), search.degraded)
     checks = (
         probes.release(lambda: service.release),
-        probes.event_log(log),
+        accepts,
         probes.feature_store(features),
         probes.vector_index(search.index, lambda: service.release.name, search.degraded),
         probes.lake(lake),
@@ -67,14 +66,16 @@ def api(settings: Settings) -> FastAPI:
 
     parts = Api(
         service=service,
-        ingestion=Ingestion(log, lambda: service.release.catalogue, settings.max_batch_events),
+        ingestion=Ingestion(
+            accepting, lambda: service.release.catalogue, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)
+        ),
         readiness=Readiness(checks),
         code_version=wiring.code_version(REPOSITORY),
         example_users=_example_users(settings),
         erase=erase,
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
-    return create_app(parts, settings.max_body_bytes, closers=(log.close, features.close))
+    return create_app(parts, settings.max_body_bytes, closers=(accepting.close, features.close))
 
 
 def serve(settings: Settings) -> None:
@@ -93,30 +94,18 @@ def serve(settings: Settings) -> None:
 
 def consume(settings: Settings) -> None:
     """The stream consumer until SIGINT or SIGTERM; what was polled is applied and committed first."""
-    from feature_repo.transforms import item_genres
+    from app.consuming import loops
     from streaming.consumer import Consumer
-    from streaming.feature_loop import FeatureLoop, FeatureLoopConfig
-    from streaming.handlers import impression_rows, known_interaction_rows
-    from streaming.lake_loop import LakeLoop
 
     wiring.logging_to_stderr()
-    catalogue = steps.stored(settings).catalogue
-    genres = item_genres(catalogue)
-    log, features, lake = wiring.event_log(settings), wiring.features(settings), wiring.lake(settings)
+    log, features = wiring.event_log(settings, member=True), wiring.features(settings)
     features.apply()
     _require_same_log(settings)
-    feature_loop = FeatureLoop(log, features, genres, FeatureLoopConfig(settings.consumer_batch, settings.consumer_poll))
-    interactions = partial(known_interaction_rows, known_items=genres)
-    consumer = Consumer(
-        [
-            feature_loop,
-            LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
-            LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impression_rows, settings.lake_flush),
-        ]
-    )
-    _with_metrics(settings, settings.consumer_metrics_port, consumer.run)
-    log.close()
-    features.close()
+    try:
+        _with_metrics(settings, settings.consumer_metrics_port, Consumer(loops(settings, log, features)).run)
+    finally:
+        log.close()
+        features.close()
 
 
 def _require_same_log(settings: Settings) -> None:

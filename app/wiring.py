@@ -6,10 +6,12 @@ Imports stand inside the functions on purpose: a process pays only for the SDKs 
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.events import ClockRule
 from core.lake import Lake
 from core.ports import EventLog, Tracker
 from core.settings import Settings
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from feature_repo.adapters.feast_store import FeastFeatures
     from lifecycle.adapters.mlflow import MlflowRegistry
     from retrieval.adapters.milvus import MilvusIndex
+    from serving.health import Check
+    from streaming.topics import TopicAdmin
 
 
 def logging_to_stderr(level: int = logging.INFO) -> None:
@@ -31,14 +35,45 @@ def lake(settings: Settings) -> Lake:
     return Lake(settings.folder("lake"))
 
 
-def event_log(settings: Settings) -> EventLog:
+def event_log(settings: Settings, timeout: float = 5.0, member: bool = False) -> EventLog:
+    """`timeout` bounds a call to Kafka, in seconds; `member`: this process is the consumer of its host and metrics port."""
     if settings.event_log == "kafka":
         from streaming.adapters.kafka import KafkaEventLog
 
-        return KafkaEventLog(settings.kafka_bootstrap)
+        name = f"{socket.gethostname()}.{settings.consumer_metrics_port}" if member else ""
+        return KafkaEventLog(settings.kafka_bootstrap, timeout=timeout, member=name)
     from streaming.adapters.embedded import EmbeddedEventLog
 
-    return EmbeddedEventLog(settings.folder("events") / "log.db")
+    return EmbeddedEventLog(_embedded_log(settings))
+
+
+def accepting_log(settings: Settings, log: EventLog) -> tuple[EventLog, Check]:
+    """The log that takes in what clients are promised, and how its readiness is told: Kafka gets an outbox before it."""
+    from serving import probes
+    from serving.outbox_log import OutboxLog
+
+    if settings.event_log == "embedded":
+        return log, probes.event_log(log)
+    accepting = OutboxLog(log, settings.folder("events") / "outbox.db", settings.outbox_max_events)
+    return accepting, accepting.check()
+
+
+def clock_rule(settings: Settings) -> ClockRule:
+    return ClockRule(settings.clock_skew, settings.earliest_event)
+
+
+def topics(settings: Settings) -> TopicAdmin:
+    if settings.event_log == "kafka":
+        from streaming.adapters.kafka_topics import KafkaTopics
+
+        return KafkaTopics(settings.kafka_bootstrap)
+    from streaming.adapters.embedded_topics import EmbeddedTopics
+
+    return EmbeddedTopics(_embedded_log(settings))
+
+
+def _embedded_log(settings: Settings) -> Path:
+    return settings.folder("events") / "log.db"
 
 
 def features(settings: Settings) -> FeastFeatures:

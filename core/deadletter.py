@@ -1,14 +1,21 @@
-"""The dead-letter record: an event that could not be used, whole, with the reason. Nothing is dropped in silence."""
+"""The dead-letter record: an event that could not be used, whole, with the reason. Nothing is dropped in silence.
+
+A letter is open until a record with its key and no value follows it: it was replayed or dropped. Kafka's compaction then
+forgets both, and `open_letters` leaves them out wherever they are still there.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from core.errors import InvalidInput
-from core.ports import Record
+from core.ports import LoggedRecord, Record
+
+MOST_BYTES = 8 * 2**20  # of one event that are kept: beyond, the letter itself would not fit its topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +30,25 @@ class DeadLetter:
     partition: int = -1  # place in the topic; -1 if it never reached the log
     offset: int = -1
 
+    @property
+    def id(self) -> str:
+        """Hangs on what and where it is, so that setting the same record aside twice makes one letter."""
+        place = f"{self.topic}:{self.partition}:{self.offset}:".encode()
+        return hashlib.sha256(place + self.value).hexdigest()[:16]
 
-def to_record(letter: DeadLetter, key: str) -> Record:
-    """The record for the dead-letter topic. Its id hangs on the contents, so setting aside twice stores once."""
-    body = asdict(letter) | {"value": base64.b64encode(letter.value).decode()}
-    digest = hashlib.sha256(f"{letter.topic}:{letter.reason}:".encode() + letter.value).hexdigest()[:32]
-    return Record(key=key, id=digest, value=json.dumps(body).encode())
+
+def to_record(letter: DeadLetter) -> Record:
+    """The record for the dead-letter topic."""
+    kept = letter.value[:MOST_BYTES]
+    body = asdict(letter) | {"value": base64.b64encode(kept).decode()}
+    if len(kept) < len(letter.value):
+        body["detail"] = f"{letter.detail}; only the first {len(kept)} of its {len(letter.value)} bytes are kept"
+    return Record(key=letter.id, id=letter.id, value=json.dumps(body).encode())
+
+
+def closing_record(letter_id: str) -> Record:
+    """The record that closes a letter."""
+    return Record(key=letter_id, id=f"{letter_id}:closed", value=b"")
 
 
 def from_bytes(raw: bytes) -> DeadLetter:
@@ -38,3 +58,14 @@ def from_bytes(raw: bytes) -> DeadLetter:
         return DeadLetter(**(body | {"value": base64.b64decode(body["value"])}))
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidInput("dead letter", raw[:80], f"JSON written by core.deadletter ({error})") from error
+
+
+def open_letters(records: Iterable[LoggedRecord]) -> dict[str, DeadLetter]:
+    """Letters that nobody replayed or dropped, by id (the records' key), oldest first."""
+    found: dict[str, DeadLetter] = {}
+    for record in records:
+        if record.value:
+            found[record.key] = from_bytes(record.value)
+        else:
+            found.pop(record.key, None)
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ TOPICS = (INTERACTIONS, IMPRESSIONS, DEADLETTER)
 
 MAX_ID = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 MAX_SKEW_SECONDS = 300.0  # how far ahead of our clock a client's clock may be
+EARLIEST_SECONDS = 631_152_000.0  # 1990-01-01: before it nobody streamed; a clock that was never set says 1970
 ID_PATTERN = r"^[A-Za-z0-9_.:\-]{1,64}$"
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
@@ -118,8 +120,19 @@ class Impression(_Event):
         return f"{self.request_id}:{self.position}"
 
 
-def check_clock(event: Interaction, now: float) -> str | None:
+@dataclass(frozen=True)
+class ClockRule:
+    """Which event times are believed: not before `earliest` (Unix seconds), not more than `skew` seconds from now."""
+
+    skew: float = MAX_SKEW_SECONDS
+    earliest: float = EARLIEST_SECONDS
+
+
+DEFAULT_CLOCK_RULE = ClockRule()
+
+
+def check_clock(event: Interaction, now: float, rule: ClockRule = DEFAULT_CLOCK_RULE) -> str | None:
     """Why an event's time cannot be true at `now` (Unix seconds), or None."""
-    if event.ts > now + MAX_SKEW_SECONDS:
-        return f"ts is {event.ts!r}; allowed: 0 to {now + MAX_SKEW_SECONDS:.0f} (now plus {MAX_SKEW_SECONDS:.0f} s of clock skew)"
-    return None
+    if rule.earliest <= event.ts <= now + rule.skew:
+        return None
+    return f"ts is {event.ts!r}; allowed: {rule.earliest:.0f} to {now + rule.skew:.0f} (now plus {rule.skew:.0f} s of clock skew)"

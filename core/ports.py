@@ -6,7 +6,7 @@ of them. An adapter raises `DependencyUnavailable` when its service cannot answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -71,6 +71,7 @@ class Record:
     key: str
     id: str
     value: bytes
+    accepted_at: float | None = None  # Unix seconds when its sender was promised that it is kept; None: when it is appended
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class LoggedRecord:
     key: str
     id: str
     value: bytes
-    appended_at: float = 0.0  # Unix seconds when the log accepted it
+    appended_at: float = 0.0  # Unix seconds when it was accepted
 
 
 class Subscription(Protocol):
@@ -94,6 +95,9 @@ class Subscription(Protocol):
 
     def commit(self) -> None:
         """Everything polled so far is done with."""
+
+    def lag(self) -> int:
+        """How many records wait to be polled, as far as this subscription knows without asking anybody."""
 
     def close(self) -> None: ...
 
@@ -106,6 +110,9 @@ class EventLog(Protocol):
 
     def subscribe(self, topic: str, group: str) -> Subscription:
         """Starts at the group's last commit, or at the oldest record."""
+
+    def read(self, topic: str) -> Iterator[LoggedRecord]:
+        """Every record that the topic has now, each partition's in order, outside any group."""
 
     def close(self) -> None: ...
 

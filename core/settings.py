@@ -55,10 +55,23 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field("", description="MLflow tracking and registry; SQLite under home if empty")
     registered_model: str = Field("marquee", description="name of the model in the MLflow registry")
 
+    datasets_url: str = Field(
+        "https://files.grouplens.org/datasets/movielens", description="where `marquee data fetch` finds NAME.zip and NAME.zip.md5"
+    )
+    tmdb_url: str = Field("https://api.themoviedb.org/3", description="address of the TMDB API")
+    tmdb_api_key: SecretStr | None = Field(None, description="TMDB API key or read access token, for `marquee data enrich`")
+
     pipeline: str = Field("default", description="configs/pipelines/<name>.toml")
     exploration: float = Field(0.05, ge=0, lt=1, description="probability that a slot explores")
 
-    consumer_batch: int = Field(500, ge=1, description="most events applied at once")
+    clock_skew: float = Field(300.0, ge=0, description="seconds that an event's time may be ahead of our clock")
+    earliest_event: float = Field(
+        631_152_000.0, ge=0, description="earliest time of an event that is believed, Unix seconds (1990-01-01)"
+    )
+    outbox_max_events: int = Field(200_000, ge=1, description="events that the API keeps on disk while Kafka is away; then 503")
+
+    consumer_batch: int = Field(500, ge=1, description="events applied at once while the consumer keeps up")
+    consumer_most: int = Field(5000, ge=1, description="most events applied at once when it is behind")
     consumer_poll: float = Field(0.5, gt=0, description="seconds the consumer waits for events before it looks at its own state")
     lake_flush: float = Field(2.0, ge=0, description="seconds of events gathered before one lake append")
 

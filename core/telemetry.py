@@ -19,9 +19,15 @@ EVENTS_DUPLICATE = Counter("marquee_events_duplicate_total", "Events already kno
 EVENTS_QUARANTINED = Counter("marquee_events_quarantined_total", "Events sent to the dead-letter topic", ["reason"])
 EVENTS_APPLIED = Counter("marquee_events_applied_total", "Events whose effects are in the online features", ["kind"])
 FRESHNESS_SECONDS = Histogram(
-    "marquee_freshness_seconds", "From an event's acceptance to its effect in the online features", buckets=_FAST
+    "marquee_freshness_seconds",
+    "From an event's acceptance to its effect in the online features",
+    buckets=(*_FAST, 10.0, 30.0, 60.0, 300.0, 1800.0),
 )
-CONSUMER_LAG = Gauge("marquee_consumer_backlog", "Events polled in the last batch: how far the consumer is behind")
+CONSUMER_LAG = Gauge("marquee_consumer_backlog", "Records that wait for a consumer group: how far it is behind", ["group"])
+CONSUMER_BATCH = Gauge("marquee_consumer_batch_limit", "Most records that a consumer group takes at once now", ["group"])
+EVENTS_SHED = Counter("marquee_events_shed_total", "Events left out under overload, of least value first", ["group", "kind"])
+OUTBOX_EVENTS = Gauge("marquee_outbox_events", "Events that the API keeps until the event log answers again")
+OUTBOX_AGE = Gauge("marquee_outbox_age_seconds", "Age of the oldest event in the API's outbox")
 LAKE_ROWS = Counter("marquee_lake_rows_total", "Rows appended to the lake", ["table"])
 DEPENDENCY_UP = Gauge("marquee_dependency_up", "1 if the dependency answered its last probe", ["dependency"])
 RELEASE_INFO = Gauge("marquee_release_info", "1 for the release that is being served", ["release"])

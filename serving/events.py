@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from core.catalogue import Catalogue
 from core.deadletter import DeadLetter, to_record
 from core.errors import DependencyUnavailable
-from core.events import DEADLETTER, INTERACTIONS, Interaction, check_clock
+from core.events import DEADLETTER, DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, Interaction, check_clock
 from core.ports import Clock, EventLog, Record
 from core.telemetry import EVENTS_ACCEPTED, EVENTS_DUPLICATE, EVENTS_QUARANTINED
 from serving.problems import ALLOWED, MOST_ERRORS, InvalidFields, MalformedJson, field_error
@@ -45,13 +45,18 @@ class Ingestion:
         timeout: float = 5.0,
         threads: int = 4,
         clock: Clock = time.time,
+        clock_rule: ClockRule = DEFAULT_CLOCK_RULE,
     ) -> None:
-        """`catalogue` is asked per request, because releases change; `timeout` is seconds for one append."""
+        """`catalogue` is asked per request, because releases change; `timeout` is seconds for one append.
+
+        `clock_rule` says which event times are believed.
+        """
         self._log = log
         self._catalogue = catalogue
         self._max_batch = max_batch
         self._timeout = timeout
         self._clock = clock
+        self._clock_rule = clock_rule
         self._one = TypeAdapter(Interaction)
         self._many: TypeAdapter[list[Interaction]] = TypeAdapter(Annotated[list[Interaction], Field(max_length=max_batch)])
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="events")
@@ -101,7 +106,7 @@ class Ingestion:
 
     def _check_clocks(self, events: Sequence[Interaction], is_array: bool) -> None:
         now = self._clock()
-        complaints = ((index, event, check_clock(event, now)) for index, event in enumerate(events))
+        complaints = ((index, event, check_clock(event, now, self._clock_rule)) for index, event in enumerate(events))
         wrong = [
             ({"index": index} if is_array else {}) | field_error("ts", event.ts, complaint.partition("allowed: ")[2])
             for index, event, complaint in complaints
@@ -118,7 +123,7 @@ class Ingestion:
     def _letter(self, event: Interaction) -> Record:
         value = event.model_dump_json().encode()
         letter = DeadLetter(INTERACTIONS, UNKNOWN_ITEM, _reason(event), value, self._clock())
-        return to_record(letter, key=str(event.user_id))
+        return to_record(letter)
 
     async def _append(self, topic: str, records: Sequence[Record]) -> int:
         if not records:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
+_LOOK = 0.2  # seconds
 _log = logging.getLogger(__name__)
 
 
@@ -39,10 +40,12 @@ class Consumer:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
-        _log.info("stopped; everything polled is applied and committed")
+            # A signal may reach any thread, its handler runs in this one only, and a join without end would never run it.
+            while thread.is_alive():
+                thread.join(_LOOK)
         if failures:
             raise failures[0]
+        _log.info("stopped; what was applied is committed")
 
 
 if __name__ == "__main__":

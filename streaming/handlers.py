@@ -1,40 +1,26 @@
-"""Pure handlers: what a record of the log means. No I/O here, so that replaying a record always means the same."""
+"""Pure handlers: what events do to users' features and to the lake's tables. No I/O and no clock here."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from core import columns as c
 from core.deadletter import DeadLetter
-from core.events import Impression, Interaction
 from core.features import UserFeatures
 from core.ports import LoggedRecord
 from feature_repo.transforms import UserEvent, UserState
+from streaming.decoding import Contract, Decoded, decode_all, decode_impression
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A record and the interaction in it."""
+class Rows(NamedTuple):
+    """What records mean for a table of the lake, and the letters for those that mean nothing and that nobody set aside yet."""
 
-    record: LoggedRecord
-    event: Interaction
-
-
-def decode(record: LoggedRecord, known_items: Container[int], now: float) -> Decoded | DeadLetter:
-    """The interaction in a record, or the dead letter that says why there is none."""
-    try:
-        event = Interaction.model_validate_json(record.value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "event"
-        return _dead(record, "malformed", f"{where}: {first['msg']}", now)
-    if event.item_id not in known_items:
-        return _dead(record, "unknown_item", f"item {event.item_id} is not in the catalogue", now)
-    return Decoded(record, event)
+    table: pl.DataFrame
+    dead: Sequence[DeadLetter] = ()
 
 
 def updated_users(
@@ -54,31 +40,30 @@ def updated_users(
     return [states[user].features() for user in states if user in changed]
 
 
-def known_interaction_rows(records: Iterable[LoggedRecord], known_items: Container[int]) -> pl.DataFrame:
+def known_interaction_rows(records: Iterable[LoggedRecord], now: float, contract: Contract) -> Rows:
     """Rows of the lake's interactions table for the records that can be used; the feature loop sets the others aside."""
-    return interaction_rows([one for one in (decode(record, known_items, 0.0) for record in records) if isinstance(one, Decoded)])
+    return Rows(interaction_rows(decode_all(records, contract, now)[0]))
 
 
 def interaction_rows(decoded: Iterable[Decoded]) -> pl.DataFrame:
     """Rows of the lake's interactions table."""
     return pl.DataFrame(
-        [{**one.event.model_dump(mode="json", exclude={"schema_version"}), c.OFFSET: one.record.offset} for one in decoded],
-        schema_overrides={c.VALUE: pl.Float64, c.REQUEST_ID: pl.String},
+        [_row(one.record, one.event) for one in decoded], schema_overrides={c.VALUE: pl.Float64, c.REQUEST_ID: pl.String}
     )
 
 
-def impression_rows(records: Iterable[LoggedRecord]) -> pl.DataFrame:
-    """Rows of the lake's impressions table. Impressions are written by Marquee itself: a bad one is a bug and raises."""
-    return pl.DataFrame(
-        [
-            {
-                **Impression.model_validate_json(record.value).model_dump(mode="json", exclude={"schema_version"}),
-                c.OFFSET: record.offset,
-            }
-            for record in records
-        ]
-    )
+def impression_rows(records: Iterable[LoggedRecord], now: float) -> Rows:
+    """Rows of the lake's impressions table, and the letters for the records that are no impressions."""
+    rows: list[dict[str, object]] = []
+    dead: list[DeadLetter] = []
+    for record in records:
+        outcome = decode_impression(record, now)
+        if isinstance(outcome, DeadLetter):
+            dead.append(outcome)
+        else:
+            rows.append(_row(record, outcome))
+    return Rows(pl.DataFrame(rows), dead)
 
 
-def _dead(record: LoggedRecord, reason: str, detail: str, now: float) -> DeadLetter:
-    return DeadLetter(record.topic, reason, detail, record.value, now, record.partition, record.offset)
+def _row(record: LoggedRecord, event: BaseModel) -> dict[str, object]:
+    return {**event.model_dump(mode="json", exclude={"schema_version"}), c.OFFSET: record.offset}

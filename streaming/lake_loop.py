@@ -7,16 +7,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event
 
-import polars as pl
-
 from core.lake import Lake, Writer
-from core.ports import EventLog, LoggedRecord
+from core.ports import Clock, EventLog, LoggedRecord
 from core.telemetry import LAKE_ROWS
+from streaming.deadletter import set_aside
+from streaming.handlers import Rows
 from streaming.retrying import until_it_works
 
 GROUP = "lake"
-ToRows = Callable[[Sequence[LoggedRecord]], pl.DataFrame]
+ToRows = Callable[[Sequence[LoggedRecord], float], Rows]  # (records, now in Unix seconds)
 _MOST = 20_000  # records of one append
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 0.5  # seconds of one poll: an idle loop sleeps, a stop is seen soon
 
 
 class LakeLoop:
@@ -26,18 +27,23 @@ class LakeLoop:
     offset are left out, so a crash between the append and the commit repeats nothing.
     """
 
-    def __init__(self, log: EventLog, lake: Lake, topic: str, table: str, to_rows: ToRows, flush: float) -> None:
-        """`flush`: seconds for which records are gathered before one append."""
+    def __init__(
+        self, log: EventLog, lake: Lake, topic: str, table: str, to_rows: ToRows, flush: float, clock: Clock = time.time
+    ) -> None:
+        """`flush`: seconds for which records are gathered before one append; with 0 every poll is appended."""
         self._log = log
         self._lake = lake
         self._topic = topic
         self._table = table
         self._to_rows = to_rows
         self._flush = flush
+        self._clock = clock
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set; what was gathered is appended and committed first."""
-        subscription = self._log.subscribe(self._topic, GROUP)
+        subscription = until_it_works(partial(self._log.subscribe, self._topic, GROUP), "event_log", stop)
+        if subscription is None:
+            return
         try:
             while not stop.is_set():
                 gathered = self._gather(subscription.poll, stop)
@@ -51,12 +57,10 @@ class LakeLoop:
         gathered: list[LoggedRecord] = []
         deadline = time.monotonic() + self._flush
         while len(gathered) < _MOST and not stop.is_set():
-            left = deadline - time.monotonic()
-            if left <= 0:
+            wait = min(max(deadline - time.monotonic(), _SHORTEST_WAIT), _LONGEST_WAIT)
+            gathered += until_it_works(partial(poll, _MOST - len(gathered), wait), "event_log", stop) or []
+            if time.monotonic() >= deadline:
                 break
-            wait = min(left, 0.5)
-            room = _MOST - len(gathered)
-            gathered += until_it_works(partial(poll, room, wait), "event_log", stop) or []
         return gathered
 
     def _append(self, records: Sequence[LoggedRecord]) -> bool:
@@ -64,11 +68,12 @@ class LakeLoop:
         for partition in sorted({record.partition for record in records}):
             writer = f"{self._topic}-{partition}"
             done = self._lake.last_written(self._table, writer)
-            fresh = [record for record in records if record.partition == partition and record.offset > done]
+            # by offset, once each: a rebalance while gathering hands over again what was not committed
+            fresh = {record.offset: record for record in records if record.partition == partition and record.offset > done}
             if not fresh:
                 continue
-            rows = self._to_rows(fresh)
-            if len(rows):
-                self._lake.append(self._table, rows, Writer(writer, fresh[-1].offset))
-                LAKE_ROWS.labels(self._table).inc(len(rows))
+            rows = self._to_rows([fresh[offset] for offset in sorted(fresh)], self._clock())
+            set_aside(self._log, rows.dead)  # before the append, after which nobody looks at them again
+            if len(rows.table) and self._lake.append(self._table, rows.table, Writer(writer, max(fresh))):
+                LAKE_ROWS.labels(self._table).inc(len(rows.table))
         return True

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+KAFKA = Path(__file__).resolve().parents[1] / "deploy" / "kafka" / "kafka.py"
+JARS = KAFKA.parents[2] / ".kafka"
 SERVICES = {
     "redis": "redis-server (Debian package redis-server)",
     "milvus": "milvus-lite (a Python package of Marquee's own)",
@@ -102,6 +106,43 @@ def milvus_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [str(_milvus_command()), "server", "--data-dir", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     for _ in _served(command, port):
         yield f"http://127.0.0.1:{port}"
+
+
+@dataclass
+class Broker:
+    """A Kafka broker of one's own, which a test may stop, kill and start again."""
+
+    folder: Path
+    port: int
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._run("start", "--port", str(self.port))
+
+    def stop(self) -> None:
+        self._run("stop")
+
+    def kill(self) -> None:
+        os.kill(int((self.folder / "broker.pid").read_text()), signal.SIGKILL)
+
+    def _run(self, *arguments: str) -> None:
+        command = [sys.executable, str(KAFKA), *arguments, "--folder", str(self.folder)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=90)
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A private broker that is running; a test that ends it starts it again. Its jars are those of `make kafka`."""
+    folder = tmp_path_factory.mktemp("kafka")
+    if (JARS / "libs").is_dir():
+        (folder / "libs").symlink_to(JARS / "libs")
+    broker = Broker(folder, _free_port())
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import base64
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,9 +23,12 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
+
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[1] / ".kafka"
-PATIENCE = 60.0
+PATIENCE = 120.0
+JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # halves the processor time of a start
 CONFIG = """\
 process.roles=broker,controller
 node.id=1
@@ -51,13 +55,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9092)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where jars, data, log and process id go")
     arguments = parser.parse_args()
-    {"start": start, "stop": stop, "status": status}[arguments.action](arguments.folder.resolve(), arguments.port)
+    folder = arguments.folder.resolve()
+    if arguments.action == "start":
+        start(folder, arguments.port)
+    else:
+        {"stop": stop, "status": status}[arguments.action](folder)
 
 
 def start(folder: Path, port: int) -> None:
     """Format the storage if it is new, start the broker in the background, and wait until it answers."""
     if running(folder) is not None:
-        return status(folder, port)
+        return status(folder)
     if answers(port) or answers(port + 1):
         sys.exit(f"port {port} or {port + 1} is taken; choose another: python deploy/kafka/kafka.py start --port {port + 10}")
     java, classpath = require_java(), broker_jars(folder)
@@ -67,10 +75,12 @@ def start(folder: Path, port: int) -> None:
     if not (data / "meta.properties").is_file():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [java, "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        formatting = subprocess.run(command, capture_output=True, text=True)
+        if formatting.returncode:
+            sys.exit(f"Kafka cannot format {data}:\n{formatting.stdout}{formatting.stderr}")
     log = folder / "broker.log"
     with log.open("ab") as output:
-        command = [java, "-Xmx512m", "-cp", classpath, "kafka.Kafka", str(config)]
+        command = [java, *JVM, "-cp", classpath, "kafka.Kafka", str(config)]
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
     (folder / "broker.pid").write_text(str(process.pid))
     deadline = time.monotonic() + PATIENCE
@@ -78,11 +88,10 @@ def start(folder: Path, port: int) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit(f"Kafka did not start; read the end of {log}")
         time.sleep(0.2)
-    status(folder, port)
-    return None
+    return status(folder)
 
 
-def stop(folder: Path, port: int) -> None:  # noqa: ARG001 - one signature for all
+def stop(folder: Path) -> None:
     """Ask the broker to end and wait for it."""
     pid = running(folder)
     if pid is None:
@@ -97,21 +106,22 @@ def stop(folder: Path, port: int) -> None:  # noqa: ARG001 - one signature for a
     print("Kafka is stopped; its data stays in", folder / "data")
 
 
-def status(folder: Path, port: int) -> None:
+def status(folder: Path) -> None:
+    """Print where the broker listens, which is not always where the command line says."""
     pid = running(folder)
     if pid is None:
         sys.exit("Kafka is not running; start it with `make kafka`")
+    port = re.findall(r"PLAINTEXT://127\.0\.0\.1:(\d+)", (folder / "server.properties").read_text())[0]
     print(f"Kafka (process {pid}) listens on 127.0.0.1:{port}; MARQUEE_EVENT_LOG=kafka MARQUEE_KAFKA_BOOTSTRAP=127.0.0.1:{port}")
 
 
 def running(folder: Path) -> int | None:
-    """The broker's process id, or None."""
+    """The broker's process id, or None. After a reboot the id may be somebody else's: `stop` must not end that."""
     try:
-        pid = int((folder / "broker.pid").read_text())
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, ValueError):
+        broker = psutil.Process(int((folder / "broker.pid").read_text()))
+        return broker.pid if "kafka.Kafka" in broker.cmdline() else None
+    except (OSError, ValueError, psutil.Error):
         return None
-    return None if state == "Z" else pid
 
 
 def answers(port: int) -> bool:

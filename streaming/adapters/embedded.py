@@ -6,13 +6,16 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.errors import DependencyUnavailable, StorageFull
 from core.ports import LoggedRecord, Record
 
-_NAP = 0.005  # seconds between two looks for other processes' appends: half a percent of one core
+# Seconds between two looks for other processes' appends, doubling while nothing comes: a look costs microseconds
+_SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.01
+_PAGE = 1000  # records of one look while everything is read
+_MOST_COUNTED = 100_000
 _FULL = ("full", "readonly", "read-only", "disk I/O", "unable to open")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS log (
@@ -40,16 +43,23 @@ class EmbeddedEventLog:
         Raises StorageFull when the disk refuses, DependencyUnavailable when another writer holds the file too long.
         """
         now = time.time()
-        rows = [(topic, record.key, record.id, record.value, now) for record in records]
-        with self._lock, _translated(self._path):
+        rows = [(topic, r.key, r.id, r.value, now if r.accepted_at is None else r.accepted_at) for r in records]
+        with self._lock, translated(self._path):
             connection = self._connected()
             with connection:  # commits, or rolls back whole
                 insert = "INSERT OR IGNORE INTO log (topic, key, id, value, appended_at) VALUES (?, ?, ?, ?, ?)"
                 return connection.executemany(insert, rows).rowcount
 
     def subscribe(self, topic: str, group: str) -> EmbeddedSubscription:
-        with _translated(self._path):
-            return EmbeddedSubscription(_open(self._path, self._busy_timeout), self._path, topic, group)
+        with translated(self._path):
+            return EmbeddedSubscription(open_log(self._path, self._busy_timeout), self._path, topic, group)
+
+    def read(self, topic: str) -> Iterator[LoggedRecord]:
+        with translated(self._path), closing(open_log(self._path, self._busy_timeout)) as connection:
+            at = 0
+            while page := _page(connection, topic, at, _PAGE):
+                yield from page
+                at = page[-1].offset
 
     def close(self) -> None:
         with self._lock:
@@ -59,7 +69,7 @@ class EmbeddedEventLog:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = _open(self._path, self._busy_timeout)
+            self._connection = open_log(self._path, self._busy_timeout)
         return self._connection
 
 
@@ -78,41 +88,62 @@ class EmbeddedSubscription:
     def poll(self, limit: int, timeout: float) -> list[LoggedRecord]:
         """Raises DependencyUnavailable when the file cannot be read."""
         deadline = time.monotonic() + timeout
-        with _translated(self._path):
+        nap = _SHORTEST_NAP
+        with translated(self._path):
             while True:
                 version = self._data_version()
-                if records := self._next(limit):
+                if records := _page(self._connection, self._topic, self._position, limit):
                     self._position = records[-1].offset
                     return records
                 while self._data_version() == version:
                     if (left := deadline - time.monotonic()) <= 0:
                         return []
-                    time.sleep(min(_NAP, left))
+                    time.sleep(min(nap, left))
+                    nap = min(2 * nap, _LONGEST_NAP)
 
     def commit(self) -> None:
-        with _translated(self._path), self._connection:
+        with translated(self._path), self._connection:
             self._connection.execute(
                 "INSERT INTO progress VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET offset = excluded.offset",
                 (self._topic, self._group, self._position),
             )
 
+    def lag(self) -> int:
+        """Counted up to a hundred thousand: beyond, the exact figure says nothing more and costs a scan."""
+        waiting = "SELECT COUNT(*) FROM (SELECT 1 FROM log WHERE topic = ? AND offset > ? LIMIT ?)"
+        with translated(self._path):
+            return int(self._connection.execute(waiting, (self._topic, self._position, _MOST_COUNTED)).fetchone()[0])
+
     def close(self) -> None:
         self._connection.close()
-
-    def _next(self, limit: int) -> list[LoggedRecord]:
-        rows = self._connection.execute(
-            "SELECT offset, key, id, value, appended_at FROM log WHERE topic = ? AND offset > ? ORDER BY offset LIMIT ?",
-            (self._topic, self._position, limit),
-        )
-        return [LoggedRecord(self._topic, 0, offset, key, id_, value, at) for offset, key, id_, value, at in rows]
 
     def _data_version(self) -> int:
         """Changes when another connection, in this process or another, commits; costs microseconds."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-def _open(path: Path, busy_timeout: float) -> sqlite3.Connection:
+def _page(connection: sqlite3.Connection, topic: str, after: int, limit: int) -> list[LoggedRecord]:
+    rows = connection.execute(
+        "SELECT offset, key, id, value, appended_at FROM log WHERE topic = ? AND offset > ? ORDER BY offset LIMIT ?",
+        (topic, after, limit),
+    )
+    return [LoggedRecord(topic, 0, offset, key, id_, value, at) for offset, key, id_, value, at in rows]
+
+
+def open_log(path: Path, busy_timeout: float) -> sqlite3.Connection:
+    """A connection to the log, made if it is not there. SQLite's own wait does not cover processes that make it together."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + busy_timeout
+    while True:
+        try:
+            return _connect(path, busy_timeout)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
+                raise
+        time.sleep(_LONGEST_NAP)
+
+
+def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=busy_timeout, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -125,7 +156,8 @@ def _open(path: Path, busy_timeout: float) -> sqlite3.Connection:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as Marquee's: StorageFull, else DependencyUnavailable."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

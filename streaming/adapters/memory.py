@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from core.ports import LoggedRecord, Record
 
@@ -26,12 +26,17 @@ class MemoryEventLog:
             for record in records:
                 if record.id not in known:
                     known.add(record.id)
-                    log.append(LoggedRecord(topic, 0, len(log) + 1, record.key, record.id, record.value, time.time()))
+                    at = time.time() if record.accepted_at is None else record.accepted_at
+                    log.append(LoggedRecord(topic, 0, len(log) + 1, record.key, record.id, record.value, at))
             self._changed.notify_all()
             return len(log) - before
 
     def subscribe(self, topic: str, group: str) -> MemorySubscription:
         return MemorySubscription(self, topic, group)
+
+    def read(self, topic: str) -> Iterator[LoggedRecord]:
+        with self._changed:
+            return iter(self._records[topic][:])
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -40,6 +45,11 @@ class MemoryEventLog:
         with self._changed:
             self._changed.wait_for(lambda: len(self._records[topic]) > offset, timeout)
             return self._records[topic][offset : offset + limit]
+
+    def end(self, topic: str) -> int:
+        """The offset of the newest record, 0 without one."""
+        with self._changed:
+            return len(self._records[topic])
 
     def progress(self, topic: str, group: str) -> int:
         with self._changed:
@@ -67,6 +77,9 @@ class MemorySubscription:
 
     def commit(self) -> None:
         self._log.advance(self._topic, self._group, self._position)
+
+    def lag(self) -> int:
+        return self._log.end(self._topic) - self._position
 
     def close(self) -> None:
         """Nothing to give back."""

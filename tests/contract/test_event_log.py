@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from private_log import PrivateLog
 
 from core.errors import DependencyUnavailable, StorageFull
-from core.ports import EventLog, Record, Subscription
+from core.ports import EventLog, Record
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.kafka import KafkaEventLog
 from streaming.adapters.memory import MemoryEventLog
@@ -22,26 +23,8 @@ from streaming.adapters.memory import MemoryEventLog
 TOPIC = "marquee.interactions"
 WAIT = 10.0
 
-
-class Private:
-    """An event log whose topics are this test's own: a broker keeps those of earlier tests."""
-
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
-        self._prefix = uuid.uuid4().hex[:8]
-        self._subscriptions: list[Subscription] = []
-
-    def append(self, topic: str, records: Sequence[Record]) -> int:
-        return self._log.append(f"{self._prefix}.{topic}", records)
-
-    def subscribe(self, topic: str, group: str) -> Subscription:
-        self._subscriptions.append(self._log.subscribe(f"{self._prefix}.{topic}", f"{self._prefix}.{group}"))
-        return self._subscriptions[-1]
-
-    def close(self) -> None:
-        for subscription in self._subscriptions:
-            subscription.close()
-        self._log.close()
+# now and then kafka-python leaves a socket whose connection failed to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture(params=["embedded", "memory", pytest.param("kafka", marks=pytest.mark.service("kafka"))])
@@ -52,7 +35,7 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
     elif request.param == "memory":
         made = MemoryEventLog()
     else:
-        made = Private(KafkaEventLog(request.getfixturevalue("kafka_bootstrap"), partitions=1))
+        made = PrivateLog(KafkaEventLog(request.getfixturevalue("kafka_bootstrap"), partitions=1), uuid.uuid4().hex[:8])
     yield made
     made.close()
 
@@ -153,6 +136,31 @@ def test_many_threads_append_without_losing_or_doubling(log: EventLog) -> None:
     assert sorted(record.id for record in polled) == sorted(
         {f"{worker}-{number}" for worker in range(4) for number in range(25)} | {f"shared-{number}" for number in range(25)}
     )
+
+
+def test_lag_is_what_waits_to_be_polled(log: EventLog) -> None:
+    log.append(TOPIC, records("a", "b", "c"))
+    subscription = log.subscribe(TOPIC, "g")
+    subscription.poll(1, WAIT)
+    assert subscription.lag() == 2
+    subscription.poll(2, WAIT)
+    assert subscription.lag() == 0
+
+
+def test_everything_can_be_read_outside_any_group(log: EventLog) -> None:
+    assert list(log.read(TOPIC)) == []
+    log.append(TOPIC, records("a", "b"))
+    for _ in range(2):
+        assert [record.id for record in log.read(TOPIC)] == ["a", "b"]
+    assert [record.id for record in log.subscribe(TOPIC, "g").poll(10, WAIT)] == ["a", "b"]
+
+
+def test_a_record_keeps_the_time_of_its_promise_and_may_be_empty(log: EventLog) -> None:
+    promised = time.time() - 60
+    log.append(TOPIC, [Record("7", "a", b"", accepted_at=promised)])
+    [record] = log.subscribe(TOPIC, "g").poll(10, WAIT)
+    assert record.value == b""
+    assert record.appended_at == pytest.approx(promised, abs=0.001)
 
 
 def test_nothing_to_append_is_no_error(log: EventLog) -> None:

@@ -21,12 +21,14 @@ from core.errors import DependencyUnavailable
 from core.events import DEADLETTER, IMPRESSIONS, INTERACTIONS, Impression, Interaction, Kind
 from core.features import UserFeatures
 from core.lake import Lake
-from core.ports import Record
+from core.ports import EventLog, Record
 from feature_repo.adapters.memory import MemoryFeatures
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.memory import MemoryEventLog
 from streaming.consumer import Consumer
-from streaming.feature_loop import FeatureLoop, FeatureLoopConfig
+from streaming.decoding import Contract
+from streaming.feature_effect import FeatureEffect, FeatureStore
+from streaming.interaction_loop import InteractionLoop, LoopConfig
 from streaming.lake_loop import LakeLoop
 
 GENRES = {item: ("Drama",) if item % 2 else ("Crime",) for item in range(1, 41)}
@@ -38,8 +40,10 @@ from core.lake import Lake
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.consumer import Consumer
-from streaming.feature_loop import FeatureLoop, FeatureLoopConfig
+from streaming.decoding import Contract
+from streaming.feature_effect import FeatureEffect
 from streaming.handlers import known_interaction_rows
+from streaming.interaction_loop import InteractionLoop, LoopConfig
 from streaming.lake_loop import LakeLoop
 
 home = Path(sys.argv[1])
@@ -49,10 +53,11 @@ signal.signal(signal.SIGTERM, lambda *_: stop.set())
 log = EmbeddedEventLog(home / "log.db")
 store = FeastFeatures(FeastConfig(home / "feast"))
 
-rows = partial(known_interaction_rows, known_items=genres)
+contract = Contract(genres)
+rows = partial(known_interaction_rows, contract=contract)
 print("running", flush=True)
 Consumer([
-    FeatureLoop(log, store, genres, FeatureLoopConfig(batch=7, poll=0.05)),
+    InteractionLoop(log, FeatureEffect(store, genres), contract, LoopConfig(batch=7, most=20, poll=0.05), sets_aside=True),
     LakeLoop(log, Lake(home / "lake"), "marquee.interactions", "interactions", rows, flush=0.05),
 ]).run(stop)
 """
@@ -98,11 +103,15 @@ def same(one: UserFeatures | None, other: UserFeatures | None) -> bool:
     ) and (one.n_events, one.rating_sum, one.genres) == (other.n_events, other.rating_sum, other.genres)
 
 
+def feature_loop(log: EventLog, store: FeatureStore) -> InteractionLoop:
+    return InteractionLoop(log, FeatureEffect(store, GENRES), Contract(GENRES), LoopConfig(poll=0.02), sets_aside=True)
+
+
 def clean_pass(all_events: list[Interaction]) -> MemoryFeatures:
     """Features as one consumer that nobody disturbs leaves them."""
     log, store, stop = MemoryEventLog(), MemoryFeatures(), threading.Event()
     log.append(INTERACTIONS, [record(event) for event in all_events])
-    thread = threading.Thread(target=FeatureLoop(log, store, GENRES, FeatureLoopConfig(poll=0.02)).run, args=(stop,))
+    thread = threading.Thread(target=feature_loop(log, store).run, args=(stop,))
     thread.start()
     until(lambda: log.progress(INTERACTIONS, "features") == len(all_events))
     stop.set()
@@ -153,7 +162,7 @@ def test_poison_is_set_aside_and_the_rest_goes_on() -> None:
     bad = Record("1", "bad", b"{not json")
     stranger = record(good[0].model_copy(update={"event_id": "stranger", "item_id": 4000}))
     log.append(INTERACTIONS, [record(good[0]), bad, record(good[1]), stranger, record(good[2])])
-    thread = threading.Thread(target=FeatureLoop(log, store, GENRES, FeatureLoopConfig(poll=0.02)).run, args=(stop,))
+    thread = threading.Thread(target=feature_loop(log, store).run, args=(stop,))
     thread.start()
     letters = log.subscribe(DEADLETTER, "test").poll(10, 10.0)
     until(lambda: log.progress(INTERACTIONS, "features") == 5)
@@ -185,7 +194,7 @@ def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(caplog: pytest.L
     [event] = events(1)
     log.append(INTERACTIONS, [record(event)])
     with caplog.at_level(logging.WARNING):
-        thread = threading.Thread(target=FeatureLoop(log, store, GENRES, FeatureLoopConfig(poll=0.02)).run, args=(stop,))
+        thread = threading.Thread(target=feature_loop(log, store).run, args=(stop,))
         thread.start()
         until(lambda: store.read(event.user_id) is not None)
         stop.set()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.events import CONSUMING, KIND_CODE, KINDS, Impression, Interaction, Kind, check_clock
+from core.events import CONSUMING, KIND_CODE, KINDS, ClockRule, Impression, Interaction, Kind, check_clock
 
 GOLDEN = Path(__file__).with_name("golden")
 VALID = {"event_id": "e", "user_id": 1, "item_id": 2, "kind": "rating", "value": 3.0, "ts": 1.0}
@@ -66,9 +66,16 @@ def test_left_out_id_and_time_are_filled_in() -> None:
 
 
 def test_an_event_may_be_ahead_of_our_clock_only_a_little() -> None:
-    event = Interaction.model_validate({**VALID, "ts": 1000.0})
-    assert check_clock(event, now=701.0) is None
-    assert "allowed: 0 to 999" in str(check_clock(event, now=699.0))
+    event = Interaction.model_validate({**VALID, "ts": 1e9})
+    assert check_clock(event, now=1e9 - 299) is None
+    assert "allowed: 631152000 to 999999999 (now plus 300 s" in str(check_clock(event, now=1e9 - 301))
+    assert check_clock(event, now=1e9 - 301, rule=ClockRule(skew=302)) is None
+
+
+def test_an_event_of_a_clock_that_was_never_set_is_not_believed() -> None:
+    event = Interaction.model_validate({**VALID, "ts": 86_400.0})
+    assert "ts is 86400.0" in str(check_clock(event, now=1e9))
+    assert check_clock(event, now=1e9, rule=ClockRule(earliest=0)) is None
 
 
 def test_the_codes_of_kinds_are_append_only() -> None:

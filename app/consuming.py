@@ -1,0 +1,32 @@
+"""The consumer's loops, assembled."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from app import steps, wiring
+from core import lake as tables
+from core.events import IMPRESSIONS, INTERACTIONS
+from core.ports import EventLog
+from core.settings import Settings
+from feature_repo.transforms import item_genres
+from streaming.consumer import Loop
+from streaming.decoding import Contract
+from streaming.feature_effect import FeatureEffect, FeatureStore
+from streaming.handlers import impression_rows, known_interaction_rows
+from streaming.interaction_loop import InteractionLoop, LoopConfig
+from streaming.lake_loop import LakeLoop
+
+
+def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
+    """One loop that keeps features fresh, one per table that fills the lake."""
+    genres = item_genres(steps.stored(settings).catalogue)
+    contract = Contract(genres, wiring.clock_rule(settings))
+    config = LoopConfig(settings.consumer_batch, settings.consumer_most, settings.consumer_poll)
+    lake = wiring.lake(settings)
+    interactions = partial(known_interaction_rows, contract=contract)
+    return [
+        InteractionLoop(log, FeatureEffect(features, genres), contract, config, sets_aside=True),
+        LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
+        LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impression_rows, settings.lake_flush),
+    ]

@@ -1,0 +1,97 @@
+"""The outbox on disk: events that were promised to a client and that the event log does not have yet, oldest first."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from core.errors import DependencyUnavailable, StorageFull
+from core.ports import Record
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS outbox (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, accepted_at REAL NOT NULL,
+    UNIQUE (topic, id)
+)
+"""
+
+
+class Waiting(NamedTuple):
+    """One event in the outbox."""
+
+    place: int
+    topic: str
+    record: Record
+
+
+class Outbox:
+    """A bounded queue in SQLite. Thread-safe; several processes may hold one on the same file."""
+
+    def __init__(self, path: Path, most: int, busy_timeout: float = 2.0) -> None:
+        """`most` events are kept. Raises StorageFull when the file cannot be made."""
+        self._path = path
+        self._most = most
+        self._lock = threading.Lock()
+        with self._translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=busy_timeout, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")  # an fsync for each commit
+            self._connection.execute(_TABLE)
+
+    def put(self, topic: str, records: Sequence[Record], now: float) -> int:
+        """On disk when it returns: the number of records that were new. `now` is Unix seconds.
+
+        Raises StorageFull when the disk refuses, and DependencyUnavailable when more would wait than the bound allows: then
+        nothing was kept.
+        """
+        rows = [(topic, one.key, one.id, one.value, now) for one in records]
+        with self._lock, self._translated(), self._connection as connection:
+            waiting = self._count(connection)
+            if waiting + len(rows) > self._most:
+                remedy = "see docs/runbook.md; MARQUEE_OUTBOX_MAX_EVENTS sets how many are kept"
+                raise DependencyUnavailable("event log", f"{waiting} events wait for it already", remedy)
+            insert = "INSERT OR IGNORE INTO outbox (topic, key, id, value, accepted_at) VALUES (?, ?, ?, ?, ?)"
+            return connection.executemany(insert, rows).rowcount
+
+    def oldest(self, limit: int) -> list[Waiting]:
+        """The events that have waited longest, in the order in which they came."""
+        with self._lock, self._translated():
+            rows = self._connection.execute("SELECT * FROM outbox ORDER BY place LIMIT ?", (limit,)).fetchall()
+        return [Waiting(place, topic, Record(key, id_, value, at)) for place, topic, key, id_, value, at in rows]
+
+    def forget(self, place: int) -> None:
+        """The log has everything up to this place."""
+        with self._lock, self._translated(), self._connection as connection:
+            connection.execute("DELETE FROM outbox WHERE place <= ?", (place,))
+
+    def is_empty(self) -> bool:
+        with self._lock, self._translated():
+            return self._count(self._connection) == 0
+
+    def state(self) -> tuple[int, float | None]:
+        """How many events wait, and since when (Unix seconds) the oldest does."""
+        with self._lock, self._translated():
+            oldest = self._connection.execute("SELECT accepted_at FROM outbox ORDER BY place LIMIT 1").fetchone()
+            return self._count(self._connection), oldest[0] if oldest else None
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @staticmethod
+    def _count(connection: sqlite3.Connection) -> int:
+        """They leave in the order in which they came, so the distance between the ends is their number."""
+        return int(connection.execute("SELECT COALESCE(MAX(place) - MIN(place) + 1, 0) FROM outbox").fetchone()[0])
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StorageFull("event log", f"outbox {self._path}: {error}", "free space or mend the rights") from error

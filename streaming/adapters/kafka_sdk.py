@@ -1,0 +1,83 @@
+"""What the parts of the Kafka adapter share: how they connect, how errors and records read in Marquee's terms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.net.compat import KafkaNetClient
+
+from core.errors import DependencyUnavailable, InvalidInput
+from core.ports import LoggedRecord
+
+ID = "id"  # the header that carries a record's id
+MOST_BYTES = 16 * 2**20  # of one request: dead letters carry whole events
+Client = TypeVar("Client")
+
+
+class Deadline:
+    """A budget of seconds that several calls share."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self._end - time.monotonic())
+
+
+def connection(bootstrap: str, timeout: float) -> dict[str, Any]:
+    """What every client is made with; `timeout` in seconds. A broker that comes back is found again within a second."""
+    milliseconds = int(timeout * 1000)
+    return {
+        "bootstrap_servers": bootstrap,
+        "bootstrap_timeout_ms": milliseconds,
+        "request_timeout_ms": milliseconds,
+        "reconnect_backoff_ms": 50,
+        "reconnect_backoff_max_ms": 1000,
+    }
+
+
+def opened(kind: Callable[..., Client], **config: Any) -> Client:
+    """A client of this kind. kafka-python leaves a thread and sockets behind when a constructor fails; this one does not."""
+    made: list[KafkaNetClient] = []
+
+    def remembered(**options: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**options))
+        return made[-1]
+
+    try:
+        return kind(**config, kafka_client=remembered)
+    except BaseException:
+        for client in made:
+            client.close()
+        raise
+
+
+def logged(record: Any) -> LoggedRecord:
+    """kafka-python's record in Marquee's terms. A record without our header came from elsewhere: its place is its id."""
+    id_ = next((value for name, value in record.headers if name == ID), None)
+    return LoggedRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=(record.key or b"").decode(errors="replace"),
+        id=f"{record.partition}-{record.offset}" if id_ is None else id_.decode(errors="replace"),
+        value=record.value or b"",
+        appended_at=record.timestamp / 1000.0,
+    )
+
+
+@contextmanager
+def translated(bootstrap: str) -> Iterator[None]:
+    """kafka-python's errors as Marquee's: InvalidInput for a record that no broker will take, else DependencyUnavailable."""
+    try:
+        yield
+    except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+        raise InvalidInput("record", str(error)[:200], "no more bytes than the topic's max.message.bytes") from error
+    except KafkaError as error:
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
+        raise DependencyUnavailable("kafka", f"{bootstrap}: {reason}", "start it (make kafka) or mend the address") from error

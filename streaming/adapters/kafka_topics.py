@@ -1,0 +1,93 @@
+"""Topics on Kafka: made as their specs say, and brought in line with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+
+from streaming.adapters.kafka_sdk import connection, opened, translated
+from streaming.topics import Change, TopicSpec
+
+_REPARTITIONED = (
+    "users would move to other partitions, whose offsets mean nothing to their features; make a new topic and replay into it"
+)
+
+
+class KafkaTopics:
+    """TopicAdmin on Kafka. A config that a spec does not name is left as it is."""
+
+    def __init__(self, bootstrap: str, timeout: float = 5.0) -> None:
+        """`timeout` bounds each call, in seconds."""
+        self._bootstrap = bootstrap
+        self._timeout = timeout
+
+    def plan(self, specs: Sequence[TopicSpec]) -> list[Change]:
+        with translated(self._bootstrap), closing(self._admin()) as admin:
+            return _plan(admin, specs)
+
+    def apply(self, specs: Sequence[TopicSpec]) -> list[Change]:
+        with translated(self._bootstrap), closing(self._admin()) as admin:
+            changes = _plan(admin, specs)
+            create(admin, specs)
+            for spec in specs:
+                wanted = {one.what: one.after for one in changes if one.topic == spec.name and one.what in _configs(spec)}
+                if wanted:
+                    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name, wanted)])
+            return changes
+
+    def _admin(self) -> KafkaAdminClient:
+        return opened(KafkaAdminClient, **connection(self._bootstrap, self._timeout))
+
+
+def create(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
+    """Make the topics that are not there, with as many replicas as the broker makes by default."""
+    there = set(admin.list_topics())
+    missing = {one.name: {"num_partitions": one.partitions, "configs": _configs(one)} for one in specs if one.name not in there}
+    if missing:
+        try:
+            admin.create_topics(missing, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            admin.wait_for_topics(list(missing))  # another process was faster
+
+
+def _plan(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> list[Change]:
+    there = set(admin.list_topics())
+    known = [spec for spec in specs if spec.name in there]
+    partitions = {one["name"]: len(one["partitions"]) for one in admin.describe_topics([spec.name for spec in known])}
+    changes = []
+    for spec in specs:
+        if spec.name not in there:
+            changes.append(Change(spec.name, "topic", "missing", f"{spec.partitions} partitions"))
+            continue
+        if partitions[spec.name] != spec.partitions:
+            refused = _REPARTITIONED
+            changes.append(Change(spec.name, "partitions", str(partitions[spec.name]), str(spec.partitions), refused))
+        changes += _differences(spec, _current(admin, spec))
+    return changes
+
+
+def _differences(spec: TopicSpec, current: dict[str, str]) -> list[Change]:
+    return [
+        Change(spec.name, name, current[name], value)
+        for name, value in _configs(spec).items()
+        if sorted(current[name].split(",")) != sorted(value.split(","))
+    ]
+
+
+def _current(admin: KafkaAdminClient, spec: TopicSpec) -> dict[str, str]:
+    resource = ConfigResource(ConfigResourceType.TOPIC, spec.name, list(_configs(spec)))
+    described: dict[str, dict[str, Any]] = admin.describe_configs([resource], config_filter="all")
+    return {name: str(found["value"]) for of_kind in described.values() for name, found in of_kind[spec.name].items()}
+
+
+def _configs(spec: TopicSpec) -> dict[str, str]:
+    return {
+        "cleanup.policy": "compact,delete" if spec.compacted else "delete",
+        "retention.ms": str(round(spec.retention * 1000)),
+        "retention.bytes": str(-1 if spec.most_bytes is None else spec.most_bytes),
+        "max.message.bytes": str(spec.most_message_bytes),
+    }

@@ -1,0 +1,104 @@
+"""What a record of the log holds: an event, or the dead letter that says why it holds none.
+
+Pure: the same record means the same whenever it is read. An event's time is compared with the time at which the log accepted
+it, so that reading it again later, or from the lake's group as well, comes to the same end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from core.deadletter import DeadLetter
+from core.events import DEFAULT_CLOCK_RULE, ClockRule, Impression, Interaction, check_clock
+from core.ports import LoggedRecord
+
+# Why a record cannot be used: what metrics count by and `marquee deadletter list --reason` takes
+TOO_LARGE = "too_large"  # more bytes than any event has
+ENCODING = "encoding"  # no UTF-8
+MALFORMED = "malformed"  # no JSON
+SCHEMA_VERSION = "schema_version"  # of a version that this code does not know
+SCHEMA = "schema"  # breaks the contract
+UNKNOWN_ITEM = "unknown_item"  # can be replayed when the catalogue has the item
+CLOCK = "clock"  # a time that cannot be true
+REASONS = (TOO_LARGE, ENCODING, MALFORMED, SCHEMA_VERSION, SCHEMA, UNKNOWN_ITEM, CLOCK)
+
+MOST_BYTES = 16_384  # of an event; the contract's fields come to less than one kilobyte
+
+Event = TypeVar("Event", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A record and the interaction in it."""
+
+    record: LoggedRecord
+    event: Interaction
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What an interaction must keep to besides its own schema: a known item, a believable time."""
+
+    items: Container[int]
+    clock: ClockRule = DEFAULT_CLOCK_RULE
+
+
+def decode(record: LoggedRecord, contract: Contract, now: float) -> Decoded | DeadLetter:
+    """The interaction in a record, or a dead letter set aside at `now` (Unix seconds)."""
+    event = _parsed(record, Interaction, now)
+    if isinstance(event, DeadLetter):
+        return event
+    if event.item_id not in contract.items:
+        return _dead(record, UNKNOWN_ITEM, f"item {event.item_id} is not in the catalogue", now)
+    if complaint := check_clock(event, record.appended_at, contract.clock):
+        return _dead(record, CLOCK, complaint, now)
+    return Decoded(record, event)
+
+
+def decode_impression(record: LoggedRecord, now: float) -> Impression | DeadLetter:
+    """The impression in a record, or a dead letter set aside at `now` (Unix seconds)."""
+    return _parsed(record, Impression, now)
+
+
+def decode_all(records: Iterable[LoggedRecord], contract: Contract, now: float) -> tuple[list[Decoded], list[DeadLetter]]:
+    """The interactions in these records, and the dead letters, each in the records' order."""
+    good: list[Decoded] = []
+    dead: list[DeadLetter] = []
+    for record in records:
+        outcome = decode(record, contract, now)
+        if isinstance(outcome, Decoded):
+            good.append(outcome)
+        else:
+            dead.append(outcome)
+    return good, dead
+
+
+def _parsed(record: LoggedRecord, schema: type[Event], now: float) -> Event | DeadLetter:
+    if len(record.value) > MOST_BYTES:
+        return _dead(record, TOO_LARGE, f"{len(record.value)} bytes; allowed: at most {MOST_BYTES}", now)
+    try:
+        return schema.model_validate_json(record.value)
+    except ValidationError as error:
+        return _dead(record, *_complaint(record.value, error), now)
+
+
+def _complaint(value: bytes, error: ValidationError) -> tuple[str, str]:
+    """The reason and its detail."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "event"
+    detail = f"{where}: {first['msg']}"
+    if first["type"] != "json_invalid":
+        return (SCHEMA_VERSION if where == "schema_version" else SCHEMA), detail
+    try:
+        value.decode()
+    except UnicodeDecodeError as broken:
+        return ENCODING, f"byte {broken.start} is no UTF-8: {broken.reason}"
+    return MALFORMED, detail
+
+
+def _dead(record: LoggedRecord, reason: str, detail: str, now: float) -> DeadLetter:
+    return DeadLetter(record.topic, reason, detail, record.value, now, record.partition, record.offset)

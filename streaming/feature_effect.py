@@ -1,0 +1,45 @@
+"""Online features: fold a batch of interactions into the features of their users."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from core.ports import Clock, FeatureReader, FeatureWriter
+from core.telemetry import EVENTS_APPLIED, FRESHNESS_SECONDS
+from streaming.decoding import Decoded
+from streaming.handlers import updated_users
+
+
+class FeatureStore(FeatureReader, FeatureWriter, Protocol):
+    """Reads and writes online features."""
+
+
+class FeatureEffect:
+    """Writes features; the fold's offsets make a repeat harmless.
+
+    A user's features are read from the store for every batch and never kept: the API erases users there, and a copy in
+    this process would bring an erased user back with the next event.
+    """
+
+    name = "features"
+    dependency = "feature_store"
+
+    def __init__(self, store: FeatureStore, genres: Mapping[int, Sequence[str]], clock: Clock = time.time) -> None:
+        """`genres` maps every known item to its genres."""
+        self._store = store
+        self._genres = genres
+        self._clock = clock
+
+    def apply(self, batch: Sequence[Decoded]) -> None:
+        users = {one.event.user_id for one in batch}
+        changed = updated_users(batch, {user: self._store.read(user) for user in users}, self._genres)
+        if changed:
+            self._store.write(changed)
+        now = self._clock()
+        for kind, count in Counter(one.event.kind.value for one in batch).items():
+            EVENTS_APPLIED.labels(kind).inc(count)
+        for one in batch:
+            FRESHNESS_SECONDS.observe(max(0.0, now - one.record.appended_at))

@@ -1,0 +1,140 @@
+"""What only Kafka has: groups that come and go, repeats that no broker refuses, limits that it enforces."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from kafka import KafkaProducer
+
+from core.errors import InvalidInput
+from core.ports import Record
+from streaming.adapters.kafka import KafkaEventLog
+from streaming.adapters.kafka_subscription import KafkaSubscription
+from streaming.adapters.kafka_topics import KafkaTopics
+from streaming.topics import SPECS, TopicSpec
+
+pytestmark = [
+    pytest.mark.service("kafka"),
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
+WAIT = 10.0
+
+
+@pytest.fixture
+def topic() -> str:
+    return f"test.{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def log(kafka_bootstrap: str) -> Iterator[KafkaEventLog]:
+    made = KafkaEventLog(kafka_bootstrap, partitions=1)
+    yield made
+    made.close()
+
+
+def numbered(start: int, end: int) -> list[Record]:
+    return [Record("7", f"e{number}", b"x") for number in range(start, end)]
+
+
+def polled(subscription: KafkaSubscription, count: int) -> list[str]:
+    found: list[str] = []
+    deadline = time.monotonic() + WAIT
+    while len(found) < count and time.monotonic() < deadline:
+        found += [record.id for record in subscription.poll(count - len(found), 1.0)]
+    return found
+
+
+def subscribe(bootstrap: str, topic: str, member: str = "", window: int = 50) -> KafkaSubscription:
+    return KafkaSubscription(bootstrap, topic, f"{topic}.group", 5.0, member, window)
+
+
+def test_a_repeat_by_another_producer_is_left_out_even_by_the_next_consumer(
+    log: KafkaEventLog, kafka_bootstrap: str, topic: str
+) -> None:
+    log.append(topic, numbered(0, 30))
+    first = subscribe(kafka_bootstrap, topic)
+    assert len(polled(first, 30)) == 30
+    first.commit()
+    first.close()
+    other = KafkaEventLog(kafka_bootstrap)  # knows nothing of what was appended
+    assert other.append(topic, numbered(10, 20)) == 10
+    other.append(topic, numbered(30, 35))
+    other.close()
+    second = subscribe(kafka_bootstrap, topic)
+    assert polled(second, 5) == [f"e{number}" for number in range(30, 35)]
+    assert second.poll(10, 0.2) == []
+    second.close()
+
+
+def test_a_memory_that_is_being_filled_commits_no_step_back(log: KafkaEventLog, kafka_bootstrap: str, topic: str) -> None:
+    log.append(topic, numbered(0, 30))
+    first = subscribe(kafka_bootstrap, topic)
+    assert len(polled(first, 25)) == 25
+    first.commit()
+    first.close()
+    second = subscribe(kafka_bootstrap, topic)
+    assert polled(second, 1) == ["e25"]  # it has read from the beginning on to get there
+    second.commit()
+    second.close()
+    third = subscribe(kafka_bootstrap, topic)
+    assert polled(third, 4) == ["e26", "e27", "e28", "e29"]
+    third.close()
+
+
+def test_a_member_that_comes_back_under_its_name_need_not_wait_for_its_own_end(
+    log: KafkaEventLog, kafka_bootstrap: str, topic: str
+) -> None:
+    log.append(topic, numbered(0, 5))
+    killed = subscribe(kafka_bootstrap, topic, "host.9101")
+    assert len(polled(killed, 5)) == 5  # and then nobody hears of it again
+    start = time.monotonic()
+    back = subscribe(kafka_bootstrap, topic, "host.9101")
+    assert len(polled(back, 5)) == 5
+    assert time.monotonic() - start < 8  # a session ends after ten seconds
+    back.close()
+    killed.close()
+
+
+def test_records_of_other_producers_are_read_too(kafka_bootstrap: str, topic: str, log: KafkaEventLog) -> None:
+    subscription = log.subscribe(topic, "g")
+    producer = KafkaProducer(bootstrap_servers=kafka_bootstrap)
+    producer.send(topic, b"\xff\xfe", key=b"\xff", headers=[("id", b"\xff"), ("trace", b"1")])
+    producer.send(topic, None, key=b"8")
+    producer.flush()
+    producer.close()
+    first, second = [subscription.poll(1, WAIT)[0] for _ in range(2)]
+    assert (first.key, first.id, first.value) == ("\ufffd", "\ufffd", b"\xff\xfe")
+    assert (second.key, second.id, second.value) == ("8", f"{second.partition}-{second.offset}", b"")
+    subscription.close()
+
+
+def test_a_record_that_no_broker_takes_is_said_and_not_tried_for_ever(log: KafkaEventLog, topic: str) -> None:
+    with pytest.raises(InvalidInput, match=r"max\.message\.bytes"):
+        log.append(topic, [Record("7", "big", random.Random(1).randbytes(2**21))])
+    assert log.append(topic, numbered(0, 1)) == 1
+
+
+def test_topics_are_made_as_specified_and_mended(kafka_bootstrap: str, topic: str) -> None:
+    topics = KafkaTopics(kafka_bootstrap)
+    specs = [replace(spec, name=f"{topic}.{spec.name}") for spec in SPECS]
+    assert [(change.what, change.before) for change in topics.plan(specs)] == [("topic", "missing")] * 3
+    topics.apply(specs)
+    assert topics.plan(specs) == []
+    longer = [replace(spec, retention=spec.retention * 2) for spec in specs]
+    assert [change.what for change in topics.plan(longer)] == ["retention.ms"] * 3
+    topics.apply(longer)
+    assert topics.plan(longer) == []
+
+
+def test_a_topic_is_never_repartitioned(kafka_bootstrap: str, topic: str) -> None:
+    topics = KafkaTopics(kafka_bootstrap)
+    topics.apply([TopicSpec(topic, partitions=1, retention=1000.0)])
+    [change] = topics.apply([TopicSpec(topic, partitions=2, retention=1000.0)])
+    assert (change.what, change.before, change.after) == ("partitions", "1", "2")
+    assert "offsets mean nothing" in change.refused
+    assert topics.plan([TopicSpec(topic, partitions=1, retention=1000.0)]) == []

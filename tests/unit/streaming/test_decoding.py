@@ -1,0 +1,86 @@
+"""Poison of every kind becomes a dead letter with its reason and its bytes, whoever reads it and however often."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.deadletter import DeadLetter
+from core.events import ClockRule
+from core.ports import LoggedRecord
+from streaming.decoding import MOST_BYTES, REASONS, Contract, Decoded, decode, decode_all, decode_impression
+
+NOW = 1_790_000_000.0
+CONTRACT = Contract({1, 2})
+GOOD = {"event_id": "e", "user_id": 7, "item_id": 1, "kind": "rating", "value": 4.0, "ts": NOW}
+
+
+def logged(value: bytes) -> LoggedRecord:
+    return LoggedRecord("marquee.interactions", 3, 5, "7", "id", value, NOW)
+
+
+def event(**changes: Any) -> bytes:
+    return json.dumps(GOOD | changes).encode()
+
+
+POISON = [
+    (b"{not json", "malformed", "event: Invalid JSON"),
+    (b"", "malformed", "event: Invalid JSON"),
+    (b"[]", "schema", "event: "),
+    (b"\xff\xfe not UTF-8", "encoding", "byte 0 is no UTF-8"),
+    (event(event_id="ok").replace(b"ok", b"\xc3\x28"), "encoding", "invalid continuation byte"),
+    (event(schema_version=2), "schema_version", "Input should be 1"),
+    (event(value=7.0), "schema", "value is 7.0; allowed: 0.5 to 5.0 stars"),
+    (event(value=float("nan")), "schema", "value: Input should be a finite number"),
+    (event(ts=float("inf")), "schema", "ts: Input should be a finite number"),
+    (event(item_id=99), "unknown_item", "item 99 is not in the catalogue"),
+    (event(ts=86_400.0), "clock", "ts is 86400.0; allowed: 631152000 to "),  # 1970
+    (event(ts=4_070_908_800.0), "clock", "(now plus 300 s of clock skew)"),  # 2099
+    (event(event_id="x" * 2_000_000), "too_large", f"at most {MOST_BYTES}"),
+]
+
+
+@pytest.mark.parametrize(("value", "reason", "detail"), POISON, ids=[f"{one[1]}-{n}" for n, one in enumerate(POISON)])
+def test_poison_keeps_its_bytes_and_says_why(value: bytes, reason: str, detail: str) -> None:
+    letter = decode(logged(value), CONTRACT, now=12.0)
+    assert isinstance(letter, DeadLetter)
+    assert (letter.topic, letter.partition, letter.offset, letter.ts) == ("marquee.interactions", 3, 5, 12.0)
+    assert (letter.reason, letter.value) == (reason, value)
+    assert detail in letter.detail
+    assert reason in REASONS
+
+
+def test_the_rest_of_a_batch_goes_on() -> None:
+    good, dead = decode_all([logged(event()), logged(b"{"), logged(event(item_id=2))], CONTRACT, NOW)
+    assert [one.event.item_id for one in good] == [1, 2]
+    assert [letter.reason for letter in dead] == ["malformed"]
+
+
+def test_the_clock_rule_can_be_set() -> None:
+    rule = ClockRule(skew=3600.0, earliest=0.0)
+    for ts in (86_400.0, NOW + 3000.0):
+        assert isinstance(decode(logged(event(ts=ts)), Contract({1}, rule), NOW), Decoded)
+
+
+def test_time_is_compared_with_when_the_log_took_it_and_not_with_now() -> None:
+    record = logged(event(ts=NOW + 200.0))
+    assert isinstance(decode(record, CONTRACT, now=0.0), Decoded)
+    assert isinstance(decode(record, CONTRACT, now=NOW * 2), Decoded)
+
+
+def test_an_impression_that_is_none_is_a_dead_letter() -> None:
+    letter = decode_impression(logged(b"{}"), NOW)
+    assert isinstance(letter, DeadLetter)
+    assert letter.reason == "schema"
+
+
+@given(value=st.binary(max_size=300) | st.text(max_size=100).map(str.encode) | st.fixed_dictionaries(
+    {}, optional={name: st.none() | st.integers() | st.floats() | st.text(max_size=5) for name in GOOD}
+).map(lambda changes: json.dumps(GOOD | changes).encode()))  # fmt: skip
+def test_no_bytes_are_an_accident(value: bytes) -> None:
+    outcome = decode(logged(value), CONTRACT, NOW)
+    assert isinstance(outcome, Decoded) or outcome.reason in REASONS
