@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_MOST_PICKS = 10_000_000  # group indices in memory at once
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -29,12 +31,23 @@ def paired_bootstrap(
 
     Percentile bootstrap over clusters (Efron and Tibshirani 1993). No queries give an interval of zeros.
     """
-    if not len(a):
+    return bootstrap(a - b, groups, draws, level, seed)
+
+
+def bootstrap(
+    values: NDArray[np.float64], groups: NDArray[np.int64], draws: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """The interval of the mean of values [n], resampling whole groups. Memory is bounded however many groups there are."""
+    if not len(values):
         return Interval(0.0, 0.0, 0.0)
     _, index = np.unique(groups, return_inverse=True)
-    sums = np.bincount(index, weights=a - b)
+    sums = np.bincount(index, weights=values)
     sizes = np.bincount(index).astype(np.float64)
-    picks = np.random.default_rng(seed).integers(0, len(sums), size=(draws, len(sums)))
-    means = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float((a - b).mean()), float(low), float(high))
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _MOST_PICKS // len(sums))
+    means = []
+    for start in range(0, draws, at_once):
+        picks = rng.integers(0, len(sums), size=(min(at_once, draws - start), len(sums)))
+        means.append(sums[picks].sum(axis=1) / sizes[picks].sum(axis=1))
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(values.mean()), float(low), float(high))

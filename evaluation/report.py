@@ -1,0 +1,83 @@
+"""A comparison as people read it: JSON, a Markdown table, and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from evaluation.comparison import Outcome, Pooled, compared
+
+COLUMNS = (
+    "hr@10",
+    "ndcg@10",
+    "hr@100",
+    "hr@200",
+    "mrr",
+    "debiased_ndcg@10",
+    "coverage@10",
+    "novelty@10",
+    "diversity@10",
+    "miscalibration@10",
+)
+Curves = Mapping[str, Sequence[Mapping[str, float]]]
+
+
+def table(outcomes: Sequence[Outcome], pooled: Pooled) -> str:
+    """A Markdown table, best NDCG@10 first, with the 95 % interval of NDCG@10 and of the difference to the first row."""
+    ordered = sorted(outcomes, key=lambda one: -one.metrics["ndcg@10"])
+    lines = ["| model | " + " | ".join(COLUMNS) + " | ndcg@10, 95 % | best minus this, 95 % |", "|---" * (len(COLUMNS) + 3) + "|"]
+    for one in ordered:
+        cells = [f"{one.metrics[column]:.4f}" for column in COLUMNS]
+        cells.append(f"{one.interval.low:.4f} to {one.interval.high:.4f}")
+        gap = compared(ordered[0], one, pooled)
+        cells.append("" if one is ordered[0] else f"{gap.low:.4f} to {gap.high:.4f}")
+        lines.append(f"| {one.name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write(
+    folder: Path, title: str, outcomes: Sequence[Outcome], pooled: Pooled, curves: Curves, facts: Mapping[str, object]
+) -> None:
+    """`report.json`, `report.md` and the pictures, into a folder that is made if need be. `facts` say what was run on what."""
+    folder.mkdir(parents=True, exist_ok=True)
+    models = {one.name: one.metrics | {"ndcg@10_low": one.interval.low, "ndcg@10_high": one.interval.high} for one in outcomes}
+    body = {**facts, "models": models, "curves": {name: list(points) for name, points in curves.items()}}
+    (folder / "report.json").write_text(json.dumps(body, indent=2) + "\n")
+    described = "".join(f"- {name}: {value}\n" for name, value in facts.items())
+    (folder / "report.md").write_text(f"# {title}\n\n{described}\n{table(outcomes, pooled)}")
+    draw(folder, title, outcomes, curves)
+
+
+def draw(folder: Path, title: str, outcomes: Sequence[Outcome], curves: Curves) -> None:
+    """`accuracy.png` (with intervals), `popularity_bias.png`, and `learning_curve.png` where something was trained."""
+    from matplotlib.figure import Figure
+
+    ordered = sorted(outcomes, key=lambda one: one.metrics["ndcg@10"])
+    figure = Figure(figsize=(7, 1.2 + 0.4 * len(ordered)), layout="constrained")
+    axes = figure.subplots()
+    means = [one.interval.mean for one in ordered]
+    below = [one.interval.mean - one.interval.low for one in ordered]
+    above = [one.interval.high - one.interval.mean for one in ordered]
+    axes.barh([one.name for one in ordered], means, xerr=[below, above], color="#4878a8", ecolor="#333333", capsize=3)
+    axes.set(xlabel="NDCG@10 with its 95 % interval", title=title)
+    figure.savefig(folder / "accuracy.png", dpi=120)
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for one in ordered:
+        axes.plot(one.metrics["novelty@10"], one.metrics["ndcg@10"], "o", color="#4878a8")
+        axes.annotate(one.name, (one.metrics["novelty@10"], one.metrics["ndcg@10"]), xytext=(5, 4), textcoords="offset points")
+    axes.set(xlabel="novelty of the lists in bits (left: what everybody watches)", ylabel="NDCG@10", title=title)
+    figure.savefig(folder / "popularity_bias.png", dpi=120)
+
+    if any(curves.values()):
+        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        axes = figure.subplots()
+        for name, points in curves.items():
+            key = "ndcg@10" if points and "ndcg@10" in points[-1] else "loss"
+            shown = [point for point in points if key in point]
+            axes.plot([point["epoch"] for point in shown], [point[key] for point in shown], label=f"{name}: {key}")
+        axes.set(xlabel="epoch", title=f"{title}: learning curve")
+        axes.legend()
+        figure.savefig(folder / "learning_curve.png", dpi=120)

@@ -1,0 +1,61 @@
+"""The two towers as one of the recommenders that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core.catalogue import Catalogue
+from core.features import UserFeatures
+from evaluation.queries import LabelledQuery
+from retrieval.config import TrainConfig
+from retrieval.history import history_of
+from retrieval.training import TrainedTowers, train_towers
+
+
+class TwoTowerRecommender:
+    """Trains on `fit`, in a folder of its own per call, and is not trained again when that very run ended there before."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        workdir: Path,
+        seed: int,
+        progress: bool,
+        profiles: Mapping[int, Sequence[str]] | None = None,
+    ) -> None:
+        """`profiles` are users' static attributes by user id."""
+        self.name = f"two_tower-{seed}"
+        self.trained: TrainedTowers | None = None
+        self._config = config
+        self._workdir = workdir
+        self._seed = seed
+        self._progress = progress
+        self._profiles = profiles or {}
+
+    def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.trained = train_towers(
+            train,
+            catalogue,
+            self._config,
+            self._workdir / f"seed{self._seed}-{len(train)}",
+            seed=self._seed,
+            progress=self._progress,
+            profiles=self._profiles,
+        )
+
+    def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
+        assert self.trained is not None  # noqa: S101 - fit comes first
+        histories = [history_of(self._features(query), self._catalogue, self._config.history_length) for query in queries]
+        found: NDArray[np.float32] = self.trained.users(histories) @ self.trained.item_embeddings.T
+        return found
+
+    def _features(self, query: LabelledQuery) -> UserFeatures:
+        profile = tuple(self._profiles.get(query.user_id, ()))
+        known = query.user or UserFeatures(query.user_id)
+        return UserFeatures(query.user_id, known.item_ids, known.kinds, known.values, known.times, profile=profile)
