@@ -53,6 +53,8 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -
     cut = cutoff(dataset.interactions, 1 - hold_out) if hold_out else float("inf")
     kept = before(dataset.interactions, cut)
     lake.replace(tables.ITEMS, dataset.items)
+    lake.replace(tables.TAGS, dataset.tags)
+    lake.replace(tables.USERS, dataset.users if dataset.users is not None else tables.SCHEMAS[tables.USERS].to_frame())
     lake.replace(tables.INTERACTIONS, kept)
     in_time_order(dataset.interactions.filter(pl.col(c.TS) >= cut)).write_parquet(settings.folder("lake") / HELD_OUT)
     if len(dataset.quarantined):

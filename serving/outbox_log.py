@@ -39,6 +39,7 @@ class OutboxLog:
         self._clock = clock
         self._answers = False  # until it did once
         self._closed = False
+        self._news = False  # something was put into the outbox since it was last looked into
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
@@ -52,6 +53,7 @@ class OutboxLog:
                 self._answered(False, error.detail)
         new = self._outbox.put(topic, records, self._clock())
         with self._changed:
+            self._news = True
             self._changed.notify_all()
         return new
 
@@ -87,7 +89,7 @@ class OutboxLog:
     def _run(self) -> None:
         """Deliver until closed."""
         while not self._closed:
-            delivered, failed = False, False
+            self._news, delivered, failed = False, False, False
             try:
                 delivered = self._deliver()
             except MarqueeError as error:
@@ -98,7 +100,7 @@ class OutboxLog:
             if failed:
                 self._wait(lambda: self._closed)
             elif not delivered:
-                self._wait(lambda: self._closed or not self._outbox.is_empty())
+                self._wait(lambda: self._closed or self._news)
 
     def _deliver(self) -> bool:
         """Bring the oldest events to the log; whether there were any. Without any it asks the log whether it is there."""

@@ -44,7 +44,7 @@ class Guard:
             return False
         gains = np.array(self._gains)
         error = gains.std(ddof=1) / np.sqrt(len(gains))
-        if gains.mean() >= -self.config.z * error or error == 0:
+        if gains.mean() >= -self.config.z * error:
             return False
         self.rollbacks += 1
         self._gains.clear()

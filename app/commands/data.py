@@ -11,25 +11,54 @@ import typer
 from app import steps
 from app.console import out, say, settings
 from core.datasets.dataset import Dataset
-from core.datasets.movielens import BUNDLED, read_movielens
+from core.datasets.movielens import BUNDLED
+from core.datasets.registry import FETCHABLE, read_any
 from core.datasets.tables import read_tables
-from core.errors import AlreadyRunning, InvalidInput
+from core.errors import AlreadyRunning, DatasetError, InvalidInput
 
+DATASETS = "datasets"  # folder under home
 app = typer.Typer(no_args_is_help=True, help="Load, import and inspect data.")
 HoldOut = Annotated[float, typer.Option(min=0.0, max=0.5, help="newest share of events to keep back for replay")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check and report; write nothing")]
 Replace = Annotated[bool, typer.Option("--replace", help="throw away the data set that is loaded now")]
 
 
-@app.command(epilog="Example: marquee data load --hold-out 0.05")
+@app.command(epilog="Example: marquee data load ml-1m --hold-out 0.05")
 def load(
-    path: Annotated[Path, typer.Argument(help="a MovieLens zip; the bundled ml-latest-small if left out")] = BUNDLED,
+    dataset: Annotated[str, typer.Argument(help="a MovieLens zip, or the name of a set that was fetched")] = BUNDLED.stem,
     hold_out: HoldOut = 0.05,
     dry_run: DryRun = False,
     replace: Replace = False,
 ) -> None:
-    """Check a MovieLens zip and write it to the lake."""
-    _store(read_movielens(path), hold_out, dry_run, replace)
+    """Check a MovieLens set and write it to the lake."""
+    _store(read_any(dataset, settings().folder(DATASETS)), hold_out, dry_run, replace)
+
+
+@app.command(epilog="Example: marquee data fetch ml-1m; without network: marquee data fetch ml-1m --from ~/Downloads/ml-1m.zip")
+def fetch(
+    name: Annotated[str, typer.Argument(help=f"one of {', '.join(FETCHABLE)}")],
+    file: Annotated[Path | None, typer.Option("--from", help="a zip that was fetched by hand: check it and store it")] = None,
+    url: Annotated[str | None, typer.Option(help="where NAME.zip and NAME.zip.md5 are; GroupLens if left out")] = None,
+) -> None:
+    """Download a MovieLens set with its checksum; an interrupted download goes on where it stopped."""
+    from app import fetching
+
+    folder = settings().folder(DATASETS)
+    path = fetching.adopt(name, file, folder) if file else fetching.download(name, folder, url or settings().datasets_url)
+    out.print(f"{path}\nits README holds the licence: no redistribution, no commercial use without GroupLens' permission")
+    out.print(f"load it with `marquee data load {name}`")
+
+
+@app.command(epilog="Example: marquee data enrich --from tmdb.parquet --dry-run; or MARQUEE_TMDB_API_KEY=... marquee data enrich")
+def enrich(
+    file: Annotated[Path | None, typer.Option("--from", help="Parquet with tmdb_id, overview, ...; the API if left out")] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Add overviews, people, keywords, posters and languages to the films in the lake, and report how many have them."""
+    from app import enriching
+
+    for field, items, interactions in enriching.enrich(settings(), file, dry_run, say).rows():
+        out.print(f"{field:<10} {items:6.1%} of the films, {interactions:6.1%} of the interactions")
 
 
 @app.command(
@@ -37,7 +66,9 @@ def load(
 )
 def import_(
     interactions: Annotated[Path, typer.Option(help="CSV or Parquet: user_id, item_id, ts [, kind, value]")],
-    items: Annotated[Path, typer.Option(help="CSV or Parquet: item_id, title [, genres (a|b), year]")],
+    items: Annotated[
+        Path, typer.Option(help="CSV or Parquet: item_id, title [, genres (a|b), year, overview, ...]")
+    ],
     mapping: Annotated[str, typer.Option("--map", help="our column=your column, comma separated")] = "",
     max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of bad rows that is still accepted")] = 0.05,
     hold_out: HoldOut = 0.0,
@@ -62,7 +93,7 @@ def info() -> None:
 def erase(dry_run: DryRun = False, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False) -> None:
     """Delete everything Marquee wrote under its home folder."""
     home = settings().home.resolve()
-    known = ("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch")
+    known = ("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch", DATASETS, "tmdb")
     there = [home / name for name in known if (home / name).exists()]
     if not there:
         out.print(f"nothing to erase under {home}")
@@ -91,6 +122,8 @@ def _mapping(text: str) -> dict[str, str]:
 def _store(dataset: Dataset, hold_out: float, dry_run: bool, replace: bool) -> None:
     for line in dataset.report.lines():
         out.print(line, markup=False)
+    if not dataset.has_time:
+        raise DatasetError(f"{dataset.name} has an order but no times: use it with `marquee evaluate --protocol loo`")
     if dry_run:
         out.print("dry run: nothing was written")
         return

@@ -9,12 +9,14 @@ import polars as pl
 
 from core import columns as c
 from core.datasets.dataset import Dataset, require_columns, validate
+from core.datasets.layout import YEAR_IN_TITLE
 from core.errors import DatasetError
 from core.events import Kind
+from core.items import ITEM_SCHEMA
 
 INTERACTION_FIELDS = (c.USER, c.ITEM, c.TS)  # kind and value are optional
-ITEM_FIELDS = (c.ITEM, c.TITLE)  # genres and year are optional
-OPTIONAL = (c.KIND, c.VALUE, c.GENRES, c.YEAR)
+ITEM_FIELDS = (c.ITEM, c.TITLE)  # the other columns of core.items.ITEM_SCHEMA are optional
+OPTIONAL = (c.KIND, c.VALUE, *(name for name in ITEM_SCHEMA if name not in ITEM_FIELDS))
 MILLISECONDS_FROM = 1e11  # a Unix time above it (year 5138) can only be milliseconds
 
 
@@ -23,8 +25,8 @@ def read_tables(
 ) -> Dataset:
     """Read and check two tables. `mapping` is Marquee's column name -> the file's, for the names that differ.
 
-    `ts` may be Unix seconds, Unix milliseconds or ISO 8601; `genres` are separated by `|`; without `kind` a row with a
-    value is a rating and one without is a view. Raises DatasetError.
+    `ts` may be Unix seconds, Unix milliseconds or ISO 8601; `genres`, `tags`, `people` and `keywords` are lists or
+    separated by `|`; without `kind` a row with a value is a rating and one without is a view. Raises DatasetError.
     """
     names = dict(mapping or {})
     unknown = set(names) - {*INTERACTION_FIELDS, *ITEM_FIELDS, *OPTIONAL}
@@ -41,9 +43,10 @@ def _renamed(path: Path, names: Mapping[str, str], needed: tuple[str, ...]) -> p
         frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=0)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
-    wanted = {names.get(name, name): name for name in (*needed, *OPTIONAL)}
+    ours = (*needed, *OPTIONAL)
+    wanted = {name: name for name in ours if name not in names} | {names[name]: name for name in ours if name in names}
     require_columns(path.name, frame.columns, [names.get(name, name) for name in needed])
-    return frame.select(pl.col(theirs).alias(ours) for theirs, ours in wanted.items() if theirs in frame.columns)
+    return frame.select(pl.col(theirs).alias(name) for theirs, name in wanted.items() if theirs in frame.columns)
 
 
 def _interactions(frame: pl.DataFrame) -> pl.DataFrame:
@@ -69,11 +72,20 @@ def _seconds(ts: pl.Series) -> pl.Series:
 
 
 def _items(frame: pl.DataFrame) -> pl.DataFrame:
-    genres = pl.col(c.GENRES).cast(pl.String).fill_null("").str.split("|") if c.GENRES in frame.columns else pl.lit([""])
-    year = pl.col(c.YEAR) if c.YEAR in frame.columns else pl.col(c.TITLE).str.extract(r"\((\d{4})\)\s*$")
-    return frame.select(
+    year = pl.col(c.YEAR) if c.YEAR in frame.columns else pl.col(c.TITLE).str.extract(YEAR_IN_TITLE)
+    lists = [name for name, dtype in ITEM_SCHEMA.items() if isinstance(dtype, pl.List) and name in frame.columns]
+    if c.GENRES not in frame.columns:
+        frame, lists = frame.with_columns(pl.lit("").alias(c.GENRES)), [*lists, c.GENRES]
+    return frame.with_columns(
         pl.col(c.ITEM).cast(pl.Int64, strict=False),
         pl.col(c.TITLE).cast(pl.String).fill_null(""),
-        genres.list.set_difference([""]).cast(pl.List(pl.String)).alias(c.GENRES),
         year.cast(pl.Int32, strict=False).alias(c.YEAR),
+        *(_list(frame.schema[name], name) for name in lists),
     )
+
+
+def _list(dtype: pl.DataType, name: str) -> pl.Expr:
+    """Each entry once, in the file's order, and no empty one."""
+    column = pl.col(name) if isinstance(dtype, pl.List) else pl.col(name).cast(pl.String).str.split("|")
+    entries = column.cast(pl.List(pl.String)).fill_null([])
+    return entries.list.eval(pl.element().filter(pl.element() != "")).list.unique(maintain_order=True)

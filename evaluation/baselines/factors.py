@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from core.catalogue import Catalogue
 from evaluation.baselines.interactions import liked, query_items, user_items
@@ -37,14 +38,15 @@ class Als:
         from implicit.cpu.als import AlternatingLeastSquares
 
         self._catalogue = catalogue
-        self._model = AlternatingLeastSquares(
-            factors=self.config.factors,
-            regularization=self.config.regularisation,
-            iterations=self.config.iterations,
-            random_state=self.config.seed,
-            num_threads=2,
-        )
-        self._model.fit(user_items(liked(train, catalogue), len(catalogue))[0], show_progress=False)
+        with threadpool_limits(1, "blas"):  # implicit has threads of its own, and says so in a warning
+            self._model = AlternatingLeastSquares(
+                factors=self.config.factors,
+                regularization=self.config.regularisation,
+                iterations=self.config.iterations,
+                random_state=self.config.seed,
+                num_threads=2,
+            )
+            self._model.fit(user_items(liked(train, catalogue), len(catalogue))[0], show_progress=False)
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
         users = self._model.recalculate_user(np.arange(len(queries)), query_items(queries, self._catalogue))

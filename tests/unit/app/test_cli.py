@@ -20,7 +20,10 @@ def run(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProces
     ("arguments", "code", "said"),
     [
         (("data", "info"), 1, "load the bundled films with `marquee data load`"),
-        (("data", "load", "nowhere.zip"), 1, "nowhere.zip is no readable zip"),
+        (("data", "load", "nowhere.zip"), 1, "there is no data set 'nowhere.zip'"),
+        (("data", "load", "ml-20m"), 1, "marquee data fetch ml-20m"),
+        (("data", "fetch", "ml-2m"), 2, "one of ml-100k, ml-1m, ml-10m"),
+        (("data", "enrich"), 1, "load data with `marquee data load`"),
         (("data", "load", "--hold-out", "2"), 2, "less than or equal to 0.5"),
         (("data", "import", "--interactions", "a.csv", "--items", "b.csv"), 1, "a.csv cannot be read"),
         (("data", "import", "--interactions", "a.csv", "--items", "b.csv", "--map", "user_id"), 2, "our=yours"),

@@ -187,6 +187,16 @@ def test_parquet_with_real_timestamps_is_read_too(tmp_path: Path) -> None:
     assert dataset.interactions["ts"].to_list() == [1537799250.0]
 
 
+def test_your_own_films_may_say_more(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,5\n")
+    films = {"item_id": [1], "title": ["Heat (1995)"], "genres": [["Crime", "Crime"]], "people": ["Al Pacino|Michael Mann|"]}
+    pl.DataFrame(films | {"overview": ["A thief."], "tmdb_id": ["949"], "seen": [1]}).write_parquet(tmp_path / "y.parquet")
+    items = read_tables(tmp_path / "x.csv", tmp_path / "y.parquet").items
+    assert items.schema == SCHEMAS[ITEMS]
+    known = items.select("genres", "year", "people", "overview", "tmdb_id", "tags").row(0)
+    assert known == (["Crime"], 1995, ["Al Pacino", "Michael Mann"], "A thief.", 949, None)
+
+
 def test_a_mapping_that_names_nothing_and_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="the mapping names userid"):
         read_tables(tmp_path / "x.csv", tmp_path / "y.csv", {"userid": "uid"})
