@@ -30,6 +30,13 @@ def sole_builder(home: Path) -> Iterator[None]:
 
 
 @contextmanager
+def sole_tuner(home: Path) -> Iterator[None]:
+    """Holds the tuning folder: a trial that another process runs would look interrupted. Raises AlreadyRunning."""
+    with _locked(home / "tuning" / "tune.lock", f"`marquee tune` runs in {home} already (process {{}}); wait for it"):
+        yield
+
+
+@contextmanager
 def _locked(path: Path, refusal: str) -> Iterator[None]:
     """`refusal` has a place for the process id of whoever holds the lock."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,56 @@
+"""`marquee tune`: hyperparameters of the towers, searched on data that no figure is made of."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.release import DEFAULT_CONFIG
+from app.console import say, settings
+from core.errors import InvalidInput
+from core.settings import CONFIGS
+
+
+def tune(
+    trials: Annotated[int, typer.Option(min=1, help="trials that the study is to have in the end, finished ones included")] = 20,
+    timeout: Annotated[float, typer.Option(min=0, help="seconds after which no further trial is begun")] = float("inf"),
+    dataset: Annotated[str, typer.Option(help="a name, the path of a zip, or `lake`")] = "ml-latest-small",
+    config: Annotated[Path, typer.Option(help="training configuration that trials start from")] = DEFAULT_CONFIG,
+    space: Annotated[
+        Path | None, typer.Option(help="search space; the file in configs/tuning with the configuration's name if left out")
+    ] = None,
+    hold_out: Annotated[
+        str | None, typer.Option(help="what is kept out of sight: time (the latest 20 %) or loo (each user's last event)")
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="name; DATASET-SPACE if left out")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the search and of every trial")] = 1,
+    out: Annotated[Path | None, typer.Option(help="where the best configuration goes; under MARQUEE_HOME if left out")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything and show the plan; train nothing")] = False,
+) -> None:
+    """Search the training configuration with the best validation NDCG, trial by trial, and write it as a file.
+
+    Trials that fall behind are given up. Ctrl-C at any time: the same command goes on where it was, in the middle of a trial
+    too. Each trial is a run in MLflow, nested in the study's.
+    """
+    if hold_out not in (None, "time", "loo"):
+        raise InvalidInput("--hold-out", hold_out, "time or loo")
+    from app import tuning
+
+    home = settings()
+    space = space or CONFIGS / "tuning" / config.name
+    name = study or f"{Path(dataset).stem}-{space.stem}"
+    search = tuning.Search(
+        config=config,
+        space=space,
+        study=name,
+        trials=trials,
+        timeout=timeout,
+        seed=seed,
+        out=out or home.folder("tuning") / f"{name}.toml",
+        command=shlex.join(["marquee", *sys.argv[1:]]),
+    )
+    tuning.tune(home, tuning.tuning_data(home, dataset, hold_out), search, dry_run, say)  # type: ignore[arg-type]
