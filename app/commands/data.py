@@ -66,9 +66,7 @@ def enrich(
 )
 def import_(
     interactions: Annotated[Path, typer.Option(help="CSV or Parquet: user_id, item_id, ts [, kind, value]")],
-    items: Annotated[
-        Path, typer.Option(help="CSV or Parquet: item_id, title [, genres (a|b), year, overview, ...]")
-    ],
+    items: Annotated[Path, typer.Option(help="CSV or Parquet: item_id, title [, genres (a|b), year, overview, ...]")],
     mapping: Annotated[str, typer.Option("--map", help="our column=your column, comma separated")] = "",
     max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of bad rows that is still accepted")] = 0.05,
     hold_out: HoldOut = 0.0,
