@@ -16,11 +16,13 @@ from streaming.feature_effect import FeatureEffect, FeatureStore
 from streaming.handlers import impression_rows, known_interaction_rows
 from streaming.interaction_loop import InteractionLoop, LoopConfig
 from streaming.lake_loop import LakeLoop
+from streaming.statistics_loop import StatisticsLoop
 
 
 def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
-    """One loop that keeps features fresh, one per table that fills the lake."""
-    genres = item_genres(steps.stored(settings).catalogue)
+    """One loop that keeps features fresh, one per table that fills the lake, one that counts what the lake holds."""
+    catalogue = steps.stored(settings).catalogue
+    genres = item_genres(catalogue)
     contract = Contract(genres, wiring.clock_rule(settings))
     config = LoopConfig(settings.consumer_batch, settings.consumer_most, settings.consumer_poll)
     lake = wiring.lake(settings)
@@ -29,4 +31,5 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
         InteractionLoop(log, FeatureEffect(features, genres), contract, config, sets_aside=True),
         LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
         LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impression_rows, settings.lake_flush),
+        StatisticsLoop(lake, catalogue, wiring.published_stats(settings), settings.statistics_interval),
     ]

@@ -28,18 +28,17 @@ _log = logging.getLogger(__name__)
 
 def api(settings: Settings) -> FastAPI:
     """The API on the production release. Raises NotFound without one, SchemaMismatch when it does not fit this code."""
-    from app.pipelines import assemble
+    from app.live_stats import LiveStatistics, rebuilder
     from app.releases import open_release
     from app.search import search_of
     from core.experiment import Experiment
-    from ranking.reasons import Reasons
+    from core.published_stats import PublishedStats
     from serving import probes
     from serving.api import Api
     from serving.events import Ingestion
     from serving.factory import create_app
     from serving.feature_gate import FeatureGate
     from serving.health import Readiness
-    from serving.release import ServedRelease
     from serving.service import RecommendService
 
     wiring.logging_to_stderr()
@@ -48,10 +47,9 @@ def api(settings: Settings) -> FastAPI:
     search = search_of(settings, release)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting, accepts = wiring.accepting_log(settings, log)
-    pipeline = assemble(release.pipeline, release, search.index, settings.exploration)
-    explain = Reasons(release.catalogue, release.stats, release.item_vectors).explain
-    served = ServedRelease(release.manifest, release.catalogue, release.stats, pipeline, explain)
-    service = RecommendService(served, FeatureGate(features), log, Experiment(), search.degraded)
+    rebuild = rebuilder(release, search.index, settings.exploration)
+    service = RecommendService(rebuild(release.stats), FeatureGate(features), log, Experiment(), search.degraded)
+    live = LiveStatistics(service, rebuild, PublishedStats(wiring.published_stats(settings)), settings.statistics_interval)
     checks = (
         probes.release(lambda: service.release),
         accepts,
@@ -75,7 +73,7 @@ def api(settings: Settings) -> FastAPI:
         erase=erase,
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
-    return create_app(parts, settings.max_body_bytes, closers=(accepting.close, features.close))
+    return create_app(parts, settings.max_body_bytes, closers=(live.close, accepting.close, features.close))
 
 
 def serve(settings: Settings) -> None:

@@ -72,6 +72,11 @@ def topics(settings: Settings) -> TopicAdmin:
     return EmbeddedTopics(_embedded_log(settings))
 
 
+def published_stats(settings: Settings) -> Path:
+    """The file through which the consumer tells the API what is popular."""
+    return settings.folder("events") / "item_stats.parquet"
+
+
 def _embedded_log(settings: Settings) -> Path:
     return settings.folder("events") / "log.db"
 

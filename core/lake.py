@@ -6,7 +6,7 @@ appended again, so a consumer that died between an append and its commit repeats
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,21 +81,24 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def append(self, table: str, rows: pl.DataFrame, writer: Writer | None = None) -> bool:
-        """Append rows with the table's columns (without `day`); False if the writer had done it. Raises StorageFull."""
+    def append(self, table: str, rows: pl.DataFrame, *writers: Writer) -> bool:
+        """Append rows with the table's columns (without `day`), whole or not at all. Raises StorageFull.
+
+        Each writer's count becomes its number; False, and nothing appended, if one of them was that far already.
+        """
         rows = _conform(table, rows)
-        if writer is None:
+        if not writers:
             self._write(table, rows, "append", CommitProperties())
             return True
         seen = self._opened(table)
-        if _last(seen, writer.name) >= writer.number:
+        if any(_last(seen, writer.name) >= writer.number for writer in writers):
             return False
-        properties = CommitProperties(app_transactions=[Transaction(writer.name, writer.number)])
+        properties = CommitProperties(app_transactions=[Transaction(writer.name, writer.number) for writer in writers])
         try:
             # onto the very snapshot that was checked: a zombie of this writer that appended since makes the commit fail
             self._write(table, rows, "append", properties, seen)
         except StorageFull:
-            if self.last_written(table, writer.name) >= writer.number:
+            if any(self.last_written(table, writer.name) >= writer.number for writer in writers):
                 return False
             raise
         return True
@@ -130,6 +133,12 @@ class Lake:
         """The highest number that a writer appended, or -1."""
         with self._reading():
             return _last(self._opened(table), writer)
+
+    def progress(self, table: str, writers: Sequence[str]) -> dict[str, int]:
+        """`last_written` of several writers, at one moment."""
+        with self._reading():
+            delta = self._opened(table)
+            return {writer: _last(delta, writer) for writer in writers}
 
     def forget_user(self, user_id: int) -> int:
         """Delete a user's rows from every table; returns how many. Old versions keep them until a vacuum."""

@@ -34,4 +34,5 @@ RELEASE_INFO = Gauge("marquee_release_info", "1 for the release that is being se
 DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features that drifted at the last check")
 DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its training-time reference", ["feature"])
 ACCEPTANCE_RATE = Gauge("marquee_acceptance_rate", "Share of recent lists that were answered by an interaction")
+STREAM_ACCEPTANCE = Gauge("marquee_stream_acceptance_rate", "Share of the lists just shown that were answered by an interaction")
 WATCH_CHECKS = Counter("marquee_watch_checks_total", "Watchdog checks by verdict", ["verdict"])

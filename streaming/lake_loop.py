@@ -23,8 +23,8 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 0.5  # seconds of one poll: an idle loop s
 class LakeLoop:
     """Copies one topic into one table, exactly once.
 
-    An append carries (topic and partition, last offset) as a writer transaction. Records at or before the last appended
-    offset are left out, so a crash between the append and the commit repeats nothing.
+    An append carries (topic and partition, last offset) as a writer transaction for each partition in it. Records at or
+    before the last appended offset are left out, so a crash between the append and the commit repeats nothing.
     """
 
     def __init__(
@@ -65,15 +65,26 @@ class LakeLoop:
 
     def _append(self, records: Sequence[LoggedRecord]) -> bool:
         """True, for `until_it_works`."""
-        for partition in sorted({record.partition for record in records}):
-            writer = f"{self._topic}-{partition}"
-            done = self._lake.last_written(self._table, writer)
-            # by offset, once each: a rebalance while gathering hands over again what was not committed
-            fresh = {record.offset: record for record in records if record.partition == partition and record.offset > done}
-            if not fresh:
-                continue
-            rows = self._to_rows([fresh[offset] for offset in sorted(fresh)], self._clock())
+        while fresh := self._fresh(records):
+            rows = self._to_rows(fresh, self._clock())
             set_aside(self._log, rows.dead)  # before the append, after which nobody looks at them again
-            if len(rows.table) and self._lake.append(self._table, rows.table, Writer(writer, max(fresh))):
+            if not len(rows.table):
+                break
+            last = {self._writer(record.partition): record.offset for record in fresh}  # the last of each, they are in order
+            if self._lake.append(self._table, rows.table, *(Writer(name, offset) for name, offset in last.items())):
                 LAKE_ROWS.labels(self._table).inc(len(rows.table))
+                break
         return True
+
+    def _fresh(self, records: Sequence[LoggedRecord]) -> list[LoggedRecord]:
+        """What the table does not have, each partition's in order and once.
+
+        A rebalance while gathering hands over again what was not committed, and another consumer may have appended since.
+        """
+        by_place = {(record.partition, record.offset): record for record in records}
+        done = self._lake.progress(self._table, sorted({self._writer(record.partition) for record in records}))
+        places = sorted(place for place in by_place if place[1] > done[self._writer(place[0])])
+        return [by_place[place] for place in places]
+
+    def _writer(self, partition: int) -> str:
+        return f"{self._topic}-{partition}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 
@@ -23,6 +25,8 @@ def run(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProces
         (("data", "load", "nowhere.zip"), 1, "there is no data set 'nowhere.zip'"),
         (("data", "load", "ml-20m"), 1, "marquee data fetch ml-20m"),
         (("data", "fetch", "ml-2m"), 2, "one of ml-100k, ml-1m, ml-10m"),
+        (("data", "fetch", "ml-1m", "--url", "http://127.0.0.1:9"), 1, "marquee data fetch ml-1m --from FILE"),
+        (("data", "fetch", "ml-1m", "--from", "nowhere.zip"), 1, "nowhere.zip is not there"),
         (("data", "enrich"), 1, "load data with `marquee data load`"),
         (("data", "load", "--hold-out", "2"), 2, "less than or equal to 0.5"),
         (("data", "import", "--interactions", "a.csv", "--items", "b.csv"), 1, "a.csv cannot be read"),
@@ -99,3 +103,24 @@ def test_a_consumer_refuses_another_log_than_the_features_came_from(tmp_path: Pa
     assert result.returncode == 2
     assert "MARQUEE_EVENT_LOG is 'embedded'; allowed: kafka" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_set_that_was_fetched_is_loaded_by_its_name_and_one_without_times_is_not(tmp_path: Path) -> None:
+    sets = tmp_path / "home" / "datasets"
+    sets.mkdir(parents=True)
+    movies = "1::Heat (1995)::Crime\n"
+    with zipfile.ZipFile(sets / "ml-1m.zip", "w") as archive:
+        archive.writestr("ml-1m/ratings.dat", "1::1::5::978300760\n")
+        archive.writestr("ml-1m/movies.dat", movies)
+        archive.writestr("ml-1m/users.dat", "1::F::1::10::48067\n")
+    loaded = run(tmp_path / "home", "data", "load", "ml-1m", "--hold-out", "0")
+    assert loaded.returncode == 0, loaded.stderr
+    assert "1 rows read, 1 kept" in loaded.stdout
+    rows = pl.DataFrame({"user_id": [1], "movie_id": [1], "rating": [5], "position": [0]})
+    rows.write_parquet(tmp_path / "rows.parquet")
+    with zipfile.ZipFile(tmp_path / "ordered.zip", "w") as archive:
+        archive.write(tmp_path / "rows.parquet", "x/sequences.parquet")
+        archive.writestr("x/movies.dat", movies)
+    refused = run(tmp_path / "other", "data", "load", str(tmp_path / "ordered.zip"))
+    assert refused.returncode == 1
+    assert "has an order but no times" in refused.stderr

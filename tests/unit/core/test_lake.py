@@ -108,6 +108,14 @@ def test_writers_and_tables_count_on_their_own(lake: Lake) -> None:
     assert items_of(lake.read(INTERACTIONS)) == [1, 2, 3]
 
 
+def test_several_writers_append_together_or_not_at_all(lake: Lake) -> None:
+    assert lake.append(INTERACTIONS, events(1, 2), Writer("a", 5), Writer("b", 9))
+    assert lake.progress(INTERACTIONS, ["a", "b", "c"]) == {"a": 5, "b": 9, "c": -1}
+    assert not lake.append(INTERACTIONS, events(3, 4), Writer("a", 6), Writer("b", 9))
+    assert len(lake.read(INTERACTIONS)) == 2
+    assert lake.progress(INTERACTIONS, ["a"]) == {"a": 5}
+
+
 def test_another_process_sees_what_the_writer_did(lake: Lake) -> None:
     lake.append(INTERACTIONS, events(1), Writer("consumer", 10))
     assert not Lake(lake.root).append(INTERACTIONS, events(1), Writer("consumer", 10))
