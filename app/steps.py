@@ -20,7 +20,7 @@ from core.catalogue import Catalogue
 from core.datasets.dataset import Dataset
 from core.datasets.splits import before, cutoff, in_time_order
 from core.errors import NotFound
-from core.features import UserFeatures
+from core.features import Profiles, UserFeatures
 from core.settings import REPOSITORY, Settings
 
 HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
@@ -37,6 +37,7 @@ class Stored:
     interactions: pl.DataFrame
     catalogue: Catalogue
     data_version: dict[str, int]
+    profiles: Profiles  # users' static attributes by user id
 
 
 def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -> None:
@@ -87,7 +88,9 @@ def stored(settings: Settings) -> Stored:
     if min(versions.values()) < 0:
         raise NotFound("there is no data yet; load the bundled films with `marquee data load`")
     interactions = lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS])
-    return Stored(interactions, Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS])), versions)
+    catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
+    profiles = lake.read(tables.USERS) if lake.version(tables.USERS) >= 0 else tables.SCHEMAS[tables.USERS].to_frame()
+    return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()))
 
 
 def held_out(settings: Settings) -> pl.DataFrame:
@@ -145,7 +148,9 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
     found = stored(settings)
     with sole_builder(settings.home):
         folder = build_release(
-            TrainingData(found.interactions, found.catalogue, found.data_version, _described(settings, found), LICENCE),
+            TrainingData(
+                found.interactions, found.catalogue, found.data_version, _described(settings, found), LICENCE, found.profiles
+            ),
             BuildConfig(),
             TrainConfig.load(config),
             settings.folder("train"),

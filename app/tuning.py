@@ -19,12 +19,12 @@ from core.catalogue import Catalogue
 from core.datasets.registry import read_any
 from core.datasets.splits import before, cutoff
 from core.errors import DependencyUnavailable, InvalidInput
+from core.features import Profiles
 from core.settings import Settings
 from evaluation.protocols import leave_one_out
 from lifecycle.adapters.tuning_log import MlflowTuningLog
 from retrieval.config import TrainConfig
 from retrieval.search_space import SearchSpace
-from retrieval.training import Profiles
 from retrieval.tuning import METRIC, TrialRecord, TuningStudy, towers_trainer
 
 if TYPE_CHECKING:

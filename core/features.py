@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.events import KINDS
 
 HISTORY_LENGTH = 200  # events that the user tower reads; older ones live on in counts, affinities and `consumed`
+Profiles = Mapping[int, Sequence[str]]  # static attributes of users as tokens, by user id
 
 
 def _no_ints() -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from core import columns as c
 from core.catalogue import Catalogue
 from core.datasets.splits import in_time_order
 from core.events import Kind
-from core.features import UserFeatures
+from core.features import Profiles, UserFeatures
 from core.ordering import tie_hash
 from feature_repo.transforms import UserEvent, UserState, item_genres
 
@@ -38,18 +38,26 @@ class LabelledQuery:
 
 
 def labelled_queries(
-    interactions: pl.DataFrame, catalogue: Catalogue, start: float, end: float, most: int | None = None, seed: int = 0
+    interactions: pl.DataFrame,
+    catalogue: Catalogue,
+    start: float,
+    end: float,
+    most: int | None = None,
+    seed: int = 0,
+    profiles: Profiles | None = None,
 ) -> Iterator[LabelledQuery]:
     """A query per film that a user first took up at start <= ts < end, in time order; the features hold only what came before.
 
     Events on films that the user took up or skipped earlier are history and no target: such a film is no news, and a list
     without what was consumed could not hold it, while a full ranking that lets it back in could.
     `most` draws that many of the queries evenly at random. Events at the same second come in hash order, never in file order.
+    A user with one of the `profiles` (static attributes by user id) is known by it before the first event.
     """
     ordered = in_time_order(interactions.filter(pl.col(c.TS) < end))
     wanted = _drawn((ordered[c.TS].to_numpy() >= start) & _first_taken_up(ordered), most, seed)
     relevant = ordered[c.USER].is_in(ordered.filter(pl.Series(wanted))[c.USER].unique().implode())
     genres = item_genres(catalogue)
+    known = profiles or {}
     states: dict[int, UserState] = {}
     rows = catalogue.rows(ordered[c.ITEM].to_numpy()).tolist()
     columns = ordered.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS).iter_rows()
@@ -58,6 +66,8 @@ def labelled_queries(
             continue
         event = UserEvent(*values)
         state = states.get(event.user_id)
+        if state is None and event.user_id in known:
+            state = states.setdefault(event.user_id, UserState(UserFeatures(event.user_id, profile=tuple(known[event.user_id]))))
         if is_query and row >= 0:
             yield LabelledQuery(event.user_id, state.features() if state else None, row, event.ts)
         if state is None:

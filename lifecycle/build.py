@@ -25,6 +25,7 @@ from core.bundle import Manifest
 from core.catalogue import Catalogue
 from core.datasets.splits import before, cutoff
 from core.errors import InvalidInput
+from core.features import Profiles
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
 from lifecycle import judging, model_card
@@ -47,6 +48,7 @@ class TrainingData:
     data_version: dict[str, int]
     description: str
     licence: str
+    profiles: Profiles = field(default_factory=dict)  # users' static attributes ("age:25") by user id
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def build_release(
     past = before(data.interactions, cuts.towers)
     say(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
     start = time.perf_counter()
-    trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True)
+    trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True, profiles=data.profiles)
     say(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
     export(trained, draft)
     encoder = UserEncoder(draft / bundle.USER_TOWER, trained.item_embeddings, data.catalogue)
@@ -116,7 +118,7 @@ def build_release(
     ranker = _train_ranker(data, cuts, config, retriever, seed, say)
     ranker.save(draft / bundle.RANKER)
     scorer = _choose(data, cuts, retriever, ranker, say)
-    judged = judging.judge(data.interactions, Candidate(retriever, ranker, scorer), cuts.choice, cuts.end)
+    judged = judging.judge(data.interactions, Candidate(retriever, ranker, scorer), cuts.choice, cuts.end, data.profiles)
     say(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
     metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
     _write_data(data, cuts, pipeline, seed, draft)
@@ -141,7 +143,9 @@ def build_release(
 
 def _train_ranker(data: TrainingData, cuts: Cuts, config: BuildConfig, retriever: Retriever, seed: int, say: Say) -> Ranker:
     """Learn from the towers' candidates for events that the towers had not seen."""
-    queries = judging.queries(data.interactions, retriever.catalogue, cuts.towers, cuts.ranker, config.ranker_queries, seed)
+    queries = judging.queries(
+        data.interactions, retriever.catalogue, cuts.towers, cuts.ranker, config.ranker_queries, seed, data.profiles
+    )
     stats = item_stats(data.interactions, data.catalogue, cuts.towers)
     rows = judging.ranking_rows(queries, retriever, stats)
     say(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; the others' film was not a candidate")
@@ -150,7 +154,8 @@ def _train_ranker(data: TrainingData, cuts: Cuts, config: BuildConfig, retriever
 
 def _choose(data: TrainingData, cuts: Cuts, retriever: Retriever, ranker: Ranker, say: Say) -> str:
     """`lambdamart` if it beat the retriever's own order on the period of the choice, else `retrieval`."""
-    metrics = judging.judge(data.interactions, Candidate(retriever, ranker, "lambdamart"), cuts.ranker, cuts.choice).metrics
+    candidate = Candidate(retriever, ranker, "lambdamart")
+    metrics = judging.judge(data.interactions, candidate, cuts.ranker, cuts.choice, data.profiles).metrics
     scores = {"lambdamart": metrics["ndcg@10"], "retrieval": metrics["retrieval_ndcg@10"]}
     best = max(scores, key=lambda scorer: scores[scorer])
     say(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))

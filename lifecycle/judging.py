@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DatasetError
-from core.features import UserFeatures
+from core.features import Profiles, UserFeatures
 from evaluation.metrics import ndcg
 from evaluation.offline import Judged, K, judge_full, judge_lists, lift, markdown
 from evaluation.queries import LabelledQuery, labelled_queries
@@ -79,9 +79,15 @@ class Judgement:
 
 
 def queries(
-    interactions: pl.DataFrame, catalogue: Catalogue, start: float, end: float, most: int = QUERIES, seed: int = 0
+    interactions: pl.DataFrame,
+    catalogue: Catalogue,
+    start: float,
+    end: float,
+    most: int = QUERIES,
+    seed: int = 0,
+    profiles: Profiles | None = None,
 ) -> list[LabelledQuery]:
-    return list(labelled_queries(interactions, catalogue, start, end, most, seed))
+    return list(labelled_queries(interactions, catalogue, start, end, most, seed, profiles))
 
 
 def ranking_rows(found: Sequence[LabelledQuery], retriever: Retriever, stats: ItemStats) -> RankingRows:
@@ -98,14 +104,16 @@ def ranking_rows(found: Sequence[LabelledQuery], retriever: Retriever, stats: It
     return RankingRows(np.concatenate(features), np.concatenate(relevant), groups)
 
 
-def judge(interactions: pl.DataFrame, candidate: Candidate, start: float, end: float) -> Judgement:
+def judge(
+    interactions: pl.DataFrame, candidate: Candidate, start: float, end: float, profiles: Profiles | None = None
+) -> Judgement:
     """Predict the events of a period with everything known before each, and compare with popularity and retrieval alone.
 
     Raises DatasetError for a period without an event on an item of the catalogue.
     """
     retriever = candidate.retriever
     catalogue = retriever.catalogue
-    found = queries(interactions, catalogue, start, end)
+    found = queries(interactions, catalogue, start, end, profiles=profiles)
     if not found:
         raise DatasetError(f"no event on a known item lies from {start:.0f} to {end:.0f}: there is nothing to judge by")
     stats = item_stats(interactions, catalogue, start)

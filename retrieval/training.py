@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
 from core.errors import DatasetError, InvalidInput
+from core.features import Profiles
 from retrieval.config import ARCHITECTURE, TrainConfig
 from retrieval.datamodule import SequenceData, split
 from retrieval.history import History, tower_inputs
@@ -39,7 +40,6 @@ _ENCODE_BATCH = 256
 # Called after each epoch with its number, from 1, and what is known: `loss`, and `ndcg@10` and `hr@10` if it was validated.
 # What it raises ends the training (Optuna's pruning).
 OnEpoch = Callable[[int, dict[str, float]], None]
-Profiles = Mapping[int, Sequence[str]]
 
 
 @dataclass(frozen=True, eq=False)

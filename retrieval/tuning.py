@@ -23,9 +23,10 @@ from optuna.trial import TrialState
 
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable, InvalidInput, NotFound
+from core.features import Profiles
 from retrieval.config import TrainConfig
 from retrieval.search_space import SearchSpace, Value
-from retrieval.training import OnEpoch, Profiles, train_towers
+from retrieval.training import OnEpoch, train_towers
 
 METRIC = "ndcg@10"  # on validation events, of the best epoch
 _IDENTITY, _FOLDER, _NOTE = "identity", "folder", "note"

@@ -149,3 +149,13 @@ def test_excluded_are_the_consumed_rows_that_exist() -> None:
 def test_ties_differ_from_user_to_user() -> None:
     assert ties_for(1, CATALOGUE).tolist() == tie_hash(np.full(N, 1), CATALOGUE.ids).tolist()
     assert np.argsort(ties_for(1, CATALOGUE)).tolist() != np.argsort(ties_for(2, CATALOGUE)).tolist()
+
+
+def test_a_profile_is_known_before_the_first_event() -> None:
+    rows = events((1, 10, 1), (2, 10, 2), (1, 20, 3))
+    first, stranger, second = labelled_queries(rows, CATALOGUE, 0, 9, profiles={1: ["age:25"]})
+    assert first.user is not None
+    assert (first.user.profile, len(first.user.item_ids)) == (("age:25",), 0)
+    assert stranger.user is None
+    assert second.user is not None
+    assert (second.user.profile, second.user.item_ids.tolist()) == (("age:25",), [10])
