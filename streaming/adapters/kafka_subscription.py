@@ -20,6 +20,7 @@ from core.ports import LoggedRecord
 from streaming.adapters.kafka_sdk import connection, logged, opened, translated
 
 WINDOW = 20_000  # records of a partition
+_VIEW_SECONDS = 10  # how old a client's view of the cluster may be, and so a group's of a topic that grew
 _log = logging.getLogger(__name__)
 
 
@@ -66,8 +67,11 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             auto_offset_reset="earliest",
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
+            metadata_max_age_ms=_VIEW_SECONDS * 1000,
             metrics_enabled=False,
         )
+        # a leader that assigns before it knows the partitions gives nobody any, until its view of the cluster is renewed
+        self._consumer.partitions_for_topic(topic)
         self._consumer.subscribe([topic], listener=self)
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:

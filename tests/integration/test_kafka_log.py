@@ -138,3 +138,13 @@ def test_a_topic_is_never_repartitioned(kafka_bootstrap: str, topic: str) -> Non
     assert (change.what, change.before, change.after) == ("partitions", "1", "2")
     assert "offsets mean nothing" in change.refused
     assert topics.plan([TopicSpec(topic, partitions=1, retention=1000.0)]) == []
+
+
+def test_the_first_assignment_of_a_group_knows_the_partitions(
+    log: KafkaEventLog, kafka_bootstrap: str, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.append(topic, numbered(0, 3))
+    subscription = subscribe(kafka_bootstrap, topic)
+    assert polled(subscription, 3) == ["e0", "e1", "e2"]
+    subscription.close()
+    assert "No partition metadata" not in caplog.text
