@@ -20,7 +20,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from core.ports import LoggedRecord, Record
-from streaming.adapters.kafka_sdk import ID, MOST_BYTES, Deadline, connection, logged, opened, translated
+from streaming.adapters.kafka_sdk import ID, MOST_BYTES, Deadline, connection, ended, logged, opened, translated
 from streaming.adapters.kafka_subscription import KafkaSubscription
 from streaming.adapters.kafka_topics import create
 from streaming.topics import SPECS, TopicSpec
@@ -95,7 +95,7 @@ class KafkaEventLog:
             producer, self._producer = self._producer, None
             admin, self._admin = self._admin, None
         if producer is not None:
-            producer.close(timeout=self._timeout)
+            ended(producer, self._timeout)
         if admin is not None:
             admin.close()
 
@@ -126,7 +126,7 @@ class KafkaEventLog:
                 return
             self._producer = None
             self._appended = OrderedDict((place, None) for place, under_way in self._appended.items() if under_way is None)
-        failed.close(timeout=0)
+        ended(failed, 0)
 
     def _ready(self, topic: str, ask: bool) -> KafkaProducer:
         """A connected producer, and the topic there: it must not depend on the broker's auto-creation."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from kafka.net.compat import KafkaNetClient
 
@@ -15,6 +16,7 @@ from core.ports import LoggedRecord
 
 ID = "id"  # the header that carries a record's id
 MOST_BYTES = 16 * 2**20  # of one request: dead letters carry whole events
+_LAST_CALL = 5.0  # seconds that a sender which was told to drop everything may take for it
 Client = TypeVar("Client")
 
 
@@ -55,6 +57,20 @@ def opened(kind: Callable[..., Client], **config: Any) -> Client:
         for client in made:
             client.close()
         raise
+
+
+def ended(producer: KafkaProducer, timeout: float) -> None:
+    """Close a producer; what is still under way after `timeout` seconds is given up.
+
+    kafka-python's own `close` raises then, and leaves a thread behind that goes on sending.
+    """
+    try:
+        producer.close(timeout=timeout)
+    except KafkaError:
+        producer._sender.force_close()
+        producer._sender.join(_LAST_CALL)
+        with suppress(KafkaError):
+            producer.close(timeout=0)
 
 
 def logged(record: Any) -> LoggedRecord:
