@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.errors import InvalidInput
 
 ARCHITECTURE = ("dim", "block", "blocks", "heads", "expansion", "similarity")  # what decides the shape of the weights
+SPECTRAL = ("spectral_rank", "spectral_window", "spectral_decay", "spectral_weight")  # what no training depends on
 
 
 class TrainConfig(BaseModel):
@@ -32,6 +33,12 @@ class TrainConfig(BaseModel):
     similarity: Literal["dot", "cosine"] = Field("dot", description="how a user meets an item")
     temperature: float = Field(1.0, gt=0, le=10, description="scores are divided by it in the loss")
     history_length: int = Field(100, ge=1, le=1000, description="most events that the user tower reads")
+
+    # the spectral channel beside the trained one; it is no part of the training, so changing it trains nothing again
+    spectral_rank: int = Field(0, ge=0, le=1024, description="dimensions of the spectral channel; 0 is off")
+    spectral_window: int = Field(20, ge=1, le=1000, description="likings apart up to which two items stand close")
+    spectral_decay: float = Field(0.9, gt=0, le=1, description="of an event's weight per later event of the user")
+    spectral_weight: float = Field(0.4, ge=0, le=100, description="spread of its scores, in that of the trained ones")
 
     # the loss
     loss: Literal["full", "sampled", "mixed", "gbce"] = Field(

@@ -13,6 +13,7 @@ from torch.jit._trace import TracerWarning  # torch.jit has it, but does not exp
 
 from core.bundle import ITEM_EMBEDDINGS, TOWER_WEIGHTS, USER_TOWER
 from retrieval.encoder import HISTORY_LENGTH
+from retrieval.fused import FusedTowers
 from retrieval.training import TrainedTowers
 from retrieval.two_tower import TwoTower
 
@@ -24,14 +25,14 @@ OUTPUT = "user"
 def export(trained: TrainedTowers, folder: Path) -> None:
     """Write user tower (ONNX), weights (safetensors) and item embeddings (npy) into an existing folder."""
     model = trained.model.cpu().eval()
-    export_user_tower(model, trained.config.dim, folder / USER_TOWER)
+    export_user_tower(model, trained.item_embeddings.shape[1], folder / USER_TOWER)
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / TOWER_WEIGHTS)
     np.save(folder / ITEM_EMBEDDINGS, trained.item_embeddings, allow_pickle=False)
 
 
-def export_user_tower(model: TwoTower, dim: int, path: Path) -> None:
+def export_user_tower(model: TwoTower | FusedTowers, dim: int, path: Path) -> None:
     """The user tower as ONNX: inputs `INPUTS` as in `UserTower` with any B, L and P, output `user` [B, d]."""
-    most = model.user_tower.history_length
+    most = model.history_length
     shape = (2, min(most, 3))
     example = (
         torch.zeros(*shape, dim),

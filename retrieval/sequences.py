@@ -20,7 +20,7 @@ from core.ordering import chronological
 from retrieval.history import profile_buckets
 
 Ints = NDArray[np.int64]
-_NOT_TARGETS = (Kind.SKIP, Kind.WATCHLIST_REMOVE, Kind.SEARCH)  # read as history, never predicted
+NOT_TARGETS = (Kind.SKIP, Kind.WATCHLIST_REMOVE, Kind.SEARCH)  # read as history, never predicted
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -95,7 +95,7 @@ class Sequences:
 
 
 def _first_liked(users: Ints, rows: Ints, kinds: Ints) -> NDArray[np.bool_]:
-    liked = np.flatnonzero(~np.isin(kinds, [KIND_CODE[kind] for kind in _NOT_TARGETS]))
+    liked = np.flatnonzero(~np.isin(kinds, [KIND_CODE[kind] for kind in NOT_TARGETS]))
     by_pair = np.lexsort((rows[liked], users[liked]))  # stable: the first event of each (user, item) leads its run
     user, row = users[liked][by_pair], rows[liked][by_pair]
     leads = np.append(True, (user[1:] != user[:-1]) | (row[1:] != row[:-1])) if len(liked) else np.empty(0, dtype=np.bool_)

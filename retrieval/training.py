@@ -26,11 +26,13 @@ from numpy.typing import NDArray
 from core.catalogue import Catalogue
 from core.errors import DatasetError, InvalidInput
 from core.features import Profiles
-from retrieval.config import ARCHITECTURE, TrainConfig
+from retrieval.config import ARCHITECTURE, SPECTRAL, TrainConfig
 from retrieval.datamodule import SequenceData, split
+from retrieval.fused import FusedTowers
 from retrieval.history import History, tower_inputs
 from retrieval.module import TowerModule, reported
 from retrieval.sequences import Sequences
+from retrieval.spectral import spectral_vectors
 from retrieval.two_tower import TwoTower
 
 log = logging.getLogger(__name__)
@@ -47,8 +49,8 @@ class TrainedTowers:
     """What training made. `metrics`: `ndcg@10` and `hr@10` on the validation events if there were any, `epochs`, `loss`;
     `curve`: the same after each epoch."""
 
-    model: TwoTower
-    item_embeddings: NDArray[np.float32]  # [n, d], row-aligned with the catalogue
+    model: TwoTower | FusedTowers
+    item_embeddings: NDArray[np.float32]  # [n, d], row-aligned with the catalogue; d includes the spectral channel
     metrics: dict[str, float]
     config: TrainConfig
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -56,7 +58,7 @@ class TrainedTowers:
     def users(self, histories: Sequence[History]) -> NDArray[np.float32]:
         """User vectors [len(histories), d] for offline use, on the model's device; an empty history is its profile alone."""
         order = sorted(range(len(histories)), key=lambda i: len(histories[i]))
-        vectors = np.empty((len(histories), self.config.dim), dtype=np.float32)
+        vectors = np.empty((len(histories), self.item_embeddings.shape[1]), dtype=np.float32)
         device = next(self.model.parameters()).device
         self.model.eval()
         with torch.inference_mode():
@@ -105,8 +107,15 @@ def train_towers(
             trainer = _trainer(config, data.can_validate, workdir, progress, curve, devices, nodes)
             _fit(trainer, module, data, curve, workdir)
         metrics = _take_best(module, workdir, len(curve.points))
-    model.cpu().eval()
-    return TrainedTowers(model, model.item_embeddings(), metrics, config, curve.points)
+    towers = _with_spectral(model.cpu().eval(), data.split.train, config)
+    return TrainedTowers(towers, towers.item_embeddings(), metrics, config, curve.points)
+
+
+def _with_spectral(model: TwoTower, sequences: Sequences, config: TrainConfig) -> TwoTower | FusedTowers:
+    if not config.spectral_rank:
+        return model
+    vectors = spectral_vectors(sequences, len(model.item_tower.known), config.spectral_rank, config.spectral_window)
+    return FusedTowers(model, vectors, config.spectral_decay, config.spectral_weight).eval()
 
 
 def process_rank() -> int:
@@ -231,7 +240,7 @@ def _refuse_other_architecture(checkpoint: Path, theirs: Mapping[str, object], o
 
 def _fingerprint(sequences: Sequences, catalogue: Catalogue, config: TrainConfig, seed: int) -> str:
     """Hash of everything that decides what training makes."""
-    digest = hashlib.sha256(f"{config.model_dump_json()}:{seed}".encode())
+    digest = hashlib.sha256(f"{config.model_dump_json(exclude=set(SPECTRAL))}:{seed}".encode())
     columns = (sequences.starts, sequences.rows, sequences.kinds, sequences.values, sequences.times, sequences.profiles)
     for column in (*columns, catalogue.ids, catalogue.genres, catalogue.years):
         digest.update(np.ascontiguousarray(column).data)

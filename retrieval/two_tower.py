@@ -23,6 +23,11 @@ class TwoTower(nn.Module):
         self.item_tower = ItemTower(catalogue, known, config.dim, config.id_dropout)
         self.user_tower = UserTower(config)
 
+    @property
+    def history_length(self) -> int:
+        """Most events that the user tower reads."""
+        return self.user_tower.history_length
+
     def items(self, rows: Tensor) -> Tensor:
         """Catalogue rows [m] -> embeddings [m, d], as they are searched and as the user tower reads them."""
         return self._normalised(self.item_tower(rows))
