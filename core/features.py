@@ -61,6 +61,7 @@ USER_SCHEMA: tuple[str, ...] = (
     "rating_sum:float64",
     "last_seen:float64",
     "consumed:int64[]",
+    "profile:string[]",
     "applied_offset:int64",
 )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,13 +19,14 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.errors import InvalidInput
 from core.events import CONSUMING, KIND_CODE, Kind
 from core.features import HISTORY_LENGTH, UserFeatures
 from core.ordering import chronological, tie_hash
+from feature_repo.signals import DEFAULT_SIGNALS, DEFAULT_WEIGHTS, Signals, SignalWeights
+
+__all__ = ["DEFAULT_WEIGHTS", "SignalWeights", "UserEvent", "UserState", "apply", "fold_history", "item_genres"]
 
 GENRE_TOLERANCE = 1e-4  # relative difference of genre_weights between two orders of arrival
-DAY_SECONDS = 86_400.0
 _STARRED = frozenset({Kind.RATING, Kind.REVIEW})  # kinds whose value is stars
 
 
@@ -40,65 +40,38 @@ class UserEvent(NamedTuple):
     ts: float  # Unix seconds
 
 
-@dataclass(frozen=True)
-class SignalWeights:
-    """How much affinity one event of each kind adds, shared equally by the item's genres, and how fast it fades.
-
-    There is one field per `core.events.Kind`. Affinity halves every `half_life_days` of event time.
-    Raises InvalidInput for a half-life that is not positive.
-    """
-
-    rating: float = 1.0
-    review: float = 1.0
-    watchlist_add: float = 1.0
-    purchase: float = 1.0
-    watch: float = 0.5
-    search: float = 0.2
-    click: float = 0.1
-    view: float = 0.05
-    skip: float = 0.0
-    watchlist_remove: float = 0.0
-    half_life_days: float = 180.0
-
-    def __post_init__(self) -> None:
-        if not self.half_life_days > 0:
-            raise InvalidInput("half_life_days", self.half_life_days, "more than 0 days")
-
-    def of(self, kind: str) -> float:
-        return float(getattr(self, kind))
-
-
-DEFAULT_WEIGHTS = SignalWeights()
-
-
 class UserState:
     """One user's features while events are folded in. Not thread-safe; `features` freezes a copy."""
 
     __slots__ = (
         "_consumed",
         "_genres",
+        "_half_life",
         "_items",
         "_kinds",
         "_newly_consumed",
+        "_signals",
         "_times",
         "_values",
         "_weights",
         "applied_offset",
-        "config",
         "last_seen",
         "n_events",
+        "profile",
         "rating_count",
         "rating_sum",
         "user_id",
     )
 
-    def __init__(self, features: UserFeatures, config: SignalWeights = DEFAULT_WEIGHTS) -> None:
-        self.config = config
+    def __init__(self, features: UserFeatures, signals: Signals = DEFAULT_SIGNALS) -> None:
+        self._signals = signals
+        self._half_life = signals.weights.half_life
         self.user_id = features.user_id
         self.n_events = features.n_events
         self.rating_count = features.rating_count
         self.rating_sum = features.rating_sum
         self.last_seen = features.last_seen
+        self.profile = features.profile
         self.applied_offset = features.applied_offset
         self._items: list[int] = features.item_ids.tolist()
         self._kinds: list[int] = features.kinds.tolist()
@@ -148,6 +121,7 @@ class UserState:
             rating_sum=self.rating_sum,
             last_seen=self.last_seen,
             consumed=self._all_consumed(),
+            profile=self.profile,
             applied_offset=self.applied_offset,
         )
 
@@ -175,10 +149,10 @@ class UserState:
 
     def _prefer(self, event: UserEvent, genres: Sequence[str]) -> None:
         """Genre weights are as of `last_seen`: a newer event ages them all, a late one arrives aged."""
-        half_lives_late = (self.last_seen - event.ts) / (self.config.half_life_days * DAY_SECONDS)
+        half_lives_late = (self.last_seen - event.ts) / self._half_life
         if half_lives_late < 0 and len(self._weights):
             self._weights *= np.float32(math.exp2(half_lives_late))
-        weight = self.config.of(event.kind)
+        weight = self._signals.of(event.kind, event.item_id)
         if not weight or not genres:
             return
         share = np.float32(weight / len(genres) * math.exp2(-max(half_lives_late, 0.0)))
@@ -207,10 +181,10 @@ def apply(
     event: UserEvent,
     genres: Sequence[str],
     offset: int = -1,
-    config: SignalWeights = DEFAULT_WEIGHTS,
+    signals: Signals = DEFAULT_SIGNALS,
 ) -> UserFeatures:
     """The features after one event of that user. Pure; a redelivered event (see `UserState.deliver`) changes nothing."""
-    state = UserState(features, config)
+    state = UserState(features, signals)
     return state.features() if state.deliver(event, genres, offset) else features
 
 
@@ -219,9 +193,7 @@ def item_genres(catalogue: Catalogue) -> dict[int, tuple[str, ...]]:
     return {item: catalogue.genres_of(row) for row, item in enumerate(catalogue.ids.tolist())}
 
 
-def fold_history(
-    interactions: pl.DataFrame, catalogue: Catalogue, config: SignalWeights = DEFAULT_WEIGHTS
-) -> Iterator[UserFeatures]:
+def fold_history(interactions: pl.DataFrame, catalogue: Catalogue, signals: Signals = DEFAULT_SIGNALS) -> Iterator[UserFeatures]:
     """The features of each user of a lake table of interactions, by ascending user id.
 
     Every row counts: the lake holds an event once. `applied_offset` becomes the user's highest `log_offset`, so that
@@ -233,7 +205,7 @@ def fold_history(
     starts = [0, *(np.flatnonzero(np.diff(users)) + 1).tolist(), len(users)]
     for start, end in pairwise(starts):
         if start < end:
-            yield _fold_user(ordered[start:end], genres, config)
+            yield _fold_user(ordered[start:end], genres, signals)
 
 
 def _by_user_and_time(interactions: pl.DataFrame) -> pl.DataFrame:
@@ -242,8 +214,8 @@ def _by_user_and_time(interactions: pl.DataFrame) -> pl.DataFrame:
     return interactions[order[np.argsort(users[order], kind="stable")]]
 
 
-def _fold_user(rows: pl.DataFrame, genres: Mapping[int, tuple[str, ...]], config: SignalWeights) -> UserFeatures:
-    state = UserState(UserFeatures(user_id=int(rows[c.USER][0])), config)
+def _fold_user(rows: pl.DataFrame, genres: Mapping[int, tuple[str, ...]], signals: Signals) -> UserFeatures:
+    state = UserState(UserFeatures(user_id=int(rows[c.USER][0])), signals)
     for event in map(UserEvent._make, rows.select(UserEvent._fields).iter_rows()):
         state.add(event, genres.get(event.item_id, ()))
     state.applied_offset = max(-1, int(rows[c.OFFSET].to_numpy().max()))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.ports import Clock, FeatureReader, FeatureWriter
 from core.telemetry import EVENTS_APPLIED, FRESHNESS_SECONDS
+from feature_repo.signals import DEFAULT_SIGNALS, Signals
 from streaming.decoding import Decoded
 from streaming.handlers import updated_users
 
@@ -27,15 +28,22 @@ class FeatureEffect:
     name = "features"
     dependency = "feature_store"
 
-    def __init__(self, store: FeatureStore, genres: Mapping[int, Sequence[str]], clock: Clock = time.time) -> None:
-        """`genres` maps every known item to its genres."""
+    def __init__(
+        self,
+        store: FeatureStore,
+        genres: Mapping[int, Sequence[str]],
+        signals: Signals = DEFAULT_SIGNALS,
+        clock: Clock = time.time,
+    ) -> None:
+        """`genres` maps every known item to its genres; `signals` weigh events as the batch does."""
         self._store = store
         self._genres = genres
+        self._signals = signals
         self._clock = clock
 
     def apply(self, batch: Sequence[Decoded]) -> None:
         users = {one.event.user_id for one in batch}
-        changed = updated_users(batch, {user: self._store.read(user) for user in users}, self._genres)
+        changed = updated_users(batch, {user: self._store.read(user) for user in users}, self._genres, self._signals)
         if changed:
             self._store.write(changed)
         now = self._clock()

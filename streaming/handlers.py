@@ -12,6 +12,7 @@ from core import columns as c
 from core.deadletter import DeadLetter
 from core.features import UserFeatures
 from core.ports import LoggedRecord
+from feature_repo.signals import DEFAULT_SIGNALS, Signals
 from feature_repo.transforms import UserEvent, UserState
 from streaming.decoding import Contract, Decoded, decode_all, decode_impression
 
@@ -24,7 +25,10 @@ class Rows(NamedTuple):
 
 
 def updated_users(
-    decoded: Iterable[Decoded], known: Mapping[int, UserFeatures | None], genres: Mapping[int, Sequence[str]]
+    decoded: Iterable[Decoded],
+    known: Mapping[int, UserFeatures | None],
+    genres: Mapping[int, Sequence[str]],
+    signals: Signals = DEFAULT_SIGNALS,
 ) -> list[UserFeatures]:
     """New features of every user whose features change; an event that is in already changes nothing."""
     states: dict[int, UserState] = {}
@@ -33,7 +37,7 @@ def updated_users(
         event, user = one.event, one.event.user_id
         state = states.get(user)
         if state is None:
-            state = states[user] = UserState(known.get(user) or UserFeatures(user))
+            state = states[user] = UserState(known.get(user) or UserFeatures(user), signals)
         happened = UserEvent(user, event.item_id, event.kind.value, event.value, event.ts)
         if state.deliver(happened, genres.get(event.item_id, ()), one.record.offset):
             changed.add(user)

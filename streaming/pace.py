@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from core.telemetry import CONSUMER_BATCH, CONSUMER_LAG, EVENTS_SHED
-from feature_repo.transforms import DEFAULT_WEIGHTS, SignalWeights
+from feature_repo.signals import DEFAULT_WEIGHTS, SignalWeights
 from streaming.decoding import Decoded
 
 _log = logging.getLogger(__name__)

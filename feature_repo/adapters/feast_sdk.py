@@ -21,24 +21,20 @@ try:
     from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
     from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-    from feast.protos.feast.types.Value_pb2 import DoubleList, FloatList, Int64List, StringList, Value
+    from feast.protos.feast.types.Value_pb2 import Value
 finally:
     if _hide_torch:
         del sys.modules["torch"]
 
 __all__ = [
-    "DoubleList",
     "EntityKey",
     "FeastError",
     "FeatureStore",
-    "FloatList",
-    "Int64List",
     "RedisOnlineStore",
     "RedisOnlineStoreConfig",
     "RepoConfig",
     "SqliteOnlineStore",
     "SqliteOnlineStoreConfig",
-    "StringList",
     "Value",
     "compute_table_id",
     "redis_key",

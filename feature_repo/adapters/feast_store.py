@@ -11,8 +11,10 @@ import contextlib
 import io
 import sqlite3
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,26 +28,30 @@ from core.errors import DependencyUnavailable, NotFound
 from core.events import MAX_SKEW_SECONDS
 from core.features import UserFeatures
 from core.ports import Clock
-from feature_repo.adapters import codec
+from feature_repo.adapters import codec, snapshots
 from feature_repo.adapters.feast_sdk import FeastError, FeatureStore, RepoConfig
 from feature_repo.adapters.online_stores import BoundedRedisOnlineStore, WalSqliteOnlineStore
-from feature_repo.adapters.snapshots import SnapshotFile
-from feature_repo.definitions import PROFILE_TTL, profile_view, recommendations, snapshot_source, user
+from feature_repo.adapters.snapshots import SnapshotFolder
+from feature_repo.definitions import USER_TTL, parquet, profile_view, pushed, recommendations, snapshot_view, training, user
+from feature_repo.record import UnreadableRecord
+from feature_repo.table import SCHEMA, to_frame, to_users
 
 _STORES = "feature_repo.adapters.online_stores"
 _WRITE_BATCH = 1000  # users per round trip to the online store
+_NOBODY = 0  # ids of users begin at 1
 
 
 @dataclass(frozen=True)
 class FeastConfig:
     """`folder` holds what Feast keeps in files. Without `redis_url` the online store is SQLite in that folder, without
     `registry_url` (SQLAlchemy) the registry is a file in it. `timeout_seconds` bounds a call to Redis, and the wait of a
-    SQLite write for another process's write."""
+    SQLite write for another process's write. A user whose last event is older than `ttl` is treated as absent."""
 
     folder: Path
     redis_url: str | None = None
     registry_url: str | None = None
     timeout_seconds: float = 1.0
+    ttl: timedelta = USER_TTL
 
 
 class FeastFeatures:
@@ -56,28 +62,43 @@ class FeastFeatures:
 
     def __init__(self, config: FeastConfig, clock: Clock = time.time) -> None:
         self._clock = clock
-        self._snapshots = SnapshotFile(config.folder / "user_profile.parquet")
-        self._folder = config.folder
-        self._source = snapshot_source(str(self._snapshots.path.resolve()))
-        self._view = profile_view(self._source)
+        self._config = config
+        self._records = config.folder / "user_records.parquet"
+        self._snapshots = SnapshotFolder(config.folder / "user_snapshots")
+        records = parquet("user_records", str(self._records.resolve()))
+        self._sources = (records, pushed(records), parquet("user_snapshots", str(self._snapshots.path.resolve())))
+        self._view = profile_view(self._sources[1], config.ttl)
+        self._snapshot_view = snapshot_view(self._sources[2], config.ttl)
         self.repo_config = repo_config(config)
         self._online = BoundedRedisOnlineStore() if config.redis_url else WalSqliteOnlineStore()
 
     def apply(self) -> None:
         """Register the definitions and create the online table. Needed once; harmless to repeat."""
         with _translated():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._feast.apply([user, self._source, self._view, recommendations])
+            self._config.folder.mkdir(parents=True, exist_ok=True)
+            self._feast.apply([user, *self._sources, self._view, self._snapshot_view, recommendations, training])
+
+    def warm_up(self) -> None:
+        """Open the connection and read once, so that the first request does not pay for it."""
+        self.read(_NOBODY)
+
+    # --- online ----------------------------------------------------------------------------------------------------------
 
     def read(self, user_id: int) -> UserFeatures | None:
-        """The user's features; None for one never seen, or whose last event is older than the view's ttl."""
+        """The user's features; None for one never seen, or whose last event is older than the ttl."""
         with _translated():
-            [(_, values)] = self._online.online_read(self.repo_config, self._view, [codec.entity_key(user_id)])
-        # Redis answers an absent key with empty values
-        if values is None or values["n_events"].WhichOneof("val") is None:
+            [(written, values)] = self._online.online_read(self.repo_config, self._view, [codec.entity_key(user_id)])
+        if values is None or written is None:
             return None
-        features = codec.decode(user_id, values)
-        return features if self._clock() - features.last_seen <= PROFILE_TTL.total_seconds() else None
+        try:
+            features = codec.decode(user_id, written, values)
+        except UnreadableRecord as error:
+            remedy = "stop the consumer, run `marquee features backfill`, start it again"
+            raise DependencyUnavailable(
+                "feature store", f"the record of user {user_id} cannot be read: {error}", remedy
+            ) from error
+        expired = features is not None and self._clock() - features.last_seen > self._config.ttl.total_seconds()
+        return None if expired else features
 
     def write(self, users: Sequence[UserFeatures]) -> None:
         """Replace the users' features."""
@@ -89,42 +110,63 @@ class FeastFeatures:
             with _translated():
                 self._online.online_write_batch(self.repo_config, self._view, rows, None)
 
+    def rewrite(self, users: Sequence[UserFeatures]) -> None:
+        """`write` over whatever lies there, records of an earlier layout included."""
+        for start in range(0, len(users), _WRITE_BATCH):
+            batch = users[start : start + _WRITE_BATCH]
+            with _translated():
+                self._online.forget(self.repo_config, self._view, [codec.entity_key(one.user_id) for one in batch])
+            self.write(batch)
+
     def erase(self, user_id: int) -> None:
-        """Forget the user, in the batch source too: a later materialisation must not bring them back."""
+        """Forget the user, in the batch sources too: a later materialisation must not bring them back."""
         with _translated():
             self._online.forget(self.repo_config, self._view, [codec.entity_key(user_id)])
             self._snapshots.forget(user_id)
+            if self._records.exists():
+                snapshots.forget(self._records, user_id)
+
+    # --- offline ---------------------------------------------------------------------------------------------------------
 
     def write_offline(self, users: Sequence[UserFeatures]) -> None:
-        """Add the users' features as of their `last_seen` to the batch source."""
+        """Add the users' features as of their `last_seen` to the snapshots, and to what `materialize` brings online."""
         with _translated():
-            self._snapshots.write(users, self._clock())
+            self._snapshots.write(codec.snapshot(to_frame(users), self._clock()))
+            snapshots.merge(self._records, codec.records(users, self._clock()))
 
-    def materialize(self, since: float = 0.0) -> None:
-        """Copy each user's latest snapshot from `since` (Unix seconds) on into the online store, through Feast.
+    def latest_offline(self, columns: Sequence[str]) -> pl.DataFrame:
+        """`user_id` and these columns of each user's latest snapshot; empty without any."""
+        with _translated():
+            return self._snapshots.latest(list(columns))
 
-        A snapshot replaces what is online, even newer features: do it while no consumer writes. Raises NotFound without
-        a batch source.
+    def materialize(self) -> None:
+        """Copy each user's latest features of `write_offline` into the online store, through Feast.
+
+        It replaces what is online, even newer features: do it while no consumer writes. Raises NotFound when nothing was written.
         """
-        self._require_snapshots()
+        if not self._records.exists():
+            raise NotFound(f"there is no batch source {self._records}; run `marquee features materialize`")
         with _translated(), contextlib.redirect_stdout(io.StringIO()):  # Feast prints its progress
-            self._feast.materialize(codec.instant(since), codec.instant(self._clock() + MAX_SKEW_SECONDS))
+            until = codec.instant(self._clock() + MAX_SKEW_SECONDS)
+            self._feast.materialize(codec.instant(0.0), until, [self._view.name])
 
     def historical(self, moments: pl.DataFrame) -> list[UserFeatures | None]:
         """Point-in-time join: for each row (`user_id`, `ts`) the latest snapshot strictly before `ts`, or None.
 
-        Raises NotFound without a batch source.
+        Raises NotFound without a snapshot.
         """
-        self._require_snapshots()
+        if not self._snapshots.parts():
+            raise NotFound(f"there is no batch source {self._snapshots.path}; run `marquee features materialize`")
         just_before = pl.from_epoch((pl.col(c.TS) * 1e6).floor().cast(pl.Int64) - 1, time_unit="us").dt.replace_time_zone("UTC")
         wanted = moments.select(c.USER, just_before.alias(codec.EVENT_TIME))
-        with _translated():
-            entities = wanted.unique().to_pandas()
-            joined = self._feast.get_historical_features(entities, self._feast.get_feature_service(recommendations.name)).to_df()
-        found = {
-            (row[c.USER], row[codec.EVENT_TIME].to_pydatetime()): codec.from_row(row)
-            for row in joined.dropna(subset=["n_events"]).to_dict("records")
-        }
+        with _translated(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Downcasting object dtype", FutureWarning)  # pandas, of how Dask calls it
+            service = self._feast.get_feature_service(training.name)
+            joined = self._feast.get_historical_features(wanted.unique().to_pandas(), service).to_arrow()
+        rows = pl.DataFrame(joined).filter(pl.col("n_events").is_not_null())
+        keys = rows.select(c.USER, pl.col(codec.EVENT_TIME).dt.cast_time_unit("us")).iter_rows()
+        features = rows.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        found = dict(zip(keys, to_users(features), strict=True))
         return [found.get(key) for key in wanted.iter_rows()]
 
     def close(self) -> None:
@@ -134,10 +176,6 @@ class FeastFeatures:
     @cached_property
     def _feast(self) -> FeatureStore:
         return FeatureStore(config=self.repo_config)
-
-    def _require_snapshots(self) -> None:
-        if not self._snapshots.path.exists():
-            raise NotFound(f"there is no batch source {self._snapshots.path}; run `marquee features materialize`")
 
 
 def repo_config(config: FeastConfig) -> RepoConfig:

@@ -59,6 +59,7 @@ def someone(user_id: int, n: int = HISTORY_LENGTH, n_consumed: int = 150) -> Use
         rating_sum=0.1 + 0.2,
         last_seen=NOW - 0.123456789,
         consumed=np.unique(rng.integers(1, 2**53, n_consumed)),
+        profile=("age:25", "gender:F", "occupation:écrivain"),
         applied_offset=2**40 + 1,
     )
 

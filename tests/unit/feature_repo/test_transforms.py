@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import fields
 
 import numpy as np
 import polars as pl
@@ -12,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.catalogue import Catalogue
-from core.errors import InvalidInput
 from core.events import CONSUMING, KIND_CODE, VALUE_RANGE, Kind
 from core.features import HISTORY_LENGTH, UserFeatures
 from core.ordering import chronological, tie_hash
-from feature_repo.transforms import GENRE_TOLERANCE, SignalWeights, UserEvent, apply, fold_history, item_genres
+from feature_repo.signals import DEFAULT_SIGNALS, Signals, SignalWeights
+from feature_repo.transforms import GENRE_TOLERANCE, UserEvent, apply, fold_history, item_genres
 
 DAY = 86_400.0
 USER = 7
@@ -37,10 +36,10 @@ def event(item: int, ts: float, kind: Kind = Kind.CLICK, value: float | None = N
     return UserEvent(USER, item, kind, value, ts)
 
 
-def fold(events: list[UserEvent], config: SignalWeights = SignalWeights()) -> UserFeatures:  # noqa: B008 - frozen
+def fold(events: list[UserEvent], signals: Signals = DEFAULT_SIGNALS) -> UserFeatures:
     features = UserFeatures(USER)
     for offset, one in enumerate(events):
-        features = apply(features, one, GENRES.get(one.item_id, ()), offset, config)
+        features = apply(features, one, GENRES.get(one.item_id, ()), offset, signals)
     return features
 
 
@@ -144,7 +143,7 @@ def test_consumed_is_sorted_unique_and_outlives_the_history() -> None:
 
 
 def test_affinity_is_shared_by_genres_and_halves_every_half_life() -> None:
-    config = SignalWeights(rating=1.0, click=0.1, half_life_days=10.0)
+    config = Signals(SignalWeights(rating=1.0, click=0.1, half_life_days=10.0))
     features = fold([event(2, 0.0, Kind.RATING, 4.0), event(3, 10 * DAY), event(3, 20 * DAY)], config)
     assert features.genres == ("Comedy", "Drama", "War")
     np.testing.assert_allclose(features.genre_weights, [0.5 / 4, 0.5 / 4, 0.1 / 2 + 0.1], rtol=1e-6)
@@ -181,11 +180,12 @@ def test_fold_history_groups_by_user_and_takes_an_empty_table() -> None:
     assert list(fold_history(rows.clear(), CATALOGUE)) == []
 
 
-def test_every_kind_has_a_weight() -> None:
-    assert {f.name for f in fields(SignalWeights)} == {kind.value for kind in Kind} | {"half_life_days"}
+def test_no_event_changes_the_profile() -> None:
+    described = UserFeatures(USER, profile=("age:25", "gender:F"))
+    assert apply(described, event(1, 1.0), ("Drama",)).profile == ("age:25", "gender:F")
 
 
-@pytest.mark.parametrize("days", [0.0, -1.0, float("nan")])
-def test_a_half_life_must_be_positive(days: float) -> None:
-    with pytest.raises(InvalidInput, match="half_life_days"):
-        SignalWeights(half_life_days=days)
+def test_a_rare_film_on_the_watchlist_adds_more_affinity() -> None:
+    signals = Signals(SignalWeights(watchlist_add=1.0, rarity_bonus=1.0), {1: 1.0, 3: 0.25})
+    features = fold([event(1, 1.0, Kind.WATCHLIST_ADD), event(3, 1.0, Kind.WATCHLIST_ADD)], signals)
+    assert dict(zip(features.genres, features.genre_weights.tolist(), strict=True)) == {"Drama": 1.0, "War": 1.75}

@@ -16,7 +16,7 @@ import pytest
 from core.errors import DependencyUnavailable, NotFound
 from core.features import UserFeatures
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
-from feature_repo.definitions import PROFILE_TTL
+from feature_repo.definitions import USER_TTL
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -58,7 +58,7 @@ def test_a_profile_past_its_ttl_is_absent(tmp_path: Path) -> None:
     store = FeastFeatures(FeastConfig(tmp_path), clock=lambda: now[0])
     store.apply()
     store.write([as_of(1, NOW)])
-    now[0] = NOW + PROFILE_TTL.total_seconds()
+    now[0] = NOW + USER_TTL.total_seconds()
     assert same(store.read(1), as_of(1, NOW))
     now[0] += 1
     assert store.read(1) is None

@@ -1,0 +1,81 @@
+"""The online record: one user's features in a few hundred bytes, and back, bit for bit.
+
+What makes it small: events lie column by column in as few bits as they need; times are gaps in the coarsest unit that keeps
+them exact; `consumed` is what the history implies, corrected by what it does not know; well-known genres are one bit each.
+The first byte is the version of this layout; a reader refuses every other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.features import UserFeatures
+from feature_repo import record_columns as columns
+from feature_repo.packing import Malformed, Reader, Writer
+
+VERSION = 1
+
+
+class UnreadableRecord(ValueError):
+    """A record of another layout, or damaged."""
+
+
+def pack(user: UserFeatures) -> bytes:
+    """The record, without the user's id: that is its key. `consumed` and `genres` must be sorted."""
+    writer = Writer()
+    writer.uint(VERSION)
+    for count in (user.n_events, user.rating_count, user.applied_offset + 1, len(user.item_ids)):
+        writer.uint(count)
+    writer.fixed(user.item_ids.view(np.uint64))
+    writer.fixed(user.kinds.view(np.uint64))
+    columns.write_values(writer, user.values)
+    columns.write_times(writer, user.times)
+    columns.write_consumed(writer, user.consumed, user.item_ids, user.kinds)
+    columns.write_genres(writer, user.genres, user.genre_weights)
+    columns.write_words(writer, user.profile)
+    writer.real(user.rating_sum)
+    columns.write_real(writer, user.last_seen, usually=_latest(user.times))
+    return writer.bytes()
+
+
+def unpack(user_id: int, raw: bytes) -> UserFeatures:
+    """The inverse of `pack`. Raises UnreadableRecord."""
+    reader = Reader(raw)
+    try:
+        version = reader.uint()
+        if version != VERSION:
+            raise UnreadableRecord(f"its layout is {version}, and this code reads layout {VERSION}")
+        user = _read(user_id, reader)
+    except Malformed as error:
+        raise UnreadableRecord(f"it is damaged: {error}") from error
+    if not reader.finished():
+        raise UnreadableRecord("it is damaged: it goes on after its end")
+    return user
+
+
+def _read(user_id: int, reader: Reader) -> UserFeatures:
+    n_events, rating_count, position, n = (reader.uint() for _ in range(4))
+    item_ids, kinds = reader.fixed(n).view(np.int64), reader.fixed(n).view(np.int64)
+    values, times = columns.read_values(reader, n), columns.read_times(reader, n)
+    consumed = columns.read_consumed(reader, item_ids, kinds)
+    genres, genre_weights = columns.read_genres(reader)
+    return UserFeatures(
+        user_id=user_id,
+        item_ids=item_ids,
+        kinds=kinds,
+        values=values,
+        times=times,
+        genres=genres,
+        genre_weights=genre_weights,
+        n_events=n_events,
+        rating_count=rating_count,
+        consumed=consumed,
+        profile=columns.read_words(reader),
+        rating_sum=reader.real(),
+        last_seen=columns.read_real(reader, usually=_latest(times)),
+        applied_offset=position - 1,
+    )
+
+
+def _latest(times: columns.Times) -> float:
+    return float(times[-1]) if len(times) else 0.0

@@ -1,0 +1,111 @@
+"""How much an event says about a taste: by its kind, by how rare the film is on a watchlist, and by how long ago it was."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from core import columns as c
+from core.errors import InvalidInput
+from core.events import Kind
+
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class SignalWeights:
+    """How much affinity one event of each kind adds, shared equally by the item's genres, and how fast it fades.
+
+    There is one field per `core.events.Kind`. What a film on a watchlist adds is multiplied by up to 1 + `rarity_bonus`, the
+    more the less popular it is: a rare film says more about a taste than one that everybody knows. Affinity halves every
+    `half_life_days` of event time. Raises InvalidInput for a weight or bonus below zero and a half-life not above it.
+    """
+
+    rating: float = 1.0
+    review: float = 1.0
+    watchlist_add: float = 1.0
+    purchase: float = 1.0
+    watch: float = 0.5
+    search: float = 0.2
+    click: float = 0.1
+    view: float = 0.05
+    skip: float = 0.0
+    watchlist_remove: float = 0.0
+    rarity_bonus: float = 1.0
+    half_life_days: float = 180.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+                raise InvalidInput(name, value, "a number of at least 0")
+        if not self.half_life_days > 0:
+            raise InvalidInput("half_life_days", self.half_life_days, "more than 0 days")
+
+    @classmethod
+    def load(cls, path: Path) -> SignalWeights:
+        """From a TOML file; what it leaves out is the default. Raises InvalidInput."""
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidInput("signal weights", str(path), f"a readable TOML file ({error})") from error
+        known = {f.name for f in fields(cls)}
+        for name in values.keys() - known:
+            raise InvalidInput(f"{name} in {path.name}", values[name], f"one of {', '.join(sorted(known))}")
+        return cls(**values)
+
+    @property
+    def half_life(self) -> float:
+        """In seconds."""
+        return self.half_life_days * DAY_SECONDS
+
+    def of(self, kind: str) -> float:
+        """The weight of a kind, whatever the item."""
+        return float(getattr(self, kind))
+
+
+DEFAULT_WEIGHTS = SignalWeights()
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """The weights and what they need to know of items. One table for the stream and every batch, or their sums differ."""
+
+    weights: SignalWeights = DEFAULT_WEIGHTS
+    popularity: Mapping[int, float] = field(default_factory=dict)  # item -> 0 (unknown to all) to 1 (the best known)
+
+    def of(self, kind: str, item_id: int) -> float:
+        """What one event adds before it fades. An item that the table lacks counts as the best known: no bonus unearned."""
+        weight = self.weights.of(kind)
+        if kind == Kind.WATCHLIST_ADD:
+            weight *= 1.0 + self.weights.rarity_bonus * (1.0 - self.popularity.get(item_id, 1.0))
+        return weight
+
+    def expression(self) -> pl.Expr:
+        """`of` over the columns `kind` and `item_id`: the same float64 by the same operations."""
+        by_kind = {kind.value: self.weights.of(kind) for kind in Kind}
+        known = pl.lit(1.0)
+        if self.popularity:
+            items, shares = list(self.popularity), list(self.popularity.values())
+            known = pl.col(c.ITEM).replace_strict(items, shares, default=1.0, return_dtype=pl.Float64)
+        weight = pl.col(c.KIND).replace_strict(by_kind, return_dtype=pl.Float64)
+        rare = weight * (1.0 + self.weights.rarity_bonus * (1.0 - known))
+        return pl.when(pl.col(c.KIND) == Kind.WATCHLIST_ADD.value).then(rare).otherwise(weight)
+
+
+DEFAULT_SIGNALS = Signals()
+
+
+def popularity(interactions: pl.DataFrame) -> dict[int, float]:
+    """Item -> log(1 + its events) / log(1 + those of the item that has most). Logarithms, because popularity is a power law."""
+    counted = interactions.group_by(c.ITEM).len().sort(c.ITEM)
+    if counted.is_empty():
+        return {}
+    known = np.log1p(counted["len"].to_numpy())
+    shares = known / known.max()
+    return dict(zip(counted[c.ITEM].to_list(), shares.tolist(), strict=True))
