@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from app import steps, wiring
+from app.features import signals
 from core import lake as tables
 from core.events import IMPRESSIONS, INTERACTIONS
 from core.ports import EventLog
@@ -21,14 +22,15 @@ from streaming.statistics_loop import StatisticsLoop
 
 def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
     """One loop that keeps features fresh, one per table that fills the lake, one that counts what the lake holds."""
-    catalogue = steps.stored(settings).catalogue
-    genres = item_genres(catalogue)
+    stored = steps.stored(settings)
+    catalogue, genres = stored.catalogue, item_genres(stored.catalogue)
+    weigh = signals(settings, stored.interactions)
     contract = Contract(genres, wiring.clock_rule(settings))
     config = LoopConfig(settings.consumer_batch, settings.consumer_most, settings.consumer_poll)
     lake = wiring.lake(settings)
     interactions = partial(known_interaction_rows, contract=contract)
     return [
-        InteractionLoop(log, FeatureEffect(features, genres), contract, config, sets_aside=True),
+        InteractionLoop(log, FeatureEffect(features, genres, weigh), contract, config, sets_aside=True),
         LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
         LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impression_rows, settings.lake_flush),
         StatisticsLoop(lake, catalogue, wiring.published_stats(settings), settings.statistics_interval),

@@ -20,7 +20,7 @@ from core.catalogue import Catalogue
 from core.datasets.dataset import Dataset
 from core.datasets.splits import before, cutoff, in_time_order
 from core.errors import NotFound
-from core.features import Profiles, UserFeatures
+from core.features import Profiles
 from core.settings import REPOSITORY, Settings
 
 HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
@@ -115,29 +115,6 @@ class Timed:
         self._say(f"  [dim]{self.seconds[name]:.1f} s, peak memory so far {peak:.2f} GiB[/]")
 
 
-def materialize(settings: Settings, say: Say) -> None:
-    """Fold the lake's history into user features, offline and online. The consumer must not run meanwhile.
-
-    Users whose online features hold more than the lake does (the consumer was killed before its last append) keep them.
-    """
-    from feature_repo.transforms import fold_history
-
-    found = stored(settings)
-    store = wiring.features(settings)
-    store.apply()
-    users = list(fold_history(found.interactions, found.catalogue))
-    ahead = [online for user in users if (online := store.read(user.user_id)) and _is_ahead(online, user)]
-    store.write_offline(users)
-    store.materialize()
-    store.write(ahead)
-    say(f"{len(users):,} users in the offline and the online store" + (f", {len(ahead)} kept newer ones" if ahead else ""))
-
-
-def _is_ahead(online: UserFeatures, batch: UserFeatures) -> bool:
-    """Both tests: a store that came back empty has late offsets on histories that lack their beginning."""
-    return online.applied_offset > batch.applied_offset and online.n_events >= batch.n_events
-
-
 def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Say) -> str:
     """Train and register a release from what the lake holds; returns its registry version."""
     from app.pipelines import pipeline_path
@@ -229,6 +206,8 @@ def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, say: 
     version = str(wiring.lake(settings).version(tables.INTERACTIONS))
 
     def features(say: Say) -> None:
+        from app.features import materialize
+
         if marker.is_file():
             say(f"features are materialised already (lake version {marker.read_text()})")
             return

@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     consumer_most: int = Field(5000, ge=1, description="most events applied at once when it is behind")
     consumer_poll: float = Field(0.5, gt=0, description="seconds the consumer waits for events before it looks at its own state")
     lake_flush: float = Field(2.0, ge=0, description="seconds of events gathered before one lake append")
+    signals: str = Field("default", description="configs/signals/<name>.toml: how much each kind of event says about a taste")
     statistics_interval: float = Field(
         5.0, gt=0, description="seconds between two updates of item and trending statistics, by the consumer and in the API"
     )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from core import columns as c
 from core.catalogue import Catalogue
 from core.events import CONSUMING, KIND_CODE, Kind
-from core.features import HISTORY_LENGTH, UserFeatures
+from core.features import HISTORY_LENGTH, Profiles, UserFeatures
 from core.ordering import chronological, tie_hash
 from feature_repo.signals import DEFAULT_SIGNALS, DEFAULT_WEIGHTS, Signals, SignalWeights
 
@@ -193,19 +193,23 @@ def item_genres(catalogue: Catalogue) -> dict[int, tuple[str, ...]]:
     return {item: catalogue.genres_of(row) for row, item in enumerate(catalogue.ids.tolist())}
 
 
-def fold_history(interactions: pl.DataFrame, catalogue: Catalogue, signals: Signals = DEFAULT_SIGNALS) -> Iterator[UserFeatures]:
-    """The features of each user of a lake table of interactions, by ascending user id.
+def fold_history(
+    interactions: pl.DataFrame, catalogue: Catalogue, signals: Signals = DEFAULT_SIGNALS, profiles: Profiles | None = None
+) -> Iterator[UserFeatures]:
+    """The features of each user of a lake table of interactions, by ascending user id; then those known by a profile alone.
 
     Every row counts: the lake holds an event once. `applied_offset` becomes the user's highest `log_offset`, so that
     the stream goes on after the table.
     """
-    genres = item_genres(catalogue)
+    genres, known = item_genres(catalogue), profiles or {}
     ordered = _by_user_and_time(interactions)
     users = ordered[c.USER].to_numpy()
     starts = [0, *(np.flatnonzero(np.diff(users)) + 1).tolist(), len(users)]
     for start, end in pairwise(starts):
         if start < end:
-            yield _fold_user(ordered[start:end], genres, signals)
+            yield _fold_user(ordered[start:end], genres, signals, known)
+    for user in sorted(known.keys() - set(np.unique(users).tolist())):
+        yield UserFeatures(user, profile=tuple(known[user]))
 
 
 def _by_user_and_time(interactions: pl.DataFrame) -> pl.DataFrame:
@@ -214,8 +218,9 @@ def _by_user_and_time(interactions: pl.DataFrame) -> pl.DataFrame:
     return interactions[order[np.argsort(users[order], kind="stable")]]
 
 
-def _fold_user(rows: pl.DataFrame, genres: Mapping[int, tuple[str, ...]], signals: Signals) -> UserFeatures:
-    state = UserState(UserFeatures(user_id=int(rows[c.USER][0])), signals)
+def _fold_user(rows: pl.DataFrame, genres: Mapping[int, tuple[str, ...]], signals: Signals, profiles: Profiles) -> UserFeatures:
+    user = int(rows[c.USER][0])
+    state = UserState(UserFeatures(user, profile=tuple(profiles.get(user, ()))), signals)
     for event in map(UserEvent._make, rows.select(UserEvent._fields).iter_rows()):
         state.add(event, genres.get(event.item_id, ()))
     state.applied_offset = max(-1, int(rows[c.OFFSET].to_numpy().max()))

@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Annotated
 
 import typer
 
 from app import processes, steps, wiring
 from app.console import out, say, settings
-from core.errors import AlreadyRunning, NotFound
+from core.errors import AlreadyRunning, InvalidInput, NotFound
 
-app = typer.Typer(no_args_is_help=True, help="Compute, materialise and look at features.")
+app = typer.Typer(no_args_is_help=True, help="Compute, materialise, mend, compare and look at features.")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-@app.command(epilog="Example: marquee features materialize")
-def materialize() -> None:
+@app.command(epilog="Example: marquee features materialize --every 12h")
+def materialize(
+    every: Annotated[str, typer.Option(help="do it again and again, for example every 30m, 12h or 1d; ends with Ctrl-C")] = "",
+) -> None:
     """Compute every user's features from the lake, register the definitions with Feast, and fill the online store.
 
-    Not while the consumer runs: an event that it applies meanwhile would be overwritten.
+    Not while the consumer runs: an event that it applies meanwhile would be overwritten. With --every, the online store is
+    left alone as long as the consumer runs, and only the snapshots for training sets are added.
     """
-    port = settings().consumer_metrics_port
-    if processes.listening("127.0.0.1", port):
-        raise AlreadyRunning(f"the consumer is running (port {port} answers); stop `marquee up` first, then start it again")
-    steps.materialize(settings(), say)
+    from app.features import materialize as run
+
+    seconds = _seconds(every) if every else 0
+    if not every:
+        _without_consumer()
+    while True:
+        run(settings(), say, online=not _consumer_runs())
+        if not every:
+            return
+        say(f"again in {every}")
+        time.sleep(seconds)
+
+
+@app.command(epilog="Example: marquee features backfill --dry-run")
+def backfill(dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be written, and stop")] = False) -> None:
+    """Write every user's online features again from the lake, over whatever is there.
+
+    For an online store that came back empty, or whose records cannot be read. Not while the consumer runs.
+    """
+    from app.features import backfill as run
+
+    if not dry_run:
+        _without_consumer()
+    run(settings(), dry_run, say)
+
+
+@app.command(epilog="Example: marquee features verify --sample 1000")
+def verify(
+    sample: Annotated[int, typer.Option(min=1, help="users to compare, drawn at random")] = 200,
+    seed: Annotated[int, typer.Option(help="of the draw")] = 0,
+) -> None:
+    """Compare online features with what the lake's events come to, and exit with 1 if any are skewed."""
+    from app.features import verify as run
+
+    found = run(settings(), sample, seed)
+    for line in found.lines():
+        out.print(line, markup=False)
+    if found.found:
+        say("stop the consumer cleanly, run `marquee features backfill`, start it again")
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: marquee features show 42")
@@ -33,8 +75,27 @@ def show(user_id: Annotated[int, typer.Argument(min=1, help="the user")]) -> Non
         raise NotFound(f"user {user_id} has no online features")
     titles = steps.stored(settings()).catalogue
     out.print(f"user {user.user_id}: {user.n_events} events, {len(user.consumed)} films not to recommend again")
+    if user.profile:
+        out.print(f"profile: {', '.join(user.profile)}", markup=False)
     for item, value in list(zip(user.item_ids.tolist(), user.values.tolist(), strict=True))[-10:]:
         row = int(titles.rows([item])[0])
         out.print(f"  {item:>7}  {value:>5.1f}  {titles.titles[row] if row >= 0 else '(not in the catalogue)'}", markup=False)
     top = sorted(zip(user.genre_weights.tolist(), user.genres, strict=True), reverse=True)[:5]
     out.print("tastes: " + ", ".join(f"{genre} {weight:.2f}" for weight, genre in top))
+
+
+def _seconds(every: str) -> int:
+    match = re.fullmatch(r"(\d+)([smhd])", every)
+    if not match or int(match[1]) < 1:
+        raise InvalidInput("--every", every, "a number and s, m, h or d, for example 12h")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _consumer_runs() -> bool:
+    return processes.listening("127.0.0.1", settings().consumer_metrics_port)
+
+
+def _without_consumer() -> None:
+    if _consumer_runs():
+        port = settings().consumer_metrics_port
+        raise AlreadyRunning(f"the consumer is running (port {port} answers); stop `marquee up` first, then start it again")

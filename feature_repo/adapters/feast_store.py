@@ -97,8 +97,11 @@ class FeastFeatures:
             raise DependencyUnavailable(
                 "feature store", f"the record of user {user_id} cannot be read: {error}", remedy
             ) from error
-        expired = features is not None and self._clock() - features.last_seen > self._config.ttl.total_seconds()
-        return None if expired else features
+        return None if features is None or self._is_past(features) else features
+
+    def _is_past(self, user: UserFeatures) -> bool:
+        """Not one with a profile and no event, whom nobody saw yet."""
+        return user.n_events > 0 and self._clock() - user.last_seen > self._config.ttl.total_seconds()
 
     def write(self, users: Sequence[UserFeatures]) -> None:
         """Replace the users' features."""

@@ -180,6 +180,15 @@ def test_fold_history_groups_by_user_and_takes_an_empty_table() -> None:
     assert list(fold_history(rows.clear(), CATALOGUE)) == []
 
 
+def test_users_have_their_profile_with_or_without_events() -> None:
+    rows = table([event(1, 1.0)])
+    folded = {user.user_id: user for user in fold_history(rows, CATALOGUE, profiles={USER: ["age:25"], USER + 1: ["age:1"]})}
+    assert [(user, one.profile, one.n_events) for user, one in folded.items()] == [
+        (USER, ("age:25",), 1),
+        (USER + 1, ("age:1",), 0),
+    ]
+
+
 def test_no_event_changes_the_profile() -> None:
     described = UserFeatures(USER, profile=("age:25", "gender:F"))
     assert apply(described, event(1, 1.0), ("Drama",)).profile == ("age:25", "gender:F")
