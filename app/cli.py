@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.commands import data, deadletter, evaluate, features, index, operate, release, topics, tune
+from app.commands import data, deadletter, evaluate, events, features, index, operate, release, topics, tune
 from app.console import failed
 from core.errors import InvalidInput, MarqueeError
 
@@ -24,6 +24,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(release.app, name="release")
 app.add_typer(topics.app, name="topics")
 app.add_typer(deadletter.app, name="deadletter")
+app.add_typer(events.app, name="events")
 operate.register(app)
 app.command(epilog="Example: marquee evaluate --dataset ml-1m --protocol loo --models ease,markov,two_tower")(evaluate.evaluate)
 app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")(tune.tune)

@@ -13,11 +13,17 @@ from tqdm import tqdm
 from app import steps, wiring
 from app.steps import Say
 from core import columns as c
+from core.errors import InvalidInput
 from core.features import USER_SCHEMA, UserFeatures
+from core.lake import INTERACTIONS
 from core.settings import CONFIGS, Settings
+from feature_repo.engines.batch import batch_features as polars_features
+from feature_repo.engines.spark import local_session, spark_frame
 from feature_repo.signals import Signals, SignalWeights, popularity
-from feature_repo.transforms import GENRE_TOLERANCE, fold_history
+from feature_repo.table import to_users
+from feature_repo.transforms import GENRE_TOLERANCE, item_genres
 
+ENGINES = ("polars", "spark")
 _BATCH = 1000  # users of one write
 _LISTED = 10  # users that a report names
 _EXACT = tuple(name for name in (one.split(":")[0] for one in USER_SCHEMA) if name not in ("genre_weights", "applied_offset"))
@@ -29,21 +35,30 @@ def signals(settings: Settings, interactions: pl.DataFrame) -> Signals:
     return Signals(weights, popularity(interactions.filter(pl.col(c.OFFSET) < 0)))
 
 
-def batch_features(settings: Settings) -> Iterator[UserFeatures]:
-    """Every user's features by the batch definition, from the lake as it is now."""
+def batch_features(settings: Settings, engine: str = "polars") -> list[UserFeatures]:
+    """Every user's features by the batch definition, from the lake as it is now. Raises InvalidInput for another engine."""
+    if engine not in ENGINES:
+        raise InvalidInput("--engine", engine, " or ".join(ENGINES))
     found = steps.stored(settings)
-    weigh = signals(settings, found.interactions)
-    return fold_history(found.interactions, found.catalogue, weigh, found.profiles)
+    genres, weigh = item_genres(found.catalogue), signals(settings, found.interactions)
+    if engine == "polars":
+        return list(to_users(polars_features(found.interactions, genres, weigh, found.profiles)))
+    session = local_session()
+    try:
+        files = wiring.lake(settings).files(INTERACTIONS)
+        return list(to_users(spark_frame(session, files, genres, weigh, found.profiles)))
+    finally:
+        session.stop()
 
 
-def materialize(settings: Settings, say: Say, online: bool = True) -> None:
+def materialize(settings: Settings, say: Say, online: bool = True, engine: str = "polars") -> None:
     """Fold the lake's history into user features, offline and, unless the consumer runs, online.
 
     Users whose online features hold more than the lake does (the consumer was killed before its last append) keep them.
     """
     store = wiring.features(settings)
     store.apply()
-    users = list(_with_progress(batch_features(settings)))
+    users = batch_features(settings, engine)
     store.write_offline(users)
     if not online:
         say(f"{len(users):,} users in the offline store; the online one is left to the consumer")
@@ -54,10 +69,10 @@ def materialize(settings: Settings, say: Say, online: bool = True) -> None:
     say(f"{len(users):,} users in the offline and the online store" + (f", {len(ahead)} kept newer ones" if ahead else ""))
 
 
-def backfill(settings: Settings, dry_run: bool, say: Say) -> None:
+def backfill(settings: Settings, dry_run: bool, say: Say, engine: str = "polars") -> None:
     """Write every user's features online from the lake, over whatever lies there: after Redis lost them or holds bad ones."""
     store = wiring.features(settings)
-    users = list(_with_progress(batch_features(settings)))
+    users = batch_features(settings, engine)
     what = f"the features of {len(users):,} users, with {sum(user.n_events for user in users):,} events"
     if dry_run:
         say(f"would write {what}; nothing was done")
@@ -91,7 +106,7 @@ class Skew:
 
 def verify(settings: Settings, sample: int, seed: int) -> Skew:
     """Compare the online features of `sample` users, drawn at random, with the batch definition over the lake."""
-    users = list(batch_features(settings))
+    users = batch_features(settings)
     drawn = np.random.default_rng(seed).permutation(len(users))[:sample]
     store = wiring.features(settings)
     missing, different, ahead = [], {}, 0
@@ -124,10 +139,6 @@ def _is_ahead(online: UserFeatures, batch: UserFeatures) -> bool:
 def _named(users: Iterable[int]) -> str:
     names = [str(user) for user in users]
     return f": {', '.join(names[:_LISTED])}{', ...' if len(names) > _LISTED else ''}" if names else ""
-
-
-def _with_progress(users: Iterator[UserFeatures]) -> Iterator[UserFeatures]:
-    return iter(tqdm(users, "features", unit=" users", leave=False, disable=_quiet()))
 
 
 def _quiet() -> bool:

@@ -134,6 +134,11 @@ class Lake:
         with self._reading():
             return _last(self._opened(table), writer)
 
+    def files(self, table: str) -> list[str]:
+        """The Parquet files that the table consists of now, for engines that read them on their own. Raises NotFound."""
+        with self._reading():
+            return self._existing(table).file_uris()
+
     def progress(self, table: str, writers: Sequence[str]) -> dict[str, int]:
         """`last_written` of several writers, at one moment."""
         with self._reading():

@@ -13,12 +13,14 @@ from app.console import out, say, settings
 from core.errors import AlreadyRunning, InvalidInput, NotFound
 
 app = typer.Typer(no_args_is_help=True, help="Compute, materialise, mend, compare and look at features.")
+Engine = Annotated[str, typer.Option(help="polars, or spark for a lake that outgrows this machine's memory")]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @app.command(epilog="Example: marquee features materialize --every 12h")
 def materialize(
     every: Annotated[str, typer.Option(help="do it again and again, for example every 30m, 12h or 1d; ends with Ctrl-C")] = "",
+    engine: Engine = "polars",
 ) -> None:
     """Compute every user's features from the lake, register the definitions with Feast, and fill the online store.
 
@@ -31,7 +33,7 @@ def materialize(
     if not every:
         _without_consumer()
     while True:
-        run(settings(), say, online=not _consumer_runs())
+        run(settings(), say, online=not _consumer_runs(), engine=engine)
         if not every:
             return
         say(f"again in {every}")
@@ -39,7 +41,10 @@ def materialize(
 
 
 @app.command(epilog="Example: marquee features backfill --dry-run")
-def backfill(dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be written, and stop")] = False) -> None:
+def backfill(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be written, and stop")] = False,
+    engine: Engine = "polars",
+) -> None:
     """Write every user's online features again from the lake, over whatever is there.
 
     For an online store that came back empty, or whose records cannot be read. Not while the consumer runs.
@@ -48,7 +53,7 @@ def backfill(dry_run: Annotated[bool, typer.Option("--dry-run", help="say what w
 
     if not dry_run:
         _without_consumer()
-    run(settings(), dry_run, say)
+    run(settings(), dry_run, say, engine)
 
 
 @app.command(epilog="Example: marquee features verify --sample 1000")

@@ -110,6 +110,21 @@ def test_redis_that_came_back_empty_is_filled_from_the_lake_by_one_command(
 
 
 @pytest.mark.service("redis")
+def test_spark_fills_it_as_well(marquee: Marquee, store: FeastFeatures, server: OwnRedis) -> None:
+    pytest.importorskip("pyspark")
+    server.kill()
+    server.start()
+    marquee("features", "backfill", "--engine", "spark")
+    assert marquee("features", "verify").exit_code == 0
+
+
+@pytest.mark.service("redis")
+def test_another_engine_is_refused(marquee: Marquee) -> None:
+    with pytest.raises(InvalidInput, match="polars or spark"):
+        marquee("features", "backfill", "--engine", "duckdb")
+
+
+@pytest.mark.service("redis")
 def test_what_lies_is_found_and_mended(marquee: Marquee, store: FeastFeatures) -> None:
     right = expected()[8]
     store.write([replace(right, n_events=99, values=right.values + 1), replace(expected()[9], applied_offset=5)])
