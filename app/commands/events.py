@@ -26,7 +26,9 @@ def _group() -> None:
 @app.command("import", epilog="Example: marquee events import server.log --movies films.csv --dry-run; or from a pipe: -")
 def import_(
     file: Annotated[str, typer.Argument(help="the log; - is standard input")] = "",
-    form: Annotated[Literal["course"], typer.Option("--format", help="course: the movie-streaming course's log")] = "course",
+    form: Annotated[  # noqa: ARG001 - there is one so far; typer checks it
+        Literal["course"], typer.Option("--format", help="course: the movie-streaming course's log")
+    ] = "course",
     topic: Annotated[str, typer.Option(help="read this topic of the event log instead of a file")] = "",
     movies: Annotated[Path | None, typer.Option(help="CSV: id, item_id; else titles and years are compared")] = None,
     gap: Annotated[float, typer.Option(min=1.0, help="minutes of pause that end a session of one film")] = 30.0,

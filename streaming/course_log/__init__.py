@@ -1,0 +1,1 @@
+"""The log lines of the movie-streaming course format, as a source of events."""

@@ -1,0 +1,168 @@
+"""One line of the movie-streaming course's log -> what it says, or why it says nothing.
+
+Pure, and total: every string of bytes has an answer and none raises. The four forms, after `<time>,<userid>,`:
+`GET /data/m/<movieid>/<minute>.mpg`, `GET /rate/<movieid>=<rating>`, `GET /create_account`, and
+`recommendation request <server>, status <code>, result: <ids>, <ms>`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core.events import MAX_ID, VALUE_RANGE, Kind
+from streaming.decoding import ENCODING, MALFORMED, MOST_BYTES, SCHEMA, TOO_LARGE
+
+LONGEST_FILM = int(VALUE_RANGE[Kind.WATCH][1])  # minutes
+_FEWEST_STARS, _MOST_STARS, _ = VALUE_RANGE[Kind.RATING]
+_SHOWN = 40  # characters of a bad field
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Minute `minute` (from 0) of a film was streamed at `ts` (Unix seconds)."""
+
+    ts: float
+    user_id: int
+    movie: str
+    minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """`stars` as in `core.events`."""
+
+    ts: float
+    user_id: int
+    movie: str
+    stars: float
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The user made an account."""
+
+    ts: float
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """A server answered a request for recommendations; `movies` is empty when it failed."""
+
+    ts: float
+    user_id: int
+    server: str
+    status: int
+    movies: tuple[str, ...]
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """`reason` is one of `streaming.decoding.REASONS`; `line` is the line as it came."""
+
+    reason: str
+    detail: str
+    line: bytes
+
+
+Said = Watched | Rated | Joined | Recommended
+
+_MOVIE = r"(?P<movie>[^\s/=,]{1,200})"
+_WATCHED = re.compile(rf"GET /data/m/{_MOVIE}/(?P<minute>-?[0-9]{{1,9}})\.mpg")
+_RATED = re.compile(rf"GET /rate/{_MOVIE}=(?P<stars>-?[0-9]{{1,9}}(?:\.[0-9]{{1,9}})?)")
+_JOINED = re.compile(r"GET /create_account")
+_RECOMMENDED = re.compile(
+    r"recommendation request (?P<server>[^\s,]{1,255}), status (?P<status>[0-9]{3}), result: (?P<movies>.*), "
+    r"(?P<milliseconds>[0-9]{1,9})(?: ?ms)?"
+)
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+
+
+class _Bad(Exception):
+    """Never leaves this module."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def parse(line: bytes | str) -> Said | Rejected:
+    """What a line says. Its end (`\\n`, `\\r\\n`) may be there or not; a time without a zone is UTC."""
+    raw = line.encode(errors="surrogatepass") if isinstance(line, str) else line
+    try:
+        return _said(_text(raw))
+    except _Bad as bad:
+        return Rejected(bad.reason, bad.detail, raw)
+
+
+def _text(raw: bytes) -> str:
+    if len(raw) > MOST_BYTES:
+        raise _Bad(TOO_LARGE, f"more than {MOST_BYTES} bytes")
+    try:
+        return raw.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise _Bad(ENCODING, f"byte {error.start} is no UTF-8: {error.reason}") from None
+
+
+def _said(text: str) -> Said:
+    fields = text.split(",", 2)
+    if len(fields) < 3:
+        raise _Bad(MALFORMED, "not <time>,<userid>,<what>")
+    when, who, what = fields
+    for form, read in _FORMS:
+        if match := form.fullmatch(what.strip(" ")):
+            return read(_seconds(when.strip(" ")), _user(who.strip(" ")), match)
+    raise _Bad(MALFORMED, f"what happened is {what[:_SHOWN]!r}; allowed: the four forms of docs/events.md")
+
+
+def _seconds(text: str) -> float:
+    try:
+        when = datetime.fromisoformat(text)
+        seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        seconds = -1.0
+    if seconds < 0:
+        raise _Bad(SCHEMA, f"time is {text[:_SHOWN]!r}; allowed: ISO 8601 from 1970 on, for example 2026-03-01T20:15:30")
+    return seconds
+
+
+def _user(text: str) -> int:
+    if not _INTEGER.fullmatch(text) or not 1 <= int(text) <= MAX_ID:
+        raise _Bad(SCHEMA, f"userid is {text[:_SHOWN]!r}; allowed: 1 to {MAX_ID}")
+    return int(text)
+
+
+def _watched(ts: float, user_id: int, match: re.Match[str]) -> Said:
+    minute = int(match["minute"])
+    if not 0 <= minute < LONGEST_FILM:
+        raise _Bad(SCHEMA, f"minute is {minute}; allowed: 0 to {LONGEST_FILM - 1}")
+    return Watched(ts, user_id, match["movie"], minute)
+
+
+def _rated(ts: float, user_id: int, match: re.Match[str]) -> Said:
+    stars = float(match["stars"])
+    if not _FEWEST_STARS <= stars <= _MOST_STARS:
+        raise _Bad(SCHEMA, f"rating is {match['stars']}; allowed: {_FEWEST_STARS} to {_MOST_STARS}")
+    return Rated(ts, user_id, match["movie"], stars)
+
+
+def _joined(ts: float, user_id: int, match: re.Match[str]) -> Said:  # noqa: ARG001 - one shape for all forms
+    return Joined(ts, user_id)
+
+
+def _recommended(ts: float, user_id: int, match: re.Match[str]) -> Said:
+    movies = tuple(movie for part in match["movies"].split(",") if (movie := part.strip()))
+    return Recommended(ts, user_id, match["server"], int(match["status"]), movies, int(match["milliseconds"]))
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[float, int, re.Match[str]], Said]], ...] = (
+    (_WATCHED, _watched),
+    (_RATED, _rated),
+    (_RECOMMENDED, _recommended),
+    (_JOINED, _joined),
+)

@@ -1,0 +1,109 @@
+"""A disk that is really full under the lake: nothing is committed that the lake does not hold, and all of it comes in the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from core.events import INTERACTIONS, Interaction
+from core.lake import Lake
+from core.ports import Record
+from core.telemetry import DEPENDENCY_UP
+from streaming.adapters.embedded import EmbeddedEventLog
+from streaming.decoding import Contract
+from streaming.handlers import known_interaction_rows
+from streaming.lake_loop import GROUP, LakeLoop
+
+pytestmark = pytest.mark.timeout(120)
+COUNT = 300
+NOW = 1.7e9
+INTERACTIONS_TABLE = "interactions"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """One mebibyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def lake_is_up() -> float:
+    return float(DEPENDENCY_UP.labels("lake")._value.get())
+
+
+def records(first: int) -> list[Record]:
+    events = [
+        Interaction(event_id=f"e{n}", user_id=1 + n % 9, item_id=1, kind="view", ts=NOW + n) for n in range(first, first + COUNT)
+    ]
+    return [Record(str(event.user_id), event.event_id, event.model_dump_json().encode()) for event in events]
+
+
+def held(lake: Lake) -> list[str]:
+    return sorted(lake.read(INTERACTIONS_TABLE)["event_id"]) if lake.version(INTERACTIONS_TABLE) >= 0 else []
+
+
+def test_a_full_disk(small_disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log, lake, stop = EmbeddedEventLog(tmp_path / "events.db"), Lake(small_disk / "lake"), threading.Event()
+    rows = partial(known_interaction_rows, contract=Contract({1}))
+    loop = threading.Thread(target=LakeLoop(log, lake, INTERACTIONS, INTERACTIONS_TABLE, rows, flush=0.0).run, args=(stop,))
+    log.append(INTERACTIONS, records(0))
+    with caplog.at_level(logging.WARNING):
+        loop.start()
+        try:
+            until(lambda: len(held(lake)) == COUNT)
+            until(lambda: not uncommitted(log))
+            filler = fill(small_disk)
+            log.append(INTERACTIONS, records(COUNT))
+            until(lambda: lake_is_up() == 0.0)
+            assert len(held(lake)) == COUNT
+            assert uncommitted(log) == [f"e{n}" for n in range(COUNT, 2 * COUNT)]
+            assert "lake is unavailable" in caplog.text
+            filler.unlink()
+            until(lambda: len(held(lake)) >= 2 * COUNT)
+            until(lambda: not uncommitted(log))
+        finally:
+            stop.set()
+            loop.join()
+            log.close()
+    assert lake_is_up() == 1.0
+    assert held(lake) == sorted(f"e{n}" for n in range(2 * COUNT))
+
+
+def uncommitted(log: EmbeddedEventLog) -> list[str]:
+    """Ids of what would come again if the consumer died now."""
+    subscription = log.subscribe(INTERACTIONS, GROUP)
+    found = [record.id for record in subscription.poll(10_000, 0.0)]
+    subscription.close()
+    return found
+
+
+def fill(folder: Path) -> Path:
+    """A file that leaves no page free."""
+    path = folder / "filler"
+    with path.open("wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 4096):
+                pass
+        except OSError:
+            return path
+    return path
