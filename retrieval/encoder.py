@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,9 +57,19 @@ class UserEncoder:
     def _history(self, user: UserFeatures) -> History:
         return history_of(user, self.catalogue, self.history_length)
 
-    def _run(self, histories: Sequence[History]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = self._session.run([_OUTPUT], tower_inputs(histories, self.embeddings))[0]
+    def encode_histories(self, histories: Sequence[History], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """User vectors [len(histories), d] when the items are at `embeddings` [n, d]: what online learning asks."""
+        vectors: NDArray[np.float32] = self._session.run([_OUTPUT], tower_inputs(histories, embeddings))[0]
         return vectors
+
+    def moved(self, embeddings: NDArray[np.float32]) -> UserEncoder:
+        """The same tower when the items are at `embeddings` [n, d]; shares the session."""
+        other = copy.copy(self)
+        other.embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
+        return other
+
+    def _run(self, histories: Sequence[History]) -> NDArray[np.float32]:
+        return self.encode_histories(histories, self.embeddings)
 
 
 def _says_something(history: History) -> bool:

@@ -8,7 +8,7 @@ at most `radius` away from where the release put it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from evaluation.metrics import ndcg
-from retrieval.history import History, tower_inputs
+from retrieval.history import History
 from retrieval.losses import full_softmax
-from retrieval.two_tower import TwoTower
 from streaming.prequential import Guard, GuardConfig
 
 _CUTOFF = 10
+
+# Histories, and where the items are [n, d] -> user vectors [len(histories), d]
+Encode = Callable[[Sequence[History], NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,17 @@ class OnlineLearner:
 
     def __init__(
         self,
-        towers: TwoTower,
+        encode: Encode,
         vectors: NDArray[np.float32],
         config: LearnerConfig | None = None,
         guard: GuardConfig | None = None,
         seed: int = 0,
     ) -> None:
-        """`vectors` [n, d] are the release's item embeddings, row-aligned with its catalogue."""
+        """`encode` is the release's user tower; `vectors` [n, d] its item embeddings, row-aligned with its catalogue."""
         self.config = config or LearnerConfig()
         self.guard = Guard(guard or GuardConfig())
         self.version = 0
-        self._towers = towers.eval().requires_grad_(False)
+        self._encode = encode
         self._base = vectors.astype(np.float32)
         self._delta = np.zeros_like(self._base)
         self._squares = np.zeros(len(vectors), dtype=np.float64)  # Adagrad, one rate per item
@@ -104,16 +106,9 @@ class OnlineLearner:
         moved = [self._step(examples[start : start + self.config.batch]) for start in range(0, len(examples), self.config.batch)]
         return self._published(np.unique(np.concatenate(moved)))
 
-    def users(self, histories: Sequence[History], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """User vectors [len(histories), d] when items are at `vectors` [n, d]."""
-        inputs = {name: torch.from_numpy(array) for name, array in tower_inputs(histories, vectors).items()}
-        with torch.inference_mode():
-            users: NDArray[np.float32] = self._towers(**inputs).numpy()
-        return users
-
     def _gains(self, examples: Sequence[Example], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """NDCG@10 of each example by full ranking without what the user had seen."""
-        scores = self.users([one.history for one in examples], vectors) @ vectors.T
+        scores = self._encode([one.history for one in examples], vectors) @ vectors.T
         targets = np.array([one.target for one in examples])
         own = scores[np.arange(len(examples)), targets]
         for row, one in enumerate(examples):
@@ -126,7 +121,7 @@ class OnlineLearner:
         batch = [*fresh, *self._replay()]
         self._remember(fresh)
         vectors = self.vectors
-        users = torch.from_numpy(self.users([one.history for one in batch], vectors))
+        users = torch.from_numpy(self._encode([one.history for one in batch], vectors))
         targets = np.array([one.target for one in batch])
         items = torch.from_numpy(vectors).requires_grad_()
         full_softmax(users, items, torch.from_numpy(targets)).backward()  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from streaming.course_log.parse import Watched
 
 GAP = 30 * 60.0  # seconds; a longer pause ends a session
-MOST_OPEN = 200_000  # about 100 MB
+MOST_OPEN = 200_000  # about 75 MB
 _Key = tuple[int, str]
 
 

@@ -24,11 +24,13 @@ import polars as pl
 import pytest
 import redis
 from consumer_child import GENRES, consumer
+from kafka import KafkaProducer
+from kafka.errors import MessageSizeTooLargeError
 from private_log import PrivateLog
 
 from core.catalogue import Catalogue
 from core.deadletter import open_letters
-from core.errors import DependencyUnavailable
+from core.errors import DependencyUnavailable, InvalidInput
 from core.events import DEADLETTER, INTERACTIONS, Interaction, Kind
 from core.features import UserFeatures
 from core.lake import Lake
@@ -170,12 +172,12 @@ class Stage:
 
     def __init__(self, bootstrap: str, redis_url: str, folder: Path) -> None:
         self._bootstrap = bootstrap
-        self._prefix = uuid.uuid4().hex[:8]
+        self.prefix = uuid.uuid4().hex[:8]
         self._clean_url = redis_url.removesuffix("/0") + "/1"
         self._folder = folder
-        self.log = PrivateLog(KafkaEventLog(bootstrap, partitions=3), self._prefix)
+        self.log = PrivateLog(KafkaEventLog(bootstrap, partitions=3), self.prefix)
         self.outcome = Outcome(redis_url, folder / "disturbed")
-        self.consumers = Consumers(bootstrap, self._prefix, str(folder / "disturbed"), redis_url)
+        self.consumers = Consumers(bootstrap, self.prefix, str(folder / "disturbed"), redis_url)
 
     def append(self, some: Sequence[Interaction]) -> None:
         self.log.append(INTERACTIONS, [record(event) for event in some])
@@ -183,14 +185,14 @@ class Stage:
     @contextmanager
     def another_producer(self) -> Iterator[PrivateLog]:
         """One that knows nothing of what others appended."""
-        log = PrivateLog(KafkaEventLog(self._bootstrap), self._prefix)
+        log = PrivateLog(KafkaEventLog(self._bootstrap), self.prefix)
         yield log
         log.close()
 
     def assert_as_one_clean_pass(self, count: int) -> None:
         """Of `count` different events. The disturbed consumers must have stopped."""
         clean = Outcome(self._clean_url, self._folder / "clean")
-        log = PrivateLog(KafkaEventLog(self._bootstrap), self._prefix, f"{self._prefix}.clean")
+        log = PrivateLog(KafkaEventLog(self._bootstrap), self.prefix, f"{self.prefix}.clean")
         stop = threading.Event()
         thread = threading.Thread(target=consumer(log, clean.store, clean.lake).run, args=(stop,))
         thread.start()
@@ -282,6 +284,29 @@ def test_poison_is_set_aside_once_although_the_consumer_dies(stage: Stage) -> No
     letters = list(open_letters(stage.log.read(DEADLETTER)).values())
     assert sorted(letter.value for letter in letters) == sorted(poison)
     assert {letter.reason for letter in letters} == {"malformed", "encoding", "schema", "schema_version", "too_large"}
+    stage.assert_as_one_clean_pass(len(made))
+
+
+def test_wrong_clocks_and_two_megabytes_are_set_aside_or_refused(stage: Stage, kafka_bootstrap: str) -> None:
+    made = events(20, seed=8)
+    wrong = [
+        made[0].model_copy(update={"event_id": name, "ts": ts}) for name, ts in (("1970", 86_400.0), ("2099", 4_070_908_800.0))
+    ]
+    stage.append([*made[:10], *wrong, *made[10:]])
+    stage.log.append(INTERACTIONS, [Record("7", "huge", b"x" * 2_000_000)])  # compressed it is small enough for the broker
+    noise = random.Random(8).randbytes(2_000_000)
+    with pytest.raises(InvalidInput, match="bytes"):
+        stage.log.append(INTERACTIONS, [Record("7", "noise", noise)])
+    stranger = KafkaProducer(bootstrap_servers=kafka_bootstrap, max_request_size=4_000_000)
+    with pytest.raises(MessageSizeTooLargeError):
+        stranger.send(f"{stage.prefix}.{INTERACTIONS}", noise).get(timeout=30)
+    stranger.close()
+    pid = stage.consumers.start()
+    until(lambda: stage.outcome.is_complete(len(made)) and len(open_letters(stage.log.read(DEADLETTER))) == 3)
+    assert stage.consumers.end(pid, signal.SIGTERM) == 0
+    letters = open_letters(stage.log.read(DEADLETTER)).values()
+    assert sorted(letter.reason for letter in letters) == ["clock", "clock", "too_large"]
+    assert all("allowed: 631152000 to " in letter.detail for letter in letters if letter.reason == "clock")
     stage.assert_as_one_clean_pass(len(made))
 
 

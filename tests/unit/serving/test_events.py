@@ -102,7 +102,8 @@ WRONG = [
     ({"kind": 3}, "kind", 3, "one of view, click"),
     ({"ts": -1}, "ts", -1, "0 or more"),
     ({"ts": float("-inf")}, "ts", "-inf", "a finite number"),
-    ({"ts": 4_070_908_800}, "ts", 4_070_908_800.0, "clock skew"),
+    ({"ts": 4_070_908_800}, "ts", 4_070_908_800.0, "clock skew"),  # 2099
+    ({"ts": 86_400}, "ts", 86_400.0, "631152000 to "),  # 1970
     ({"event_id": ""}, "event_id", "", "a string that matches"),
     ({"event_id": "x" * 65}, "event_id", "x" * 65, "a string that matches"),
     ({"request_id": "a b"}, "request_id", "a b", "or null"),

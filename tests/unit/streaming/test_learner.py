@@ -1,5 +1,6 @@
 """What the stream teaches, and how far it may go. A small world: two tastes, and a film that both towers never saw."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -11,7 +12,7 @@ from core.catalogue import Catalogue
 from core.errors import InvalidInput
 from core.events import KIND_CODE
 from retrieval.config import TrainConfig
-from retrieval.history import History
+from retrieval.history import History, tower_inputs
 from retrieval.two_tower import TwoTower
 from streaming.learner import Example, LearnerConfig, OnlineLearner
 from streaming.prequential import GuardConfig
@@ -30,6 +31,12 @@ def world() -> tuple[TwoTower, np.ndarray]:
     return towers, towers.item_embeddings()
 
 
+def encode(histories: Sequence[History], vectors: np.ndarray) -> np.ndarray:
+    inputs = {name: torch.from_numpy(array) for name, array in tower_inputs(histories, vectors).items()}
+    with torch.inference_mode():
+        return world()[0].eval()(**inputs).numpy()
+
+
 def watched(rows: list[int]) -> History:
     n = len(rows)
     kinds = np.full(n, KIND_CODE["rating"])
@@ -41,17 +48,17 @@ def examples(target: int, times: int) -> list[Example]:
 
 
 def learner(config: LearnerConfig | None = None, guard: GuardConfig = CALM) -> OnlineLearner:
-    return OnlineLearner(*world(), config or LearnerConfig(batch=8, replayed=8), guard)
+    return OnlineLearner(encode, world()[1], config or LearnerConfig(batch=8, replayed=8), guard)
 
 
 def rank(found: OnlineLearner, target: int) -> int:
-    scores = found.vectors @ found.users([watched([0])], found.vectors)[0]
+    scores = found.vectors @ encode([watched([0])], found.vectors)[0]
     return int((scores > scores[target]).sum())
 
 
 def test_what_people_take_up_rises() -> None:
     found = learner()
-    target = int(np.argmin(found.vectors @ found.users([watched([0])], found.vectors)[0]))
+    target = int(np.argmin(found.vectors @ encode([watched([0])], found.vectors)[0]))
     assert rank(found, target) == N - 1
     for _ in range(60):
         found.learn(examples(target, 8))
