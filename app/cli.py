@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.commands import data, deadletter, evaluate, events, features, index, operate, release, topics, tune
+from app.commands import data, deadletter, evaluate, events, features, index, operate, release, simulate, topics, tune
 from app.console import failed
 from core.errors import InvalidInput, MarqueeError
 
@@ -28,6 +28,9 @@ app.add_typer(events.app, name="events")
 operate.register(app)
 app.command(epilog="Example: marquee evaluate --dataset ml-1m --protocol loo --models ease,markov,two_tower")(evaluate.evaluate)
 app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")(tune.tune)
+app.command(
+    epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"
+)(simulate.simulate)
 
 
 def main() -> None:

@@ -1,0 +1,140 @@
+"""`marquee simulate`: traffic whose truth is known."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.console import err, out, settings
+from core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from app.simulating import Simulation, Tally
+
+MOST_USERS = 100_000_000
+PAST_EVENTS = 100_000
+
+
+def simulate(
+    users: Annotated[int, typer.Option(min=1, max=MOST_USERS, help="users who will ever come")] = 10_000,
+    items: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="films with ids from 1; the films of the lake if left out")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="visits a second (events a second with --to log)")] = 50.0,
+    to: Annotated[str, typer.Option(help="api: choose from served lists; log: straight into the event log")] = "api",
+    url: Annotated[str | None, typer.Option(help="of the API; the one of the settings if left out")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="end after so long; 60 if nothing else ends it")] = None,
+    events: Annotated[
+        int | None, typer.Option(min=1, help="end after so many events; the API gets the few under way too")
+    ] = None,
+    cold: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of visits that are a new user's first")] = 0.05,
+    drift_days: Annotated[float, typer.Option(min=0.01, help="days of the world until a taste has turned")] = 90.0,
+    day_seconds: Annotated[float, typer.Option(min=0.1, help="seconds of the run that are one day of the world")] = 60.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="same seed, same world and same choices from the same lists")] = 1,
+    world: Annotated[Path | None, typer.Option(help="write films and past events for `data import` there; send nothing")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="make the world, show the plan and some visits; send nothing")
+    ] = False,
+) -> None:
+    """Send the visits of made-up users, whose tastes drift, to the API or the event log at a set rate.
+
+    Users choose from what the API served, higher positions more often. New users and films arrive, trends come and go.
+    """
+    if to not in ("api", "log"):
+        raise InvalidInput("--to", to, "api or log")
+    from app.simulating import Simulation
+    from evaluation.simulation.arrivals import Arrivals
+    from evaluation.simulation.world import World, WorldConfig, made_up
+
+    config = WorldConfig(seed=seed, drift_days=drift_days)
+    if items is None and world is None:
+        from app import steps
+
+        catalogue = steps.stored(settings()).catalogue
+        films = World(catalogue.ids, catalogue.genres, config)
+    else:
+        films = made_up(items or 20_000, config)
+    simulation = Simulation(films, Arrivals(users, seed, cold, visits_per_day=rate * day_seconds))
+    if dry_run:
+        _plan(simulation, rate, to)
+    elif world is not None:
+        _write(simulation, world, events or PAST_EVENTS)
+    else:
+        _send(simulation, rate, to, url, seconds if seconds or events else 60.0, events)
+
+
+def _plan(simulation: Simulation, rate: float, to: str) -> None:
+    """The world in words, and the first visits with the film that each likes best."""
+    films, arrivals = simulation.world, simulation.arrivals
+    out.print(f"{arrivals.users:,} users, {len(films.item_ids):,} films, {rate:g} visits a second to the {to}", markup=False)
+    for number in range(3):
+        visit = arrivals.visit(number)
+        best = int(films.item_ids[films.preference(visit.user, visit.day).argmax()])
+        out.print(f"visit {number}: user {visit.user}{' (new)' if visit.cold else ''}, likes film {best} best", markup=False)
+    out.print("dry run: nothing was sent")
+
+
+def _write(simulation: Simulation, folder: Path, events: int) -> None:
+    from rich.progress import Progress
+
+    from app.simulating import write_world
+
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("past events", total=events)
+        interactions, items = write_world(simulation, folder, events, lambda done: bar.update(task, completed=done))
+    out.print(f"marquee data import --interactions {interactions} --items {items}", markup=False, soft_wrap=True)
+
+
+def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds: float | None, events: int | None) -> None:
+    from rich.progress import Progress
+
+    from app.simulating import Tally, TokenBucket, visit_api
+
+    tally = Tally()
+    bucket = TokenBucket(rate, burst=max(1.0, rate / 10))
+    deadline = time.monotonic() + (seconds or float("inf"))
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("simulating", total=events or int(rate * (seconds or 0)))
+
+        def going() -> bool:
+            bar.update(task, completed=tally.sent if events else tally.visits)
+            return time.monotonic() < deadline and (events is None or tally.sent < events)
+
+        try:
+            if to == "log":
+                from app import wiring
+                from app.simulating import fill_log
+
+                log = wiring.event_log(settings())
+                try:
+                    fill_log(simulation, log, bucket, tally, going)
+                finally:
+                    log.close()
+            else:
+                asyncio.run(visit_api(simulation, url or settings().base_url, bucket, tally, going))
+        finally:
+            if tally.visits:
+                _summary(tally, rate)
+
+
+def _summary(tally: Tally, rate: float) -> None:
+    from rich.table import Table
+
+    table = Table(title="What was simulated", show_header=False)
+    span = tally.seconds or float("nan")
+    rows = {
+        "visits": f"{tally.visits:,}, {tally.visits / span:,.1f} a second (asked for: {rate:g})",
+        "new users": f"{tally.cold / max(tally.visits, 1):.1%} of the visits",
+        "events sent": f"{tally.sent:,}",
+        "events accepted": f"{tally.accepted:,}, {tally.quarantined:,} quarantined",
+        "refused": ", ".join(f"{status}: {count:,}" for status, count in sorted(tally.refused.items())) or "none",
+        "latency": f"p50 {1e3 * tally.percentile(50):.1f} ms, p99 {1e3 * tally.percentile(99):.1f} ms",
+        "acceptance": f"{tally.sent / max(tally.lists, 1):.1%} of the lists were answered",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    out.print(table)

@@ -1,0 +1,57 @@
+"""Who comes next: some visits are of a user never seen, the others of known ones, the early ones more often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import InvalidInput
+from evaluation.simulation.randomness import uniforms
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The `number`-th visit to the world."""
+
+    number: int
+    user: int
+    day: float
+    cold: bool  # the user's first
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """A function from a visit's number to the visit: nothing is remembered, so any stretch can be played again."""
+
+    users: int  # that there will ever be, ids from 1
+    seed: int = 1
+    cold: float = 0.05  # share of the visits that are a new user's first
+    known: float = 0.5  # share of the users who are there from the start
+    visits_per_day: float = 120_000.0
+    skew: float = 2.0  # 1: everybody comes equally often
+
+    def __post_init__(self) -> None:
+        checks = {
+            "users": (1 <= self.users < 2**53, "1 to 2^53 - 1"),
+            "cold": (0 <= self.cold <= 1, "0 to 1"),
+            "known": (0 <= self.known <= 1, "0 to 1"),
+            "visits_per_day": (self.visits_per_day > 0, "above 0"),
+            "skew": (self.skew >= 1, "1 or more"),
+        }
+        for name, (good, allowed) in checks.items():
+            if not good:
+                raise InvalidInput(name, getattr(self, name), allowed)
+
+    def visit(self, number: int) -> Visit:
+        """The visit `number`, from 0."""
+        here, after = self._there(number), self._there(number + 1)
+        day = number / self.visits_per_day
+        if after > here:
+            return Visit(number, after, day, cold=True)
+        luck = float(uniforms(self.seed, "visitor", number))
+        return Visit(number, 1 + int(here * luck**self.skew), day, cold=False)
+
+    def _there(self, number: int) -> int:
+        """How many users have come before visit `number`."""
+        return min(self.users, max(1, int(self.known * self.users)) + int(np.floor(number * self.cold)))

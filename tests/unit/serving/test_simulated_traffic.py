@@ -1,0 +1,30 @@
+"""The simulator against the real routes: its users take films that the API served, and the API accepts what they do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from app.simulating import ApiDriver, Simulation, Tally, TokenBucket, drive
+from core.events import INTERACTIONS
+from evaluation.simulation.arrivals import Arrivals
+from evaluation.simulation.world import World, WorldConfig
+
+
+def test_simulated_users_answer_served_lists(world: Any) -> None:
+    films = World(world.catalogue.ids, world.catalogue.genres, WorldConfig())
+    made, tally = Simulation(films, Arrivals(50)), Tally()
+
+    async def run() -> None:
+        async with world.client() as http:
+            await drive(made, ApiDriver(http, made, tally), TokenBucket(1e6, 100), tally, lambda: tally.visits < 30)
+
+    asyncio.run(run())
+    assert not tally.refused
+    assert tally.quarantined == 0
+    assert 0 < tally.accepted == tally.sent
+    kept = [orjson.loads(record.value) for record in world.read_log(INTERACTIONS)]
+    assert len(kept) == tally.accepted
+    assert all(event["request_id"] for event in kept)
