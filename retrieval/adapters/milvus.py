@@ -76,6 +76,14 @@ class MilvusIndex:
             self._drop(client, [old for old in self._collections(client, f"{alias_of(release)}_") if old != name])
         self._rows[release] = len(item_ids)
 
+    def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Overwrite the rows of these items. They must be the release's own: others would be added. Raises NotFound, InvalidInput."""
+        check_vectors(item_ids, vectors)
+        with self._calling(release) as client:
+            for start in range(0, len(item_ids), self.tuning.batch):
+                part = slice(start, start + self.tuning.batch)
+                client.upsert(alias_of(release), _rows(item_ids[part], vectors[part]), timeout=self.tuning.write_timeout)
+
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The k (at most MAX_K) best by inner product. Raises NotFound, DependencyUnavailable."""
         with self._calling(release) as client:
@@ -125,8 +133,7 @@ class MilvusIndex:
         client.create_collection(name, schema=schema, timeout=wait)
         for start in range(0, len(item_ids), self.tuning.batch):
             part = slice(start, start + self.tuning.batch)
-            rows = [{_ID: i, _VECTOR: v} for i, v in zip(item_ids[part].tolist(), vectors[part].astype(np.float32), strict=True)]
-            client.insert(name, rows, timeout=wait)
+            client.insert(name, _rows(item_ids[part], vectors[part]), timeout=wait)
         client.flush(name, timeout=wait)
         index = MilvusClient.prepare_index_params()
         index.add_index(_VECTOR, metric_type="IP", **self._index(len(item_ids)))
@@ -217,6 +224,10 @@ def alias_of(release: str) -> str:
     """A name that Milvus allows (letters, digits, underscores) and that no two releases share."""
     digest = hashlib.sha256(release.encode()).hexdigest()[:8]
     return f"{PREFIX}{re.sub(r'[^A-Za-z0-9]', '_', release)[:64]}_{digest}"
+
+
+def _rows(item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> list[dict[str, object]]:
+    return [{_ID: item, _VECTOR: vector} for item, vector in zip(item_ids.tolist(), vectors.astype(np.float32), strict=True)]
 
 
 def _rows_of(name: str) -> int:

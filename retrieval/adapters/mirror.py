@@ -33,17 +33,34 @@ class MirrorIndex:
         with self._writing:
             self._releases = {**self._releases, release: items}
 
+    def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Raises NotFound for a release or an item that is not here, InvalidInput."""
+        check_vectors(item_ids, vectors)
+        with self._writing:
+            items = self._known(release)
+            order = np.argsort(items.ids)
+            at = order[np.searchsorted(items.ids, item_ids, sorter=order).clip(max=len(items.ids) - 1)]
+            if (items.ids[at] != item_ids).any():
+                raise NotFound(f"release {release} lacks some of these items", release=release)
+            moved = items.vectors.copy()
+            moved[at] = vectors
+            self._releases = {**self._releases, release: _Items(items.ids, moved)}
+
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The exact k best by inner product; equal scores in the order they were published. Raises NotFound."""
-        items = self._releases.get(release)
-        if items is None:
-            raise NotFound(f"release {release} is not in this process's index", release=release)
+        items = self._known(release)
         scores = items.vectors @ query
         best = top_rows(scores, k)
         return items.ids[best], scores[best]
 
     def ready(self, release: str) -> bool:
         return release in self._releases
+
+    def _known(self, release: str) -> _Items:
+        items = self._releases.get(release)
+        if items is None:
+            raise NotFound(f"release {release} is not in this process's index", release=release)
+        return items
 
     def retain(self, releases: Collection[str]) -> list[str]:
         """Forget every release but these; returns what was forgotten."""

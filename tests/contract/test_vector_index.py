@@ -83,6 +83,23 @@ def test_more_asked_than_there_are_gives_all(index: VectorIndex, release: str) -
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)
 
 
+def test_moved_vectors_are_found_where_they_are_now(index: VectorIndex, release: str) -> None:
+    ids, vectors = catalogue(250)
+    index.publish(release, ids, vectors)
+    moved = np.random.default_rng(2).permutation(len(ids))[:120]
+    vectors[moved] = -3 * vectors[moved]
+    index.move(release, ids[moved], vectors[moved])
+    for query in np.random.default_rng(1).normal(size=(5, 8)).astype(np.float32):
+        assert index.search(release, query, 25)[0].tolist() == exact(ids, vectors, query, 25)[0]
+    assert index.ready(release)
+    assert len(index.search(release, vectors[0], 300)[0]) == len(ids)
+
+
+def test_what_is_not_there_cannot_be_moved(index: VectorIndex, release: str) -> None:
+    with pytest.raises(NotFound):
+        index.move(release, np.array([1]), UNIT[:1])
+
+
 def test_publishing_again_replaces(index: VectorIndex, release: str) -> None:
     index.publish(release, np.array([1, 2, 3, 4]), UNIT)
     index.publish(release, np.array([4, 9]), UNIT[:2])
