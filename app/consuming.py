@@ -6,6 +6,7 @@ from functools import partial
 
 from app import steps, wiring
 from app.features import signals
+from app.learning import learning_loop
 from core import lake as tables
 from core.events import IMPRESSIONS, INTERACTIONS
 from core.ports import EventLog
@@ -21,7 +22,7 @@ from streaming.statistics_loop import StatisticsLoop
 
 
 def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
-    """One loop that keeps features fresh, one per table that fills the lake, one that counts what the lake holds."""
+    """Loops that keep features fresh, fill the lake, a table each, count what the lake holds, and learn online."""
     stored = steps.stored(settings)
     catalogue, genres = stored.catalogue, item_genres(stored.catalogue)
     weigh = signals(settings, stored.interactions)
@@ -29,9 +30,11 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
     config = LoopConfig(settings.consumer_batch, settings.consumer_most, settings.consumer_poll)
     lake = wiring.lake(settings)
     interactions = partial(known_interaction_rows, contract=contract)
+    learning = [learning_loop(settings, log, features, contract, config)] if settings.learn else []
     return [
         InteractionLoop(log, FeatureEffect(features, genres, weigh), contract, config, sets_aside=True),
         LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
         LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impression_rows, settings.lake_flush),
         StatisticsLoop(lake, catalogue, wiring.published_stats(settings), settings.statistics_interval),
+        *learning,
     ]

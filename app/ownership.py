@@ -37,6 +37,13 @@ def sole_tuner(home: Path) -> Iterator[None]:
 
 
 @contextmanager
+def sole_learner(home: Path) -> Iterator[None]:
+    """Holds the right to learn online: two learners would overwrite each other's vectors. Raises AlreadyRunning."""
+    with _locked(home / "run" / "learn.lock", f"another consumer in {home} learns (process {{}})"):
+        yield
+
+
+@contextmanager
 def _locked(path: Path, refusal: str) -> Iterator[None]:
     """`refusal` has a place for the process id of whoever holds the lock."""
     path.parent.mkdir(parents=True, exist_ok=True)

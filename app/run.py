@@ -28,11 +28,10 @@ _log = logging.getLogger(__name__)
 
 def api(settings: Settings) -> FastAPI:
     """The API on the production release. Raises NotFound without one, SchemaMismatch when it does not fit this code."""
-    from app.live_stats import LiveStatistics, rebuilder
+    from app.live_release import LiveRelease, Sources, rebuilder
     from app.releases import open_release
     from app.search import search_of
     from core.experiment import Experiment
-    from core.published_stats import PublishedStats
     from serving import probes
     from serving.api import Api
     from serving.events import Ingestion
@@ -48,8 +47,11 @@ def api(settings: Settings) -> FastAPI:
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting, accepts = wiring.accepting_log(settings, log)
     rebuild = rebuilder(release, search.index, settings.exploration)
-    service = RecommendService(rebuild(release.stats), FeatureGate(features), log, Experiment(), search.degraded)
-    live = LiveStatistics(service, rebuild, PublishedStats(wiring.published_stats(settings)), settings.statistics_interval)
+    served = rebuild(release.stats, release.item_vectors)
+    service = RecommendService(served, FeatureGate(features), log, Experiment(), search.degraded)
+    sources = Sources(wiring.published_stats(settings), wiring.learned_vectors(settings))
+    interval = min(settings.statistics_interval, settings.learn_interval)
+    live = LiveRelease(service, release, rebuild, search.mirror, sources, interval)
     checks = (
         probes.release(lambda: service.release),
         accepts,

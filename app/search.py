@@ -16,20 +16,21 @@ from retrieval.verified_mirror import VerifiedMirror
 
 @dataclass(frozen=True)
 class Search:
-    """The index that a release is searched in, and whether its mirror stands in for Milvus now."""
+    """The index that a release is searched in, whether its mirror stands in for Milvus now, and the mirror, if it has one."""
 
     index: VectorIndex
     degraded: Callable[[], bool]
+    mirror: MirrorIndex | None
 
 
 def search_of(settings: Settings, release: Release) -> Search:
     """See decision 4. A catalogue above `mirror_max_items` has no mirror, whatever the mode."""
     milvus = wiring.milvus(settings)
     if settings.vector_search != "mirror" and len(release.catalogue) > settings.mirror_max_items:
-        return Search(milvus, lambda: False)
+        return Search(milvus, lambda: False, None)
     mirror = MirrorIndex()
     mirror.publish(release.name, release.catalogue.ids, release.item_vectors)
     if settings.vector_search == "mirror":
-        return Search(mirror, lambda: False)
+        return Search(mirror, lambda: False, mirror)
     index = FallbackIndex(milvus, mirror) if settings.vector_search == "milvus" else VerifiedMirror(mirror, milvus)
-    return Search(index, lambda: index.degraded)
+    return Search(index, lambda: index.degraded, mirror)

@@ -77,6 +77,11 @@ def published_stats(settings: Settings) -> Path:
     return settings.folder("events") / "item_stats.parquet"
 
 
+def learned_vectors(settings: Settings) -> Path:
+    """The file through which the consumer tells the API what online learning moved."""
+    return settings.folder("events") / "learned_vectors.parquet"
+
+
 def _embedded_log(settings: Settings) -> Path:
     return settings.folder("events") / "log.db"
 

@@ -13,8 +13,7 @@ Three systems predict the same events over the whole catalogue without what the 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,19 +28,21 @@ from core.features import UserFeatures
 from evaluation.intervals import paired_bootstrap
 from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries
+from feature_repo.item_stats import item_stats
 from feature_repo.transforms import fold_history
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
 from retrieval.history import History, history_of
 from retrieval.training import train_towers
-from streaming.learner import Example, LearnerConfig, OnlineLearner
+from streaming.learner import Example, LearnerConfig, OnlineLearner, ranks
 
 K, STEP = 10, 64
 CHOICES = [
-    LearnerConfig(learning_rate=rate, radius=radius, replayed=replayed)
-    for rate, radius, replayed in ((0.01, 0.5, 192), (0.02, 0.5, 192), (0.05, 0.5, 192), (0.02, 1.0, 192), (0.02, 0.5, 0))
+    LearnerConfig(learning_rate=rate, inertia=inertia, radius=radius)
+    for rate, inertia, radius in ((0.1, 1, 1), (0.1, 30, 1), (0.3, 100, 2), (0.3, 100, 0.5), (0.3, 1000, 2), (0.03, 1, 0.5))
 ]
+COLD = 5  # events in training below which a film counts as cold
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,7 @@ class World:
     encoder: UserEncoder
     queries: list[LabelledQuery]
     past: dict[int, UserFeatures]  # as of the moment
+    known: NDArray[np.float32]  # each item's events before it [n]
 
     @classmethod
     def of(cls, start: float, end: float, most: int | None, seed: int, work: Path) -> World:
@@ -66,8 +68,9 @@ class World:
         export(trained, folder)
         encoder = UserEncoder(folder / "user_tower.onnx", trained.item_embeddings, catalogue)
         queries = list(labelled_queries(data.interactions, catalogue, first, last, most, seed=0))
-        past = {user.user_id: user for user in fold_history(before(data.interactions, first), catalogue)}
-        return cls(catalogue, encoder, queries, past)
+        seen = before(data.interactions, first)
+        past = {user.user_id: user for user in fold_history(seen, catalogue)}
+        return cls(catalogue, encoder, queries, past, item_stats(seen, catalogue, first).n_events)
 
     def history(self, user: UserFeatures) -> History:
         return history_of(user, self.catalogue, self.encoder.history_length)
@@ -79,45 +82,39 @@ class World:
         ]
 
 
-def ranks(
-    world: World, histories: Sequence[History], examples: Sequence[Example], vectors: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    """Of the targets, among everything that the user had not seen [m]; another film with the same score stands ahead."""
-    scores = world.encoder.encode_histories(histories, vectors) @ vectors.T
-    targets = np.array([one.target for one in examples])
-    own = scores[np.arange(len(targets)), targets]
-    for row, one in enumerate(examples):
-        scores[row, one.seen] = -np.inf
-    ahead: NDArray[np.int64] = (scores >= own[:, None]).sum(axis=1) - 1
-    return ahead
-
-
 def learned(world: World, examples: list[Example], config: LearnerConfig) -> tuple[NDArray[np.int64], OnlineLearner]:
     """Ranks of every example [m] before it was learned from."""
-    learner = OnlineLearner(world.encoder.encode_histories, world.encoder.embeddings, config)
+    learner = OnlineLearner(world.encoder.encode_histories, world.encoder.embeddings, world.known, config)
     parts = []
     for start in tqdm(range(0, len(examples), STEP), "learning", leave=False, disable=None):
         batch = examples[start : start + STEP]
-        parts.append(ranks(world, [one.history for one in batch], batch, learner.vectors))
+        parts.append(ranks(world.encoder.encode_histories, batch, learner.vectors))
         learner.learn(batch)
     return np.concatenate(parts), learner
 
 
-def fixed(world: World, examples: list[Example], histories: Sequence[History]) -> NDArray[np.int64]:
-    parts = [slice(start, start + STEP) for start in range(0, len(examples), STEP)]
-    return np.concatenate([ranks(world, histories[part], examples[part], world.encoder.embeddings) for part in parts])
+def fixed(world: World, examples: list[Example]) -> NDArray[np.int64]:
+    """Ranks of every example [m] by the release alone."""
+    parts = [examples[start : start + STEP] for start in range(0, len(examples), STEP)]
+    return np.concatenate([ranks(world.encoder.encode_histories, part, world.encoder.embeddings) for part in parts])
+
+
+def is_cold(world: World, examples: list[Example]) -> NDArray[np.bool_]:
+    """Which examples [m] ask for a film that training hardly saw."""
+    cold: NDArray[np.bool_] = world.known[[one.target for one in examples]] < COLD
+    return cold
 
 
 def choose(world: World) -> None:
     examples = world.examples()
     users = np.array([query.user_id for query in world.queries])
-    plain = ndcg(fixed(world, examples, [one.history for one in examples]), K)
-    print(f"history alone: NDCG@10 {plain.mean():.4f} on {len(examples):,} events")
+    plain, cold = ndcg(fixed(world, examples), K), is_cold(world, examples)
+    print(f"history alone: NDCG@10 {plain.mean():.4f} on {len(examples):,} events, {plain[cold].mean():.4f} on cold films")
     for config in CHOICES:
         found, learner = learned(world, examples, config)
         lift = paired_bootstrap(ndcg(found, K), plain, users)
         print(f"{config}: {ndcg(found, K).mean():.4f}, {lift.mean:+.4f} [{lift.low:+.4f}, {lift.high:+.4f}],", end=" ")
-        print(f"{learner.guard.rollbacks} rollbacks, version {learner.version}", flush=True)
+        print(f"{ndcg(found, K)[cold].mean():.4f} on cold films, {learner.guard.rollbacks} rollbacks", flush=True)
 
 
 def judge(world: World, seed: int) -> None:
@@ -125,17 +122,22 @@ def judge(world: World, seed: int) -> None:
     users = np.array([query.user_id for query in world.queries])
     nothing = UserFeatures(0)
     as_of = [world.history(world.past.get(query.user_id, nothing)) for query in world.queries]
-    found = {
-        "frozen": fixed(world, examples, as_of),
-        "history": fixed(world, examples, [one.history for one in examples]),
-    }
+    frozen = [replace(one, history=history) for one, history in zip(examples, as_of, strict=True)]
+    found = {"frozen": fixed(world, frozen), "history": fixed(world, examples)}
     found["learning"], learner = learned(world, examples, LearnerConfig())
+    cold = is_cold(world, examples)
     metrics = {f"{name} ndcg@10": float(ndcg(one, K).mean()) for name, one in found.items()}
+    metrics |= {f"{name} ndcg@10 cold": float(ndcg(one, K)[cold].mean()) for name, one in found.items()}
     metrics |= {f"{name} hr@10": float(hit_rate(one, K).mean()) for name, one in found.items()}
     for better, worse in (("history", "frozen"), ("learning", "history")):
         lift = paired_bootstrap(ndcg(found[better], K), ndcg(found[worse], K), users)
         metrics |= {f"{better} minus {worse} {name}": getattr(lift, name) for name in ("mean", "low", "high")}
-    metrics |= {"events": float(len(examples)), "rollbacks": float(learner.guard.rollbacks), "versions": float(learner.version)}
+    metrics |= {
+        "events": float(len(examples)),
+        "events on cold films": float(cold.sum()),
+        "rollbacks": float(learner.guard.rollbacks),
+        "versions": float(learner.version),
+    }
     print(record.write("online-learning", read_movielens().digest, metrics, (seed,)))
 
 

@@ -79,6 +79,11 @@ class Settings(BaseSettings):
         5.0, gt=0, description="seconds between two updates of item and trending statistics, by the consumer and in the API"
     )
 
+    learn: bool = Field(True, description="let item vectors learn from the stream between two releases")
+    learn_interval: float = Field(
+        1.0, gt=0, description="seconds between two versions of the learned vectors, and two looks for one"
+    )
+
     watch_interval: float = Field(60.0, gt=0, description="seconds between watchdog checks")
     watch_window: int = Field(2000, ge=200, description="most recent interactions compared with the reference")
     drift_share: float = Field(0.5, gt=0, le=1, description="share of drifted features that counts as drift")

@@ -36,3 +36,12 @@ DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its
 ACCEPTANCE_RATE = Gauge("marquee_acceptance_rate", "Share of recent lists that were answered by an interaction")
 STREAM_ACCEPTANCE = Gauge("marquee_stream_acceptance_rate", "Share of the lists just shown that were answered by an interaction")
 WATCH_CHECKS = Counter("marquee_watch_checks_total", "Watchdog checks by verdict", ["verdict"])
+LEARNED_VERSION = Gauge("marquee_learned_version", "Version of the item vectors that the consumer learned on top of its release")
+SERVED_VERSION = Gauge(
+    "marquee_served_version", "Version of the learned item vectors that the API serves; 0 is the release itself"
+)
+LEARNED_EXAMPLES = Counter("marquee_learned_examples_total", "Events that online learning took a step on")
+LEARNED_LIFT = Gauge(
+    "marquee_learned_lift", "NDCG@10 of what was learned minus that of the frozen release, on the latest examples"
+)
+LEARNED_ROLLBACKS = Counter("marquee_learned_rollbacks_total", "Times that what was learned was taken back because it did harm")

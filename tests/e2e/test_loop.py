@@ -64,6 +64,21 @@ def test_a_new_user_is_cold_and_then_is_not(marquee: Running) -> None:
     assert any(film["reasons"] for film in warm["recommendations"])
 
 
+def test_the_item_vectors_learn_from_the_stream(marquee: Running) -> None:
+    def served() -> float:
+        lines = marquee.http.get("/metrics").text.splitlines()
+        return float(next(line for line in lines if line.startswith("marquee_served_version ")).split()[1])
+
+    before, now = served(), ids(marquee, 42)
+    for item in now[:2]:
+        rate(marquee, 42, item, 5.0)
+    deadline = time.monotonic() + 60
+    while served() <= before:
+        assert time.monotonic() < deadline, "no version of learned vectors reached the API"
+        time.sleep(0.1)
+    assert marquee.http.get("/health/ready").status_code == 200
+
+
 def test_an_event_that_is_sent_twice_counts_once(marquee: Running) -> None:
     event = {"event_id": "twice-1", "user_id": NEW_USER + 1, "item_id": TOY_STORY, "kind": "rating", "value": 4.0}
     answers = [marquee.http.post("/events", json=event).json() for _ in range(2)]
