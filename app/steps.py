@@ -179,14 +179,19 @@ def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: S
 
 def publish(settings: Settings, say: Say) -> None:
     """See to it that Milvus has the production release's vectors and that its alias points at them."""
+    from rich.progress import Progress
+
+    from app.console import err
     from app.releases import open_release
 
     release = open_release(wiring.registry(settings).fetch("production"))
-    index = wiring.milvus(settings)
-    if index.ready(release.name):
-        say(f"Milvus has release {release.name} already")
-        return
-    index.publish(release.name, release.catalogue.ids, release.item_vectors)
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("embeddings to Milvus", total=len(release.catalogue))
+        index = wiring.milvus(settings, lambda rows: bar.advance(task, rows))
+        if index.ready(release.name):
+            say(f"Milvus has release {release.name} already")
+            return
+        index.publish(release.name, release.catalogue.ids, release.item_vectors)
     say(f"Milvus: {len(release.catalogue):,} embeddings of {release.manifest.dim} dimensions, release {release.name}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,10 +93,10 @@ def features(settings: Settings) -> FeastFeatures:
     return FeastFeatures(FeastConfig(settings.folder("feast"), settings.redis_url, settings.database_url))
 
 
-def milvus(settings: Settings) -> MilvusIndex:
+def milvus(settings: Settings, written: Callable[[int], object] = lambda _: None) -> MilvusIndex:
     from retrieval.adapters.milvus import MilvusIndex
 
-    return MilvusIndex(settings.milvus_address, settings.milvus_timeout)
+    return MilvusIndex(settings.milvus_address, settings.milvus_timeout, written=written)
 
 
 def registry(settings: Settings) -> MlflowRegistry:

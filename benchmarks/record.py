@@ -32,7 +32,7 @@ def commit() -> str:
 
 def write(name: str, data_hash: str, metrics: dict[str, float], seeds: tuple[int, ...] = ()) -> Path:
     """Store one run's figures and make the page again."""
-    command = "python " + " ".join([Path(sys.argv[0]).resolve().relative_to(ROOT).as_posix(), *sys.argv[1:]])
+    command = " ".join(["python", Path(sys.argv[0]).resolve().relative_to(ROOT).as_posix(), *map(_portable, sys.argv[1:])])
     body = {
         "name": name,
         "command": command,
@@ -47,6 +47,11 @@ def write(name: str, data_hash: str, metrics: dict[str, float], seeds: tuple[int
     path.write_text(json.dumps(body, indent=2) + "\n")
     PAGE.write_text(page())
     return path
+
+
+def _portable(argument: str) -> str:
+    """Without the folders of this machine."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def page() -> str:

@@ -13,7 +13,7 @@ import re
 import socket
 import threading
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -52,11 +52,18 @@ class MilvusTuning:
 class MilvusIndex:
     """A `VectorIndex` on Milvus or Milvus Lite. Connects at the first call, and again after a failure."""
 
-    def __init__(self, uri: str, timeout: float = 2.0, tuning: MilvusTuning | None = None) -> None:
-        """`timeout`: seconds that connecting and each read may take."""
+    def __init__(
+        self,
+        uri: str,
+        timeout: float = 2.0,
+        tuning: MilvusTuning | None = None,
+        written: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        """`timeout`: seconds that connecting and each read may take. `written` hears of each batch that `publish` wrote."""
         self.uri = uri
         self.timeout = timeout
         self.tuning = tuning or MilvusTuning()
+        self._written = written
         self._client: MilvusClient | None = None
         self._connecting = threading.Lock()
         self._rows: dict[str, int] = {}  # release -> rows, as last seen
@@ -77,7 +84,7 @@ class MilvusIndex:
         self._rows[release] = len(item_ids)
 
     def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Overwrite the rows of these items. They must be the release's own: others would be added. Raises NotFound, InvalidInput."""
+        """Overwrite the rows of these items, which must be the release's own: others would be added. Raises NotFound."""
         check_vectors(item_ids, vectors)
         with self._calling(release) as client:
             for start in range(0, len(item_ids), self.tuning.batch):
@@ -134,6 +141,7 @@ class MilvusIndex:
         for start in range(0, len(item_ids), self.tuning.batch):
             part = slice(start, start + self.tuning.batch)
             client.insert(name, _rows(item_ids[part], vectors[part]), timeout=wait)
+            self._written(len(item_ids[part]))
         client.flush(name, timeout=wait)
         index = MilvusClient.prepare_index_params()
         index.add_index(_VECTOR, metric_type="IP", **self._index(len(item_ids)))

@@ -83,6 +83,13 @@ def test_more_asked_than_there_are_gives_all(index: VectorIndex, release: str) -
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)
 
 
+@pytest.mark.service("milvus")
+def test_publishing_says_how_far_it_is(milvus_uri: str, release: str) -> None:
+    heard: list[int] = []
+    MilvusIndex(milvus_uri, 5.0, TUNING, heard.append).publish(release, *catalogue(250))
+    assert heard == [100, 100, 50]
+
+
 def test_moved_vectors_are_found_where_they_are_now(index: VectorIndex, release: str) -> None:
     ids, vectors = catalogue(250)
     index.publish(release, ids, vectors)
