@@ -44,7 +44,7 @@ class MilvusTuning:
     flat_up_to: int = 200_000  # rows up to which search is exact (FLAT); above it an HNSW graph
     m: int = 32  # HNSW: edges per node
     ef_construction: int = 200  # HNSW: candidates looked at while building
-    ef: int = 256  # HNSW: candidates looked at while searching, at least k
+    ef: int = 800  # HNSW: candidates looked at while searching, at least k; recall@200 .988 on noise, .9998 on towers
     batch: int = 10_000  # rows per insert
     write_timeout: float = 60.0  # seconds that one step of publishing may take
 
