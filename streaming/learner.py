@@ -37,13 +37,13 @@ class LearnerConfig:
     learning_rate: float = 0.1  # how far the first event moves a film that nobody knew
     inertia: float = 1.0  # gradients that an event of the training counts for
     batch: int = 64  # new examples of a step
-    replayed: int = 64  # earlier examples mixed into a step, so that what is loud today does not drown what is true
+    replay: float = 1.0  # earlier examples mixed in for each new one, so that what is loud today does not drown what is true
     buffer: int = 20_000  # examples that the replay draws from
     radius: float = 1.0  # furthest that a vector may be from the release's, root mean square over the coordinates
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.buffer < 1 or self.replayed < 0:
-            raise InvalidInput("batch, replayed, buffer", (self.batch, self.replayed, self.buffer), "at least 1, 0 and 1")
+        if self.batch < 1 or self.buffer < 1 or not self.replay >= 0:
+            raise InvalidInput("batch, replay, buffer", (self.batch, self.replay, self.buffer), "at least 1, 0 and 1")
         if not (0 < self.learning_rate <= 10 and 0 < self.radius <= 10 and self.inertia >= 0):
             given = (self.learning_rate, self.radius, self.inertia)
             raise InvalidInput("learning_rate, radius, inertia", given, "above 0, at most 10; inertia 0 or more")
@@ -123,7 +123,7 @@ class OnlineLearner:
 
     def _step(self, fresh: Sequence[Example]) -> None:
         """One bounded step on new examples and replayed ones, of every item that was taken up since the release."""
-        batch = [*fresh, *self._replay()]
+        batch = [*fresh, *self._replayed(len(fresh))]
         self._remember(fresh)
         vectors = self.vectors
         users = self._encode([one.history for one in batch], vectors)
@@ -141,10 +141,11 @@ class OnlineLearner:
         length = np.sqrt((moved**2).mean(axis=1, keepdims=True))
         self._delta[rows] = self._scale * moved * np.minimum(1.0, self.config.radius / np.maximum(length, _TINY))
 
-    def _replay(self) -> list[Example]:
-        if not self._buffer or not self.config.replayed:
+    def _replayed(self, fresh: int) -> list[Example]:
+        """Drawn evenly from the buffer, as many as go with `fresh` new examples."""
+        if not self._buffer:
             return []
-        return [self._buffer[k] for k in self._rng.integers(len(self._buffer), size=self.config.replayed)]
+        return [self._buffer[k] for k in self._rng.integers(len(self._buffer), size=round(self.config.replay * fresh))]
 
     def _remember(self, examples: Sequence[Example]) -> None:
         """A ring: the oldest examples go first."""

@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+# Spark's Java is started by fork, and gRPC's threads (Milvus' client, used by tests before) run in a forked child until it
+# becomes Java: now and then they crash it. Read when grpc is imported.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 KAFKA = Path(__file__).resolve().parents[1] / "deploy" / "kafka" / "kafka.py"
 JARS = KAFKA.parents[2] / ".kafka"
 SERVICES = {

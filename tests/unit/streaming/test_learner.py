@@ -50,7 +50,7 @@ def examples(target: int, times: int) -> list[Example]:
 
 
 def learner(config: LearnerConfig | None = None, guard: GuardConfig = CALM) -> OnlineLearner:
-    return OnlineLearner(encode, world()[1], np.zeros(N, np.float32), config or LearnerConfig(batch=8, replayed=8), guard)
+    return OnlineLearner(encode, world()[1], np.zeros(N, np.float32), config or LearnerConfig(batch=8, replay=1.0), guard)
 
 
 def rank(found: OnlineLearner, target: int) -> int:
@@ -85,7 +85,7 @@ def test_nothing_comes_of_nothing() -> None:
 
 
 def test_no_vector_leaves_its_ball() -> None:
-    found = learner(LearnerConfig(batch=8, replayed=0, learning_rate=10, radius=0.25))
+    found = learner(LearnerConfig(batch=8, replay=0.0, learning_rate=10, radius=0.25))
     for _ in range(20):
         found.learn(examples(5, 8))
     moved = (found.vectors - world()[1]) / world()[1].std(axis=0)
@@ -95,7 +95,7 @@ def test_no_vector_leaves_its_ball() -> None:
 def test_what_does_harm_is_taken_back_and_published() -> None:
     """Everybody takes up one half of the films, and from one day on the other half: now the release was better."""
     vectors = world()[1]
-    found = learner(LearnerConfig(batch=8, replayed=0, learning_rate=0.3, radius=5), GuardConfig(window=16, least=16, z=0.5))
+    found = learner(LearnerConfig(batch=8, replay=0.0, learning_rate=0.3, radius=5), GuardConfig(window=16, least=16, z=0.5))
     for turn in range(40):
         found.learn(examples(3 + turn % 4, 8))
     before = found.guard.rollbacks
@@ -143,14 +143,14 @@ def test_another_process_goes_on_where_this_one_stopped() -> None:
 def test_what_the_release_knows_well_hardly_moves() -> None:
     known = np.zeros(N, np.float32)
     known[5] = 1000
-    found = OnlineLearner(encode, world()[1], known, LearnerConfig(batch=8, replayed=0, inertia=100), CALM)
+    found = OnlineLearner(encode, world()[1], known, LearnerConfig(batch=8, replay=0.0, inertia=100), CALM)
     found.learn([*examples(5, 8), *examples(7, 8)])
     moved = np.linalg.norm(found.vectors - world()[1], axis=1)
     assert 0 < 20 * moved[5] < moved[7]
 
 
 def test_the_replay_forgets_the_oldest() -> None:
-    found = learner(LearnerConfig(batch=4, replayed=4, buffer=6))
+    found = learner(LearnerConfig(batch=4, replay=1.0, buffer=6))
     for target in (3, 4, 5):
         found.learn(examples(target, 4))
     assert len(found._buffer) == 6

@@ -57,7 +57,7 @@ class World:
         self.index = index or MirrorIndex()
         self.index.publish("r1", CATALOGUE.ids, VECTORS)
         self.store = MemoryFeatures()
-        self.learner = OnlineLearner(encode, VECTORS, np.zeros(8, np.float32), LearnerConfig(batch=4, replayed=0))
+        self.learner = OnlineLearner(encode, VECTORS, np.zeros(8, np.float32), LearnerConfig(batch=4, replay=0.0))
         self.slept: list[float] = []
         publish = LearnedPublisher(self.path, self.index, "r1", CATALOGUE.ids, VECTORS)
         pace = LearningPace(interval=2.0, most=most)
