@@ -118,18 +118,19 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
                 asyncio.run(visit_api(simulation, url or settings().base_url, bucket, tally, going))
         finally:
             if tally.visits:
-                _summary(tally, rate)
+                _summary(tally, rate, "events" if to == "log" else "visits")
 
 
-def _summary(tally: Tally, rate: float) -> None:
+def _summary(tally: Tally, rate: float, unit: str) -> None:
     from rich.table import Table
 
     table = Table(title="What was simulated", show_header=False)
     span = tally.seconds or float("nan")
     rows = {
-        "visits": f"{tally.visits:,}, {tally.visits / span:,.1f} a second (asked for: {rate:g})",
+        "visits": f"{tally.visits:,}, {tally.visits / span:,.1f} a second",
         "new users": f"{tally.cold / max(tally.visits, 1):.1%} of the visits",
-        "events sent": f"{tally.sent:,}",
+        "events sent": f"{tally.sent:,}, {tally.sent / span:,.1f} a second",
+        "asked for": f"{rate:g} {unit} a second",
         "events accepted": f"{tally.accepted:,}, {tally.quarantined:,} quarantined",
         "refused": ", ".join(f"{status}: {count:,}" for status, count in sorted(tally.refused.items())) or "none",
         "latency": f"p50 {1e3 * tally.percentile(50):.1f} ms, p99 {1e3 * tally.percentile(99):.1f} ms",
