@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import record
+import torch
 from private_milvus import private_milvus
 from tqdm import tqdm
 
@@ -91,7 +92,7 @@ def main() -> None:
         towers = train_towers(events, catalogue, CONFIG, Path(folder), seed=1, progress=True)
         seconds = time.perf_counter() - begun
         metrics |= {"train_seconds": seconds, "events_per_second": len(events) / seconds, "train_peak_gib": peak()}
-        metrics["loss"] = towers.metrics["loss"]
+        metrics |= {"loss": towers.metrics["loss"], "threads": float(torch.get_num_threads())}
         print(metrics, flush=True)
         begun = time.perf_counter()
         with tqdm(total=len(catalogue), desc="embeddings to Milvus", unit="item") as bar:
