@@ -143,6 +143,31 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
     return version
 
 
+def extend(settings: Settings, films: pl.DataFrame | None, dry_run: bool, say: Say) -> None:
+    """Make the production release know films that came later, and promote what comes of it.
+
+    `films` (with `core.items.ITEM_SCHEMA`) go into the lake first; those that it has stay as they are there.
+    """
+    from lifecycle.extend import extend_release, new_films
+
+    lake = wiring.lake(settings)
+    items = lake.read(tables.ITEMS)
+    if films is not None:
+        items = pl.concat([items, films.filter(~pl.col(c.ITEM).is_in(items[c.ITEM].implode()))], how="diagonal_relaxed")
+    production = wiring.registry(settings).fetch("production")
+    new = new_films(production, Catalogue.from_frame(items))
+    some = ", ".join(new[c.TITLE].head(3).to_list())
+    say(f"{len(new):,} films are new to release {read_manifest(production).release}" + (f": {some}" if some else ""))
+    if dry_run or new.is_empty():
+        return
+    with sole_builder(settings.home):
+        lake.replace(tables.ITEMS, items)
+        versions = {table: lake.version(table) for table in (tables.INTERACTIONS, tables.ITEMS)}
+        folder = extend_release(production, new, versions, settings.folder("train"))
+    promote(settings, register(settings, folder, say), force=False, dry_run=False, say=say)
+    say("restart `marquee up` to serve it")
+
+
 def _described(settings: Settings, found: Stored) -> str:
     events = found.interactions
     return f"{loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."

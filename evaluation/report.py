@@ -68,6 +68,7 @@ def draw(folder: Path, title: str, outcomes: Sequence[Outcome], curves: Curves) 
     for one in ordered:
         axes.plot(one.metrics["novelty@10"], one.metrics["ndcg@10"], "o", color="#4878a8")
         axes.annotate(one.name, (one.metrics["novelty@10"], one.metrics["ndcg@10"]), xytext=(5, 4), textcoords="offset points")
+    axes.margins(x=0.15, y=0.1)  # room for the names
     axes.set(xlabel="novelty of the lists in bits (left: what everybody watches)", ylabel="NDCG@10", title=title)
     figure.savefig(folder / "popularity_bias.png", dpi=120)
 

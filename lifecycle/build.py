@@ -124,7 +124,7 @@ def build_release(
     _write_data(data, cuts, pipeline, seed, draft)
     settings = {**train.model_dump(), "seed": seed, "scorer": scorer, "candidates": config.candidates}
     manifest = Manifest(
-        release=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}",
+        release=new_name(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=code_version,
         data_version=data.data_version,
@@ -138,7 +138,7 @@ def build_release(
     )
     card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{judged.table}")
     (draft / bundle.MODEL_CARD).write_text(card)
-    return _seal(draft, manifest)
+    return seal(draft, manifest)
 
 
 def _train_ranker(data: TrainingData, cuts: Cuts, config: BuildConfig, retriever: Retriever, seed: int, say: Say) -> Ranker:
@@ -171,7 +171,12 @@ def _write_data(data: TrainingData, cuts: Cuts, pipeline: Path, seed: int, draft
     as_frame(reference_columns(data.interactions, data.catalogue, stats, seed)).write_parquet(draft / bundle.REFERENCE)
 
 
-def _seal(draft: Path, manifest: Manifest) -> Path:
+def new_name() -> str:
+    """A release's name: when it was made (UTC), and something that no other one has."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def seal(draft: Path, manifest: Manifest) -> Path:
     """Write the manifest with the files' digests and give the folder its name."""
     sealed = manifest.model_copy(update={"files": bundle.digests(draft)})
     sealed.write(draft)

@@ -28,6 +28,22 @@ def build(
     steps.build(settings(), config, seed, promote, say)
 
 
+@app.command(epilog="Example: marquee release extend --items new_films.csv --dry-run")
+def extend(
+    items: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet: item_id, title [, genres (a|b), year, overview, ...]; else the lake's")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="name the new films only")] = False,
+) -> None:
+    """Let the production release know films that came later: placed by their content at once, without training.
+
+    They learn online from their first events, and fully with the next `marquee release build`.
+    """
+    from core.datasets.tables import read_items
+
+    steps.extend(settings(), read_items(items) if items else None, dry_run, say)
+
+
 @app.command("list", epilog="Example: marquee release list")
 def list_() -> None:
     """The aliases, what they point at, and how good that was on held-out events."""

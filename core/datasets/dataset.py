@@ -69,10 +69,7 @@ def validate(name: str, interactions: pl.DataFrame, items: pl.DataFrame, max_bad
     more of `core.items.ITEM_SCHEMA`. Bad rows are set aside with a reason. Raises DatasetError when nothing is left or
     more than `max_bad_share` is bad.
     """
-    if items.is_empty():
-        raise DatasetError(f"{name}: the catalogue is empty, so there is nothing to recommend")
-    if items[c.ITEM].null_count() or items[c.ITEM].n_unique() != len(items):
-        raise DatasetError(f"{name}: the catalogue has a missing or repeated item_id")
+    check_items(name, items)
     rules = _rules(items[c.ITEM])
     broken = _broken(interactions, [rule for rule, _ in rules])
     good = interactions.filter(broken.is_null())
@@ -92,6 +89,17 @@ def validate(name: str, interactions: pl.DataFrame, items: pl.DataFrame, max_bad
             + "; ".join(line.strip() for line in report.lines()[1:])
         )
     return Dataset(name, _as_events(name, good), complete(items).sort(c.ITEM), bad, report)
+
+
+def check_items(name: str, items: pl.DataFrame) -> None:
+    """Raises DatasetError for a catalogue without films, and for an item_id that is missing, repeated or out of range."""
+    if items.is_empty():
+        raise DatasetError(f"{name}: the catalogue is empty, so there is nothing to recommend")
+    if items[c.ITEM].null_count() or items[c.ITEM].n_unique() != len(items):
+        raise DatasetError(f"{name}: the catalogue has a missing or repeated item_id")
+    outside = items.filter(~pl.col(c.ITEM).is_between(1, MAX_ID))
+    if len(outside):
+        raise DatasetError(f"{name}: item_id {outside[c.ITEM][0]} is outside 1 to 2^53-1; {len(outside)} films are")
 
 
 def _rules(known_items: pl.Series) -> list[tuple[pl.Expr, str]]:

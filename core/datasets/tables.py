@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 
 from core import columns as c
-from core.datasets.dataset import Dataset, require_columns, validate
+from core.datasets.dataset import Dataset, check_items, require_columns, validate
 from core.datasets.layout import YEAR_IN_TITLE
 from core.errors import DatasetError
 from core.events import Kind
-from core.items import ITEM_SCHEMA
+from core.items import ITEM_SCHEMA, complete
 
 INTERACTION_FIELDS = (c.USER, c.ITEM, c.TS)  # kind and value are optional
 ITEM_FIELDS = (c.ITEM, c.TITLE)  # the other columns of core.items.ITEM_SCHEMA are optional
@@ -28,14 +28,29 @@ def read_tables(
     `ts` may be Unix seconds, Unix milliseconds or ISO 8601; `genres`, `tags`, `people` and `keywords` are lists or
     separated by `|`; without `kind` a row with a value is a rating and one without is a view. Raises DatasetError.
     """
+    names = _checked(mapping)
+    events = _renamed(interactions, names, INTERACTION_FIELDS)
+    films = _renamed(items, names, ITEM_FIELDS)
+    return validate(interactions.stem, _interactions(events), _items(films), max_bad_share)
+
+
+def read_items(path: Path, mapping: Mapping[str, str] | None = None) -> pl.DataFrame:
+    """Films alone, with every column of `core.items.ITEM_SCHEMA`, by ascending id; the file is as in `read_tables`.
+
+    Raises DatasetError.
+    """
+    films = _items(_renamed(path, _checked(mapping), ITEM_FIELDS))
+    check_items(path.name, films)
+    return complete(films).sort(c.ITEM)
+
+
+def _checked(mapping: Mapping[str, str] | None) -> dict[str, str]:
     names = dict(mapping or {})
     unknown = set(names) - {*INTERACTION_FIELDS, *ITEM_FIELDS, *OPTIONAL}
     if unknown:
         allowed = ", ".join(dict.fromkeys((*INTERACTION_FIELDS, *ITEM_FIELDS, *OPTIONAL)))
         raise DatasetError(f"the mapping names {', '.join(sorted(unknown))}; Marquee's columns are {allowed}")
-    events = _renamed(interactions, names, INTERACTION_FIELDS)
-    films = _renamed(items, names, ITEM_FIELDS)
-    return validate(interactions.stem, _interactions(events), _items(films), max_bad_share)
+    return names
 
 
 def _renamed(path: Path, names: Mapping[str, str], needed: tuple[str, ...]) -> pl.DataFrame:

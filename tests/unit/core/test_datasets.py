@@ -14,7 +14,7 @@ from core.datasets.dataset import validate
 from core.datasets.layout_csv import COLUMNS
 from core.datasets.movielens import BUNDLED, read_movielens
 from core.datasets.splits import before, between, cutoff, in_time_order
-from core.datasets.tables import read_tables
+from core.datasets.tables import read_items, read_tables
 from core.errors import DatasetError
 from core.lake import INTERACTIONS, ITEMS, SCHEMAS
 
@@ -195,6 +195,19 @@ def test_your_own_films_may_say_more(tmp_path: Path) -> None:
     assert items.schema == SCHEMAS[ITEMS]
     known = items.select("genres", "year", "people", "overview", "tmdb_id", "tags").row(0)
     assert known == (["Crime"], 1995, ["Al Pacino", "Michael Mann"], "A thief.", 949, None)
+
+
+def test_films_alone_are_read_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_text("id,title,genres\n7,Heat (1995),Crime|Drama\n5,Up,\n")
+    films = read_items(path, {"item_id": "id"})
+    assert films["item_id"].to_list() == [5, 7]
+    assert films["genres"].to_list() == [[], ["Crime", "Drama"]]
+    assert films["year"].to_list() == [None, 1995]
+    for rows, complaint in (("", "empty"), ("0,x\n", "outside 1 to"), ("5,x\n5,y\n", "repeated"), ("a,x\n", "missing")):
+        path.write_text("item_id,title\n" + rows)
+        with pytest.raises(DatasetError, match=complaint):
+            read_items(path)
 
 
 def test_a_mapping_that_names_nothing_and_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""A release with films that came out after it was trained: the same towers and ranker, a longer catalogue, in seconds."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from core import bundle
+from core import columns as c
+from core.bundle import Manifest
+from core.catalogue import Catalogue, ItemStats
+from lifecycle.build import new_name, seal
+from retrieval.new_items import content_embeddings
+
+EXTENDS = "extends"  # in a manifest's config: the release that this one is a longer one of
+
+
+def new_films(release: Path, catalogue: Catalogue) -> pl.DataFrame:
+    """The films of `catalogue`, as items, that the release in this folder does not know."""
+    known = pl.read_parquet(release / bundle.CATALOGUE, columns=[c.ITEM])[c.ITEM]
+    return catalogue.to_frame().filter(~pl.col(c.ITEM).is_in(known.implode()))
+
+
+def extend_release(release: Path, films: pl.DataFrame, data_version: dict[str, int], workdir: Path) -> Path:
+    """Write a bundle that also has these films, placed by their content; returns its folder, named after the new release.
+
+    Its figures are those of the release that it extends: nothing was trained, and the new films have no events to judge by.
+    """
+    manifest = bundle.read_manifest(release)
+    draft = workdir / "extended"
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(release, draft)
+    known = Catalogue.from_frame(pl.read_parquet(release / bundle.CATALOGUE))
+    added = Catalogue.from_frame(films)
+    longer = Catalogue.from_frame(pl.concat([known.to_frame(), added.to_frame()], how="vertical_relaxed"))
+    longer.to_frame().write_parquet(draft / bundle.CATALOGUE)
+    _write_vectors(release, draft, known, added, longer, manifest)
+    _longer_stats(ItemStats.read(release / bundle.ITEM_STATS), known, longer).write(draft / bundle.ITEM_STATS)
+    grown = manifest.model_copy(
+        update={
+            "release": new_name(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "n_items": len(longer),
+            "data_version": data_version,
+            "config": {**manifest.config, EXTENDS: manifest.release},
+            "files": {},
+        }
+    )
+    _add_to_card(draft / bundle.MODEL_CARD, grown, len(added))
+    return seal(draft, grown)
+
+
+def _write_vectors(release: Path, draft: Path, known: Catalogue, added: Catalogue, longer: Catalogue, manifest: Manifest) -> None:
+    vectors = np.empty((len(longer), manifest.dim), dtype=np.float32)
+    vectors[longer.rows(known.ids)] = np.load(release / bundle.ITEM_EMBEDDINGS, allow_pickle=False)
+    cosine = manifest.config["similarity"] == "cosine"
+    vectors[longer.rows(added.ids)] = content_embeddings(release / bundle.TOWER_WEIGHTS, added, manifest.dim, cosine)
+    np.save(draft / bundle.ITEM_EMBEDDINGS, vectors, allow_pickle=False)
+
+
+def _longer_stats(stats: ItemStats, known: Catalogue, longer: Catalogue) -> ItemStats:
+    """Nothing has been counted of a new film; its rating is the mean one."""
+
+    def column(values: np.ndarray, missing: float) -> np.ndarray:
+        out = np.full(len(longer), missing, dtype=np.float32)
+        out[longer.rows(known.ids)] = values
+        return out
+
+    mean = float(stats.rating_mean.mean())
+    return ItemStats(stats.as_of, column(stats.n_events, 0), column(stats.recent, 0), column(stats.rating_mean, mean))
+
+
+def _add_to_card(card: Path, manifest: Manifest, films: int) -> None:
+    said = (
+        f"\n## Release {manifest.release}\n\nIs {manifest.config[EXTENDS]} with {films:,} films more, which came later and are "
+        f"placed by their content alone; {manifest.n_items:,} in all. Nothing was trained; the figures above are of the former.\n"
+    )
+    card.write_text(card.read_text() + said)
