@@ -6,6 +6,7 @@ appended again, so a consumer that died between an append and its commit repeats
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ SCHEMAS: dict[str, pl.Schema] = {
 # were imported (log_offset -1) share the partition of their year.
 PARTITIONED = (INTERACTIONS, IMPRESSIONS)
 OF_USERS = (*PARTITIONED, TAGS, USERS)
+_MERGED_BYTES = 16 * 2**20  # of a file that is merged no further: what one merge rewrites of a day at most, beside what is new
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,19 @@ class Lake:
     def replace(self, table: str, rows: pl.DataFrame) -> None:
         """Make these rows the whole table."""
         self._write(table, _conform(table, rows), "overwrite", CommitProperties())
+
+    def compact(self, table: str) -> None:
+        """Merge small files into larger ones. Rows, writers' numbers and what earlier versions hold stay as they are.
+
+        Every append adds a file, and every append lists them all: without this it takes longer each time. A merge that
+        fails, because of a full disk or of another process that merges too, is logged and left to the next one.
+        """
+        try:
+            delta = self._opened(table)
+            if delta is not None:
+                delta.optimize.compact(target_size=_MERGED_BYTES)
+        except (OSError, DeltaError) as error:
+            _log.warning("the files of %s are not merged for now: %s", table, str(error).splitlines()[0])
 
     def read(self, table: str, version: int | None = None) -> pl.DataFrame:
         """The table, now or at a version; a column that it did not have when it was written is null.

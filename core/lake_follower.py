@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
@@ -28,33 +30,57 @@ class TableFollower:
 
         Without `history` what is there at the first look, or when it would have to start again, is passed over.
         """
-        self._path = str(lake.root / table)
+        self._path = lake.root / table
         self._columns = list(columns)
         self._history = history
-        self._version = -1
-        self._files: frozenset[str] | None = None  # known ones; None before the first look
+        self._version: int | None = None  # as of the last look; None before the first one, and to start again
 
     def look(self) -> Added | None:
         """What is new; None if nothing is, or if the table was never written. Raises DependencyUnavailable.
 
-        A file that is gone (a user was erased, files were merged) makes it start again from the whole table.
+        When rows were taken away (a user was erased, the table was replaced) it starts again from the whole table. Files
+        that were merged into larger ones brought nothing new.
         """
         try:
-            if not DeltaTable.is_deltatable(self._path):
-                self._files = self._files or frozenset()
+            return self._look()
+        except FileNotFoundError as error:  # somebody vacuumed what was not read yet
+            self._version = None
+            raise self._unavailable(error) from error
+        except (OSError, ValueError, DeltaError, pl.exceptions.PolarsError) as error:
+            raise self._unavailable(error) from error
+
+    def _look(self) -> Added | None:
+        if not DeltaTable.is_deltatable(str(self._path)):
+            self._version = -1
+            return None
+        delta = DeltaTable(str(self._path))
+        version = delta.version()
+        if version == self._version:
+            return None
+        files = None if self._version is None else self._appended(self._version + 1, version)
+        whole = files is None
+        if files is None:
+            files = delta.file_uris() if self._history else []
+        rows = self._read(sorted(files))
+        self._version = version
+        return Added(rows, whole) if files or (whole and self._history) else None
+
+    def _appended(self, first: int, last: int) -> list[str] | None:
+        """The files that these versions added, from Delta's log; None when they also took rows away or are forgotten there."""
+        found = []
+        for version in range(first, last + 1):
+            commit = self._path / "_delta_log" / f"{version:020d}.json"
+            if not commit.is_file():
                 return None
-            delta = DeltaTable(self._path)
-            if delta.version() == self._version:
-                return None
-            files = frozenset(delta.file_uris())
-            known = files if self._files is None else self._files
-            whole = self._files is None or not known <= files
-            wanted = (files if self._history else frozenset()) if whole else files - known
-            rows = self._read(sorted(wanted))
-        except (OSError, DeltaError, pl.exceptions.PolarsError) as error:
-            raise DependencyUnavailable("lake", str(error).splitlines()[0], f"check {self._path}") from error
-        self._version, self._files = delta.version(), files
-        return Added(rows, whole) if self._history or not whole else None
+            for action in map(json.loads, commit.read_text().splitlines()):
+                if action.get("remove", {}).get("dataChange"):
+                    return None
+                if action.get("add", {}).get("dataChange"):
+                    found.append(str(self._path / unquote(action["add"]["path"])))
+        return found
+
+    def _unavailable(self, error: Exception) -> DependencyUnavailable:
+        return DependencyUnavailable("lake", (str(error) or repr(error)).splitlines()[0], f"check {self._path}")
 
     def _read(self, files: Sequence[str]) -> pl.DataFrame:
         frames = [pl.read_parquet(file, columns=self._columns, hive_partitioning=False) for file in files]

@@ -30,6 +30,9 @@ class Choices(BaseModel):
         """The values whose validity is that of all."""
         return self.choices
 
+    def holds(self, value: Value) -> bool:
+        return value in self.choices
+
     def suggest(self, trial: Trial, name: str) -> Value:
         return cast(Value, trial.suggest_categorical(name, self.choices))
 
@@ -64,6 +67,12 @@ class Range(BaseModel):
     @property
     def extremes(self) -> tuple[Value, ...]:
         return self.low, self.high
+
+    def holds(self, value: Value) -> bool:
+        if not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        steps = (value - self.low) / self.step if self.step else 0.0
+        return abs(steps - round(steps)) < 1e-6
 
     def suggest(self, trial: Trial, name: str) -> Value:
         if self.whole:
@@ -136,6 +145,11 @@ class SearchSpace(BaseModel):
         config = self.configuration(base, {})
         if config.validation == "time" and config.validation_share == 0:
             raise InvalidInput("validation_share", 0.0, "above 0 (set it in [fixed]): trials are compared on held-out events")
+
+    def values_of(self, config: TrainConfig) -> dict[str, Value]:
+        """What a configuration says of the parameters, as far as the space holds it."""
+        said = {name: getattr(config, name) for name in self.parameters}
+        return {name: value for name, value in said.items() if self.parameters[name].holds(value)}
 
     def suggest(self, trial: Trial) -> dict[str, Value]:
         """The trial's values."""

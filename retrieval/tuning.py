@@ -117,12 +117,15 @@ class TuningStudy:
     ) -> None:
         """Run trials until the study has `trials` of them; none is begun after `timeout` seconds.
 
+        The first one is the base configuration itself, as far as the space holds it: what is found must beat it.
         `on_trial` sees each trial that ended, `on_epoch` gets (trial, epoch, METRIC). An exception of `train` leaves the
         trial unfinished: the next `run` repeats it.
         """
         deadline = time.monotonic() + timeout
         self._study.set_user_attr(_IDENTITY, self._identity)
         self._retry_interrupted()
+        if not self._study.trials:
+            self._study.enqueue_trial(self.space.values_of(self.base))
         while len(self.trials) < trials and time.monotonic() < deadline:
             on_trial(self._run_one(train, on_epoch))
 

@@ -17,6 +17,7 @@ from streaming.retrying import until_it_works
 GROUP = "lake"
 ToRows = Callable[[Sequence[LoggedRecord], float], Rows]  # (records, now in Unix seconds)
 _MOST = 20_000  # records of one append
+_APPENDS_PER_MERGE = 50
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 0.5  # seconds of one poll: an idle loop sleeps, a stop is seen soon
 
 
@@ -38,6 +39,7 @@ class LakeLoop:
         self._to_rows = to_rows
         self._flush = flush
         self._clock = clock
+        self._appends = 0
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set; what was gathered is appended and committed first."""
@@ -50,6 +52,7 @@ class LakeLoop:
                 appended = until_it_works(partial(self._append, gathered), "lake", stop) if gathered else None
                 if appended:
                     until_it_works(subscription.commit, "event_log", stop)
+                    self._merge()
         finally:
             subscription.close()
 
@@ -75,6 +78,11 @@ class LakeLoop:
                 LAKE_ROWS.labels(self._table).inc(len(rows.table))
                 break
         return True
+
+    def _merge(self) -> None:
+        self._appends += 1
+        if self._appends % _APPENDS_PER_MERGE == 0:
+            self._lake.compact(self._table)
 
     def _fresh(self, records: Sequence[LoggedRecord]) -> list[LoggedRecord]:
         """What the table does not have, each partition's in order and once.

@@ -241,3 +241,24 @@ def test_impressions_reach_the_lake_once_although_the_commit_was_lost(tmp_path: 
         thread.join()
     stored: pl.DataFrame = lake.read("impressions")
     assert sorted(stored["position"]) == [1, 2, 3, 4, 5]
+
+
+def test_the_lakes_files_are_merged_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from streaming.handlers import impression_rows
+
+    monkeypatch.setattr("streaming.lake_loop._APPENDS_PER_MERGE", 3)
+    log, lake = MemoryEventLog(), Lake(tmp_path)
+    stop = threading.Event()
+    thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", impression_rows, 0.0).run, args=(stop,))
+    thread.start()
+    for item in range(1, 7):
+        one = Impression(
+            request_id="r", user_id=7, item_id=item, position=item, propensity=0.5, score=1.0, policy="p", arm="a",
+            model_version="m", ts=1e9,
+        )  # fmt: skip
+        log.append(IMPRESSIONS, [Record("7", str(item), one.model_dump_json().encode())])
+        until(lambda done=item: log.progress(IMPRESSIONS, "lake") == done)
+    stop.set()
+    thread.join()
+    assert len(lake.files("impressions")) == 1
+    assert sorted(lake.read("impressions")["position"]) == [1, 2, 3, 4, 5, 6]

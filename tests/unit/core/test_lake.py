@@ -99,6 +99,29 @@ def test_a_repeated_append_of_one_writer_is_not_counted_twice(lake: Lake) -> Non
     assert lake.last_written(INTERACTIONS, "consumer") == 11
 
 
+def test_merged_files_are_fewer_and_say_the_same(lake: Lake) -> None:
+    for number in range(12):
+        lake.append(INTERACTIONS, events(number), Writer("consumer", number))
+    before = lake.read(INTERACTIONS)
+    lake.compact(INTERACTIONS)
+    assert len(lake.files(INTERACTIONS)) == 1
+    assert lake.read(INTERACTIONS).sort(c.ITEM).equals(before.sort(c.ITEM))
+    assert lake.read(INTERACTIONS, version=3)[c.ITEM].sort().to_list() == [0, 1, 2, 3]
+    assert not lake.append(INTERACTIONS, events(11), Writer("consumer", 11))
+    assert lake.append(INTERACTIONS, events(12), Writer("consumer", 12))
+    assert lake.forget_user(1) == 13
+
+
+def test_a_merge_that_fails_is_no_ones_problem(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    lake.compact(INTERACTIONS)
+    for number in range(3):
+        lake.append(INTERACTIONS, events(number))
+    for file in lake.root.rglob("*.parquet"):
+        file.unlink()
+    lake.compact(INTERACTIONS)
+    assert "are not merged for now" in caplog.text
+
+
 def test_writers_and_tables_count_on_their_own(lake: Lake) -> None:
     lake.append(INTERACTIONS, events(1), Writer("consumer", 10))
     assert lake.append(INTERACTIONS, events(2), Writer("importer", 3))

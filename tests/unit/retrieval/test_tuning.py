@@ -41,6 +41,21 @@ def test_the_best_trial_is_near_the_best_value_and_weak_ones_are_given_up(tmp_pa
     assert len(epochs) == sum(len(trial.curve) for trial in seen)
 
 
+def test_the_base_configuration_is_the_first_trial_as_far_as_the_space_holds_it(tmp_path: Path) -> None:
+    space = {
+        "dropout": {"low": 0.0, "high": 0.8, "step": 0.05},
+        "block": {"choices": ["hstu"]},
+        "negatives": {"low": 1, "high": 5},
+    }
+    study = open_study(tmp_path, parameters=space)
+    study.run(learning, 2)
+    first, second = study.trials
+    assert first.values["dropout"] == pytest.approx(BASE.dropout)
+    assert first.values["block"] == "hstu"
+    assert 1 <= int(first.values["negatives"]) <= 5
+    assert second.values != first.values
+
+
 @pytest.mark.parametrize("kind", ["hyperband", "off"])
 def test_other_rules_of_giving_up(tmp_path: Path, kind: str) -> None:
     study = open_study(tmp_path, pruning={"kind": kind})

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
@@ -90,6 +91,21 @@ def test_a_follower_gets_each_row_once_and_all_again_when_a_user_was_erased(tmp_
     assert late.look() is None
 
 
+def test_merged_files_are_no_news_and_what_came_before_the_merge_is(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    follower = TableFollower(lake, INTERACTIONS, ["event_id"])
+    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
+    assert follower.look() is not None
+    lake.append(INTERACTIONS, table([(10, "view", NOW)], start=1))
+    lake.compact(INTERACTIONS)
+    lake.append(INTERACTIONS, table([(10, "view", NOW)], start=2))
+    added = follower.look()
+    assert added is not None
+    assert (sorted(added.rows["event_id"]), added.whole) == (["e1", "e2"], False)
+    lake.compact(INTERACTIONS)
+    assert follower.look() is None
+
+
 def test_a_table_that_is_made_later_is_new_from_its_first_row(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     follower = TableFollower(lake, INTERACTIONS, ["event_id"], history=False)
@@ -98,6 +114,21 @@ def test_a_table_that_is_made_later_is_new_from_its_first_row(tmp_path: Path) ->
     added = follower.look()
     assert added is not None
     assert added.rows["event_id"].to_list() == ["e0"]
+
+
+def test_files_that_were_vacuumed_before_they_were_read_make_it_start_again(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    follower = TableFollower(lake, INTERACTIONS, ["event_id"])
+    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
+    assert follower.look() is not None
+    lake.append(INTERACTIONS, table([(10, "view", NOW)], start=1))
+    lake.compact(INTERACTIONS)
+    DeltaTable(str(tmp_path / INTERACTIONS)).vacuum(0, enforce_retention_duration=False, dry_run=False)
+    with pytest.raises(DependencyUnavailable):
+        follower.look()
+    again = follower.look()
+    assert again is not None
+    assert (sorted(again.rows["event_id"]), again.whole) == (["e0", "e1"], True)
 
 
 def test_a_broken_table_is_said(tmp_path: Path) -> None:
