@@ -34,6 +34,7 @@ from streaming.lake_loop import LakeLoop
 SEED = 1
 ITEMS = 20_000
 PATIENCE = 300.0
+WARM_UP = 400_000  # events
 
 
 @dataclass
@@ -144,18 +145,32 @@ def freshness(rig: Rig, count: int) -> np.ndarray:
 
 
 def soak(rig: Rig, minutes: float, rate: float, redis_pid: int) -> float:
-    """MiB by which this process and Redis grow from the end of the first fifth until the end, at `rate` events a second."""
+    """MiB by which this process and Redis grow in so many minutes at `rate` events a second.
+
+    Before that so many events pass that every bounded memory is full: ids for finding repeats, users' histories.
+    """
     processes = [psutil.Process(), psutil.Process(redis_pid)]
     records = made_events(5000, 2000)
     samples: list[float] = []
+    sent = 0
+
+    def send(count: int) -> None:
+        batch = [records[(sent + n) % len(records)] for n in range(count)]
+        rig.log.append(INTERACTIONS, [Record(one.key, uuid.uuid4().hex, one.value) for one in batch])
+
     with rig.consuming():
-        begin = time.perf_counter()
-        sent = 0
+        wanted = rows(rig) + WARM_UP
+        while sent < WARM_UP:
+            send(1000)
+            sent += 1000
+        while rows(rig) < wanted:
+            time.sleep(1.0)
+        begin, sent = time.perf_counter(), 0
         while (passed := time.perf_counter() - begin) < 60 * minutes:
             due = int(passed * rate) - sent
-            batch = [records[(sent + n) % len(records)] for n in range(due)]
-            rig.log.append(INTERACTIONS, [Record(one.key, uuid.uuid4().hex, one.value) for one in batch])
+            send(due)
             sent += due
             samples.append(sum(process.memory_info().rss for process in processes) / 2**20)
             time.sleep(1.0)
-    return float(np.median(samples[-10:]) - np.median(samples[len(samples) // 5 :][:10]))
+    print("MiB, minute by minute:", [round(sample) for sample in samples[::60]], flush=True)
+    return float(np.median(samples[-20:]) - np.median(samples[:20]))
