@@ -68,8 +68,8 @@ def _effect(settings: Settings, release: Release, features: FeatureReader) -> Le
     if learned is not None:
         learner.resume(learned)
         publish(learned)
-    pace = LearningPace(settings.learn_interval)
-    return LearningEffect(features, learner, publish, catalogue, release.encoder.history_length, pace)
+    pace, since = LearningPace(settings.learn_interval), release.manifest.trained_until
+    return LearningEffect(features, learner, publish, catalogue, release.encoder.history_length, since, pace)
 
 
 def _once(error: MarqueeError, said: str) -> str:

@@ -45,16 +45,18 @@ class LearningEffect:
         publish: Callable[[LearnedVectors], None],
         catalogue: Catalogue,
         history_length: int,
+        since: float,
         pace: LearningPace | None = None,
         clock: Clock = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`catalogue` and `history_length` are those of the release that `learner` stands on."""
+        """`catalogue`, `history_length` and `since` (Unix seconds: what came before, it has learned) are those of the release."""
         self._store = store
         self._learner = learner
         self._publish = publish
         self._catalogue = catalogue
         self._history_length = history_length
+        self._since = since
         self._pace = pace or LearningPace()
         self._clock = clock
         self._sleep = sleep
@@ -63,7 +65,7 @@ class LearningEffect:
     def apply(self, batch: Sequence[Decoded]) -> None:
         """Raises DependencyUnavailable before anything is learned."""
         began = self._clock()
-        chosen = self._chosen(batch)
+        chosen = self._chosen([one for one in batch if one.event.ts >= self._since])
         users = {user: self._store.read(user) for user in {one.event.user_id for one in chosen}}
         examples = list(examples_of(chosen, users, self._catalogue, self._history_length))
         before = self._learner.guard.rollbacks

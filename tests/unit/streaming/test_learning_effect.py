@@ -62,7 +62,7 @@ class World:
         publish = LearnedPublisher(self.path, self.index, "r1", CATALOGUE.ids, VECTORS)
         pace = LearningPace(interval=2.0, most=most)
         self.effect = LearningEffect(
-            self.store, self.learner, publish, CATALOGUE, 100, pace, clock=lambda: 0.0, sleep=self.slept.append
+            self.store, self.learner, publish, CATALOGUE, 100, T0, pace, clock=lambda: 0.0, sleep=self.slept.append
         )
 
     def held(self) -> np.ndarray:
@@ -104,6 +104,16 @@ def test_learned_vectors_are_published_and_moved_in_the_index(tmp_path: Path) ->
     np.testing.assert_allclose(world.held(), world.learner.vectors, atol=1e-6)
     assert np.abs(world.held() - VECTORS)[4].max() > 0.01
     assert world.slept == [2.0]
+
+
+def test_what_the_release_has_learned_is_not_learned_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    batch = [event(10, -20), event(50, -10), event(60, 0)]
+    world.store.write([features(batch)])
+    world.effect.apply(batch[:2])
+    assert world.learner.version == 0
+    world.effect.apply(batch)
+    assert np.flatnonzero(np.abs(world.learner.vectors - VECTORS).max(axis=1)).tolist() == [5]
 
 
 def test_an_index_that_was_away_gets_later_what_it_lacks(tmp_path: Path) -> None:
