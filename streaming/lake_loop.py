@@ -17,7 +17,7 @@ from streaming.retrying import until_it_works
 GROUP = "lake"
 ToRows = Callable[[Sequence[LoggedRecord], float], Rows]  # (records, now in Unix seconds)
 _MOST = 20_000  # records of one append
-_APPENDS_PER_MERGE = 50
+APPENDS_PER_MERGE = 50
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 0.5  # seconds of one poll: an idle loop sleeps, a stop is seen soon
 
 
@@ -81,7 +81,7 @@ class LakeLoop:
 
     def _merge(self) -> None:
         self._appends += 1
-        if self._appends % _APPENDS_PER_MERGE == 0:
+        if self._appends % APPENDS_PER_MERGE == 0:
             self._lake.compact(self._table)
 
     def _fresh(self, records: Sequence[LoggedRecord]) -> list[LoggedRecord]:

@@ -246,7 +246,7 @@ def test_impressions_reach_the_lake_once_although_the_commit_was_lost(tmp_path: 
 def test_the_lakes_files_are_merged_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from streaming.handlers import impression_rows
 
-    monkeypatch.setattr("streaming.lake_loop._APPENDS_PER_MERGE", 3)
+    monkeypatch.setattr("streaming.lake_loop.APPENDS_PER_MERGE", 3)
     log, lake = MemoryEventLog(), Lake(tmp_path)
     stop = threading.Event()
     thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", impression_rows, 0.0).run, args=(stop,))
