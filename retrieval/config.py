@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.errors import InvalidInput
 
 ARCHITECTURE = ("dim", "block", "blocks", "heads", "expansion", "similarity")  # what decides the shape of the weights
-SPECTRAL = ("spectral_rank", "spectral_window", "spectral_decay", "spectral_weight")  # what no training depends on
+# what no training depends on: it says what is made of trained towers
+AFTERWARDS = ("members", "spectral_rank", "spectral_window", "spectral_decay", "spectral_weight")
 
 
 class TrainConfig(BaseModel):
@@ -33,6 +34,8 @@ class TrainConfig(BaseModel):
     similarity: Literal["dot", "cosine"] = Field("dot", description="how a user meets an item")
     temperature: float = Field(1.0, gt=0, le=10, description="scores are divided by it in the loss")
     history_length: int = Field(100, ge=1, le=1000, description="most events that the user tower reads")
+
+    members: int = Field(1, ge=1, le=8, description="towers of as many seeds side by side; their scores add up")
 
     # the spectral channel beside the trained one; it is no part of the training, so changing it trains nothing again
     spectral_rank: int = Field(0, ge=0, le=1024, description="dimensions of the spectral channel; 0 is off")

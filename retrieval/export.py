@@ -13,9 +13,7 @@ from torch.jit._trace import TracerWarning  # torch.jit has it, but does not exp
 
 from core.bundle import ITEM_EMBEDDINGS, TOWER_WEIGHTS, USER_TOWER
 from retrieval.encoder import HISTORY_LENGTH
-from retrieval.fused import FusedTowers
-from retrieval.training import TrainedTowers
-from retrieval.two_tower import TwoTower
+from retrieval.training import Towers, TrainedTowers
 
 OPSET = 17
 INPUTS = ("items", "kinds", "values", "gaps", "length", "profile")
@@ -30,7 +28,7 @@ def export(trained: TrainedTowers, folder: Path) -> None:
     np.save(folder / ITEM_EMBEDDINGS, trained.item_embeddings, allow_pickle=False)
 
 
-def export_user_tower(model: TwoTower | FusedTowers, dim: int, path: Path) -> None:
+def export_user_tower(model: Towers, dim: int, path: Path) -> None:
     """The user tower as ONNX: inputs `INPUTS` as in `UserTower` with any B, L and P, output `user` [B, d]."""
     most = model.history_length
     shape = (2, min(most, 3))

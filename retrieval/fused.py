@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from retrieval.side_by_side import SideBySide
 from retrieval.spectral import SpectralUser
 from retrieval.two_tower import TwoTower
 
@@ -20,7 +21,7 @@ class FusedTowers(nn.Module):
     the spread of u.v over items v is sqrt(u' C u), where C is the covariance of the item vectors.
     """
 
-    def __init__(self, neural: TwoTower, spectral: NDArray[np.float32], decay: float, weight: float) -> None:
+    def __init__(self, neural: TwoTower | SideBySide, spectral: NDArray[np.float32], decay: float, weight: float) -> None:
         """`spectral` [n, r] are the item vectors of `spectral_vectors`."""
         super().__init__()
         self.neural = neural

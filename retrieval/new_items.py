@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,9 @@ from scipy.sparse import csr_matrix
 
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
-from retrieval.content import Vocabulary, content_tokens
+from retrieval.content import ContentTokens, Vocabulary, content_tokens
 
-_TOWER = "item_tower."
+_TOWER, _TABLE = "item_tower.", "tokens.weight"
 
 
 def content_embeddings(weights: Path, catalogue: Catalogue, dim: int, cosine: bool) -> NDArray[np.float32]:
@@ -21,20 +22,33 @@ def content_embeddings(weights: Path, catalogue: Catalogue, dim: int, cosine: bo
 
     Dimensions beyond the trained ones, the spectral channel, are zero: nobody has liked these films yet. Raises BundleCorrupt.
     """
-    table, vocabulary = _content_part(weights)
-    bags = vocabulary.bags(content_tokens(catalogue))
-    sums = csr_matrix((bags.weights, bags.rows, bags.offsets), shape=(len(catalogue), len(vocabulary))) @ table
-    if cosine:
-        sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    tokens = content_tokens(catalogue)
+    parts = [_embedded(*part, tokens, cosine) for part in _content_parts(weights)]
     found = np.zeros((len(catalogue), dim), dtype=np.float32)
-    found[:, : table.shape[1]] = sums
+    trained = np.concatenate(parts, axis=1)
+    found[:, : trained.shape[1]] = trained
     return found
 
 
-def _content_part(weights: Path) -> tuple[NDArray[np.float32], Vocabulary]:
-    """The tokens' embeddings [V, d], and which tokens they are."""
-    tensors = {name.partition(_TOWER)[2]: tensor for name, tensor in load_file(weights).items() if _TOWER in name}
+def _embedded(table: NDArray[np.float32], vocabulary: Vocabulary, tokens: ContentTokens, cosine: bool) -> NDArray[np.float32]:
+    bags = vocabulary.bags(tokens)
+    sums = csr_matrix((bags.weights, bags.rows, bags.offsets), shape=(len(tokens), len(vocabulary))) @ table
+    if cosine:
+        sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return np.asarray(sums, dtype=np.float32)
+
+
+def _content_parts(weights: Path) -> list[tuple[NDArray[np.float32], Vocabulary]]:
+    """Of each tower, in order: the tokens' embeddings [V, d], and which tokens they are."""
+    tensors = load_file(weights)
+    towers = sorted(name.removesuffix(_TABLE) for name in tensors if name.endswith(_TOWER + _TABLE))
     try:
-        return tensors["tokens.weight"], Vocabulary(tensors["vocabulary"], tensors["idf"])
+        return [
+            (tensors[tower + _TABLE], Vocabulary(tensors[tower + "vocabulary"], tensors[tower + "idf"])) for tower in towers
+        ] or _refuse(weights, _TOWER + _TABLE)
     except KeyError as error:
-        raise BundleCorrupt(f"{weights} has no item tower: {error} is missing; build a release with this code") from error
+        return _refuse(weights, str(error))
+
+
+def _refuse(weights: Path, missing: str) -> NoReturn:
+    raise BundleCorrupt(f"{weights} has no item tower: {missing} is missing; build a release with this code")

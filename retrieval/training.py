@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import NamedTuple
 
 import lightning as L
 import numpy as np
@@ -26,18 +27,21 @@ from numpy.typing import NDArray
 from core.catalogue import Catalogue
 from core.errors import DatasetError, InvalidInput
 from core.features import Profiles
-from retrieval.config import ARCHITECTURE, SPECTRAL, TrainConfig
+from retrieval.config import AFTERWARDS, ARCHITECTURE, TrainConfig
 from retrieval.datamodule import SequenceData, split
 from retrieval.fused import FusedTowers
 from retrieval.history import History, tower_inputs
 from retrieval.module import TowerModule, reported
 from retrieval.sequences import Sequences
+from retrieval.side_by_side import SideBySide
 from retrieval.spectral import spectral_vectors
 from retrieval.two_tower import TwoTower
 
 log = logging.getLogger(__name__)
 _LAST, _BEST, _DONE = "last.ckpt", "best.ckpt", "done.json"
 _ENCODE_BATCH = 256
+
+Towers = TwoTower | SideBySide | FusedTowers
 
 # Called after each epoch with its number, from 1, and what is known: `loss`, and `ndcg@10` and `hr@10` if it was validated.
 # What it raises ends the training (Optuna's pruning).
@@ -49,8 +53,8 @@ class TrainedTowers:
     """What training made. `metrics`: `ndcg@10` and `hr@10` on the validation events if there were any, `epochs`, `loss`;
     `curve`: the same after each epoch."""
 
-    model: TwoTower | FusedTowers
-    item_embeddings: NDArray[np.float32]  # [n, d], row-aligned with the catalogue; d includes the spectral channel
+    model: Towers
+    item_embeddings: NDArray[np.float32]  # [n, d], row-aligned with the catalogue; d is of all members and the spectral channel
     metrics: dict[str, float]
     config: TrainConfig
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -89,6 +93,37 @@ def train_towers(
     when there is nothing to learn from, and InvalidInput when `last.ckpt` is of another architecture.
     """
     sequences = Sequences.from_frame(interactions, catalogue, profiles)
+    if config.members == 1:
+        one = _train(sequences, catalogue, config, workdir, seed, progress, on_epoch, devices, nodes)
+        return _finish(one.model, sequences, one.metrics, config, one.curve)
+    members = [
+        _train(sequences, catalogue, config, workdir / f"seed{seed + k}", seed + k, progress, on_epoch, devices, nodes)
+        for k in range(config.members)
+    ]
+    metrics = {name: float(np.mean([member.metrics[name] for member in members])) for name in members[0].metrics}
+    towers = SideBySide([member.model for member in members])
+    return _finish(towers, sequences, metrics, config, members[0].curve)
+
+
+class _Member(NamedTuple):
+    """Towers of one seed, as good as they got."""
+
+    model: TwoTower
+    metrics: dict[str, float]
+    curve: list[dict[str, float]]
+
+
+def _train(
+    sequences: Sequences,
+    catalogue: Catalogue,
+    config: TrainConfig,
+    workdir: Path,
+    seed: int,
+    progress: bool,
+    on_epoch: OnEpoch | None,
+    devices: int,
+    nodes: int,
+) -> _Member:
     data = SequenceData(split(sequences, config), len(catalogue), config, seed)
     if not data.split.train.has_successors:
         raise DatasetError("no user has liked two items in the training period: there is no next event to learn from")
@@ -107,15 +142,23 @@ def train_towers(
             trainer = _trainer(config, data.can_validate, workdir, progress, curve, devices, nodes)
             _fit(trainer, module, data, curve, workdir)
         metrics = _take_best(module, workdir, len(curve.points))
-    towers = _with_spectral(model.cpu().eval(), data.split.train, config)
-    return TrainedTowers(towers, towers.item_embeddings(), metrics, config, curve.points)
+    return _Member(model.cpu().eval(), metrics, curve.points)
 
 
-def _with_spectral(model: TwoTower, sequences: Sequences, config: TrainConfig) -> TwoTower | FusedTowers:
-    if not config.spectral_rank:
-        return model
-    vectors = spectral_vectors(sequences, len(model.item_tower.known), config.spectral_rank, config.spectral_window)
-    return FusedTowers(model, vectors, config.spectral_decay, config.spectral_weight).eval()
+def _finish(
+    model: TwoTower | SideBySide,
+    sequences: Sequences,
+    metrics: dict[str, float],
+    config: TrainConfig,
+    curve: list[dict[str, float]],
+) -> TrainedTowers:
+    """With the spectral channel, if there is to be one: of the events that training saw."""
+    towers: Towers = model
+    if config.spectral_rank:
+        seen = split(sequences, config).train
+        vectors = spectral_vectors(seen, len(model.item_embeddings()), config.spectral_rank, config.spectral_window)
+        towers = FusedTowers(model, vectors, config.spectral_decay, config.spectral_weight).eval()
+    return TrainedTowers(towers.eval(), towers.item_embeddings(), metrics, config, curve)
 
 
 def process_rank() -> int:
@@ -240,7 +283,7 @@ def _refuse_other_architecture(checkpoint: Path, theirs: Mapping[str, object], o
 
 def _fingerprint(sequences: Sequences, catalogue: Catalogue, config: TrainConfig, seed: int) -> str:
     """Hash of everything that decides what training makes."""
-    digest = hashlib.sha256(f"{config.model_dump_json(exclude=set(SPECTRAL))}:{seed}".encode())
+    digest = hashlib.sha256(f"{config.model_dump_json(exclude=set(AFTERWARDS))}:{seed}".encode())
     columns = (sequences.starts, sequences.rows, sequences.kinds, sequences.values, sequences.times, sequences.profiles)
     for column in (*columns, catalogue.ids, catalogue.genres, catalogue.years):
         digest.update(np.ascontiguousarray(column).data)

@@ -19,17 +19,26 @@ from retrieval.history import history_of
 from retrieval.training import TrainedTowers, train_towers
 
 DIM, LENGTH = 16, 40
-CASES = [("ligr", "dot", 0), ("sasrec", "cosine", 0), ("hstu", "dot", 0), ("ligr", "dot", 5)]  # block, similarity, spectral rank
+# block, similarity, spectral rank, members
+CASES = [
+    ("ligr", "dot", 0, 1),
+    ("sasrec", "cosine", 0, 1),
+    ("hstu", "dot", 0, 1),
+    ("ligr", "dot", 5, 1),
+    ("ligr", "cosine", 5, 2),
+]
 FILMS = Catalogue(np.arange(1, 11), ("x",) * 10, ("any",), np.ones((10, 1), np.float32), np.zeros(10, np.float32))
 
 
-@pytest.fixture(scope="module", params=CASES, ids=[case[0] + "-" + str(case[2]) for case in CASES])
+@pytest.fixture(scope="module", params=CASES, ids=["-".join(map(str, case)) for case in CASES])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedTowers, Path]:
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({"user_id": np.repeat(np.arange(1, 21), 8), "item_id": rng.integers(1, 11, 160)})
     frame = frame.with_columns(ts=pl.int_range(160).cast(pl.Float64) * 60, kind=pl.lit("rating"), value=pl.lit(3.5))
-    block, similarity, rank = request.param
-    config = TrainConfig(dim=DIM, block=block, similarity=similarity, epochs=2, history_length=LENGTH, spectral_rank=rank)
+    block, similarity, rank, members = request.param
+    config = TrainConfig(
+        dim=DIM, block=block, similarity=similarity, epochs=2, history_length=LENGTH, spectral_rank=rank, members=members
+    )
     folder = tmp_path_factory.mktemp("bundle")
     trained = train_towers(frame, FILMS, config, folder / "work", seed=0, progress=False)
     export(trained, folder)
