@@ -122,9 +122,9 @@ def judge(model: Recommender, asked: Question, catalogue: Catalogue) -> dict[str
     return metrics | {f"{among}_ndcg@10": float(ndcg(found, 10).mean()) for among, found in ranks.items()}
 
 
-def towers(asked: Question, catalogue: Catalogue, name: str, seeds: Sequence[int]) -> dict[str, float]:
+def towers(asked: Question, catalogue: Catalogue, name: str, seeds: Sequence[int], **changed: object) -> dict[str, float]:
     """The mean over seeds."""
-    config = TrainConfig.of(**{**TrainConfig.load(CONFIG).model_dump(), "validation_share": 0.0})
+    config = TrainConfig.of(**{**TrainConfig.load(CONFIG).model_dump(), "validation_share": 0.0, **changed})
     runs = [judge(TwoTowerRecommender(config, WORKDIR / name, seed, True), asked, catalogue) for seed in seeds]
     return {metric: float(np.mean([run[metric] for run in runs])) for metric in runs[0]}
 
@@ -147,6 +147,7 @@ def main() -> None:
         metrics |= named(model.name, judge(model, asked, asked.rich))
     metrics |= named("content_bare", judge(ContentMean(), asked, asked.bare))
     metrics |= named("towers", towers(asked, asked.rich, "rich", seeds))
+    metrics |= named("towers_without_spectral", towers(asked, asked.rich, "rich", seeds, spectral_rank=0))
     metrics |= named("towers_bare", towers(asked, asked.bare, "bare", seeds))
     print(record.write("cold-items", f"ml-latest-small {dataset.digest}", metrics, seeds))
 
