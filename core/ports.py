@@ -33,14 +33,19 @@ class VectorIndex(Protocol):
     def publish(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Store [n] ids and [n, d] vectors as the release's collection, replacing it, and point the live alias at it."""
 
-    def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Replace the vectors of [m] items that the release's collection has with [m, d]. Raises NotFound, InvalidInput."""
-
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The k items with the largest inner product with query [d]: (ids [k'], scores [k']), best first, k' = min(k, n)."""
 
     def ready(self, release: str) -> bool:
         """Whether the release's collection is there and complete. Raises DependencyUnavailable when nothing answers."""
+
+
+@runtime_checkable
+class MovableIndex(VectorIndex, Protocol):
+    """An index whose items may move after they were published."""
+
+    def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Replace the vectors of [m] items that the release's collection has with [m, d]. Raises NotFound, InvalidInput."""
 
 
 # --- online features -------------------------------------------------------------------------------------------------

@@ -48,11 +48,6 @@ class FallbackIndex:
         self._mirror.publish(release, item_ids, vectors)
         self._primary.publish(release, item_ids, vectors)
 
-    def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """As `publish`."""
-        self._mirror.move(release, item_ids, vectors)
-        self._primary.move(release, item_ids, vectors)
-
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """From the primary if it can, else from the mirror. Raises NotFound when neither has the release."""
         if self._may_ask():

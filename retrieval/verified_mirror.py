@@ -30,11 +30,6 @@ class VerifiedMirror:
         self._truth.publish(release, item_ids, vectors)
         self._mirror.publish(release, item_ids, vectors)
 
-    def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """As `publish`."""
-        self._truth.move(release, item_ids, vectors)
-        self._mirror.move(release, item_ids, vectors)
-
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         return self._mirror.search(release, query, k)
 

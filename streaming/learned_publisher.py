@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import DependencyUnavailable, NotFound
 from core.learned_vectors import LearnedVectors, publish
-from core.ports import VectorIndex
+from core.ports import MovableIndex
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class LearnedPublisher:
     A service that does not answer never holds learning up: what it lacks is remembered.
     """
 
-    def __init__(self, path: Path, index: VectorIndex, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]):
+    def __init__(self, path: Path, index: MovableIndex, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]):
         """`item_ids` [n] and `vectors` [n, d] are the release's own, which the index holds."""
         self._path = path
         self._index = index

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import DependencyUnavailable, InvalidInput, NotFound
-from core.ports import VectorIndex
+from core.ports import MovableIndex, VectorIndex
 from retrieval.adapters.milvus import LIVE, MilvusIndex, MilvusTuning, alias_of
 from retrieval.adapters.mirror import MirrorIndex
 
@@ -54,6 +54,7 @@ def exact(
 
 def test_implements_the_port(index: VectorIndex) -> None:
     assert isinstance(index, VectorIndex)
+    assert isinstance(index, MovableIndex)
 
 
 def test_finds_what_exact_search_finds(index: VectorIndex, release: str) -> None:
@@ -90,7 +91,7 @@ def test_publishing_says_how_far_it_is(milvus_uri: str, release: str) -> None:
     assert heard == [100, 100, 50]
 
 
-def test_moved_vectors_are_found_where_they_are_now(index: VectorIndex, release: str) -> None:
+def test_moved_vectors_are_found_where_they_are_now(index: MovableIndex, release: str) -> None:
     ids, vectors = catalogue(250)
     index.publish(release, ids, vectors)
     moved = np.random.default_rng(2).permutation(len(ids))[:120]
@@ -102,7 +103,7 @@ def test_moved_vectors_are_found_where_they_are_now(index: VectorIndex, release:
     assert len(index.search(release, vectors[0], 300)[0]) == len(ids)
 
 
-def test_what_is_not_there_cannot_be_moved(index: VectorIndex, release: str) -> None:
+def test_what_is_not_there_cannot_be_moved(index: MovableIndex, release: str) -> None:
     with pytest.raises(NotFound):
         index.move(release, np.array([1]), UNIT[:1])
 
