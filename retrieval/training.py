@@ -28,7 +28,7 @@ from core.catalogue import Catalogue
 from core.errors import DatasetError, InvalidInput
 from core.features import Profiles
 from retrieval.config import AFTERWARDS, ARCHITECTURE, TrainConfig
-from retrieval.datamodule import SequenceData, split
+from retrieval.datamodule import SequenceData, Split, split
 from retrieval.fused import FusedTowers
 from retrieval.history import History, tower_inputs
 from retrieval.module import TowerModule, reported
@@ -93,16 +93,26 @@ def train_towers(
     when there is nothing to learn from, and InvalidInput when `last.ckpt` is of another architecture.
     """
     sequences = Sequences.from_frame(interactions, catalogue, profiles)
-    if config.members == 1:
-        one = _train(sequences, catalogue, config, workdir, seed, progress, on_epoch, devices, nodes)
-        return _finish(one.model, sequences, one.metrics, config, one.curve)
+    parts = split(sequences, config)
+    if not parts.train.has_successors:
+        raise DatasetError("no user has liked two items in the training period: there is no next event to learn from")
+    folders = [workdir] if config.members == 1 else [workdir / f"seed{seed + k}" for k in range(config.members)]
     members = [
-        _train(sequences, catalogue, config, workdir / f"seed{seed + k}", seed + k, progress, on_epoch, devices, nodes)
-        for k in range(config.members)
+        _train(sequences, parts, catalogue, config, folder, seed + k, progress, on_epoch, devices, nodes)
+        for k, folder in enumerate(folders)
     ]
     metrics = {name: float(np.mean([member.metrics[name] for member in members])) for name in members[0].metrics}
-    towers = SideBySide([member.model for member in members])
-    return _finish(towers, sequences, metrics, config, members[0].curve)
+    trained = members[0].model if len(members) == 1 else SideBySide([member.model for member in members])
+    towers = _with_spectral(trained, parts.train, len(catalogue), config).eval()
+    return TrainedTowers(towers, towers.item_embeddings(), metrics, config, members[0].curve)
+
+
+def _with_spectral(trained: TwoTower | SideBySide, seen: Sequences, n_items: int, config: TrainConfig) -> Towers:
+    """The towers with the spectral channel of the events that they saw, if there is to be one."""
+    if not config.spectral_rank:
+        return trained
+    vectors = spectral_vectors(seen, n_items, config.spectral_rank, config.spectral_window)
+    return FusedTowers(trained, vectors, config.spectral_decay, config.spectral_weight)
 
 
 class _Member(NamedTuple):
@@ -115,6 +125,7 @@ class _Member(NamedTuple):
 
 def _train(
     sequences: Sequences,
+    parts: Split,
     catalogue: Catalogue,
     config: TrainConfig,
     workdir: Path,
@@ -124,14 +135,12 @@ def _train(
     devices: int,
     nodes: int,
 ) -> _Member:
-    data = SequenceData(split(sequences, config), len(catalogue), config, seed)
-    if not data.split.train.has_successors:
-        raise DatasetError("no user has liked two items in the training period: there is no next event to learn from")
+    data = SequenceData(parts, len(catalogue), config, seed)
     fingerprint = _fingerprint(sequences, catalogue, config, seed)
     curve = Curve(on_epoch)
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
-        known = np.bincount(data.split.train.rows, minlength=len(catalogue)) > 0
+        known = np.bincount(parts.train.rows, minlength=len(catalogue)) > 0
         model = TwoTower(catalogue, known, config)
         if config.compile != "off":
             for block in model.user_tower.blocks:
@@ -143,22 +152,6 @@ def _train(
             _fit(trainer, module, data, curve, workdir)
         metrics = _take_best(module, workdir, len(curve.points))
     return _Member(model.cpu().eval(), metrics, curve.points)
-
-
-def _finish(
-    model: TwoTower | SideBySide,
-    sequences: Sequences,
-    metrics: dict[str, float],
-    config: TrainConfig,
-    curve: list[dict[str, float]],
-) -> TrainedTowers:
-    """With the spectral channel, if there is to be one: of the events that training saw."""
-    towers: Towers = model
-    if config.spectral_rank:
-        seen = split(sequences, config).train
-        vectors = spectral_vectors(seen, len(model.item_embeddings()), config.spectral_rank, config.spectral_window)
-        towers = FusedTowers(model, vectors, config.spectral_decay, config.spectral_weight).eval()
-    return TrainedTowers(towers.eval(), towers.item_embeddings(), metrics, config, curve)
 
 
 def process_rank() -> int:
