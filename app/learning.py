@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from threading import Event
+from typing import TYPE_CHECKING
 
 from app import wiring
 from app.ownership import sole_learner
-from app.releases import Release, open_release
 from core.errors import AlreadyRunning, DependencyUnavailable, MarqueeError, NotFound, SchemaMismatch
 from core.learned_vectors import PublishedVectors
 from core.ports import EventLog, FeatureReader
@@ -20,6 +20,9 @@ from streaming.learned_publisher import LearnedPublisher
 from streaming.learner import OnlineLearner
 from streaming.learning_effect import LEARNER, LearningEffect, LearningPace
 from streaming.pace import Shedding
+
+if TYPE_CHECKING:
+    from app.releases import Release
 
 _WAIT = 5.0  # seconds until the next try
 _log = logging.getLogger(__name__)
@@ -49,6 +52,8 @@ def learning_loop(settings: Settings, log: EventLog, features: FeatureReader, co
     """The loop of the learner's consumer group."""
 
     def build() -> Loop:
+        from app.releases import open_release  # LightGBM comes with it: here it delays nobody's features
+
         release = open_release(wiring.registry(settings).fetch("production"))
         most = settings.mirror_max_items
         if len(release.catalogue) > most:
