@@ -50,6 +50,11 @@ class Catalogue:
         at = np.searchsorted(self.ids, wanted).clip(max=len(self.ids) - 1)
         return np.where(self.ids[at] == wanted, at, -1)
 
+    def known_rows(self, item_ids: ArrayLike) -> NDArray[np.intp]:
+        """The rows of those ids that are in the catalogue. Shape [m] -> at most [m]."""
+        rows = self.rows(item_ids)
+        return rows[rows >= 0]
+
     def row(self, item_id: int) -> int:
         """The row of one id. Raises NotFound."""
         row = int(self.rows([item_id])[0])

@@ -50,6 +50,9 @@ KIND_CODE: dict[str, int] = {kind.value: code for code, kind in enumerate(KINDS)
 # After one of these the item is not recommended to that user again.
 CONSUMING = frozenset({Kind.WATCH, Kind.RATING, Kind.PURCHASE, Kind.REVIEW, Kind.SKIP})
 
+# Read as history, never predicted: no verdict on the item, or a bad one.
+NOT_TARGETS = (Kind.SKIP, Kind.WATCHLIST_REMOVE, Kind.SEARCH)
+
 # kind -> (lowest, highest, unit); kinds not named here carry no value
 VALUE_RANGE: dict[Kind, tuple[float, float, str]] = {
     Kind.RATING: (0.5, 5.0, "stars"),

@@ -20,6 +20,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
 
@@ -35,6 +36,10 @@ class Query:
     seed: int
     user: UserFeatures | None = None
     user_vector: NDArray[np.float32] | None = None  # [d], where the caller has one; else the source encodes the history
+
+    def consumed_rows(self, catalogue: Catalogue) -> NDArray[np.intp]:
+        """Rows of this catalogue that the user is not to see again."""
+        return np.empty(0, dtype=np.intp) if self.user is None else catalogue.known_rows(self.user.consumed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

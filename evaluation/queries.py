@@ -33,8 +33,7 @@ class LabelledQuery:
         """Catalogue rows that may not be recommended to this user any more."""
         if self.user is None:
             return np.empty(0, dtype=np.intp)
-        rows = catalogue.rows(self.user.consumed)
-        return rows[rows >= 0]
+        return catalogue.known_rows(self.user.consumed)
 
 
 def labelled_queries(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ import polars as pl
 from core import columns as c
 from core.errors import InvalidInput
 from core.events import Kind
+from core.toml_file import read_toml
 
 DAY_SECONDS = 86_400.0
 
@@ -50,10 +50,7 @@ class SignalWeights:
     @classmethod
     def load(cls, path: Path) -> SignalWeights:
         """From a TOML file; what it leaves out is the default. Raises InvalidInput."""
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InvalidInput("signal weights", str(path), f"a readable TOML file ({error})") from error
+        values = read_toml(path, "signal weights")
         known = {f.name for f in fields(cls)}
         for name in values.keys() - known:
             raise InvalidInput(f"{name} in {path.name}", values[name], f"one of {', '.join(sorted(known))}")

@@ -5,13 +5,13 @@ Seed, device and progress bar are arguments of the training function, not config
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import InvalidInput
+from core.toml_file import read_toml
 
 ARCHITECTURE = ("dim", "block", "blocks", "heads", "expansion", "similarity")  # what decides the shape of the weights
 # what no training depends on: it says what is made of trained towers
@@ -91,8 +91,4 @@ class TrainConfig(BaseModel):
     @classmethod
     def load(cls, path: Path) -> Self:
         """From a TOML file. Raises InvalidInput for a file that cannot be read, an unknown key or a value out of range."""
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InvalidInput("training config", str(path), f"a readable TOML file ({error})") from error
-        return cls.of(**values)
+        return cls.of(**read_toml(path, "training config"))

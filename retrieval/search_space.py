@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from core.errors import InvalidInput
+from core.toml_file import read_toml
 from retrieval.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -129,11 +129,7 @@ class SearchSpace(BaseModel):
     @classmethod
     def load(cls, path: Path) -> Self:
         """From a TOML file. Raises InvalidInput for a file that cannot be read, an unknown key or a value out of range."""
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InvalidInput("search space", str(path), f"a readable TOML file ({error})") from error
-        return cls.of(**values)
+        return cls.of(**read_toml(path, "search space"))
 
     def check(self, base: TrainConfig) -> None:
         """Every end of every range fits the base configuration, and trials can be compared. Raises InvalidInput."""

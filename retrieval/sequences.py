@@ -15,12 +15,11 @@ from torch import Tensor
 from core import columns as c
 from core.catalogue import Catalogue
 from core.errors import DatasetError
-from core.events import KIND_CODE, Kind
+from core.events import KIND_CODE, NOT_TARGETS
 from core.ordering import chronological
 from retrieval.history import profile_buckets
 
 Ints = NDArray[np.int64]
-NOT_TARGETS = (Kind.SKIP, Kind.WATCHLIST_REMOVE, Kind.SEARCH)  # read as history, never predicted
 _NEVER = np.iinfo(np.int64).max
 
 

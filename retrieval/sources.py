@@ -36,7 +36,7 @@ class TwoTowerSource:
         if vector is None:
             return _nothing()
         k = max(self._k, query.k)
-        consumed = _consumed_rows(query, self._catalogue)
+        consumed = query.consumed_rows(self._catalogue)
         ids, scores = self._index.search(self._release, vector, min(k + len(consumed), len(self._catalogue)))
         rows = self._catalogue.rows(ids)
         fresh = np.flatnonzero((rows >= 0) & ~np.isin(rows, consumed))[:k]
@@ -62,18 +62,10 @@ class PopularSource:
     def fetch(self, query: Query) -> Fetched:
         """Scores are time-decayed interaction counts."""
         k = max(self._k, query.k)
-        consumed = _consumed_rows(query, self._catalogue)
+        consumed = query.consumed_rows(self._catalogue)
         top = slice(k + len(consumed))
         fresh = np.flatnonzero(~np.isin(self._rows[top], consumed))[:k]
         return self._rows[fresh], self._scores[fresh]
-
-
-def _consumed_rows(query: Query, catalogue: Catalogue) -> NDArray[np.intp]:
-    """Rows of this catalogue that the user is not to see again."""
-    if query.user is None:
-        return np.empty(0, dtype=np.intp)
-    rows = catalogue.rows(query.user.consumed)
-    return rows[rows >= 0]
 
 
 def _nothing() -> Fetched:

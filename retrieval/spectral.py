@@ -15,8 +15,8 @@ from scipy.sparse.linalg import eigsh
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.events import KIND_CODE
-from retrieval.sequences import NOT_TARGETS, Sequences
+from core.events import KIND_CODE, NOT_TARGETS
+from retrieval.sequences import Sequences
 
 _DEGREE_POWER = -0.25  # how far counts of popular items are scaled down, on either side
 _EIGENVALUE_POWER = 0.25  # of an eigenvalue in a vector; both sides together have twice that

@@ -7,7 +7,6 @@ others, with propensity 1: there was no other choice.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
 from core.pipeline import Candidates, Query, Selector
@@ -30,7 +29,7 @@ class CompletingSelector:
         return chosen if missing <= 0 else self._complete(query, chosen, missing)
 
     def _complete(self, query: Query, chosen: Candidates, missing: int) -> Candidates:
-        taken = np.concatenate([chosen.rows, self._consumed_rows(query)])
+        taken = np.concatenate([chosen.rows, query.consumed_rows(self._catalogue)])
         best = self._popular[: len(taken) + missing]
         rows = best[~np.isin(best, taken)][:missing]
         lowest = float(chosen.scores.min()) if len(chosen) else 0.0
@@ -41,9 +40,3 @@ class CompletingSelector:
             origin=np.concatenate([chosen.origin, np.full(len(rows), self._origin, dtype=np.int8)]),
             propensities=np.concatenate([propensities, np.ones(len(rows), dtype=np.float32)]),
         )
-
-    def _consumed_rows(self, query: Query) -> NDArray[np.intp]:
-        if query.user is None:
-            return np.empty(0, dtype=np.intp)
-        rows = self._catalogue.rows(query.user.consumed)
-        return rows[rows >= 0]

@@ -8,13 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from core.catalogue import Catalogue
-from core.events import Interaction, Kind
+from core.events import NOT_TARGETS, Interaction
 from core.features import UserFeatures
 from retrieval.history import history_of
 from streaming.decoding import Decoded
 from streaming.learner import Example
-
-_TEACHES_NOTHING = (Kind.SEARCH, Kind.WATCHLIST_REMOVE, Kind.SKIP)  # as in training: no verdict, or a bad one
 
 
 def examples_of(
@@ -27,13 +25,13 @@ def examples_of(
     for one in batch:
         event, user = one.event, users.get(one.event.user_id)
         target = int(catalogue.rows(np.array([event.item_id]))[0])
-        if user is None or target < 0 or event.kind in _TEACHES_NOTHING:
+        if user is None or target < 0 or event.kind in NOT_TARGETS:
             continue
         past = _before(user, event)
         history = history_of(past, catalogue, history_length)
         if len(history) and event.item_id not in past.item_ids:
-            seen = catalogue.rows(user.consumed)
-            yield Example(history, target, seen[(seen >= 0) & (seen != target)])
+            seen = catalogue.known_rows(user.consumed)
+            yield Example(history, target, seen[seen != target])
 
 
 def _before(user: UserFeatures, event: Interaction) -> UserFeatures:
