@@ -21,6 +21,7 @@ from core.datasets.dataset import Dataset
 from core.datasets.splits import before, cutoff, in_time_order
 from core.errors import NotFound
 from core.features import Profiles
+from core.lake import Lake
 from core.settings import REPOSITORY, Settings
 
 HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
@@ -84,13 +85,18 @@ def _loaded(settings: Settings) -> dict[str, str]:
 def stored(settings: Settings) -> Stored:
     """Everything that training and materialisation read. Raises NotFound when nothing was loaded."""
     lake = wiring.lake(settings)
-    versions = {table: lake.version(table) for table in (tables.INTERACTIONS, tables.ITEMS)}
+    versions = _versions(lake)
     if min(versions.values()) < 0:
         raise NotFound("there is no data yet; load the bundled films with `marquee data load`")
     interactions = lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS])
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
     profiles = lake.read(tables.USERS) if lake.version(tables.USERS) >= 0 else tables.SCHEMAS[tables.USERS].to_frame()
     return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()))
+
+
+def _versions(lake: Lake) -> dict[str, int]:
+    """Of the tables that a release is made from; -1 for one that was never written."""
+    return {table: lake.version(table) for table in (tables.INTERACTIONS, tables.ITEMS)}
 
 
 def held_out(settings: Settings) -> pl.DataFrame:
@@ -162,8 +168,7 @@ def extend(settings: Settings, films: pl.DataFrame | None, dry_run: bool, say: S
         return
     with sole_builder(settings.home):
         lake.replace(tables.ITEMS, items)
-        versions = {table: lake.version(table) for table in (tables.INTERACTIONS, tables.ITEMS)}
-        folder = extend_release(production, new, versions, settings.folder("train"))
+        folder = extend_release(production, new, _versions(lake), settings.folder("train"))
     promote(settings, register(settings, folder, say), force=False, dry_run=False, say=say)
     say("restart `marquee up` to serve it")
 
