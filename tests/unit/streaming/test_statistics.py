@@ -91,13 +91,19 @@ def test_a_follower_gets_each_row_once_and_all_again_when_a_user_was_erased(tmp_
     assert late.look() is None
 
 
-def test_merged_files_are_no_news_and_what_came_before_the_merge_is(tmp_path: Path) -> None:
+def merged_after_a_look(tmp_path: Path) -> tuple[Lake, TableFollower]:
+    """e0 was seen; then e1 came, and the files were merged."""
     lake = Lake(tmp_path)
     follower = TableFollower(lake, INTERACTIONS, ["event_id"])
     lake.append(INTERACTIONS, table([(10, "view", NOW)]))
     assert follower.look() is not None
     lake.append(INTERACTIONS, table([(10, "view", NOW)], start=1))
     lake.compact(INTERACTIONS)
+    return lake, follower
+
+
+def test_merged_files_are_no_news_and_what_came_before_the_merge_is(tmp_path: Path) -> None:
+    lake, follower = merged_after_a_look(tmp_path)
     lake.append(INTERACTIONS, table([(10, "view", NOW)], start=2))
     added = follower.look()
     assert added is not None
@@ -117,12 +123,7 @@ def test_a_table_that_is_made_later_is_new_from_its_first_row(tmp_path: Path) ->
 
 
 def test_files_that_were_vacuumed_before_they_were_read_make_it_start_again(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    follower = TableFollower(lake, INTERACTIONS, ["event_id"])
-    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
-    assert follower.look() is not None
-    lake.append(INTERACTIONS, table([(10, "view", NOW)], start=1))
-    lake.compact(INTERACTIONS)
+    _, follower = merged_after_a_look(tmp_path)
     DeltaTable(str(tmp_path / INTERACTIONS)).vacuum(0, enforce_retention_duration=False, dry_run=False)
     with pytest.raises(DependencyUnavailable):
         follower.look()
