@@ -16,7 +16,7 @@ from app.releases import Release
 from core.catalogue import ItemStats
 from core.errors import DependencyUnavailable
 from core.learned_vectors import LearnedVectors, PublishedVectors
-from core.ports import MovableIndex, VectorIndex
+from core.ports import VectorIndex
 from core.published_stats import PublishedStats
 from core.telemetry import SERVED_VERSION
 from ranking.reasons import Reasons
@@ -57,7 +57,7 @@ class LiveRelease:
         service: RecommendService,
         release: Release,
         rebuild: Rebuild,
-        mirror: MovableIndex | None,
+        mirror: VectorIndex | None,
         sources: Sources,
         interval: float,
     ) -> None:
@@ -96,12 +96,13 @@ class LiveRelease:
         if stats is not None:
             self._stats = stats
         if learned is not None:
-            self._vectors = learned.over(self._release.item_vectors)  # a version has every row that ever moved
-            self._move_mirror(learned)
+            self._take_over(learned)
         self._service.serve(self._rebuild(self._stats, self._vectors))
         if learned is not None:
             SERVED_VERSION.set(learned.version)
 
-    def _move_mirror(self, learned: LearnedVectors) -> None:
+    def _take_over(self, learned: LearnedVectors) -> None:
+        """A version has every row that ever moved, so it stands on the release and not on the version before."""
+        self._vectors = learned.over(self._release.item_vectors)
         if self._mirror is not None:
-            self._mirror.move(self._release.name, self._release.catalogue.ids[learned.rows], learned.vectors)
+            self._mirror.publish(self._release.name, self._release.catalogue.ids, self._vectors)

@@ -31,7 +31,6 @@ def test_new_statistics_and_vectors_are_served_and_the_sources_keep_their_thread
     from streaming.adapters.memory import MemoryEventLog
 
     mirror = MirrorIndex()
-    mirror.publish(release.name, release.catalogue.ids, release.item_vectors)
     rebuild = rebuilder(release, mirror, 0.0)
     before = rebuild(release.stats, release.item_vectors)
     service = RecommendService(before, FeatureGate(MemoryFeatures()), MemoryEventLog(), Experiment())
