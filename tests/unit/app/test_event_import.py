@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
 from app import console, wiring
-from app.cli import app
 from core.deadletter import open_letters
 from core.errors import InvalidInput
 from core.events import DEADLETTER, INTERACTIONS, Interaction
@@ -28,22 +26,9 @@ LINES = [
 Marquee = Callable[..., Result]
 
 
-@pytest.fixture
-def marquee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Marquee]:
-    """Runs a command on a home with the films 1 and 2; an error of ours is raised."""
-    monkeypatch.setenv("MARQUEE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "250")
-    console.settings.cache_clear()
-    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1000\n1,2,2000\n")
-    (tmp_path / "y.csv").write_text("item_id,title\n1,One\n2,Two\n")
+@pytest.fixture(autouse=True)
+def course_log(tmp_path: Path) -> None:
     (tmp_path / "course.log").write_bytes(b"\n".join(LINES))
-
-    def run(*arguments: str, given: bytes | None = None) -> Result:
-        return CliRunner().invoke(app, arguments, input=given, catch_exceptions=False)
-
-    run("data", "import", "--interactions", str(tmp_path / "x.csv"), "--items", str(tmp_path / "y.csv"))
-    yield run
-    console.settings.cache_clear()
 
 
 def kept() -> tuple[list[tuple[int, str, float | None]], list[str]]:

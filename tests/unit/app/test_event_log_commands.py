@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
 from app import console, wiring
-from app.cli import app
 from core.deadletter import DeadLetter, to_record
 from core.errors import InvalidInput
 from core.events import DEADLETTER, INTERACTIONS, Interaction
@@ -21,23 +18,6 @@ from streaming.adapters.embedded import EmbeddedEventLog
 
 Marquee = Callable[..., Result]
 DAY = 86_400.0
-
-
-@pytest.fixture
-def marquee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Marquee]:
-    """Runs a command on a home with the films 1 and 2; an error of ours is raised."""
-    monkeypatch.setenv("MARQUEE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "250")
-    console.settings.cache_clear()
-    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1000\n1,2,2000\n")
-    (tmp_path / "y.csv").write_text("item_id,title\n1,One\n2,Two\n")
-
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(app, arguments, catch_exceptions=False)
-
-    run("data", "import", "--interactions", str(tmp_path / "x.csv"), "--items", str(tmp_path / "y.csv"))
-    yield run
-    console.settings.cache_clear()
 
 
 @pytest.fixture
