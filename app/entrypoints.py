@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def build_api() -> FastAPI:
     """The API for the settings of the environment; ends the process with one message when it cannot be built."""
-    from app import run
     from app.console import failed, settings
+    from app.usecases import run
 
     try:
         return run.api(settings())

@@ -15,13 +15,13 @@ from app.pipelines import assemble
 from app.releases import Release
 from core.catalogue import ItemStats
 from core.errors import DependencyUnavailable
-from core.learned_vectors import LearnedVectors, PublishedVectors
 from core.ports import VectorIndex
-from core.published_stats import PublishedStats
 from core.telemetry import SERVED_VERSION
+from lake.learned_vectors import LearnedVectors, PublishedVectors
+from lake.published_stats import PublishedStats
 from ranking.reasons import Reasons
-from serving.release import ServedRelease
-from serving.service import RecommendService
+from serving.lists.release import ServedRelease
+from serving.lists.service import RecommendService
 
 _log = logging.getLogger(__name__)
 Rebuild = Callable[[ItemStats, NDArray[np.float32]], ServedRelease]  # of statistics and item vectors [n, d]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.events import ClockRule
-from core.lake import Lake
 from core.ports import EventLog, Tracker
 from core.settings import Settings
+from lake.lake import Lake
 
 if TYPE_CHECKING:
     from feature_repo.adapters.feast_store import FeastFeatures
@@ -51,7 +51,7 @@ def event_log(settings: Settings, timeout: float = 5.0, member: bool = False) ->
 def accepting_log(settings: Settings, log: EventLog) -> tuple[EventLog, Check]:
     """The log that takes in what clients are promised, and how its readiness is told: Kafka gets an outbox before it."""
     from serving import probes
-    from serving.outbox_log import OutboxLog
+    from serving.intake.outbox_log import OutboxLog
 
     if settings.event_log == "embedded":
         return log, probes.event_log(log)

@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.datasets.movielens import BUNDLED, read_movielens
 from core.settings import CONFIGS
+from datasets.movielens import BUNDLED, read_movielens
 from feature_repo.transforms import fold_history
 from retrieval.adapters.milvus import MilvusIndex, MilvusTuning
 from retrieval.adapters.mirror import MirrorIndex

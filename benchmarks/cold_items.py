@@ -20,14 +20,14 @@ import record
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from app.enriching import from_file
+from app.usecases.enriching import from_file
 from core import columns as c
 from core.catalogue import Catalogue
-from core.datasets.dataset import Dataset
-from core.datasets.registry import read_any
-from core.datasets.splits import before, cutoff
 from core.items import with_details, with_tags
 from core.ordering import tie_hash
+from datasets.dataset import Dataset
+from datasets.registry import read_any
+from datasets.splits import before, cutoff
 from evaluation.baselines.popularity import Popularity
 from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import record
 
-from app.evaluating import Comparison, evaluate
-from core.datasets.registry import read_any
+from app.usecases.evaluating import Comparison, evaluate
+from datasets.registry import read_any
 from evaluation.comparison import compared
 from retrieval.config import TrainConfig
 

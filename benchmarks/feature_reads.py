@@ -27,8 +27,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from tqdm import tqdm
 
 from core.catalogue import Catalogue
-from core.datasets.registry import read_any
 from core.features import UserFeatures
+from datasets.registry import read_any
 from feature_repo.adapters.feast_sdk import FeatureStore
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from feature_repo.definitions import recommendations

@@ -16,8 +16,8 @@ import record
 from tqdm import tqdm
 
 from core import columns as c
-from core.lake import INTERACTIONS, Lake, Writer
-from streaming.lake_loop import APPENDS_PER_MERGE
+from lake.lake import INTERACTIONS, Lake, Writer
+from streaming.loops.lake_loop import APPENDS_PER_MERGE
 
 ROWS = 1000  # of an append: a flush of 2 s at 500 events a second
 LAST = 50  # appends whose median is shown

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import record
 
-from app.evaluating import Comparison, evaluate
-from core.datasets.registry import read_any
+from app.usecases.evaluating import Comparison, evaluate
+from datasets.registry import read_any
 from retrieval.config import TrainConfig
 
 SHOWN = ("hr@10", "ndcg@10", "hr@100", "hr@200", "mrr", "debiased_ndcg@10", "coverage@10", "novelty@10", "diversity@10")

@@ -5,7 +5,7 @@ python benchmarks/online_learning.py [--choose] [--queries 6000] [--seed 1]
 Three systems predict the same events over the whole catalogue without what the user had seen, ties to the target's loss:
 - frozen: towers of the first 80 %, and each user's history as of then;
 - history: the same towers, the history follows every event (what every user of Marquee has at least);
-- learning: the item vectors follow too (streaming/learner.py), judged before they learn, under the guard.
+- learning: the item vectors follow too (streaming/learning/learner.py), judged before they learn, under the guard.
 
 --choose compares settings of the learner on the events from 70 % to 80 %, with towers of the first 70 %, and writes nothing.
 """
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core.catalogue import Catalogue
-from core.datasets.movielens import read_movielens
-from core.datasets.splits import before, cutoff
 from core.features import UserFeatures
+from datasets.movielens import read_movielens
+from datasets.splits import before, cutoff
 from evaluation.intervals import paired_bootstrap
 from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries
@@ -35,7 +35,7 @@ from retrieval.encoder import UserEncoder
 from retrieval.export import export
 from retrieval.history import History, history_of
 from retrieval.training import train_towers
-from streaming.learner import Example, LearnerConfig, OnlineLearner, ranks
+from streaming.learning.learner import Example, LearnerConfig, OnlineLearner, ranks
 
 K, STEP = 10, 64
 CHOICES = [

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import record
 
-from app import steps, wiring
+from app import wiring
 from app.console import settings
+from app.usecases import steps
 from core.bundle import read_manifest
 
 SHOWN = (

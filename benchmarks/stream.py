@@ -19,8 +19,8 @@ import numpy as np
 import record
 from stream_rig import ITEMS, Rig, freshness, redis, soak, throughput
 
-from core.lake import Lake
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
+from lake.lake import Lake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.kafka import KafkaEventLog
 

@@ -16,20 +16,20 @@ import numpy as np
 import orjson
 import psutil
 
-from app.simulating import Simulation
+from app.usecases.simulating import Simulation
 from core.events import INTERACTIONS
-from core.lake import INTERACTIONS as TABLE
-from core.lake import Lake
 from core.ports import EventLog, Record
 from evaluation.simulation.arrivals import Arrivals
 from evaluation.simulation.world import WorldConfig, made_up
 from feature_repo.adapters.feast_store import FeastFeatures
+from lake.lake import INTERACTIONS as TABLE
+from lake.lake import Lake
 from streaming.consumer import Consumer
 from streaming.decoding import Contract
-from streaming.feature_effect import FeatureEffect
 from streaming.handlers import known_interaction_rows
-from streaming.interaction_loop import InteractionLoop, LoopConfig
-from streaming.lake_loop import LakeLoop
+from streaming.loops.feature_effect import FeatureEffect
+from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
+from streaming.loops.lake_loop import LakeLoop
 
 SEED = 1
 ITEMS = 20_000

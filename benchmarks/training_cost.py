@@ -25,7 +25,7 @@ import record
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.datasets.registry import read_any
+from datasets.registry import read_any
 from evaluation.baselines.factors import Als
 from evaluation.metrics import hit_rate, ndcg
 from evaluation.protocols import Fold, leave_one_out

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.datasets.splits import in_time_order
 from core.events import Kind
 from core.features import Profiles, UserFeatures
 from core.ordering import tie_hash
+from datasets.splits import in_time_order
 from feature_repo.transforms import UserEvent, UserState, item_genres
 
 _UNDECIDED = (Kind.SEARCH.value, Kind.WATCHLIST_REMOVE.value)  # they say neither that a film is wanted nor that it is not

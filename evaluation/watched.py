@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue, ItemStats
-from core.datasets.splits import in_time_order
 from core.events import Kind
+from datasets.splits import in_time_order
 
 Columns = dict[str, NDArray[np.float64]]
 

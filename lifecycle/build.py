@@ -23,9 +23,9 @@ from core import bundle
 from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue
-from core.datasets.splits import before, cutoff
 from core.errors import InvalidInput
 from core.features import Profiles
+from datasets.splits import before, cutoff
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
 from lifecycle import judging, model_card

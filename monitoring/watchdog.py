@@ -15,8 +15,8 @@ from deltalake.exceptions import DeltaError
 
 from core import telemetry
 from core.errors import MarqueeError
-from core.lake import Lake
 from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry
+from lake.lake import Lake
 from monitoring.baseline import Baseline
 from monitoring.journal import Journal
 from monitoring.samples import MIN_ROWS

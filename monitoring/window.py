@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from core import columns as c
-from core import lake as tables
-from core.datasets.splits import in_time_order
 from core.errors import NotFound
-from core.lake import Lake
+from datasets.splits import in_time_order
 from evaluation.acceptance import acceptance_rate
+from lake import lake as tables
+from lake.lake import Lake
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,12 +15,12 @@ from starlette.responses import Response
 
 from core.events import MAX_ID
 from serving import examples, models
-from serving.events import Ingestion
 from serving.health import Readiness
-from serving.history import history_of
-from serving.openapi import EVENT_BODY, answers, problems
-from serving.problems import Forbidden, Unauthorized, request_id_of
-from serving.service import Answer, RecommendService, reasons, trace_of
+from serving.http.openapi import EVENT_BODY, answers, problems
+from serving.http.problems import Forbidden, Unauthorized, request_id_of
+from serving.intake.ingestion import Ingestion
+from serving.lists.history import history_of
+from serving.lists.service import Answer, RecommendService, reasons, trace_of
 
 router = APIRouter(default_response_class=Response)
 

@@ -9,9 +9,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from serving import openapi, pages, problems
+from serving import pages
 from serving.api import Api, router
-from serving.middleware import BodyLimit, RequestContext
+from serving.http import openapi, problems
+from serving.http.middleware import BodyLimit, RequestContext
 
 
 def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Callable[[], None]] = ()) -> FastAPI:

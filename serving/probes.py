@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 from core.events import INTERACTIONS
-from core.lake import INTERACTIONS as TABLE
-from core.lake import Lake
 from core.ports import EventLog, FeatureReader, VectorIndex
+from lake.lake import INTERACTIONS as TABLE
+from lake.lake import Lake
 from serving.health import Check, Finding, Status
-from serving.release import ServedRelease
+from serving.lists.release import ServedRelease
 
 PROBE_USER = 1  # any id does: a store that answers "never seen" is up
 

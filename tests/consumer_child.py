@@ -18,16 +18,16 @@ from pathlib import Path
 
 from private_log import PrivateLog
 
-from core.lake import Lake
 from core.ports import EventLog
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
+from lake.lake import Lake
 from streaming.adapters.kafka import KafkaEventLog
 from streaming.consumer import Consumer
 from streaming.decoding import Contract
-from streaming.feature_effect import FeatureEffect, FeatureStore
 from streaming.handlers import known_interaction_rows
-from streaming.interaction_loop import InteractionLoop, LoopConfig
-from streaming.lake_loop import LakeLoop
+from streaming.loops.feature_effect import FeatureEffect, FeatureStore
+from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
+from streaming.loops.lake_loop import LakeLoop
 
 GENRES = {item: ("Drama",) if item % 2 else ("Crime", "War") for item in range(1, 41)}
 

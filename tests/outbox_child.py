@@ -11,7 +11,7 @@ from pathlib import Path
 from core.errors import DependencyUnavailable
 from core.events import INTERACTIONS
 from core.ports import Record
-from serving.outbox_log import OutboxLog
+from serving.intake.outbox_log import OutboxLog
 from streaming.adapters.kafka import KafkaEventLog
 
 

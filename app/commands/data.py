@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from app import steps
 from app.console import out, say, settings
-from core.datasets.dataset import Dataset
-from core.datasets.movielens import BUNDLED
-from core.datasets.registry import FETCHABLE, read_any
-from core.datasets.tables import read_tables
+from app.usecases import steps
 from core.errors import AlreadyRunning, DatasetError, InvalidInput
+from datasets.dataset import Dataset
+from datasets.movielens import BUNDLED
+from datasets.registry import FETCHABLE, read_any
+from datasets.tables import read_tables
 
 DATASETS = "datasets"  # folder under home
 app = typer.Typer(no_args_is_help=True, help="Load, import and inspect data.")
@@ -41,7 +41,7 @@ def fetch(
     url: Annotated[str | None, typer.Option(help="where NAME.zip and NAME.zip.md5 are; GroupLens if left out")] = None,
 ) -> None:
     """Download a MovieLens set with its checksum; an interrupted download goes on where it stopped."""
-    from app import fetching
+    from datasets import fetch as fetching
 
     folder = settings().folder(DATASETS)
     path = fetching.adopt(name, file, folder) if file else fetching.download(name, folder, url or settings().datasets_url)
@@ -55,7 +55,7 @@ def enrich(
     dry_run: DryRun = False,
 ) -> None:
     """Add overviews, people, keywords, posters and languages to the films in the lake, and report how many have them."""
-    from app import enriching
+    from app.usecases import enriching
 
     for field, items, interactions in enriching.enrich(settings(), file, dry_run, say).rows():
         out.print(f"{field:<10} {items:6.1%} of the films, {interactions:6.1%} of the interactions")
@@ -101,7 +101,7 @@ def erase(dry_run: DryRun = False, yes: Annotated[bool, typer.Option("--yes", he
         return
     if not yes:
         typer.confirm("Erase these for good?", abort=True)
-    from app.ownership import sole_owner
+    from app.ops.ownership import sole_owner
 
     with sole_owner(home):
         for path in there:

@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from app import steps, wiring
+from app import wiring
 from app.console import err, out, settings
+from app.usecases import steps
 from core.deadletter import DeadLetter, open_letters
 from core.errors import InvalidInput
 from core.events import DEADLETTER, TOPICS
@@ -59,7 +60,7 @@ def replay_(ids: Ids = None, reason: Reason = "", topic: Topic = "", dry_run: Dr
 
     What still cannot be used stays where it is. Harmless to repeat.
     """
-    from streaming.replaying import replay
+    from streaming.deadletters.replaying import replay
 
     with closing(wiring.event_log(settings())) as log:
         usable, hopeless = _mended(_chosen(log, ids, reason, topic))
@@ -79,7 +80,7 @@ def drop(
     dry_run: DryRun = False,
 ) -> None:
     """Give letters up for good."""
-    from streaming.replaying import close
+    from streaming.deadletters.replaying import close
 
     if not (ids or reason or topic or everything):
         raise InvalidInput("what to drop", "nothing", "ids, --reason, --topic, or --all for every letter")
@@ -108,8 +109,8 @@ def _chosen(log: EventLog, ids: Sequence[str] | None, reason: str, topic: str) -
 def _mended(letters: Sequence[DeadLetter]) -> tuple[list[tuple[DeadLetter, Record]], list[DeadLetter]]:
     """The letters that can be used now, with their records, and what is still wrong with the others."""
     from feature_repo.transforms import item_genres
+    from streaming.deadletters.replaying import mended
     from streaming.decoding import Contract
-    from streaming.replaying import mended
 
     contract = Contract(item_genres(steps.stored(settings()).catalogue), wiring.clock_rule(settings()))
     outcomes = [(letter, mended(letter, contract, time.time())) for letter in letters]

@@ -33,9 +33,9 @@ def evaluate(
     Nothing is sampled, ties go by a fixed hash, what a user has seen is left out, and intervals are over users. An interrupted
     run of the towers goes on where it stopped when the same command is given again.
     """
-    from app.evaluating import Comparison, publish
-    from app.evaluating import evaluate as run
-    from core.datasets.registry import read_any
+    from app.usecases.evaluating import Comparison, publish
+    from app.usecases.evaluating import evaluate as run
+    from datasets.registry import read_any
     from retrieval.config import TrainConfig
 
     wanted = Comparison(

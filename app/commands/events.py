@@ -39,7 +39,7 @@ def import_(
     What cannot be read, or names no film of the catalogue, goes to the dead-letter topic with the reason. A topic goes on, so
     there a session that is still open is left for the next run.
     """
-    from app import course_log
+    from app.usecases import course_log
 
     if bool(file) == bool(topic):
         raise InvalidInput("FILE, --topic", f"{file!r}, {topic!r}", "one of the two")
@@ -54,7 +54,7 @@ def import_(
 
 def _lines(file: str) -> Iterator[bytes]:
     """With a progress bar in bytes. Raises InvalidInput."""
-    from app.course_log import from_stream
+    from app.usecases.course_log import from_stream
 
     path = Path(file)
     if file != "-" and not path.is_file():

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from app import processes, steps, wiring
+from app import processes, wiring
 from app.console import out, say, settings
+from app.usecases import steps
 from core.errors import AlreadyRunning, InvalidInput, NotFound
 
 app = typer.Typer(no_args_is_help=True, help="Compute, materialise, mend, compare and look at features.")
@@ -27,7 +28,7 @@ def materialize(
     Not while the consumer runs: an event that it applies meanwhile would be overwritten. With --every, the online store is
     left alone as long as the consumer runs, and only the snapshots for training sets are added.
     """
-    from app.features import materialize as run
+    from app.usecases.features import materialize as run
 
     seconds = _seconds(every) if every else 0
     if not every:
@@ -49,7 +50,7 @@ def backfill(
 
     For an online store that came back empty, or whose records cannot be read. Not while the consumer runs.
     """
-    from app.features import backfill as run
+    from app.usecases.features import backfill as run
 
     if not dry_run:
         _without_consumer()
@@ -62,7 +63,7 @@ def verify(
     seed: Annotated[int, typer.Option(help="of the draw")] = 0,
 ) -> None:
     """Compare online features with what the lake's events come to, and exit with 1 if any are skewed."""
-    from app.features import verify as run
+    from app.usecases.features import verify as run
 
     found = run(settings(), sample, seed)
     for line in found.lines():

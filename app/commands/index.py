@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from app import steps, wiring
+from app import wiring
 from app.console import out, say, settings
+from app.usecases import steps
 from core.errors import DependencyUnavailable
 
 app = typer.Typer(no_args_is_help=True, help="Write and check the vector index.")

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from app import steps
 from app.commands.release import DEFAULT_CONFIG
 from app.console import say, settings
-from core.datasets.movielens import read_movielens
+from app.usecases import steps
+from datasets.movielens import read_movielens
 
 ReplaySeconds = Annotated[float, typer.Option(min=0.0, help="how long to replay held-out events")]
 
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def up() -> None:
     """Run Milvus, the API, the consumer, the watchdog and the MLflow UI under one supervisor, until Ctrl-C."""
-    from app.demo import run_up
+    from app.usecases.demo import run_up
 
     run_up(settings())
 
@@ -43,7 +43,7 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="stop after the replay instead of staying up")] = False,
 ) -> None:
     """The whole loop on real films: load, materialise, train, release, serve, replay. A second run reuses what is there."""
-    from app.demo import run_demo
+    from app.usecases.demo import run_demo
 
     run_demo(settings(), config, replay_seconds, leave)
 
@@ -56,21 +56,21 @@ def init(config: Annotated[Path, typer.Option(help="training configuration")] = 
 
 def serve() -> None:
     """Run the API alone. The same as `uvicorn serving.app:app`, on the address of the settings."""
-    from app import run
+    from app.usecases import run
 
     run.serve(settings())
 
 
 def consume() -> None:
     """Run the stream consumer alone. The same as `python -m streaming.consumer`."""
-    from app import run
+    from app.usecases import run
 
     run.consume(settings())
 
 
 def watch(once: Annotated[bool, typer.Option("--once", help="one check, then stop")] = False) -> None:
     """Run the watchdog alone. The same as `python -m monitoring.watchdog`."""
-    from app import run
+    from app.usecases import run
 
     run.watch(settings(), once)
 
@@ -85,13 +85,13 @@ def train(
 
     On several devices: torchrun --nproc-per-node 2 -m retrieval.train --devices 2
     """
-    from app import run
+    from app.usecases import run
 
     run.train(settings(), config, seed, say, devices, nodes)
 
 
 def doctor() -> None:
     """Check each dependency of this machine and say how to mend what is wrong."""
-    from app.doctor import examine
+    from app.ops.doctor import examine
 
     raise typer.Exit(examine(settings()))

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app import steps, wiring
+from app import wiring
 from app.console import out, say, settings
+from app.usecases import steps
 from core.errors import NotFound
 from core.settings import CONFIGS
 
@@ -39,7 +40,7 @@ def extend(
 
     They learn online from their first events, and fully with the next `marquee release build`.
     """
-    from core.datasets.tables import read_items
+    from datasets.tables import read_items
 
     steps.extend(settings(), read_items(items) if items else None, dry_run, say)
 

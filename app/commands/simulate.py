@@ -13,7 +13,7 @@ from app.console import err, out, settings
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from app.simulating import Simulation, Tally
+    from app.usecases.simulating import Simulation, Tally
 
 MOST_USERS = 100_000_000
 PAST_EVENTS = 100_000
@@ -46,13 +46,13 @@ def simulate(
     """
     if to not in ("api", "log"):
         raise InvalidInput("--to", to, "api or log")
-    from app.simulating import Simulation
+    from app.usecases.simulating import Simulation
     from evaluation.simulation.arrivals import Arrivals
     from evaluation.simulation.world import World, WorldConfig, made_up
 
     config = WorldConfig(seed=seed, drift_days=drift_days)
     if items is None and world is None:
-        from app import steps
+        from app.usecases import steps
 
         catalogue = steps.stored(settings()).catalogue
         films = World(catalogue.ids, catalogue.genres, config)
@@ -81,7 +81,7 @@ def _plan(simulation: Simulation, rate: float, to: str) -> None:
 def _write(simulation: Simulation, folder: Path, events: int) -> None:
     from rich.progress import Progress
 
-    from app.simulating import write_world
+    from app.usecases.simulating import write_world
 
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task("past events", total=events)
@@ -92,7 +92,7 @@ def _write(simulation: Simulation, folder: Path, events: int) -> None:
 def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds: float | None, events: int | None) -> None:
     from rich.progress import Progress
 
-    from app.simulating import Tally, TokenBucket, visit_api
+    from app.usecases.simulating import Tally, TokenBucket, visit_api
 
     tally = Tally()
     bucket = TokenBucket(rate, burst=max(1.0, rate / 10))
@@ -107,7 +107,7 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
         try:
             if to == "log":
                 from app import wiring
-                from app.simulating import fill_log
+                from app.usecases.simulating import fill_log
 
                 log = wiring.event_log(settings())
                 try:

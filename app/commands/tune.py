@@ -38,7 +38,7 @@ def tune(
     """
     if hold_out not in (None, "time", "loo"):
         raise InvalidInput("--hold-out", hold_out, "time or loo")
-    from app import tuning
+    from app.usecases import tuning
 
     home = settings()
     space = space or CONFIGS / "tuning" / config.name

@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.datasets.splits import in_time_order
 from core.events import Kind
+from datasets.splits import in_time_order
 from evaluation.queries import LabelledQuery
 
 _NO_LIKING = (Kind.SKIP.value, Kind.WATCHLIST_REMOVE.value, Kind.SEARCH.value)

@@ -20,31 +20,31 @@ from core.deadletter import from_bytes
 from core.errors import DependencyUnavailable
 from core.events import DEADLETTER, IMPRESSIONS, INTERACTIONS, Impression, Interaction, Kind
 from core.features import UserFeatures
-from core.lake import Lake
 from core.ports import EventLog, Record
 from feature_repo.adapters.memory import MemoryFeatures
+from lake.lake import Lake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.memory import MemoryEventLog
 from streaming.consumer import Consumer
 from streaming.decoding import Contract
-from streaming.feature_effect import FeatureEffect, FeatureStore
-from streaming.interaction_loop import InteractionLoop, LoopConfig
-from streaming.lake_loop import LakeLoop
+from streaming.loops.feature_effect import FeatureEffect, FeatureStore
+from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
+from streaming.loops.lake_loop import LakeLoop
 
 GENRES = {item: ("Drama",) if item % 2 else ("Crime",) for item in range(1, 41)}
 CHILD = """
 import signal, sys, threading
 from functools import partial
 from pathlib import Path
-from core.lake import Lake
+from lake.lake import Lake
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.consumer import Consumer
 from streaming.decoding import Contract
-from streaming.feature_effect import FeatureEffect
+from streaming.loops.feature_effect import FeatureEffect
 from streaming.handlers import known_interaction_rows
-from streaming.interaction_loop import InteractionLoop, LoopConfig
-from streaming.lake_loop import LakeLoop
+from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
+from streaming.loops.lake_loop import LakeLoop
 
 home = Path(sys.argv[1])
 genres = {item: ("Drama",) if item % 2 else ("Crime",) for item in range(1, 41)}
@@ -246,7 +246,7 @@ def test_impressions_reach_the_lake_once_although_the_commit_was_lost(tmp_path: 
 def test_the_lakes_files_are_merged_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from streaming.handlers import impression_rows
 
-    monkeypatch.setattr("streaming.lake_loop.APPENDS_PER_MERGE", 3)
+    monkeypatch.setattr("streaming.loops.lake_loop.APPENDS_PER_MERGE", 3)
     log, lake = MemoryEventLog(), Lake(tmp_path)
     stop = threading.Event()
     thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", impression_rows, 0.0).run, args=(stop,))

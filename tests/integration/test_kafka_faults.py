@@ -33,10 +33,10 @@ from core.deadletter import open_letters
 from core.errors import DependencyUnavailable, InvalidInput
 from core.events import DEADLETTER, INTERACTIONS, Interaction, Kind
 from core.features import UserFeatures
-from core.lake import Lake
 from core.ports import Record
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from feature_repo.transforms import GENRE_TOLERANCE, fold_history
+from lake.lake import Lake
 from streaming.adapters.kafka import KafkaEventLog
 
 pytestmark = [

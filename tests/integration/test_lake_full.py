@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from core.events import INTERACTIONS, Interaction
-from core.lake import Lake
 from core.ports import Record
 from core.telemetry import DEPENDENCY_UP
+from lake.lake import Lake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.decoding import Contract
 from streaming.handlers import known_interaction_rows
-from streaming.lake_loop import GROUP, LakeLoop
+from streaming.loops.lake_loop import GROUP, LakeLoop
 
 pytestmark = pytest.mark.timeout(120)
 COUNT = 300

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from app.ownership import sole_builder, sole_owner
+from app.ops.ownership import sole_builder, sole_owner
+from app.ops.supervisor import Supervisor
 from app.processes import Process, listening, require_free_ports
-from app.supervisor import Supervisor
 from core.errors import AlreadyRunning, DependencyUnavailable
 
 SERVER = """
@@ -131,7 +131,7 @@ def test_children_do_not_outlive_a_killed_supervisor(tmp_path: Path, free_port: 
         from pathlib import Path
         from rich.console import Console
         from app.processes import Process, listening
-        from app.supervisor import Supervisor
+        from app.ops.supervisor import Supervisor
         server = Process("one", (sys.executable, "-c", {SERVER!r}, "{port}"),
                          lambda: listening("127.0.0.1", {port}), {port}, "api_port")
         async def nothing(stage): pass

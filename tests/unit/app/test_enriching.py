@@ -14,13 +14,13 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
-from app import enriching
-from app.steps import load_data
-from app.tmdb import Cache, Pace, Tmdb
-from core.datasets.dataset import validate
+from app.usecases import enriching
+from app.usecases.steps import load_data
 from core.errors import DatasetError, DependencyUnavailable, InvalidInput, NotFound
-from core.lake import ITEMS, Lake
 from core.settings import Settings
+from datasets.dataset import validate
+from datasets.tmdb import Cache, Pace, Tmdb
+from lake.lake import ITEMS, Lake
 
 KEY = "0123456789abcdef"
 HEAT = {

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from app.evaluating import Comparison, evaluate, publish
-from core.datasets.dataset import Dataset, validate
+from app.usecases.evaluating import Comparison, evaluate, publish
 from core.errors import DependencyUnavailable, InvalidInput
+from datasets.dataset import Dataset, validate
 from lifecycle.adapters.memory import MemoryTracker
 from retrieval.config import TrainConfig
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from app import console, wiring
 from app.cli import app
-from app.features import batch_features, differences
+from app.usecases.features import batch_features, differences
 from core.errors import InvalidInput
 from core.features import UserFeatures
 from feature_repo.adapters.feast_store import FeastFeatures

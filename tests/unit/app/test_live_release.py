@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def test_new_statistics_and_vectors_are_served_and_the_sources_keep_their_threads(release: Release, tmp_path: Path) -> None:
     from app.live_release import LiveRelease, Sources, rebuilder
     from core.experiment import Experiment
-    from core.learned_vectors import LearnedVectors
-    from core.learned_vectors import publish as publish_vectors
-    from core.published_stats import publish
     from feature_repo.adapters.memory import MemoryFeatures
+    from lake.learned_vectors import LearnedVectors
+    from lake.learned_vectors import publish as publish_vectors
+    from lake.published_stats import publish
     from retrieval.adapters.mirror import MirrorIndex
-    from serving.feature_gate import FeatureGate
-    from serving.service import RecommendService
+    from serving.lists.feature_gate import FeatureGate
+    from serving.lists.service import RecommendService
     from streaming.adapters.memory import MemoryEventLog
 
     mirror = MirrorIndex()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from app.replay import taking_turns
+from app.usecases.replay import taking_turns
 
 
 def test_users_take_turns_and_each_keeps_their_order() -> None:

@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.simulating import ApiDriver, Simulation, Tally, TokenBucket, drive, fill_log, write_world
-from core.datasets.tables import read_tables
+from app.usecases.simulating import ApiDriver, Simulation, Tally, TokenBucket, drive, fill_log, write_world
 from core.errors import InvalidInput
 from core.events import INTERACTIONS, Interaction
+from datasets.tables import read_tables
 from evaluation.simulation.arrivals import Arrivals
 from evaluation.simulation.world import WorldConfig, made_up
 from streaming.adapters.embedded import EmbeddedEventLog

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
-from app.tuning import Search, as_toml, tune, tuning_data
+from app.usecases.tuning import Search, as_toml, tune, tuning_data
 from core.errors import InvalidInput, NotFound
 from core.settings import Settings
 from retrieval.config import TrainConfig

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from core.catalogue import Catalogue
-from core.datasets.registry import read_any
 from core.errors import DatasetError
 from core.items import ITEM_SCHEMA, TAG_SCHEMA, complete, coverage, with_details, with_tags
+from datasets.registry import read_any
 
 BARE = pl.DataFrame({"item_id": [2, 1], "title": ["Heat", "Alien"], "genres": [["Crime"], []], "year": [1995, None]})
 RICH = BARE.with_columns(

@@ -14,12 +14,13 @@ import polars as pl
 import pytest
 from prometheus_client import REGISTRY
 
-from core import bundle, lake
+from core import bundle
 from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
-from core.lake import Lake
 from evaluation.watched import as_frame, reference_columns
+from lake import lake
+from lake.lake import Lake
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import LAST_RETRAIN, REPORT, STATUS, Journal

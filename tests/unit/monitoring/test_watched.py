@@ -10,8 +10,8 @@ import pytest
 
 from core import columns as c
 from core.catalogue import Catalogue, ItemStats
-from core.datasets.movielens import read_movielens
-from core.datasets.splits import before, between, cutoff, in_time_order
+from datasets.movielens import read_movielens
+from datasets.splits import before, between, cutoff, in_time_order
 from evaluation.watched import WATCHED_GENRES, as_frame, read_columns, reference_columns, watched_columns
 from monitoring.adapters.memory import WassersteinDrift
 

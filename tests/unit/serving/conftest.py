@@ -29,12 +29,12 @@ from retrieval.adapters.mirror import MirrorIndex
 from retrieval.sources import PopularSource, TwoTowerSource
 from serving import probes
 from serving.api import Api
-from serving.events import Ingestion
 from serving.factory import create_app
-from serving.feature_gate import FeatureGate
 from serving.health import Readiness
-from serving.release import ServedRelease
-from serving.service import RecommendService
+from serving.intake.ingestion import Ingestion
+from serving.lists.feature_gate import FeatureGate
+from serving.lists.release import ServedRelease
+from serving.lists.service import RecommendService
 from streaming.adapters.memory import MemoryEventLog
 
 N_ITEMS = 300

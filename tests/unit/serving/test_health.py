@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from core.errors import DependencyUnavailable
-from core.lake import Lake
+from lake.lake import Lake
 from retrieval.adapters.mirror import MirrorIndex
 from serving import probes
 from serving.health import Check, Finding, Readiness, Status

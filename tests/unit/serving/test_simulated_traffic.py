@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from app.simulating import ApiDriver, Simulation, Tally, TokenBucket, drive
+from app.usecases.simulating import ApiDriver, Simulation, Tally, TokenBucket, drive
 from core.events import INTERACTIONS
 from evaluation.simulation.arrivals import Arrivals
 from evaluation.simulation.world import World, WorldConfig

@@ -8,8 +8,8 @@ import numpy as np
 
 from core.events import Impression, Interaction
 from core.features import UserFeatures
-from core.lake import IMPRESSIONS, INTERACTIONS, SCHEMAS
 from core.ports import LoggedRecord
+from lake.lake import IMPRESSIONS, INTERACTIONS, SCHEMAS
 from streaming.decoding import Contract, Decoded, decode
 from streaming.handlers import impression_rows, interaction_rows, known_interaction_rows, updated_users
 

@@ -1,0 +1,1 @@
+"""Operating a Marquee on one machine: supervisor, locks, doctor."""

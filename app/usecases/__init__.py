@@ -1,0 +1,1 @@
+"""What commands do, assembled from the packages below."""

@@ -1,0 +1,41 @@
+"""The consumer's loops, assembled."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from app import wiring
+from app.usecases import steps
+from app.usecases.features import signals
+from app.usecases.learning import learning_loop
+from core.events import IMPRESSIONS, INTERACTIONS
+from core.ports import EventLog
+from core.settings import Settings
+from feature_repo.transforms import item_genres
+from lake import lake as tables
+from streaming.consumer import Loop
+from streaming.decoding import Contract
+from streaming.handlers import impression_rows, known_interaction_rows
+from streaming.loops.feature_effect import FeatureEffect, FeatureStore
+from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
+from streaming.loops.lake_loop import LakeLoop
+from streaming.statistics.statistics_loop import StatisticsLoop
+
+
+def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
+    """Loops that keep features fresh, fill the lake, a table each, count what the lake holds, and learn online."""
+    stored = steps.stored(settings)
+    catalogue, genres = stored.catalogue, item_genres(stored.catalogue)
+    weigh = signals(settings, stored.interactions)
+    contract = Contract(genres, wiring.clock_rule(settings))
+    config = LoopConfig(settings.consumer_batch, settings.consumer_most, settings.consumer_poll)
+    lake = wiring.lake(settings)
+    interactions = partial(known_interaction_rows, contract=contract)
+    learning = [learning_loop(settings, log, features, contract, config)] if settings.learn else []
+    return [
+        InteractionLoop(log, FeatureEffect(features, genres, weigh), contract, config, sets_aside=True),
+        LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
+        LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impression_rows, settings.lake_flush),
+        StatisticsLoop(lake, catalogue, wiring.published_stats(settings), settings.statistics_interval),
+        *learning,
+    ]

@@ -1,0 +1,107 @@
+"""Reads a course log from a file, from standard input or from a topic, and sends what it says to the event log."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from app import wiring
+from app.usecases import steps
+from core.catalogue import Catalogue
+from core.deadletter import DeadLetter
+from core.errors import InvalidInput
+from core.events import INTERACTIONS, Interaction
+from core.ports import EventLog, Record
+from core.settings import Settings
+from streaming.course_log.events import CourseLog
+from streaming.course_log.movies import MovieIds
+from streaming.course_log.sessions import Sessions
+from streaming.deadletters.set_aside import set_aside
+from streaming.decoding import MOST_BYTES
+
+_BATCH = 500
+
+
+@dataclass
+class Summary:
+    """What came of a log. `new` is what the event log did not have yet."""
+
+    lines: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    new: int = 0
+
+
+def import_lines(
+    settings: Settings, lines: Iterable[bytes], table: Mapping[str, int], gap: float, complete: bool, dry_run: bool
+) -> Summary:
+    """Send the lines' events to the log in batches, and what cannot be used to the dead-letter topic.
+
+    Harmless to repeat. `gap` is in seconds. Raises DependencyUnavailable.
+    """
+    course = CourseLog(
+        MovieIds(_items(steps.stored(settings).catalogue), table), Sessions(gap), time.time(), wiring.clock_rule(settings)
+    )
+    summary = Summary(lines=course.seen)
+    with closing(wiring.event_log(settings)) as log:
+        found = course.read(lines, complete)
+        while batch := list(islice(found, _BATCH)):
+            _send(log, batch, summary, dry_run)
+    return summary
+
+
+def from_topic(settings: Settings, topic: str) -> Iterator[bytes]:
+    """Every line that the topic has now."""
+    with closing(wiring.event_log(settings)) as log:
+        for record in log.read(topic):
+            yield record.value
+
+
+def from_stream(stream: BinaryIO) -> Iterator[bytes]:
+    """Its lines; of one that is longer than any event only the beginning, so that memory is bounded."""
+    while line := stream.readline(MOST_BYTES + 1):
+        rest = line
+        while not rest.endswith(b"\n") and len(rest) > MOST_BYTES:
+            rest = stream.readline(MOST_BYTES + 1)
+        if line.strip():
+            yield line
+
+
+def movie_table(path: Path) -> dict[str, int]:
+    """From a CSV with columns id and item_id. Raises InvalidInput."""
+    try:
+        frame = pl.read_csv(path, schema_overrides={"id": pl.String, "item_id": pl.Int64}).select("id", "item_id")
+        return dict(frame.drop_nulls().iter_rows())
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InvalidInput("--movies", str(path), f"a CSV with columns id and item_id ({str(error).splitlines()[0]})") from error
+
+
+def _items(catalogue: Catalogue) -> Iterator[tuple[int, str, int]]:
+    years = catalogue.years.astype(int).tolist()
+    return zip(catalogue.ids.tolist(), catalogue.titles, years, strict=True)
+
+
+def _send(log: EventLog, batch: Iterable[Interaction | DeadLetter], summary: Summary, dry_run: bool) -> None:
+    events: list[Interaction] = []
+    dead: list[DeadLetter] = []
+    for one in batch:
+        if isinstance(one, DeadLetter):
+            dead.append(one)
+        else:
+            events.append(one)
+    summary.events.update(event.kind.value for event in events)
+    summary.quarantined.update(letter.reason for letter in dead)
+    if dry_run:
+        return
+    set_aside(log, dead)
+    if events:
+        records = [Record(str(event.user_id), event.event_id, event.model_dump_json().encode()) for event in events]
+        summary.new += log.append(INTERACTIONS, records)

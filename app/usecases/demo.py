@@ -1,0 +1,80 @@
+"""`marquee up` and `marquee demo`: the processes under one supervisor, and the whole loop in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from app import processes
+from app.console import err, say
+from app.ops.ownership import sole_owner
+from app.ops.supervisor import Supervisor
+from app.usecases import steps
+from app.usecases.replay import Replay
+from core.settings import Settings
+from datasets.movielens import read_movielens
+
+
+def run_up(settings: Settings) -> None:
+    """Serve the live release until Ctrl-C. Raises AlreadyRunning, NotFound (no release), DependencyUnavailable."""
+    with sole_owner(settings.home):
+        steps.require_release(settings)
+        _supervise(settings, _announce)
+
+
+def run_demo(settings: Settings, config: Path, replay_seconds: float, leave: bool) -> None:
+    """Prepare what is missing, serve, replay held-out events, and stay up unless told to leave."""
+    with sole_owner(settings.home):
+        processes.require_free_ports(_everything(settings))  # before minutes of training, not after
+        steps.prepare(settings, read_movielens, config, say)
+
+        async def replay(settings: Settings, supervisor: Supervisor) -> None:
+            await _announce(settings, supervisor)
+            show = Replay(settings.base_url, settings.folder("run") / "replay.json", err)
+            await asyncio.to_thread(show.run, steps.held_out(settings), replay_seconds, lambda: supervisor.stopping)
+            if leave:
+                supervisor.stop()
+            elif not supervisor.stopping:
+                err.print(f"Open {settings.base_url}/ , rate a film, and see the list answer. Ctrl-C stops everything.")
+
+        _supervise(settings, replay)
+
+
+def _everything(settings: Settings) -> list[processes.Process]:
+    return [process for stage in _stages(settings) for process in stage]
+
+
+def _stages(settings: Settings) -> list[list[processes.Process]]:
+    """Milvus first: the release's vectors are published before anything reads them."""
+    own_milvus = [] if settings.milvus_uri else [processes.milvus(settings)]
+    rest = [processes.api(settings), processes.consumer(settings), processes.watchdog(settings)]
+    return [own_milvus, [*rest, processes.mlflow_ui(settings)]]
+
+
+def _supervise(settings: Settings, when_up: Callable[[Settings, Supervisor], Awaitable[None]]) -> None:
+    processes.require_free_ports(_everything(settings))
+    supervisor = Supervisor(err, settings.folder("logs"))
+
+    async def between(stage: int) -> None:
+        if stage == 0:
+            await asyncio.to_thread(steps.publish, settings, say)
+        else:
+            await when_up(settings, supervisor)
+
+    asyncio.run(supervisor.run(_stages(settings), between))
+    err.print("everything is stopped")
+
+
+async def _announce(settings: Settings, supervisor: Supervisor) -> None:  # noqa: ARG001 - one signature for both
+    base = settings.base_url
+    err.print("[bold green]Marquee is up[/]")
+    for name, url in (
+        ("web page", f"{base}/"),
+        ("Swagger", f"{base}/docs"),
+        ("a list", f"{base}/recommend/1?k=10&explain=true"),
+        ("health", f"{base}/health/ready"),
+        ("metrics", f"{base}/metrics"),
+        ("MLflow", f"http://127.0.0.1:{settings.mlflow_port}/"),
+    ):
+        err.print(f"  {name:<9} {url}")

@@ -1,0 +1,114 @@
+"""`marquee evaluate`: any data set, any protocol, any of the models, one report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from app.usecases.steps import Say
+from core import columns as c
+from core.catalogue import Catalogue
+from core.errors import DependencyUnavailable, InvalidInput
+from core.ports import Tracker
+from datasets.dataset import Dataset
+from evaluation import report
+from evaluation.baselines.ease import Ease
+from evaluation.baselines.factors import Als, Bpr
+from evaluation.baselines.item_knn import ItemKnn
+from evaluation.baselines.markov import WindowedMarkov
+from evaluation.baselines.popularity import Popularity, PopularityConfig
+from evaluation.comparison import Make, Outcome, Pooled, compare
+from evaluation.protocols import PROTOCOLS, Protocol, folds_of
+from evaluation.two_tower import TwoTowerRecommender
+from retrieval.config import TrainConfig
+
+BASELINES: dict[str, Make] = {
+    "popularity": Popularity,
+    "popularity-30d": partial(Popularity, PopularityConfig(window=30)),
+    "popularity-365d": partial(Popularity, PopularityConfig(window=365)),
+    "itemknn": ItemKnn,
+    "ease": Ease,
+    "markov": WindowedMarkov,
+    "als": Als,
+    "bpr": Bpr,
+}
+TWO_TOWER = "two_tower"
+MODELS = (*BASELINES, TWO_TOWER)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What to compare, and how."""
+
+    protocol: Protocol
+    models: tuple[str, ...]
+    folds: int
+    seeds: tuple[int, ...]
+    towers: TrainConfig
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise InvalidInput("--protocol", self.protocol, ", ".join(PROTOCOLS))
+        unknown = [name for name in self.models if name not in MODELS]
+        if unknown or not self.models:
+            raise InvalidInput("--models", ",".join(unknown) or "nothing", ", ".join(MODELS))
+        if not self.seeds:
+            raise InvalidInput("--seeds", "nothing", "numbers, comma separated: 1,2,3")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What came out: each model on the pooled queries, and learning curves of what was trained."""
+
+    pooled: Pooled
+    outcomes: list[Outcome]
+    curves: dict[str, list[dict[str, float]]]
+
+
+def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool, say: Say) -> Evaluated:
+    """Run the comparison. A tower training that was interrupted goes on from `workdir`, one that ended is not repeated."""
+    catalogue = Catalogue.from_frame(dataset.items)
+    folds = folds_of(wanted.protocol, dataset.interactions, catalogue, folds=wanted.folds, has_time=dataset.has_time)
+    asked = sum(len(fold.queries) for fold in folds)
+    say(f"{dataset.name}: {len(dataset.interactions):,} events, {len(catalogue):,} items, {asked:,} queries ({wanted.protocol})")
+    made: list[TwoTowerRecommender] = []
+    models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name != TWO_TOWER}
+    if TWO_TOWER in wanted.models:
+        profiles = profiles_of(dataset)
+        for seed in wanted.seeds:
+
+            def make(seed: int = seed) -> TwoTowerRecommender:
+                made.append(TwoTowerRecommender(wanted.towers, workdir / wanted.protocol, seed, progress, profiles))
+                return made[-1]
+
+            models[f"{TWO_TOWER}-{seed}"] = make
+    pooled, outcomes = compare(models, folds, catalogue)
+    curves = {f"{one.name}, fold {at}": one.trained.curve for at, one in enumerate(made, 1) if one.trained}
+    return Evaluated(pooled, outcomes, curves)
+
+
+def publish(
+    found: Evaluated, dataset: Dataset, wanted: Comparison, command: str, folder: Path, tracker: Tracker, say: Say
+) -> None:
+    """Write the report and log it to MLflow; a tracker that cannot be reached costs a warning, not the report."""
+    title = f"{dataset.name}, {wanted.protocol}"
+    facts = {"command": command, "data": dataset.digest, "seeds": list(wanted.seeds), "folds": wanted.folds}
+    report.write(folder, title, found.outcomes, found.pooled, found.curves, facts)
+    say(report.table(found.outcomes, found.pooled))
+    say(f"report and pictures: {folder}")
+    metrics = {f"{one.name}/{name}": value for one in found.outcomes for name, value in one.metrics.items()}
+    try:
+        run = tracker.log(f"evaluate {title}", wanted.towers.model_dump() | facts, metrics, sorted(folder.iterdir()))
+    except DependencyUnavailable as error:
+        say(f"not logged to MLflow: {error.detail}")
+    else:
+        say(f"MLflow run {run}")
+
+
+def profiles_of(dataset: Dataset) -> dict[int, Sequence[str]]:
+    """Static attributes by user id, where the data set has users."""
+    if dataset.users is None:
+        return {}
+    return dict(dataset.users.select(c.USER, c.PROFILE).iter_rows())

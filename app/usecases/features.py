@@ -1,0 +1,146 @@
+"""User features from what the lake holds: materialised, filled in again, compared with what is online."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from app import wiring
+from app.usecases import steps
+from app.usecases.steps import Say
+from core import columns as c
+from core.errors import InvalidInput
+from core.features import USER_SCHEMA, UserFeatures
+from core.settings import CONFIGS, Settings
+from feature_repo.engines.batch import batch_features as polars_features
+from feature_repo.engines.spark import local_session, spark_frame
+from feature_repo.signals import Signals, SignalWeights, popularity
+from feature_repo.table import to_users
+from feature_repo.transforms import GENRE_TOLERANCE, item_genres
+from lake.lake import INTERACTIONS
+
+ENGINES = ("polars", "spark")
+_BATCH = 1000  # users of one write
+_LISTED = 10  # users that a report names
+_EXACT = tuple(name for name in (one.split(":")[0] for one in USER_SCHEMA) if name not in ("genre_weights", "applied_offset"))
+
+
+def signals(settings: Settings, interactions: pl.DataFrame) -> Signals:
+    """What events weigh. Popularity is that of the imported history, which no event changes: stream and batch agree on it."""
+    weights = SignalWeights.load(CONFIGS / "signals" / f"{settings.signals}.toml")
+    return Signals(weights, popularity(interactions.filter(pl.col(c.OFFSET) < 0)))
+
+
+def batch_features(settings: Settings, engine: str = "polars") -> list[UserFeatures]:
+    """Every user's features by the batch definition, from the lake as it is now. Raises InvalidInput for another engine."""
+    if engine not in ENGINES:
+        raise InvalidInput("--engine", engine, " or ".join(ENGINES))
+    found = steps.stored(settings)
+    genres, weigh = item_genres(found.catalogue), signals(settings, found.interactions)
+    if engine == "polars":
+        return list(to_users(polars_features(found.interactions, genres, weigh, found.profiles)))
+    session = local_session()
+    try:
+        files = wiring.lake(settings).files(INTERACTIONS)
+        return list(to_users(spark_frame(session, files, genres, weigh, found.profiles)))
+    finally:
+        session.stop()
+
+
+def materialize(settings: Settings, say: Say, online: bool = True, engine: str = "polars") -> None:
+    """Fold the lake's history into user features, offline and, unless the consumer runs, online.
+
+    Users whose online features hold more than the lake does (the consumer was killed before its last append) keep them.
+    """
+    store = wiring.features(settings)
+    store.apply()
+    users = batch_features(settings, engine)
+    store.write_offline(users)
+    if not online:
+        say(f"{len(users):,} users in the offline store; the online one is left to the consumer")
+        return
+    ahead = [known for user in users if (known := store.read(user.user_id)) and _is_ahead(known, user)]
+    store.materialize()
+    store.write(ahead)
+    say(f"{len(users):,} users in the offline and the online store" + (f", {len(ahead)} kept newer ones" if ahead else ""))
+
+
+def backfill(settings: Settings, dry_run: bool, say: Say, engine: str = "polars") -> None:
+    """Write every user's features online from the lake, over whatever lies there: after Redis lost them or holds bad ones."""
+    store = wiring.features(settings)
+    users = batch_features(settings, engine)
+    what = f"the features of {len(users):,} users, with {sum(user.n_events for user in users):,} events"
+    if dry_run:
+        say(f"would write {what}; nothing was done")
+        return
+    store.apply()
+    for start in tqdm(range(0, len(users), _BATCH), "online", unit=f" x {_BATCH} users", leave=False, disable=_quiet()):
+        store.rewrite(users[start : start + _BATCH])
+    say(f"online again: {what}")
+
+
+@dataclass(frozen=True)
+class Skew:
+    """Users whose online features are not those of the batch definition."""
+
+    checked: int
+    ahead: int  # hold events that the lake does not have yet
+    missing: list[int]
+    different: dict[int, list[str]]  # user -> names of features
+
+    @property
+    def found(self) -> bool:
+        return bool(self.missing or self.different)
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.checked:,} users compared, {self.ahead:,} of them hold events that the lake does not have yet"
+        yield f"{len(self.missing):,} are missing online" + _named(self.missing)
+        yield f"{len(self.different):,} differ" + _named(self.different)
+        for user, names in list(self.different.items())[:_LISTED]:
+            yield f"  user {user}: {', '.join(names)}"
+
+
+def verify(settings: Settings, sample: int, seed: int) -> Skew:
+    """Compare the online features of `sample` users, drawn at random, with the batch definition over the lake."""
+    users = batch_features(settings)
+    drawn = np.random.default_rng(seed).permutation(len(users))[:sample]
+    store = wiring.features(settings)
+    missing, different, ahead = [], {}, 0
+    for at in tqdm(sorted(drawn.tolist()), "users", leave=False, disable=_quiet()):
+        batch = users[at]
+        online = store.read(batch.user_id)
+        if online is None:
+            missing.append(batch.user_id)
+        elif _is_ahead(online, batch):
+            ahead += 1
+        elif names := differences(online, batch):
+            different[batch.user_id] = names
+    return Skew(len(drawn), ahead, missing, different)
+
+
+def differences(online: UserFeatures, batch: UserFeatures) -> list[str]:
+    """Names of the features that differ; genre weights, sums in the order of arrival, may within their tolerance."""
+    names = [name for name in _EXACT if not np.array_equal(getattr(online, name), getattr(batch, name))]
+    weights = online.genre_weights, batch.genre_weights
+    if "genres" not in names and not np.allclose(*weights, rtol=GENRE_TOLERANCE):
+        names.append("genre_weights")
+    return names
+
+
+def _is_ahead(online: UserFeatures, batch: UserFeatures) -> bool:
+    """Both tests: a store that came back empty has late offsets on histories that lack their beginning."""
+    return online.applied_offset > batch.applied_offset and online.n_events >= batch.n_events
+
+
+def _named(users: Iterable[int]) -> str:
+    names = [str(user) for user in users]
+    return f": {', '.join(names[:_LISTED])}{', ...' if len(names) > _LISTED else ''}" if names else ""
+
+
+def _quiet() -> bool:
+    return not sys.stderr.isatty()

@@ -1,0 +1,83 @@
+"""Online learning, assembled: one consumer at a time learns on top of the production release."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Event
+from typing import TYPE_CHECKING
+
+from app import wiring
+from app.ops.ownership import sole_learner
+from core.errors import AlreadyRunning, DependencyUnavailable, MarqueeError, NotFound, SchemaMismatch
+from core.ports import EventLog, FeatureReader
+from core.settings import Settings
+from lake.learned_vectors import PublishedVectors
+from streaming.consumer import Loop
+from streaming.decoding import Contract
+from streaming.learning.learned_publisher import LearnedPublisher
+from streaming.learning.learner import OnlineLearner
+from streaming.learning.learning_effect import LEARNER, LearningEffect, LearningPace
+from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
+from streaming.loops.pace import Shedding
+
+if TYPE_CHECKING:
+    from app.releases import Release
+
+_WAIT = 5.0  # seconds until the next try
+_log = logging.getLogger(__name__)
+
+
+class LearningLoop:
+    """Waits for its turn and for a production release, then learns until it is told to stop."""
+
+    def __init__(self, settings: Settings, build: Callable[[], Loop]) -> None:
+        self._settings = settings
+        self._build = build
+
+    def run(self, stop: Event) -> None:
+        """Until `stop` is set. A second consumer waits here until the one that learns is gone."""
+        said = ""
+        while not stop.is_set():
+            try:
+                with sole_learner(self._settings.home):
+                    self._build().run(stop)
+                    return
+            except (AlreadyRunning, NotFound, SchemaMismatch, DependencyUnavailable) as error:
+                said = _once(error, said)
+            stop.wait(_WAIT)
+
+
+def learning_loop(settings: Settings, log: EventLog, features: FeatureReader, contract: Contract, config: LoopConfig) -> Loop:
+    """The loop of the learner's consumer group."""
+
+    def build() -> Loop:
+        from app.releases import open_release  # LightGBM comes with it: here it delays nobody's features
+
+        release = open_release(wiring.registry(settings).fetch("production"))
+        most = settings.mirror_max_items
+        if len(release.catalogue) > most:
+            raise NotFound(f"no online learning: {len(release.catalogue)} items, MARQUEE_MIRROR_MAX_ITEMS is {most}")
+        effect = _effect(settings, release, features)
+        return InteractionLoop(log, effect, contract, config, shedding=Shedding(LEARNER))
+
+    return LearningLoop(settings, build)
+
+
+def _effect(settings: Settings, release: Release, features: FeatureReader) -> LearningEffect:
+    """Goes on from what was learned on the same release before, and brings the vector service up to date."""
+    catalogue, vectors, path = release.catalogue, release.item_vectors, wiring.learned_vectors(settings)
+    learner = OnlineLearner(release.encoder.encode_histories, vectors, release.stats.n_events)
+    publish = LearnedPublisher(path, wiring.milvus(settings), release.name, catalogue.ids, vectors)
+    learned = PublishedVectors(path).look(release.name, catalogue, vectors.shape[1])
+    if learned is not None:
+        learner.resume(learned)
+        publish(learned)
+    pace, since = LearningPace(settings.learn_interval), release.manifest.trained_until
+    return LearningEffect(features, learner, publish, catalogue, release.encoder.history_length, since, pace)
+
+
+def _once(error: MarqueeError, said: str) -> str:
+    if error.detail != said:
+        _log.info("nothing is learned online for now: %s", error.detail)
+    return error.detail

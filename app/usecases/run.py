@@ -1,0 +1,206 @@
+"""The processes, assembled: API, consumer, watchdog and training run."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import wiring
+from app.ops.ownership import sole_builder
+from app.usecases import steps
+from core import columns as c
+from core.errors import InvalidInput
+from core.settings import REPOSITORY, Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+EXAMPLE_USERS = 100
+API_PATIENCE = 1.5  # seconds for which a request waits for the event log before its events go to the outbox
+_log = logging.getLogger(__name__)
+
+
+def api(settings: Settings) -> FastAPI:
+    """The API on the production release. Raises NotFound without one, SchemaMismatch when it does not fit this code."""
+    from app.live_release import LiveRelease, Sources, rebuilder
+    from app.releases import open_release
+    from app.search import search_of
+    from core.experiment import Experiment
+    from serving import probes
+    from serving.api import Api
+    from serving.factory import create_app
+    from serving.health import Readiness
+    from serving.intake.ingestion import Ingestion
+    from serving.lists.feature_gate import FeatureGate
+    from serving.lists.service import RecommendService
+
+    wiring.logging_to_stderr()
+    steps.require_release(settings)
+    release = open_release(wiring.registry(settings).fetch("production"))
+    search = search_of(settings, release)
+    log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
+    accepting, accepts = wiring.accepting_log(settings, log)
+    rebuild = rebuilder(release, search.index, settings.exploration)
+    served = rebuild(release.stats, release.item_vectors)
+    service = RecommendService(served, FeatureGate(features), log, Experiment(), search.degraded)
+    sources = Sources(wiring.published_stats(settings), wiring.learned_vectors(settings))
+    interval = min(settings.statistics_interval, settings.learn_interval)
+    live = LiveRelease(service, release, rebuild, search.mirror, sources, interval)
+    checks = (
+        probes.release(lambda: service.release),
+        accepts,
+        probes.feature_store(features),
+        probes.vector_index(search.index, lambda: service.release.name, search.degraded),
+        probes.lake(lake),
+    )
+
+    def erase(user_id: int) -> int:
+        features.erase(user_id)
+        return lake.forget_user(user_id)
+
+    parts = Api(
+        service=service,
+        ingestion=Ingestion(
+            accepting, lambda: service.release.catalogue, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)
+        ),
+        readiness=Readiness(checks),
+        code_version=wiring.code_version(REPOSITORY),
+        example_users=_example_users(settings),
+        erase=erase,
+        admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+    )
+    return create_app(parts, settings.max_body_bytes, closers=(live.close, accepting.close, features.close))
+
+
+def serve(settings: Settings) -> None:
+    """The API until SIGINT or SIGTERM."""
+    import uvicorn
+
+    uvicorn.run(
+        api(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def consume(settings: Settings) -> None:
+    """The stream consumer until SIGINT or SIGTERM; what was polled is applied and committed first."""
+    from app.usecases.consuming import loops
+    from streaming.consumer import Consumer
+
+    wiring.logging_to_stderr()
+    log, features = wiring.event_log(settings, member=True), wiring.features(settings)
+    features.apply()
+    _require_same_log(settings)
+    try:
+        _with_metrics(settings, settings.consumer_metrics_port, Consumer(loops(settings, log, features)).run)
+    finally:
+        log.close()
+        features.close()
+
+
+def _require_same_log(settings: Settings) -> None:
+    """Features know what is in them by the log's offsets, which mean nothing in another log. Raises InvalidInput."""
+    marker = settings.folder("events") / "applied_from"
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    known = marker.read_text() if marker.is_file() else settings.event_log
+    if known != settings.event_log:
+        raise InvalidInput(
+            "MARQUEE_EVENT_LOG",
+            settings.event_log,
+            f"{known}, whose offsets the features under {settings.home} carry; for another log start with another MARQUEE_HOME",
+        )
+    marker.write_text(known)
+
+
+def watch(settings: Settings, once: bool) -> None:
+    """The watchdog until SIGINT or SIGTERM, or one check."""
+    from monitoring.adapters.evidently import EvidentlyDrift
+    from monitoring.journal import Journal
+    from monitoring.watch import WatchConfig
+    from monitoring.watchdog import Watchdog, WatchdogConfig
+
+    wiring.logging_to_stderr()
+    dog = Watchdog(
+        wiring.registry(settings),
+        wiring.lake(settings),
+        EvidentlyDrift(),
+        Journal(settings.folder("watch")),
+        _retrain,
+        WatchdogConfig(
+            interval=settings.watch_interval,
+            window=settings.watch_window,
+            decision=WatchConfig(
+                drift_share=settings.drift_share, retrain=settings.retrain_on_drift, cooldown=settings.retrain_cooldown
+            ),
+        ),
+    )
+    if once:
+        dog.check()
+    else:
+        _with_metrics(settings, settings.watchdog_metrics_port, dog.run)
+
+
+def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None], devices: int = 1, nodes: int = 1) -> None:
+    """Train the towers on everything in the lake, export them to `train/towers`, and log the run to MLflow.
+
+    Of the processes that torchrun started the first one alone holds the folder, exports and logs.
+    """
+    from retrieval.config import TrainConfig
+    from retrieval.export import export
+    from retrieval.training import process_rank, train_towers
+
+    found = steps.stored(settings)
+    training = TrainConfig.load(config)
+    workdir = settings.folder("train")
+    leads = process_rank() == 0
+    with sole_builder(settings.home) if leads else nullcontext():
+        trained = train_towers(
+            found.interactions, found.catalogue, training, workdir, seed=seed, progress=leads, devices=devices, nodes=nodes
+        )
+        if not leads:
+            return
+        folder = workdir / "towers"
+        folder.mkdir(parents=True, exist_ok=True)
+        export(trained, folder)
+    metrics = {name: float(value) for name, value in trained.metrics.items()}
+    parameters = {**training.model_dump(), "seed": seed, **found.data_version}
+    run = wiring.tracker(settings).log(f"towers-{seed}", parameters, metrics, sorted(folder.iterdir()))
+    say(f"towers in {folder}; MLflow run {run}; " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+
+
+def _example_users(settings: Settings) -> list[int]:
+    """Users with a history to look at: the most active ones first seen."""
+    counts = steps.stored(settings).interactions.group_by(c.USER).len().sort("len", c.USER, descending=[True, False])
+    return sorted(counts[c.USER].head(EXAMPLE_USERS).to_list())
+
+
+def _retrain(reasons: str) -> None:
+    """A retraining is a process of its own: the watchdog goes on watching if it fails."""
+    _log.warning("retraining: %s", reasons)
+    subprocess.run([sys.executable, "-m", "app", "release", "build"], check=False)
+
+
+def _with_metrics(settings: Settings, port: int, run: Callable[[threading.Event], None]) -> None:
+    """Run until a signal, with Prometheus metrics on a port of its own."""
+    from prometheus_client import start_http_server
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    server, thread = start_http_server(port, addr=settings.metrics_host)
+    try:
+        run(stop)
+    finally:
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,260 @@
+"""The steps from raw data to a live release. Each says what it did, and does nothing when it was done before."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from app import wiring
+from app.ops.ownership import sole_builder
+from core import columns as c
+from core.bundle import MODEL_CARD, read_manifest
+from core.catalogue import Catalogue
+from core.errors import NotFound
+from core.features import Profiles
+from core.settings import REPOSITORY, Settings
+from datasets.dataset import Dataset
+from datasets.splits import before, cutoff, in_time_order
+from lake import lake as tables
+from lake.lake import Lake
+
+HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
+HOLD_OUT = 0.05
+LICENCE = "that of the data set; for MovieLens see NOTICE: acknowledged, not endorsed, not commercial"
+MARKER = "dataset"  # names what was loaded
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is in the lake."""
+
+    interactions: pl.DataFrame
+    catalogue: Catalogue
+    data_version: dict[str, int]
+    profiles: Profiles  # users' static attributes by user id
+
+
+def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -> None:
+    """Write a checked data set to the lake. Its last `hold_out` share by time stays out, for replay.
+
+    Loading another data set replaces the one that is there; loading the same one again changes nothing.
+    """
+    lake = wiring.lake(settings)
+    marker = settings.folder("lake") / MARKER
+    wanted = json.dumps({"name": dataset.name, "digest": dataset.digest, "hold_out": hold_out})
+    if marker.is_file() and marker.read_text() == wanted:
+        say(f"the lake has {dataset.name} already ({dataset.digest})")
+        return
+    cut = cutoff(dataset.interactions, 1 - hold_out) if hold_out else float("inf")
+    kept = before(dataset.interactions, cut)
+    lake.replace(tables.ITEMS, dataset.items)
+    lake.replace(tables.TAGS, dataset.tags)
+    lake.replace(tables.USERS, dataset.users if dataset.users is not None else tables.SCHEMAS[tables.USERS].to_frame())
+    lake.replace(tables.INTERACTIONS, kept)
+    in_time_order(dataset.interactions.filter(pl.col(c.TS) >= cut)).write_parquet(settings.folder("lake") / HELD_OUT)
+    if len(dataset.quarantined):
+        path = settings.folder("lake") / f"quarantine-{dataset.name}.parquet"
+        dataset.quarantined.write_parquet(path)
+        say(f"quarantined rows are in {path}")
+    marker.write_text(wanted)
+    say(f"lake: {len(kept):,} interactions, {len(dataset.items):,} items; {len(dataset.interactions) - len(kept):,} held out")
+
+
+def loaded_name(settings: Settings) -> str | None:
+    """The name of the data set in the lake, or None."""
+    return _loaded(settings).get("name")
+
+
+def loaded_digest(settings: Settings) -> str | None:
+    """The digest of the data set in the lake, or None."""
+    return _loaded(settings).get("digest")
+
+
+def _loaded(settings: Settings) -> dict[str, str]:
+    marker = settings.folder("lake") / MARKER
+    return dict(json.loads(marker.read_text())) if marker.is_file() else {}
+
+
+def stored(settings: Settings) -> Stored:
+    """Everything that training and materialisation read. Raises NotFound when nothing was loaded."""
+    lake = wiring.lake(settings)
+    versions = _versions(lake)
+    if min(versions.values()) < 0:
+        raise NotFound("there is no data yet; load the bundled films with `marquee data load`")
+    interactions = lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS])
+    catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
+    profiles = lake.read(tables.USERS) if lake.version(tables.USERS) >= 0 else tables.SCHEMAS[tables.USERS].to_frame()
+    return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()))
+
+
+def _versions(lake: Lake) -> dict[str, int]:
+    """Of the tables that a release is made from; -1 for one that was never written."""
+    return {table: lake.version(table) for table in (tables.INTERACTIONS, tables.ITEMS)}
+
+
+def held_out(settings: Settings) -> pl.DataFrame:
+    """The events kept back when the data was loaded, in time order; empty if none."""
+    path: Path = settings.folder("lake") / HELD_OUT
+    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=tables.SCHEMAS[tables.INTERACTIONS])
+
+
+class Timed:
+    """Prints what each step did and how long it took."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self.seconds: dict[str, float] = {}
+
+    def step(self, name: str, work: Callable[[Say], None]) -> None:
+        self._say(f"[bold]{name}[/]")
+        start = time.perf_counter()
+        work(lambda line: self._say(f"  {line}"))
+        self.seconds[name] = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux; of the process so far
+        self._say(f"  [dim]{self.seconds[name]:.1f} s, peak memory so far {peak:.2f} GiB[/]")
+
+
+def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Say) -> str:
+    """Train and register a release from what the lake holds; returns its registry version."""
+    from app.pipelines import pipeline_path
+    from app.releases import expected_schema
+    from lifecycle.build import BuildConfig, TrainingData, build_release
+    from retrieval.config import TrainConfig
+
+    found = stored(settings)
+    with sole_builder(settings.home):
+        folder = build_release(
+            TrainingData(
+                found.interactions, found.catalogue, found.data_version, _described(settings, found), LICENCE, found.profiles
+            ),
+            BuildConfig(),
+            TrainConfig.load(config),
+            settings.folder("train"),
+            pipeline=pipeline_path(settings.pipeline),
+            feature_schema=expected_schema(),
+            code_version=wiring.code_version(REPOSITORY),
+            seed=seed,
+            say=say,
+        )
+    version = register(settings, folder, say)
+    if promote_it:
+        promote(settings, version, force=False, dry_run=False, say=say)
+    return version
+
+
+def extend(settings: Settings, films: pl.DataFrame | None, dry_run: bool, say: Say) -> None:
+    """Make the production release know films that came later, and promote what comes of it.
+
+    `films` (with `core.items.ITEM_SCHEMA`) go into the lake first; those that it has stay as they are there.
+    """
+    from lifecycle.extend import extend_release, new_films
+
+    lake = wiring.lake(settings)
+    items = lake.read(tables.ITEMS)
+    if films is not None:
+        items = pl.concat([items, films.filter(~pl.col(c.ITEM).is_in(items[c.ITEM].implode()))], how="diagonal_relaxed")
+    production = wiring.registry(settings).fetch("production")
+    new = new_films(production, Catalogue.from_frame(items))
+    some = ", ".join(new[c.TITLE].head(3).to_list())
+    say(f"{len(new):,} films are new to release {read_manifest(production).release}" + (f": {some}" if some else ""))
+    if dry_run or new.is_empty():
+        return
+    with sole_builder(settings.home):
+        lake.replace(tables.ITEMS, items)
+        folder = extend_release(production, new, _versions(lake), settings.folder("train"))
+    promote(settings, register(settings, folder, say), force=False, dry_run=False, say=say)
+    say("restart `marquee up` to serve it")
+
+
+def _described(settings: Settings, found: Stored) -> str:
+    events = found.interactions
+    return f"{loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
+
+
+def register(settings: Settings, folder: Path, say: Say) -> str:
+    """Log the run to MLflow and register its bundle; returns the version."""
+    manifest = read_manifest(folder)
+    wiring.tracker(settings).log(manifest.release, manifest.config, manifest.metrics, [folder / MODEL_CARD])
+    version = wiring.registry(settings).register(folder)
+    say(f"registered release {manifest.release} as version {version}")
+    return version
+
+
+def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: Say) -> None:
+    """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no."""
+    from lifecycle.gates import GateConfig, judge
+    from lifecycle.promotion import promote as move
+
+    registry = wiring.registry(settings)
+    candidate = read_manifest(registry.fetch(version))
+    try:
+        production = read_manifest(registry.fetch("production"))
+    except NotFound:
+        production = None
+    verdict = judge(candidate, production, GateConfig())
+    for line in verdict.lines():
+        say(line)
+    if dry_run:
+        return
+    move(registry, version, verdict, force)
+    say(f"release {candidate.release} is production")
+
+
+def publish(settings: Settings, say: Say) -> None:
+    """See to it that Milvus has the production release's vectors and that its alias points at them."""
+    from rich.progress import Progress
+
+    from app.console import err
+    from app.releases import open_release
+
+    release = open_release(wiring.registry(settings).fetch("production"))
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("embeddings to Milvus", total=len(release.catalogue))
+        index = wiring.milvus(settings, lambda rows: bar.advance(task, rows))
+        if index.ready(release.name):
+            say(f"Milvus has release {release.name} already")
+            return
+        index.publish(release.name, release.catalogue.ids, release.item_vectors)
+    say(f"Milvus: {len(release.catalogue):,} embeddings of {release.manifest.dim} dimensions, release {release.name}")
+
+
+def require_release(settings: Settings) -> None:
+    """Raises NotFound that says what to do when nothing was ever promoted."""
+    try:
+        wiring.registry(settings).fetch("production")
+    except NotFound as error:
+        raise NotFound("there is no production release yet; make one with `marquee demo`, or `marquee init`") from error
+
+
+def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, say: Say) -> None:
+    """Data, features and a release, each unless it is there."""
+    timed = Timed(say)
+    timed.step("1 data", lambda say: load_data(settings, read(), HOLD_OUT, say))
+    marker = settings.folder("feast") / "materialized"
+    version = str(wiring.lake(settings).version(tables.INTERACTIONS))
+
+    def features(say: Say) -> None:
+        from app.usecases.features import materialize
+
+        if marker.is_file():
+            say(f"features are materialised already (lake version {marker.read_text()})")
+            return
+        materialize(settings, say)
+        marker.write_text(version)
+
+    def release(say: Say) -> None:
+        try:
+            require_release(settings)
+            say("there is a production release already; `marquee release build` makes another")
+        except NotFound:
+            build(settings, config, seed=1, promote_it=True, say=say)
+
+    timed.step("2 features", features)
+    timed.step("3 release", release)

@@ -1,0 +1,163 @@
+"""`marquee tune`: data, search space and study put together, with what a person sees of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+from tqdm import tqdm
+
+from app.ops.ownership import sole_tuner
+from app.usecases import steps
+from app.usecases.evaluating import profiles_of
+from app.usecases.steps import Say
+from core.catalogue import Catalogue
+from core.errors import DependencyUnavailable, InvalidInput
+from core.features import Profiles
+from core.settings import Settings
+from datasets.registry import read_any
+from datasets.splits import before, cutoff
+from evaluation.protocols import leave_one_out
+from lifecycle.adapters.tuning_log import MlflowTuningLog
+from retrieval.config import TrainConfig
+from retrieval.search_space import SearchSpace
+from retrieval.tuning import METRIC, TrialRecord, TuningStudy, towers_trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LAKE = "lake"
+SEEN = 0.8  # share of the events by time that the search may see: what a release's towers learn from
+HoldOut = Literal["time", "loo"]
+
+
+@dataclass(frozen=True, eq=False)
+class TuningData:
+    """What a search may see; the events that figures are made of are not among it."""
+
+    description: str
+    interactions: pl.DataFrame
+    catalogue: Catalogue
+    profiles: Profiles
+
+
+@dataclass(frozen=True)
+class Search:
+    """One `marquee tune`."""
+
+    config: Path
+    space: Path
+    study: str
+    trials: int
+    timeout: float  # seconds after which no trial is begun
+    seed: int
+    out: Path
+    command: str
+
+
+def tuning_data(settings: Settings, dataset: str, hold_out: HoldOut | None) -> TuningData:
+    """The events that are left when those to be judged on are out of sight. Raises InvalidInput, NotFound, DatasetError."""
+    if dataset == LAKE:
+        found = steps.stored(settings)
+        name, interactions, catalogue, has_time = f"lake {found.data_version}", found.interactions, found.catalogue, True
+        profiles: Profiles = {}
+    else:
+        read = read_any(dataset, settings.folder("datasets"))
+        name, interactions, has_time = f"{read.name} {read.digest}", read.interactions, read.has_time
+        catalogue, profiles = Catalogue.from_frame(read.items), profiles_of(read)
+    hold_out = hold_out or ("time" if has_time else "loo")
+    if hold_out == "time" and not has_time:
+        raise InvalidInput("--hold-out", hold_out, "loo: this data set has an order per user but no times")
+    if hold_out == "time":
+        seen, words = before(interactions, cutoff(interactions, SEEN)), f"the latest {1 - SEEN:.0%} by time"
+    else:
+        seen, words = leave_one_out(interactions, catalogue).train, "the last event of each user"
+    return TuningData(f"{name} without {words}: {len(seen):,} events", seen, catalogue, profiles)
+
+
+def tune(settings: Settings, data: TuningData, search: Search, dry_run: bool, say: Say) -> None:
+    """Run the search, or take it up again, and write the best configuration. Raises what makes it impossible, in one line."""
+    study = TuningStudy(
+        settings.folder("tuning") / "studies.db",
+        search.study,
+        SearchSpace.load(search.space),
+        TrainConfig.load(search.config),
+        data.description,
+        search.seed,
+    )
+    _describe(study, data, search, say)
+    if dry_run:
+        return
+    with sole_tuner(settings.home):
+        log = MlflowTuningLog(settings.tracking_uri, settings.folder("mlflow") / "artifacts")
+        facts = study.base.model_dump() | study.space.fixed | {"data": data.description, "command": search.command}
+        parent = log.record(search.study, facts, study.trials)  # MLflow that is away is noticed before hours of work
+        _run(study, data, search, lambda: log.record(search.study, facts, study.trials), say)
+        best = study.best
+        search.out.parent.mkdir(parents=True, exist_ok=True)
+        search.out.write_text(as_toml(study.configuration(best), _origin(study, best, data, search)))
+        log.record(search.study, facts, study.trials)
+        log.conclude(parent, best, [search.out])
+    say(f"best: trial {best.number}, validation {METRIC} {best.score:.4f}: {_values(best)}")
+    say(f"configuration: {search.out}")
+
+
+def _run(study: TuningStudy, data: TuningData, search: Search, log: Callable[[], object], say: Say) -> None:
+    """The trials under a progress bar; MLflow that goes away meanwhile is told later."""
+    train = towers_trainer(data.interactions, data.catalogue, data.profiles, search.seed)
+    with tqdm(total=search.trials, initial=len(study.trials), unit="trial", disable=not sys.stderr.isatty()) as bar:
+
+        def on_epoch(trial: int, epoch: int, score: float) -> None:
+            bar.set_postfix_str(f"trial {trial} epoch {epoch}: {METRIC} {score:.4f}")
+
+        def on_trial(trial: TrialRecord) -> None:
+            bar.update()
+            with bar.external_write_mode(file=sys.stderr):
+                say(f"trial {trial.number} {_result(trial)}: {_values(trial)}")
+                try:
+                    log()
+                except DependencyUnavailable as error:
+                    say(f"not logged yet: {error.detail}")
+
+        try:
+            study.run(train, search.trials, search.timeout, on_trial, on_epoch)
+        except KeyboardInterrupt:
+            say("interrupted; the same command goes on from here")
+            raise
+
+
+def _describe(study: TuningStudy, data: TuningData, search: Search, say: Say) -> None:
+    say(f"data: {data.description}")
+    say(f"base: {search.config}; of every trial: {study.space.fixed or 'nothing else'}; pruning: {study.space.pruning.kind}")
+    for name, parameter in study.space.parameters.items():
+        say(f"  {name}: {parameter}")
+    say(f"study {study.name} has {len(study.trials)} of {search.trials} trials")
+
+
+def _result(trial: TrialRecord) -> str:
+    return f"{METRIC} {trial.score:.4f}" if trial.score is not None else f"{trial.outcome} ({trial.note})"
+
+
+def _values(trial: TrialRecord) -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in trial.values.items()
+    )
+
+
+def _origin(study: TuningStudy, best: TrialRecord, data: TuningData, search: Search) -> list[str]:
+    return [
+        f"Chosen by `{search.command}`:",
+        f"study {study.name}, trial {best.number} of {len(study.trials)}, validation {METRIC} {best.score:.4f},",
+        f"seed {search.seed}, on {data.description}.",
+    ]
+
+
+def as_toml(config: TrainConfig, comment: list[str]) -> str:
+    """A training configuration as a file that `TrainConfig.load` reads back, under a comment."""
+    lines = [f"# {line}" for line in comment]
+    lines += [f"{name} = {json.dumps(value)}" for name, value in config.model_dump().items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,59 @@
+"""Item vectors that online learning moved, on their way from the consumer to the API: a versioned delta on top of a release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core import columns as c
+from core.catalogue import Catalogue
+from lake.published_file import FollowedFile, replace_file
+
+_WHAT = "learned vectors"
+_RELEASE, _VERSION, _VECTOR = "release", "version", "vector"
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedVectors:
+    """Vectors [m, d] that stand in for a release's own at catalogue rows [m]; version 0 is the release itself."""
+
+    version: int
+    rows: NDArray[np.intp]
+    vectors: NDArray[np.float32]
+
+    def over(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The release's item vectors [n, d] with these in their places; a copy."""
+        moved = vectors.copy()
+        moved[self.rows] = self.vectors
+        return moved
+
+
+def publish(path: Path, release: str, item_ids: NDArray[np.int64], learned: LearnedVectors) -> None:
+    """Write every row that ever moved, with the release that it belongs to; `item_ids` [m]. Raises StorageFull."""
+    vectors = pl.Series(_VECTOR, learned.vectors, dtype=pl.Array(pl.Float32, learned.vectors.shape[1]))
+    table = pl.DataFrame({c.ITEM: item_ids, _VECTOR: vectors})
+    replace_file(path, table.with_columns(pl.lit(release).alias(_RELEASE), pl.lit(learned.version).alias(_VERSION)), _WHAT)
+
+
+class PublishedVectors:
+    """Reads them whenever they are new."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = FollowedFile(path, _WHAT)
+
+    def look(self, release: str, catalogue: Catalogue, dim: int) -> LearnedVectors | None:
+        """What was learned on top of this release, if it is new since the last look; never anything of another release.
+
+        Raises DependencyUnavailable for a file that cannot be read.
+        """
+        table = self._file.look()
+        if table is None or not len(table) or table[_RELEASE][0] != release:
+            return None
+        rows, vectors = catalogue.rows(table[c.ITEM].to_numpy()), table[_VECTOR].to_numpy()
+        if vectors.shape[1] != dim or (rows < 0).any():  # a release's name says what is in it: this is no file of ours
+            return None
+        return LearnedVectors(int(table[_VERSION][0]), rows.astype(np.intp), vectors.astype(np.float32))

@@ -1,0 +1,50 @@
+"""Item statistics on their way from the consumer, which counts, to the API, which recommends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core import columns as c
+from core.catalogue import Catalogue, ItemStats
+from lake.published_file import FollowedFile, replace_file
+
+_WHAT = "item statistics"
+
+
+def publish(path: Path, ids: NDArray[np.int64], stats: ItemStats) -> None:
+    """Write the statistics of these items [n], for whoever `PublishedStats` is. Raises StorageFull."""
+    columns = {c.ITEM: ids, "n_events": stats.n_events, "recent": stats.recent, "rating_mean": stats.rating_mean}
+    replace_file(path, pl.DataFrame(columns).with_columns(as_of=pl.lit(stats.as_of, dtype=pl.Float64)), _WHAT)
+
+
+class PublishedStats:
+    """Reads them whenever they are new, for the rows of one catalogue."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = FollowedFile(path, _WHAT)
+
+    def look(self, catalogue: Catalogue) -> ItemStats | None:
+        """The statistics if they are new since the last look. An item that nobody counted gets zeros and the mean rating.
+
+        Raises DependencyUnavailable for a file that cannot be read.
+        """
+        table = self._file.look()
+        return None if table is None else _aligned(table, catalogue)
+
+
+def _aligned(frame: pl.DataFrame, catalogue: Catalogue) -> ItemStats:
+    at = catalogue.rows(frame[c.ITEM].to_numpy())
+    known = at >= 0
+
+    def column(name: str, missing: float) -> NDArray[np.float32]:
+        out = np.full(len(catalogue), missing, dtype=np.float32)
+        out[at[known]] = frame[name].to_numpy()[known]
+        return out
+
+    mean = float(frame["rating_mean"].to_numpy().mean()) if len(frame) else 0.0
+    as_of = float(frame["as_of"][0]) if len(frame) else 0.0
+    return ItemStats(as_of, column("n_events", 0.0), column("recent", 0.0), column("rating_mean", mean))

@@ -1,0 +1,1 @@
+"""The one way a list is made: roles, runner, parts, policies, and releases that follow the world while they serve."""

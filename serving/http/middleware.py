@@ -1,0 +1,105 @@
+"""Pure ASGI middleware: no task and no queue per request, as Starlette's BaseHTTPMiddleware would add."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.telemetry import REQUEST_SECONDS, REQUESTS
+from serving.http.problems import BodyTooLarge, of_error, problem
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = "X-Request-Id"
+SECURITY = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+UNMATCHED = "unmatched"  # the route label of requests that no route takes: their paths would be unbounded
+
+
+class RequestContext:
+    """Gives each request an id, counts and times it by route, adds headers, and turns a bug into a problem.
+
+    The id is the `request_id` of the list that the request may bring forth, so it is always made here.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        start, status = time.perf_counter(), 0
+
+        async def decorated(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                for name, value in SECURITY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, decorated)
+        except Exception:
+            log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
+            if status:
+                raise  # the answer is under way: all that is left is to close the connection
+            await _unforeseen(request_id)(scope, receive, decorated)
+        finally:
+            route = _template(scope)
+            REQUESTS.labels(route, str(status)).inc()
+            REQUEST_SECONDS.labels(route).observe(time.perf_counter() - start)
+
+
+class BodyLimit:
+    """Refuses a body of more than `limit` bytes: at once by its Content-Length, else as soon as that many arrived."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and int(declared[:20]) > self._limit:
+            await of_error(self._refusal(), scope["state"]["request_id"])(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._limit:
+                raise self._refusal()
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _refusal(self) -> BodyTooLarge:
+        return BodyTooLarge(f"the body has more than {self._limit} bytes; send fewer events at once", limit=self._limit)
+
+
+def _unforeseen(request_id: str) -> ASGIApp:
+    detail = f"the server's log says more under request {request_id}"
+    return problem(500, "internal", "Something failed inside Marquee", detail, request_id)
+
+
+def _template(scope: Scope) -> str:
+    """The path of the route with its parameters' names, so that there are as many labels as routes."""
+    return str(getattr(scope.get("route"), "path", UNMATCHED))

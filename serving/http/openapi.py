@@ -1,0 +1,90 @@
+"""The OpenAPI document: problems for errors, the event contract for the one body that is read by hand, and examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from core.events import Interaction
+from serving.http.problems import MEDIA_TYPE
+from serving.models import Problem
+
+_REF = "#/components/schemas/{model}"
+DESCRIPTION = """Lists of films that answer every event, and the intake of those events.
+
+Put a list's `request_id` into the events that answer it. Errors are RFC 9457 problem details."""
+
+TAGS = [
+    {"name": "lists", "description": "What to show to a user"},
+    {"name": "events", "description": "What users did"},
+    {"name": "catalogue", "description": "Films"},
+    {"name": "users", "description": "What is known about a user"},
+    {"name": "operations", "description": "Health, metrics, versions"},
+]
+
+PROBLEMS = {
+    400: "The body is not JSON",
+    401: "The admin key is missing",
+    403: "The admin key is wrong, or admin routes are off",
+    404: "There is no such thing",
+    413: "The body is too large",
+    422: "A value is outside its allowed range; `errors` names it",
+    503: "A service that this needs is unavailable; `Retry-After` says when to ask again",
+}
+
+_RATING = {"user_id": 42, "item_id": 318, "kind": "rating", "value": 4.5}
+_WATCH = {"event_id": "tv-7f3a", "user_id": 42, "item_id": 858, "kind": "watch", "value": 96.0, "ts": 1_790_000_000.0}
+EVENT_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "anyOf": [
+                        {"$ref": _REF.format(model="Interaction")},
+                        {"type": "array", "items": {"$ref": _REF.format(model="Interaction")}, "maxItems": 1000},
+                    ]
+                },
+                "examples": {
+                    "one": {"summary": "One rating", "value": _RATING},
+                    "several": {"summary": "Several at once", "value": [_RATING, _WATCH]},
+                },
+            }
+        },
+    }
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error responses of a route."""
+    schema = {"$ref": _REF.format(model="Problem")}
+    return {status: {"description": PROBLEMS[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses}
+
+
+def answers(model: type[BaseModel], example: object, description: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The good response of a route."""
+    return {status: {"model": model, "description": description, "content": {"application/json": {"example": example}}}}
+
+
+def describe(app: FastAPI) -> None:
+    """Make the app's document complete: the schemas that only this module refers to are added to it."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _complete(
+                get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
+            )
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _complete(document: dict[str, Any]) -> dict[str, Any]:
+    _, extra = models_json_schema([(Interaction, "validation"), (Problem, "validation")], ref_template=_REF)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(extra["$defs"])
+    return document

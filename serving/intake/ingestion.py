@@ -1,0 +1,170 @@
+"""Taking events in: all or nothing of a request is valid, what is acknowledged is durable, and nothing is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from core.catalogue import Catalogue
+from core.deadletter import DeadLetter, to_record
+from core.errors import DependencyUnavailable
+from core.events import DEADLETTER, DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, Interaction, check_clock
+from core.ports import Clock, EventLog, Record
+from core.telemetry import EVENTS_ACCEPTED, EVENTS_DUPLICATE, EVENTS_QUARANTINED
+from serving.http.problems import ALLOWED, MOST_ERRORS, InvalidFields, MalformedJson, field_error
+
+UNKNOWN_ITEM = "unknown_item"
+MIXED = "mixed"  # the kind that is counted when a batch was only partly new: the log says how many, not which
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a request's events. `accepted`, `duplicates` and the quarantined ones add up to all of them."""
+
+    accepted: int
+    duplicates: int
+    quarantined: list[dict[str, Any]]  # index, event_id, reason
+    event_ids: list[str]  # of every event, in the order of the request
+
+
+class Ingestion:
+    """Validates events and appends them to the log."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        catalogue: Callable[[], Catalogue],
+        max_batch: int = 1000,
+        timeout: float = 5.0,
+        threads: int = 4,
+        clock: Clock = time.time,
+        clock_rule: ClockRule = DEFAULT_CLOCK_RULE,
+    ) -> None:
+        """`catalogue` is asked per request, because releases change; `timeout` is seconds for one append.
+
+        `clock_rule` says which event times are believed.
+        """
+        self._log = log
+        self._catalogue = catalogue
+        self._max_batch = max_batch
+        self._timeout = timeout
+        self._clock = clock
+        self._clock_rule = clock_rule
+        self._one = TypeAdapter(Interaction)
+        self._many: TypeAdapter[list[Interaction]] = TypeAdapter(Annotated[list[Interaction], Field(max_length=max_batch)])
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="events")
+
+    async def ingest(self, body: bytes) -> Receipt:
+        """Store one event or an array of them; returns when they are durable.
+
+        Raises MalformedJson, InvalidFields (then nothing is stored), or DependencyUnavailable (then it is not known what is
+        stored: the same request can be sent again, because event ids make it idempotent).
+        """
+        is_array = body.lstrip()[:1] == b"["
+        events = self._parse(body, is_array)
+        self._check_clocks(events, is_array)
+        strangers = self._strangers(events)
+        known = [event for index, event in enumerate(events) if index not in strangers]
+        new = await self._append(INTERACTIONS, [_record(event) for event in known])
+        await self._append(DEADLETTER, [self._letter(events[index]) for index in strangers])
+        _count(known, new, len(strangers))
+        quarantined = [
+            {"index": index, "event_id": events[index].event_id, "reason": _reason(events[index])} for index in strangers
+        ]
+        return Receipt(new, len(known) - new, quarantined, [event.event_id for event in events])
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _parse(self, body: bytes, is_array: bool) -> list[Interaction]:
+        try:
+            if is_array:
+                return self._many.validate_json(body, strict=True)
+            return [self._one.validate_json(body, strict=True)]
+        except ValidationError as error:
+            entries = error.errors(include_url=False)
+            if entries[0]["type"] == "json_invalid":
+                raise MalformedJson(f"{entries[0]['ctx']['error']}; send one event or an array of events") from None
+            raise InvalidFields(list(self._wrong_fields(entries, is_array)), total=error.error_count()) from None
+
+    def _wrong_fields(self, entries: Sequence[Mapping[str, Any]], is_array: bool) -> Iterator[dict[str, Any]]:
+        for entry in entries[:MOST_ERRORS]:
+            if entry["type"] == "too_long":
+                size = entry["ctx"]["actual_length"] or "more"
+                yield field_error("body", f"{size} events", f"at most {self._max_batch} events in one request")
+                continue
+            location = list(entry["loc"])
+            index = {"index": location.pop(0)} if is_array and location else {}
+            yield index | _wrong_field(entry, location)
+
+    def _check_clocks(self, events: Sequence[Interaction], is_array: bool) -> None:
+        now = self._clock()
+        complaints = ((index, event, check_clock(event, now, self._clock_rule)) for index, event in enumerate(events))
+        wrong = [
+            ({"index": index} if is_array else {}) | field_error("ts", event.ts, complaint.partition("allowed: ")[2])
+            for index, event, complaint in complaints
+            if complaint is not None
+        ]
+        if wrong:
+            raise InvalidFields(wrong)
+
+    def _strangers(self, events: Sequence[Interaction]) -> list[int]:
+        """Indices of events on items that the catalogue does not have."""
+        rows = self._catalogue().rows([event.item_id for event in events])
+        return [index for index, row in enumerate(rows.tolist()) if row < 0]
+
+    def _letter(self, event: Interaction) -> Record:
+        value = event.model_dump_json().encode()
+        letter = DeadLetter(INTERACTIONS, UNKNOWN_ITEM, _reason(event), value, self._clock())
+        return to_record(letter)
+
+    async def _append(self, topic: str, records: Sequence[Record]) -> int:
+        if not records:
+            return 0
+        appending = asyncio.get_running_loop().run_in_executor(self._threads, self._log.append, topic, records)
+        try:
+            return await asyncio.wait_for(appending, self._timeout)
+        except TimeoutError as error:
+            reason = f"no acknowledgement within {self._timeout:.0f} s"
+            raise DependencyUnavailable("event log", reason, "send the same events again") from error
+
+
+def _record(event: Interaction) -> Record:
+    return Record(key=str(event.user_id), id=event.event_id, value=event.model_dump_json().encode())
+
+
+def _reason(event: Interaction) -> str:
+    return f"item {event.item_id} is not in the catalogue of the release that is served"
+
+
+def _wrong_field(entry: Mapping[str, Any], location: Sequence[Any]) -> dict[str, Any]:
+    """pydantic's account of one mistake in Marquee's words."""
+    match entry["type"]:
+        case "value_error":  # the rule between `kind` and `value`, which says what it allows
+            return field_error("value", entry["input"].get("value"), str(entry["ctx"]["error"]).partition("allowed: ")[2])
+        case "extra_forbidden":
+            return field_error(str(location[-1])[:64], entry["input"], "no such field; " + ", ".join(Interaction.model_fields))
+        case "missing":
+            return field_error(str(location[-1]), None, f"required: {ALLOWED[str(location[-1])]}")
+    if not location:
+        return field_error("event", entry["input"], "a JSON object with " + ", ".join(Interaction.model_fields))
+    field = ".".join(str(part) for part in location)
+    return field_error(field, entry["input"], ALLOWED.get(field, str(entry["msg"])))
+
+
+def _count(known: Sequence[Interaction], new: int, quarantined: int) -> None:
+    EVENTS_DUPLICATE.inc(len(known) - new)
+    if quarantined:
+        EVENTS_QUARANTINED.labels(UNKNOWN_ITEM).inc(quarantined)
+    if new == len(known):
+        for kind, count in Counter(event.kind.value for event in known).items():
+            EVENTS_ACCEPTED.labels(kind).inc(count)
+    elif new:
+        EVENTS_ACCEPTED.labels(MIXED).inc(new)

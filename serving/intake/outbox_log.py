@@ -1,0 +1,137 @@
+"""An event log that may be away: what it does not take now is kept in the outbox and delivered when it is back.
+
+While the log answers, events go straight to it, where they are safer than on this disk. Once it does not, or while earlier
+events still wait, they are written to the outbox before they are acknowledged, and one thread delivers them in the order in
+which they came. So one user's events stay in order, and a client gets its 202 until the outbox is full.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+
+from core.errors import DependencyUnavailable, MarqueeError, StorageFull
+from core.events import INTERACTIONS
+from core.ports import Clock, EventLog, LoggedRecord, Record, Subscription
+from core.telemetry import OUTBOX_AGE, OUTBOX_EVENTS
+from serving.health import Check, Finding, Status
+from serving.intake.outbox import Outbox
+
+_log = logging.getLogger(__name__)
+_BATCH = 500  # events of one delivery
+
+
+class OutboxLog:
+    """EventLog with an outbox before it. Thread-safe."""
+
+    def __init__(self, inner: EventLog, path: Path, most: int, every: float = 1.0, clock: Clock = time.time) -> None:
+        """`most` events are kept in the file `path`; `every` seconds the log is asked whether it is there."""
+        self._inner = inner
+        self._outbox = Outbox(path, most)
+        self._lock = path.with_suffix(".lock").open("w")
+        self._every = every
+        self._clock = clock
+        self._answers = False  # until it did once
+        self._closed = False
+        self._news = False  # something was put into the outbox since it was last looked into
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+        self._thread.start()
+
+    def append(self, topic: str, records: Sequence[Record]) -> int:
+        """Durable when it returns, in the log or in the outbox. Raises DependencyUnavailable when the outbox is full too."""
+        if self._answers and self._outbox.is_empty():
+            try:
+                return self._inner.append(topic, records)
+            except DependencyUnavailable as error:
+                self._answered(False, error.detail)
+        new = self._outbox.put(topic, records, self._clock())
+        with self._changed:
+            self._news = True
+            self._changed.notify_all()
+        return new
+
+    def subscribe(self, topic: str, group: str) -> Subscription:
+        return self._inner.subscribe(topic, group)
+
+    def read(self, topic: str) -> Iterator[LoggedRecord]:
+        return self._inner.read(topic)
+
+    def check(self) -> Check:
+        """Degraded while the log is away or events wait; down when even the outbox cannot be written."""
+
+        def probe() -> Finding:
+            waiting, since = self._outbox.state()
+            if since is not None:
+                return Finding(Status.DEGRADED, f"{waiting} events wait in the outbox, for {self._clock() - since:.0f} s")
+            if not self._answers:
+                return Finding(Status.DEGRADED, "the log does not answer; events are kept in the outbox")
+            return Finding(Status.UP, "the log answers, and nothing waits")
+
+        return Check("event_log", probe)
+
+    def close(self) -> None:
+        """What waits stays on disk for the next process."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._outbox.close()
+        self._lock.close()
+        self._inner.close()
+
+    def _run(self) -> None:
+        """Deliver until closed."""
+        while not self._closed:
+            self._news, delivered, failed = False, False, False
+            try:
+                delivered = self._deliver()
+            except MarqueeError as error:
+                failed = True
+                self._answered(False, error.detail)
+            with suppress(StorageFull):
+                self._measure()
+            if failed:
+                self._wait(lambda: self._closed)
+            elif not delivered:
+                self._wait(lambda: self._closed or self._news)
+
+    def _deliver(self) -> bool:
+        """Bring the oldest events to the log; whether there were any. Without any it asks the log whether it is there."""
+        batch = self._outbox.oldest(_BATCH) if self._alone() else []
+        for topic, group in groupby(batch, key=lambda waiting: waiting.topic):
+            run = list(group)
+            self._inner.append(topic, [waiting.record for waiting in run])
+            self._outbox.forget(run[-1].place)
+        if not batch:
+            self._inner.append(INTERACTIONS, [])
+        self._answered(True, f"{len(batch)} events delivered")
+        return bool(batch)
+
+    def _alone(self) -> bool:
+        """One process delivers, as long as it lives: two would mix up the order."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _wait(self, over: Callable[[], bool]) -> None:
+        with self._changed:
+            self._changed.wait_for(over, self._every)
+
+    def _answered(self, answers: bool, detail: str) -> None:
+        if answers != self._answers:
+            _log.warning("the event log %s: %s", "answers" if answers else "is away; the outbox keeps events", detail)
+        self._answers = answers
+
+    def _measure(self) -> None:
+        waiting, since = self._outbox.state()
+        OUTBOX_EVENTS.set(waiting)
+        OUTBOX_AGE.set(0.0 if since is None else max(0.0, self._clock() - since))

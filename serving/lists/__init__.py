@@ -1,0 +1,1 @@
+"""Making lists for requests: reading features, asking the recommender, logging impressions."""

@@ -1,0 +1,40 @@
+"""What an event teaches: the film that a user took up, and what was known of the user just before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from core.catalogue import Catalogue
+from core.events import NOT_TARGETS, Interaction
+from core.features import UserFeatures
+from retrieval.history import history_of
+from streaming.decoding import Decoded
+from streaming.learning.learner import Example
+
+
+def examples_of(
+    batch: Iterable[Decoded], users: Mapping[int, UserFeatures | None], catalogue: Catalogue, history_length: int
+) -> Iterator[Example]:
+    """An example per first verdict on a film of the catalogue by somebody with a history; `users` may be ahead of the batch.
+
+    The features may hold the event itself and later ones already: everything from the event's second on is left out.
+    """
+    for one in batch:
+        event, user = one.event, users.get(one.event.user_id)
+        target = int(catalogue.rows(np.array([event.item_id]))[0])
+        if user is None or target < 0 or event.kind in NOT_TARGETS:
+            continue
+        past = _before(user, event)
+        history = history_of(past, catalogue, history_length)
+        if len(history) and event.item_id not in past.item_ids:
+            seen = catalogue.known_rows(user.consumed)
+            yield Example(history, target, seen[seen != target])
+
+
+def _before(user: UserFeatures, event: Interaction) -> UserFeatures:
+    """The user's history strictly before the event's time."""
+    past = user.times < event.ts
+    return replace(user, item_ids=user.item_ids[past], kinds=user.kinds[past], values=user.values[past], times=user.times[past])

@@ -1,0 +1,49 @@
+"""Learned vectors on their way out: to the file that the API follows, and into the vector service."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import DependencyUnavailable, NotFound
+from core.ports import MovableIndex
+from lake.learned_vectors import LearnedVectors, publish
+
+_log = logging.getLogger(__name__)
+
+
+class LearnedPublisher:
+    """Tells the API first, whose mirror answers; the vector service gets the rows that are not there yet, now or next time.
+
+    A service that does not answer never holds learning up: what it lacks is remembered.
+    """
+
+    def __init__(self, path: Path, index: MovableIndex, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]):
+        """`item_ids` [n] and `vectors` [n, d] are the release's own, which the index holds."""
+        self._path = path
+        self._index = index
+        self._release = release
+        self._item_ids = item_ids
+        self._held = vectors.copy()  # what the index has, as far as is known
+        self._working = True
+
+    def __call__(self, learned: LearnedVectors) -> None:
+        try:
+            publish(self._path, self._release, self._item_ids[learned.rows], learned)
+            self._bring(learned)
+        except (DependencyUnavailable, NotFound) as error:
+            if self._working:
+                _log.warning("learned vectors wait: %s", error.detail)
+            self._working = False
+        else:
+            self._working = True
+
+    def _bring(self, learned: LearnedVectors) -> None:
+        stale = (learned.vectors != self._held[learned.rows]).any(axis=1)
+        rows, vectors = learned.rows[stale], learned.vectors[stale]
+        if len(rows):
+            self._index.move(self._release, self._item_ids[rows], vectors)
+            self._held[rows] = vectors

@@ -1,0 +1,90 @@
+"""Online learning as an effect of the stream: events become examples, examples steps, steps a version that is published."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.catalogue import Catalogue
+from core.ports import Clock, FeatureReader
+from core.telemetry import EVENTS_SHED, LEARNED_EXAMPLES, LEARNED_LIFT, LEARNED_ROLLBACKS, LEARNED_VERSION
+from lake.learned_vectors import LearnedVectors
+from streaming.decoding import Decoded
+from streaming.learning.examples import examples_of
+from streaming.learning.learner import OnlineLearner
+
+LEARNER = "learner"  # the consumer group
+
+
+@dataclass(frozen=True)
+class LearningPace:
+    """How much of the stream is learned from."""
+
+    interval: float = 1.0  # seconds from one version to the next, at least
+    most: int = 256  # events of a batch that become examples: what one core does in a third of a second
+
+
+class LearningEffect:
+    """Learns from a batch and publishes what came of it, at most once an interval: the next batch is larger for the wait.
+
+    What was learned is a guess that gets better, no record: a killed consumer forgets the steps since the last version, and
+    a batch that comes again after that is learned from again.
+    """
+
+    name = LEARNER
+    dependency = "feature_store"
+
+    def __init__(
+        self,
+        store: FeatureReader,
+        learner: OnlineLearner,
+        publish: Callable[[LearnedVectors], None],
+        catalogue: Catalogue,
+        history_length: int,
+        since: float,
+        pace: LearningPace | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`catalogue`, `history_length` and `since` (Unix seconds: what came before, it has learned) are those of the release."""
+        self._store = store
+        self._learner = learner
+        self._publish = publish
+        self._catalogue = catalogue
+        self._history_length = history_length
+        self._since = since
+        self._pace = pace or LearningPace()
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = np.random.default_rng(0)
+
+    def apply(self, batch: Sequence[Decoded]) -> None:
+        """Raises DependencyUnavailable before anything is learned."""
+        began = self._clock()
+        chosen = self._chosen([one for one in batch if one.event.ts >= self._since])
+        users = {user: self._store.read(user) for user in {one.event.user_id for one in chosen}}
+        examples = list(examples_of(chosen, users, self._catalogue, self._history_length))
+        before = self._learner.guard.rollbacks
+        learned = self._learner.learn(examples)
+        if learned is not None:
+            self._publish(learned)
+            LEARNED_EXAMPLES.inc(len(examples))
+            LEARNED_VERSION.set(learned.version)
+            LEARNED_LIFT.set(self._learner.guard.lift)
+            LEARNED_ROLLBACKS.inc(self._learner.guard.rollbacks - before)
+            self._sleep(max(0.0, self._pace.interval - (self._clock() - began)))
+
+    def _chosen(self, batch: Sequence[Decoded]) -> Sequence[Decoded]:
+        """As much as there is time for, drawn evenly and in order; the others are counted as shed."""
+        if len(batch) <= self._pace.most:
+            return batch
+        kept = np.zeros(len(batch), dtype=np.bool_)
+        kept[self._rng.choice(len(batch), self._pace.most, replace=False)] = True
+        shed = Counter(one.event.kind.value for one, keep in zip(batch, kept, strict=True) if not keep)
+        for kind, count in shed.items():
+            EVENTS_SHED.labels(LEARNER, kind).inc(count)
+        return [one for one, keep in zip(batch, kept, strict=True) if keep]

@@ -1,0 +1,1 @@
+"""The loops of the consumer: poll, apply, commit; gather, append, commit."""

@@ -1,0 +1,93 @@
+"""The loop from interactions to one effect: poll, decode, apply, commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+from typing import Protocol
+
+from core.events import INTERACTIONS
+from core.ports import Clock, EventLog, LoggedRecord
+from streaming.deadletters.set_aside import set_aside
+from streaming.decoding import Contract, Decoded, decode_all
+from streaming.loops.pace import Pace, Shedding
+from streaming.loops.retrying import until_it_works
+
+
+class Effect(Protocol):
+    """What interactions do to something. `name` is its consumer group, `dependency` what is waited for while it is away.
+
+    `apply` gets every interaction at least once, in the log's order, and each user's from one process at a time. After
+    DependencyUnavailable the same batch comes again, so a repeat must change nothing; any other error ends the consumer.
+    """
+
+    name: str
+    dependency: str
+
+    def apply(self, batch: Sequence[Decoded]) -> None: ...
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """Events applied at once, at least and (under load) at most, and how long an idle poll waits (seconds)."""
+
+    batch: int = 500
+    most: int = 5000
+    poll: float = 0.5
+
+
+class InteractionLoop:
+    """Keeps one effect up to date."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        effect: Effect,
+        contract: Contract,
+        config: LoopConfig,
+        sets_aside: bool = False,
+        shedding: Shedding | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        """`sets_aside`: write dead letters; one loop must, and one is enough. `shedding`: what overload may leave out."""
+        self._log = log
+        self._effect = effect
+        self._contract = contract
+        self._config = config
+        self._sets_aside = sets_aside
+        self._shedding = shedding
+        self._clock = clock
+        self._pace = Pace(effect.name, config.batch, config.most)
+
+    def run(self, stop: Event) -> None:
+        """Until `stop` is set; the batch in hand is finished and committed first."""
+        subscription = until_it_works(partial(self._log.subscribe, INTERACTIONS, self._effect.name), "event_log", stop)
+        if subscription is None:
+            return
+        try:
+            while not stop.is_set():
+                poll = partial(subscription.poll, self._pace.limit, self._config.poll)
+                records = until_it_works(poll, "event_log", stop)
+                self._pace.saw(subscription.lag())
+                if records and self._take(records, stop):
+                    until_it_works(subscription.commit, "event_log", stop)
+        finally:
+            subscription.close()
+
+    def _take(self, records: Sequence[LoggedRecord], stop: Event) -> bool:
+        """Whether everything of a batch is in; the effect first, because somebody waits for it."""
+        good, dead = decode_all(records, self._contract, self._clock())
+        batch = self._shedding.keep(good, self._pace) if self._shedding else good
+        done = until_it_works(partial(self._apply, batch), self._effect.dependency, stop)
+        if done and dead and self._sets_aside:
+            done = until_it_works(partial(set_aside, self._log, dead), "event_log", stop)
+        return bool(done)
+
+    def _apply(self, batch: Sequence[Decoded]) -> bool:
+        """True, for `until_it_works`."""
+        if batch:
+            self._effect.apply(batch)
+        return True

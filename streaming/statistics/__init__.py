@@ -1,0 +1,1 @@
+"""Item, trending and acceptance statistics from what the lake holds."""

@@ -1,0 +1,214 @@
+"""GET /recommend: exactly k, nothing consumed, nothing twice, and the right name for where the list came from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+
+from core.events import IMPRESSIONS, Impression
+from serving.lists.feature_gate import FeatureGate
+from serving.models import CompactList, RecommendationList
+
+pytestmark = pytest.mark.anyio
+WARM, COLD, STRANGE = 7, 999, 8
+
+
+async def get(world, path: str, **params: Any) -> dict[str, Any]:
+    async with world.client() as client:
+        response = await client.get(path, params=params)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+def ids(body: dict[str, Any]) -> list[int]:
+    return [entry["item_id"] for entry in body["recommendations"]]
+
+
+@pytest.mark.parametrize("user", [WARM, COLD, STRANGE])
+@pytest.mark.parametrize("k", [1, 2, 20, 99, 100])
+async def test_exactly_k_different_films_that_the_user_has_not_consumed(world, user: int, k: int) -> None:
+    shown = ids(await get(world, f"/recommend/{user}", k=k))
+    assert len(shown) == len(set(shown)) == k
+    known = world.features.inner.read(user)
+    assert not set(shown) & set(known.consumed.tolist() if known else [])
+
+
+async def test_without_k_there_are_twenty(world) -> None:
+    assert len(ids(await get(world, f"/recommend/{WARM}"))) == 20
+
+
+async def test_fewer_than_k_only_when_the_catalogue_has_no_more(world) -> None:
+    everything = world.catalogue.ids.tolist()
+    world.remember(COLD, everything[:-3])
+    assert sorted(ids(await get(world, f"/recommend/{COLD}", k=100))) == everything[-3:]
+    world.remember(COLD, everything[-3:])
+    assert ids(await get(world, f"/recommend/{COLD}", k=100)) == []
+
+
+async def test_a_warm_user(world) -> None:
+    body = await get(world, f"/recommend/{WARM}")
+    assert (body["cold_start"], body["strategy"], body["model_version"]) == (False, "two_tower", "r1")
+    RecommendationList.model_validate(body)
+    assert "trace" not in body
+    assert all(entry["reasons"] == [] for entry in body["recommendations"])
+
+
+@pytest.mark.parametrize("user", [COLD, STRANGE])
+async def test_a_user_without_a_usable_history_is_cold(world, user: int) -> None:
+    body = await get(world, f"/recommend/{user}")
+    assert (body["cold_start"], body["strategy"]) == (True, "popular_fallback")
+    popular = world.catalogue.ids[world.service.release.stats.popular_rows(20)].tolist()
+    assert ids(body) == popular
+
+
+async def test_the_mirror_is_named_while_the_index_is_degraded(world) -> None:
+    world.degraded[0] = True
+    assert (await get(world, f"/recommend/{WARM}"))["strategy"] == "two_tower_mirror"
+    assert (await get(world, f"/recommend/{COLD}"))["strategy"] == "popular_fallback"
+
+
+async def test_a_warm_user_gets_popular_films_when_retrieval_is_dead(world, refuse) -> None:
+    world.service.release.pipeline.sources[0].source.fetch = lambda query: refuse()
+    body = await get(world, f"/recommend/{WARM}", trace=True)
+    assert (body["cold_start"], body["strategy"]) == (False, "popular_fallback")
+    assert len(body["recommendations"]) == 20
+    failed = [stage["part"] for stage in body["trace"]["stages"] if stage["error"]]
+    assert failed == ["two_tower"]
+
+
+async def test_k_films_even_when_every_source_is_dead(world, refuse) -> None:
+    for timed in world.service.release.pipeline.sources:
+        timed.source.fetch = lambda query: refuse()
+    body = await get(world, f"/recommend/{WARM}", k=100)
+    assert len(set(ids(body))) == 100
+    assert not set(ids(body)) & {10, 20, 30, 40, 50}
+    assert len(world.read_log(IMPRESSIONS)) == 100
+
+
+async def test_without_the_feature_store_the_list_is_popular(world, refuse) -> None:
+    world.features.broken = refuse
+    body = await get(world, f"/recommend/{WARM}", trace=True)
+    assert (body["cold_start"], body["strategy"]) == (False, "popular_degraded")
+    assert len(body["recommendations"]) == 20
+    assert "feature" in body["trace"]["stages"][0]["stage"]
+    assert "switched off" in body["trace"]["stages"][0]["error"]
+
+
+async def test_a_feature_store_that_hangs_costs_one_time_out_and_then_nothing(world) -> None:
+    now = [0.0]
+    world.features.broken = lambda: time.sleep(0.3)
+    gate = FeatureGate(world.features, timeout=0.01, retry_after=10.0, threads=1, clock=lambda: now[0])
+    world.service.features = gate
+    answers = [await world.service.recommend(WARM, 5) for _ in range(2)]
+    assert [answer.strategy for answer in answers] == ["popular_degraded"] * 2
+    errors = [answer.trace.stages[0].error for answer in answers]
+    assert "no answer within 10 ms" in errors[0]
+    assert "a moment ago" in errors[1]
+    world.features.broken = None
+    now[0] = 11.0
+    world.service.features = FeatureGate(world.features, timeout=5.0, clock=lambda: now[0])
+    assert (await world.service.recommend(WARM, 5)).strategy == "two_tower"
+    gate.close()
+
+
+async def test_a_list_is_served_while_the_log_is_down_and_its_impressions_are_stored_later(world, refuse) -> None:
+    labels = {"stage": "side_effect", "part": "log_impressions"}
+    before = REGISTRY.get_sample_value("marquee_stage_errors_total", labels) or 0.0
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        refuse()
+
+    world.service.impressions._retry_after = 0.01
+    world.log.broken = fail
+    assert len(ids(await get(world, f"/recommend/{WARM}"))) == 20
+    assert failed.wait(10)
+    world.log.broken = None
+    assert len(world.read_log(IMPRESSIONS)) == 20
+    assert REGISTRY.get_sample_value("marquee_stage_errors_total", labels) >= before + 1
+
+
+async def test_a_full_writer_costs_the_impressions_and_not_the_list(world) -> None:
+    world.service.impressions._capacity = 10
+    body = await get(world, f"/recommend/{WARM}", trace=True)
+    assert len(body["recommendations"]) == 20
+    assert "records wait" in body["trace"]["stages"][-1]["error"]
+
+
+async def test_impressions_are_the_list_with_propensities(world) -> None:
+    body = await get(world, f"/recommend/{WARM}", k=7)
+    logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
+    assert [impression.item_id for impression in logged] == ids(body)
+    assert [impression.position for impression in logged] == list(range(7))
+    assert {(i.request_id, i.user_id, i.policy, i.arm, i.model_version) for i in logged} == {
+        (body["request_id"], WARM, "epsilon", "control", "r1")
+    }
+    assert all(0 < impression.propensity <= 1 for impression in logged)
+    assert [impression.score for impression in logged] == pytest.approx([e["score"] for e in body["recommendations"]])
+
+
+async def test_ids_is_the_same_list_in_the_compact_form(world) -> None:
+    async with world.client() as client:
+        full = (await client.get(f"/recommend/{WARM}")).json()
+        compact = await client.get(f"/recommend/{WARM}", params={"format": "ids"})
+    body = compact.json()
+    assert body == {"cold_start": False, "recommendations": ids(full)}
+    CompactList.model_validate(body)
+    assert compact.headers["x-request-id"] in {json.loads(r.value)["request_id"] for r in world.read_log(IMPRESSIONS)}
+
+
+async def test_the_header_names_the_list(world) -> None:
+    async with world.client() as client:
+        response = await client.get(f"/recommend/{WARM}")
+    assert response.headers["x-request-id"] == response.json()["request_id"]
+
+
+async def test_explain_says_why(world) -> None:
+    body = await get(world, f"/recommend/{WARM}", explain=True)
+    reasons = [reason for entry in body["recommendations"] for reason in entry["reasons"]]
+    assert {"similar"} <= {reason["code"] for reason in reasons}
+    RecommendationList.model_validate(body)
+
+
+async def test_an_explored_film_says_so(build_world, make_release) -> None:
+    world = build_world(make_release(exploration=0.9))
+    body = await get(world, f"/recommend/{WARM}", k=50, explain=True)
+    assert any(entry["reasons"][0]["code"] == "explored" for entry in body["recommendations"] if entry["reasons"])
+
+
+async def test_trace_has_every_stage_in_order(world) -> None:
+    trace = (await get(world, f"/recommend/{WARM}", trace=True))["trace"]
+    assert [stage["stage"] for stage in trace["stages"]] == [
+        "features", "source", "source", "filter", "scorer", "selector", "side_effect"
+    ]  # fmt: skip
+    assert trace["milliseconds"] >= max(stage["milliseconds"] for stage in trace["stages"])
+
+
+async def test_a_rating_moves_the_next_list(world) -> None:
+    before = ids(await get(world, f"/recommend/{WARM}"))
+    world.remember(WARM, [before[-1]], value=5.0)
+    after = ids(await get(world, f"/recommend/{WARM}"))
+    assert before[-1] not in after
+    assert after != before[:-1] + after[-1:]
+
+
+async def test_another_release_takes_over_between_two_requests(world, make_release) -> None:
+    world.service.serve(make_release("r2"))
+    assert (await get(world, f"/recommend/{WARM}"))["model_version"] == "r2"
+    assert REGISTRY.get_sample_value("marquee_release_info", {"release": "r1"}) == 0
+    assert REGISTRY.get_sample_value("marquee_release_info", {"release": "r2"}) == 1
+
+
+async def test_a_hundred_requests_at_once_do_not_mix_users(world) -> None:
+    users = [WARM, COLD, STRANGE, 12] * 25
+    async with world.client() as client:
+        answers = await asyncio.gather(*(client.get(f"/recommend/{user}", params={"k": 5}) for user in users))
+    assert [answer.json()["user_id"] for answer in answers] == users
+    assert len({answer.json()["request_id"] for answer in answers}) == len(users)

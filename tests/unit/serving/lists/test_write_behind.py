@@ -1,0 +1,85 @@
+"""Records reach the log once, in order, also when it was down for a while."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from core.errors import DependencyUnavailable
+from core.ports import Record
+from serving.lists.write_behind import WriteBehind
+from streaming.adapters.memory import MemoryEventLog
+
+TOPIC = "t"
+
+
+def record(number: int) -> Record:
+    return Record("k", str(number), b"")
+
+
+class Failing(MemoryEventLog):
+    """Refuses the first `times` appends."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def append(self, topic, records):
+        if self.times:
+            self.times -= 1
+            raise DependencyUnavailable("log", "down")
+        return super().append(topic, records)
+
+
+def stored(log: MemoryEventLog) -> list[int]:
+    return [int(found.id) for found in log.subscribe(TOPIC, "g").poll(10_000, 0.0)]
+
+
+def test_order_is_kept_over_many_submits_and_an_outage() -> None:
+    log, failures = Failing(times=3), []
+    writer = WriteBehind(log, TOPIC, lambda: failures.append(1), retry_after=0.001)
+    for number in range(5000):
+        writer.submit([record(number)])
+    writer.close()
+    assert stored(log) == list(range(5000))
+    assert len(failures) == 3
+
+
+def test_what_arrives_during_an_append_goes_together_with_the_next() -> None:
+    entered, go, sizes = threading.Event(), threading.Event(), []
+
+    class Slow(MemoryEventLog):
+        def append(self, topic, records):
+            sizes.append(len(records))
+            entered.set()
+            assert go.wait(10)
+            return super().append(topic, records)
+
+    writer = WriteBehind(Slow(), TOPIC, lambda: None)
+    writer.submit([record(0)])
+    assert entered.wait(10)
+    for number in range(1, 10):
+        writer.submit([record(number)])
+    go.set()
+    writer.close()
+    assert sizes == [1, 9]
+
+
+def test_a_full_writer_refuses() -> None:
+    writer = WriteBehind(Failing(times=10**9), TOPIC, lambda: None, capacity=3, retry_after=60.0)
+    writer.submit([record(0), record(1)])
+    with pytest.raises(DependencyUnavailable, match="2 records wait"):
+        writer.submit([record(2), record(3)])
+    writer.close(timeout=0.01)
+
+
+def test_closing_says_what_is_lost(caplog) -> None:
+    writer = WriteBehind(Failing(times=10**9), TOPIC, lambda: None, retry_after=60.0)
+    writer.submit([record(0)])
+    writer.close(timeout=0.05)
+    assert "1 records for t are lost" in caplog.text
+
+
+def test_closing_what_was_never_used() -> None:
+    WriteBehind(MemoryEventLog(), TOPIC, lambda: None).close()

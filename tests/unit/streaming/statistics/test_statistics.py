@@ -1,0 +1,216 @@
+"""Live statistics are those of the batch definition, whatever comes, goes or is told twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import REGISTRY
+
+from core.catalogue import Catalogue, ItemStats
+from core.errors import DependencyUnavailable
+from feature_repo.item_stats import item_stats
+from lake.follower import TableFollower
+from lake.lake import IMPRESSIONS, INTERACTIONS, Lake
+from lake.published_stats import PublishedStats, publish
+from streaming.statistics.item_counts import ItemCounts
+from streaming.statistics.statistics_loop import StatisticsLoop
+
+NOW = 1_790_000_000.0
+ITEMS = [{"item_id": n * 10, "title": str(n), "genres": ["Drama"], "year": 2000} for n in range(1, 6)]
+CATALOGUE = Catalogue.from_frame(pl.DataFrame(ITEMS))
+EVENT = st.tuples(
+    st.sampled_from([10, 20, 30, 40, 50, 99]),
+    st.sampled_from(["rating", "review", "view", "skip", "watchlist_remove"]),
+    st.floats(NOW - 4e8, NOW - 1),
+)
+
+
+def table(rows: list[tuple[int, str, float]], start: int = 0, request_id: str | None = None) -> pl.DataFrame:
+    """Interactions; every rating has stars, every other review has."""
+    values = [4.5 if kind == "rating" or (kind == "review" and n % 2) else None for n, (_, kind, _) in enumerate(rows)]
+    return pl.DataFrame(
+        {
+            "event_id": [f"e{start + n}" for n in range(len(rows))],
+            "user_id": [7] * len(rows),
+            "item_id": [item for item, _, _ in rows],
+            "kind": [kind for _, kind, _ in rows],
+            "value": values,
+            "ts": [ts for _, _, ts in rows],
+            "request_id": [request_id] * len(rows),
+            "log_offset": [start + n for n in range(len(rows))],
+        },
+        schema_overrides={"value": pl.Float64, "request_id": pl.String, "item_id": pl.Int64, "ts": pl.Float64, "kind": pl.String},
+    )
+
+
+def same(one: ItemStats, other: ItemStats) -> bool:
+    return all(
+        np.allclose(getattr(one, name), getattr(other, name), rtol=1e-5, atol=1e-6)
+        for name in ("n_events", "recent", "rating_mean")
+    )
+
+
+@settings(deadline=None)
+@given(rows=st.lists(EVENT, max_size=30), cut=st.integers(0, 30))
+def test_adding_bit_by_bit_comes_to_the_batch_definition(rows: list[tuple[int, str, float]], cut: int) -> None:
+    whole = table(rows)
+    counts = ItemCounts(CATALOGUE)
+    counts.add(whole[:cut])
+    counts.add(whole[cut:])
+    assert same(counts.stats(NOW), item_stats(whole, CATALOGUE, NOW))
+
+
+def test_a_follower_gets_each_row_once_and_all_again_when_a_user_was_erased(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    follower = TableFollower(lake, INTERACTIONS, ["event_id"])
+    late = TableFollower(lake, INTERACTIONS, ["event_id"], history=False)
+    lake.append(INTERACTIONS, table([(10, "view", NOW)] * 3))
+    first = follower.look()
+    assert first is not None
+    assert (sorted(first.rows["event_id"]), first.whole) == (["e0", "e1", "e2"], True)
+    assert late.look() is None
+    assert follower.look() is None
+    lake.append(INTERACTIONS, table([(20, "view", NOW)], start=3).with_columns(user_id=pl.lit(8)))
+    for one in (follower, late):
+        added = one.look()
+        assert added is not None
+        assert (added.rows["event_id"].to_list(), added.whole) == (["e3"], False)
+    lake.forget_user(7)
+    again = follower.look()
+    assert again is not None
+    assert (again.rows["event_id"].to_list(), again.whole) == (["e3"], True)
+    assert late.look() is None
+
+
+def merged_after_a_look(tmp_path: Path) -> tuple[Lake, TableFollower]:
+    """e0 was seen; then e1 came, and the files were merged."""
+    lake = Lake(tmp_path)
+    follower = TableFollower(lake, INTERACTIONS, ["event_id"])
+    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
+    assert follower.look() is not None
+    lake.append(INTERACTIONS, table([(10, "view", NOW)], start=1))
+    lake.compact(INTERACTIONS)
+    return lake, follower
+
+
+def test_merged_files_are_no_news_and_what_came_before_the_merge_is(tmp_path: Path) -> None:
+    lake, follower = merged_after_a_look(tmp_path)
+    lake.append(INTERACTIONS, table([(10, "view", NOW)], start=2))
+    added = follower.look()
+    assert added is not None
+    assert (sorted(added.rows["event_id"]), added.whole) == (["e1", "e2"], False)
+    lake.compact(INTERACTIONS)
+    assert follower.look() is None
+
+
+def test_a_table_that_is_made_later_is_new_from_its_first_row(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    follower = TableFollower(lake, INTERACTIONS, ["event_id"], history=False)
+    assert follower.look() is None
+    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
+    added = follower.look()
+    assert added is not None
+    assert added.rows["event_id"].to_list() == ["e0"]
+
+
+def test_files_that_were_vacuumed_before_they_were_read_make_it_start_again(tmp_path: Path) -> None:
+    _, follower = merged_after_a_look(tmp_path)
+    DeltaTable(str(tmp_path / INTERACTIONS)).vacuum(0, enforce_retention_duration=False, dry_run=False)
+    with pytest.raises(DependencyUnavailable):
+        follower.look()
+    again = follower.look()
+    assert again is not None
+    assert (sorted(again.rows["event_id"]), again.whole) == (["e0", "e1"], True)
+
+
+def test_a_broken_table_is_said(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
+    for file in tmp_path.rglob("*.parquet"):
+        file.unlink()
+    with pytest.raises(DependencyUnavailable, match="lake"):
+        TableFollower(lake, INTERACTIONS, ["event_id"]).look()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.01)
+
+
+def impressions(start: int) -> pl.DataFrame:
+    """Two lists, of one film each."""
+    constant = {"position": 0, "propensity": 1.0, "score": 1.0, "policy": "p", "arm": "a", "model_version": "m", "ts": NOW}
+    rows = [
+        {"request_id": request, "user_id": 7, "item_id": item, **constant, "log_offset": start + n}
+        for n, (request, item) in enumerate([("list", 30), ("ignored", 10)])
+    ]
+    return pl.DataFrame(rows)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[PublishedStats]:
+    """What a loop over the lake under `tmp_path` publishes, at its second look and later."""
+    stop, path = threading.Event(), tmp_path / "stats" / "items.parquet"
+    loop = StatisticsLoop(Lake(tmp_path / "lake"), CATALOGUE, path, 0.02, lambda: NOW)
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    yield PublishedStats(path)
+    stop.set()
+    thread.join()
+
+
+def test_what_is_trending_reaches_the_api(published: PublishedStats, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    found: list[ItemStats] = []
+
+    def look() -> bool:
+        new = published.look(CATALOGUE)
+        found.extend([new] if new else [])
+        return bool(new)
+
+    lake.append(INTERACTIONS, table([(10, "view", NOW - 9e6)] * 3))
+    until(look)
+    assert found[-1].popular_rows(1).tolist() == [0]
+    assert published.look(CATALOGUE) is None
+    lake.append(INTERACTIONS, table([(30, "view", NOW - 10.0)] * 2, start=3))
+    until(look)
+    assert found[-1].popular_rows(2).tolist() == [2, 0]
+    assert found[-1].n_events.tolist() == [3, 0, 2, 0, 0]
+
+
+def test_the_acceptance_rate_is_that_of_the_lists_shown_since_the_start(published: PublishedStats, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    for number in range(2):  # at the second file the loop has looked at both tables
+        lake.append(INTERACTIONS, table([(10, "view", NOW)], start=number))
+        until(lambda: published.look(CATALOGUE) is not None)
+    lake.append(IMPRESSIONS, impressions(1))
+    until(lambda: REGISTRY.get_sample_value("marquee_stream_acceptance_rate") == 0.0)
+    lake.append(INTERACTIONS, table([(30, "click", NOW)], start=9, request_id="list"))
+    until(lambda: REGISTRY.get_sample_value("marquee_stream_acceptance_rate") == 0.5)
+
+
+def test_another_catalogue_gets_what_it_knows(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    assert PublishedStats(path).look(CATALOGUE) is None
+    counts = ItemCounts(CATALOGUE)
+    counts.add(table([(20, "rating", NOW)]))
+    publish(path, CATALOGUE.ids, counts.stats(NOW))
+    newer = Catalogue.from_frame(pl.DataFrame([*ITEMS[1:], {**ITEMS[0], "item_id": 70}]))
+    found = PublishedStats(path).look(newer)
+    assert found is not None
+    assert found.n_events.tolist() == [1, 0, 0, 0, 0]
+    assert found.rating_mean[4] == pytest.approx(4.5)
+    path.write_bytes(b"no parquet")
+    with pytest.raises(DependencyUnavailable, match="the consumer writes them anew"):
+        PublishedStats(path).look(newer)
