@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app import wiring
-from app.releases import Release
 from core.ports import VectorIndex
 from core.settings import Settings
+from recommender.release import Release
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.fallback import FallbackIndex
 from retrieval.verified_mirror import VerifiedMirror
@@ -23,9 +22,11 @@ class Search:
     mirror: MirrorIndex | None
 
 
-def search_of(settings: Settings, release: Release) -> Search:
-    """See decision 4. A catalogue above `mirror_max_items` has no mirror, whatever the mode."""
-    milvus = wiring.milvus(settings)
+def search_of(settings: Settings, release: Release, milvus: VectorIndex) -> Search:
+    """See decision 4. A catalogue above `mirror_max_items` has no mirror, whatever the mode.
+
+    Every release has a mirror of its own, which is freed with it; Milvus has a collection for each.
+    """
     if settings.vector_search != "mirror" and len(release.catalogue) > settings.mirror_max_items:
         return Search(milvus, lambda: False, None)
     mirror = MirrorIndex()

@@ -20,10 +20,9 @@ ITEM_EMBEDDINGS = "item_embeddings.npy"
 CATALOGUE = "catalogue.parquet"
 ITEM_STATS = "item_stats.parquet"
 RANKER = "ranker.txt"
-PIPELINE = "pipeline.toml"
 MODEL_CARD = "model_card.md"
 REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with
-FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, PIPELINE, MODEL_CARD, REFERENCE)
+FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)
 
 
 class Manifest(BaseModel):

@@ -103,9 +103,12 @@ class Interaction(_Event):
 class Impression(_Event):
     """One item shown at one position of one list.
 
-    `propensity` is the probability with which `policy` put this item at this position, given the items above it.
+    `propensity` is the probability with which `policy` put this item at this position, given the items above it, and
+    `explored` says that it was not the best remaining candidate. Version 1 had no `explored`, and `policy` was the name of the
+    selector alone; since version 2 it is the id of the whole policy (`recommender.policy`).
     """
 
+    schema_version: Literal[1, 2] = 2  # type: ignore[assignment]  # wider than the other event's
     request_id: Token
     user_id: Id
     item_id: Id
@@ -116,6 +119,13 @@ class Impression(_Event):
     arm: str
     model_version: str
     ts: Finite = Field(ge=0)
+    explored: bool | None = None  # None in version 1
+
+    @model_validator(mode="after")
+    def _says_whether_it_explored(self) -> Impression:
+        if self.schema_version > 1 and self.explored is None:
+            raise ValueError("explored is missing; allowed: true or false from version 2 on")
+        return self
 
     @property
     def event_id(self) -> str:

@@ -23,6 +23,12 @@ class Clock(Protocol):
     def __call__(self) -> float: ...
 
 
+class Monotonic(Protocol):
+    """Seconds since some moment; it never goes back. `time.monotonic` is one; a test passes its own."""
+
+    def __call__(self) -> float: ...
+
+
 # --- vectors ---------------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +142,9 @@ class ModelRegistry(Protocol):
 
     def point(self, alias: str, version: str) -> None:
         """Make the alias mean this version. Raises NotFound for an unknown version."""
+
+    def version(self, alias_or_version: str) -> str:
+        """The version that an alias means now. Raises NotFound."""
 
     def fetch(self, alias_or_version: str) -> Path:
         """A local folder with that bundle. Raises NotFound."""

@@ -62,7 +62,11 @@ class Settings(BaseSettings):
     tmdb_api_key: SecretStr | None = Field(None, description="TMDB API key or read access token, for `marquee data enrich`")
 
     pipeline: str = Field("default", description="configs/pipelines/<name>.toml")
-    exploration: float = Field(0.05, ge=0, lt=1, description="probability that a slot explores")
+    exploration: float = Field(0.05, ge=0, lt=1, description="probability that a position explores")
+    experiment: str = Field("default", description="configs/experiments/<name>.toml: arms, their shares, releases and pipelines")
+    release_interval: float = Field(
+        2.0, gt=0, description="seconds between two looks at the registry for a release that was promoted or rolled back"
+    )
 
     clock_skew: float = Field(300.0, ge=0, description="seconds that an event's time may be ahead of our clock")
     earliest_event: float = Field(

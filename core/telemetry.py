@@ -31,6 +31,9 @@ OUTBOX_AGE = Gauge("marquee_outbox_age_seconds", "Age of the oldest event in the
 LAKE_ROWS = Counter("marquee_lake_rows_total", "Rows appended to the lake", ["table"])
 DEPENDENCY_UP = Gauge("marquee_dependency_up", "1 if the dependency answered its last probe", ["dependency"])
 RELEASE_INFO = Gauge("marquee_release_info", "1 for the release that is being served", ["release"])
+RELEASE_SWAPS = Counter(
+    "marquee_release_swaps_total", "Releases that an alias turned to while it was served: served or refused", ["outcome"]
+)
 DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features that drifted at the last check")
 DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its training-time reference", ["feature"])
 ACCEPTANCE_RATE = Gauge("marquee_acceptance_rate", "Share of recent lists that were answered by an interaction")
@@ -45,3 +48,6 @@ LEARNED_LIFT = Gauge(
     "marquee_learned_lift", "NDCG@10 of what was learned minus that of the frozen release, on the latest examples"
 )
 LEARNED_ROLLBACKS = Counter("marquee_learned_rollbacks_total", "Times that what was learned was taken back because it did harm")
+BACKGROUND_FAILURES = Counter(
+    "marquee_background_failures_total", "Times a background thread failed unexpectedly and was started again", ["thread"]
+)

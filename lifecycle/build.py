@@ -12,25 +12,29 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from core import bundle
 from core import columns as c
 from core.bundle import Manifest
-from core.catalogue import Catalogue
+from core.catalogue import Catalogue, ItemStats
 from core.errors import InvalidInput
 from core.features import Profiles
 from datasets.splits import before, cutoff
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
 from lifecycle import judging, model_card
-from lifecycle.judging import Candidate, Retriever
 from ranking.ranker import Ranker, RankerConfig, train_ranker
+from recommender.live import Snapshot
+from recommender.policy import SCORERS, Policy
+from recommender.release import Release
+from retrieval.adapters.mirror import MirrorIndex
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
@@ -58,7 +62,6 @@ class BuildConfig:
     towers_until: float = 0.80
     ranker_until: float = 0.90
     choice_until: float = 0.95
-    candidates: int = 200
     ranker_queries: int = 10_000
     ranker: RankerConfig = field(default_factory=RankerConfig)
 
@@ -93,7 +96,7 @@ def build_release(
     train: TrainConfig,
     workdir: Path,
     *,
-    pipeline: Path,
+    policy: Policy,
     feature_schema: str,
     code_version: str,
     seed: int,
@@ -101,7 +104,8 @@ def build_release(
 ) -> Path:
     """Train, choose, measure, and write a complete bundle; returns its folder, named after the release.
 
-    An interrupted training goes on where it stopped. Raises DatasetError when there is too little to learn from.
+    `policy` is the one that will serve it: the ranker learns from its candidates, and its lists are judged. An interrupted
+    training goes on where it stopped. Raises DatasetError when there is too little to learn from.
     """
     cuts = Cuts.of(data.interactions, config)
     draft = workdir / "draft"
@@ -113,16 +117,6 @@ def build_release(
     trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True, profiles=data.profiles)
     say(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
     export(trained, draft)
-    encoder = UserEncoder(draft / bundle.USER_TOWER, trained.item_embeddings, data.catalogue)
-    retriever = Retriever(encoder, data.catalogue, config.candidates)
-    ranker = _train_ranker(data, cuts, config, retriever, seed, say)
-    ranker.save(draft / bundle.RANKER)
-    scorer = _choose(data, cuts, retriever, ranker, say)
-    judged = judging.judge(data.interactions, Candidate(retriever, ranker, scorer), cuts.choice, cuts.end, data.profiles)
-    say(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
-    metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
-    _write_data(data, cuts, pipeline, seed, draft)
-    settings = {**train.model_dump(), "seed": seed, "scorer": scorer, "candidates": config.candidates}
     manifest = Manifest(
         release=new_name(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -130,44 +124,67 @@ def build_release(
         data_version=data.data_version,
         trained_until=cuts.choice,
         feature_schema=feature_schema,
-        dim=encoder.dim,
+        dim=trained.item_embeddings.shape[1],
         n_items=len(data.catalogue),
-        metrics=metrics,
-        config=settings,
+        metrics={},
+        config={**train.model_dump(), "seed": seed, "policy": policy.id},
         files={},
     )
+    unranked = _as_served(
+        draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained.item_embeddings
+    )
+    ranker = _train_ranker(data, cuts, config, unranked, policy, seed, say)
+    ranker.save(draft / bundle.RANKER)
+    ranked = replace(unranked, release=replace(unranked.release, ranker=ranker))
+    scorer = _choose(data, cuts, ranked, policy, say)
+    judged = judging.judge(data.interactions, ranked, policy.scored_by(scorer), cuts.choice, cuts.end, data.profiles)
+    say(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
+    metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
+    manifest = manifest.model_copy(update={"metrics": metrics, "config": {**manifest.config, "scorer": scorer}})
+    _write_data(data, cuts, seed, draft)
     card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{judged.table}")
     (draft / bundle.MODEL_CARD).write_text(card)
     return seal(draft, manifest)
 
 
-def _train_ranker(data: TrainingData, cuts: Cuts, config: BuildConfig, retriever: Retriever, seed: int, say: Say) -> Ranker:
-    """Learn from the towers' candidates for events that the towers had not seen."""
+def _as_served(draft: Path, manifest: Manifest, data: TrainingData, stats: ItemStats, vectors: NDArray[np.float32]) -> Snapshot:
+    """What is built so far, as the recommender sees a release."""
+    encoder = UserEncoder(draft / bundle.USER_TOWER, vectors, data.catalogue)
+    index = MirrorIndex()
+    index.publish(manifest.release, data.catalogue.ids, vectors)
+    return Snapshot.of(Release(draft, manifest, data.catalogue, stats, vectors, encoder, None), index)
+
+
+def _train_ranker(
+    data: TrainingData, cuts: Cuts, config: BuildConfig, now: Snapshot, policy: Policy, seed: int, say: Say
+) -> Ranker:
+    """Learn from the policy's candidates for events that the towers had not seen."""
     queries = judging.queries(
-        data.interactions, retriever.catalogue, cuts.towers, cuts.ranker, config.ranker_queries, seed, data.profiles
+        data.interactions, now.catalogue, cuts.towers, cuts.ranker, config.ranker_queries, seed, data.profiles
     )
-    stats = item_stats(data.interactions, data.catalogue, cuts.towers)
-    rows = judging.ranking_rows(queries, retriever, stats)
+    rows = judging.ranking_rows(queries, now, policy.scored_by("retrieval"))
     say(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; the others' film was not a candidate")
     return train_ranker(rows.features, rows.relevant, rows.groups, config.ranker, seed)
 
 
-def _choose(data: TrainingData, cuts: Cuts, retriever: Retriever, ranker: Ranker, say: Say) -> str:
-    """`lambdamart` if it beat the retriever's own order on the period of the choice, else `retrieval`."""
-    candidate = Candidate(retriever, ranker, "lambdamart")
-    metrics = judging.judge(data.interactions, candidate, cuts.ranker, cuts.choice, data.profiles).metrics
-    scores = {"lambdamart": metrics["ndcg@10"], "retrieval": metrics["retrieval_ndcg@10"]}
+def _choose(data: TrainingData, cuts: Cuts, now: Snapshot, policy: Policy, say: Say) -> str:
+    """`lambdamart` if it beat the sources' own order on the period of the choice, else `retrieval`."""
+    scores = {
+        scorer: judging.judge(data.interactions, now, policy.scored_by(scorer), cuts.ranker, cuts.choice, data.profiles).metrics[
+            "ndcg@10"
+        ]
+        for scorer in SCORERS
+    }
     best = max(scores, key=lambda scorer: scores[scorer])
     say(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))
     return best
 
 
-def _write_data(data: TrainingData, cuts: Cuts, pipeline: Path, seed: int, draft: Path) -> None:
-    """The parts of the bundle that are data: catalogue, statistics as of now, pipeline, and the watchdog's reference."""
+def _write_data(data: TrainingData, cuts: Cuts, seed: int, draft: Path) -> None:
+    """The parts of the bundle that are data: catalogue, statistics as of now, and the watchdog's reference."""
     stats = item_stats(data.interactions, data.catalogue, cuts.end)
     data.catalogue.to_frame().write_parquet(draft / bundle.CATALOGUE)
     stats.write(draft / bundle.ITEM_STATS)
-    shutil.copyfile(pipeline, draft / bundle.PIPELINE)
     as_frame(reference_columns(data.interactions, data.catalogue, stats, seed)).write_parquet(draft / bundle.REFERENCE)
 
 

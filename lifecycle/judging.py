@@ -1,8 +1,12 @@
-"""How a release is judged: successive prediction of later events over the whole catalogue, against popularity."""
+"""How a release is judged: successive prediction of later events over the whole catalogue, against popularity.
+
+The lists are those of the recommender that will serve them: same policy, same parts, same filters. Only exploration is off,
+because what it costs is a choice and no property of the release, and statistics are as of the start of the period.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,48 +21,20 @@ from evaluation.metrics import ndcg
 from evaluation.offline import Judged, K, judge_full, judge_lists, lift, markdown
 from evaluation.queries import LabelledQuery, labelled_queries
 from feature_repo.item_stats import item_stats
-from ranking.candidate_features import CANDIDATE_FEATURES, candidate_features
-from ranking.ranker import Ranker
-from retrieval.encoder import UserEncoder
+from ranking.candidate_features import CANDIDATE_FEATURES
+from recommender.live import Snapshot
+from recommender.policy import Policy
+from recommender.recommender import Offline
+from recommender.roles import Page, Query
 
 PROTOCOL = (
     "Successive prediction: events later than everything that the release, or a choice about it, has seen are predicted one "
     "by one from what their users did before, ranked in the whole catalogue without what the user consumed, ties broken by a "
-    "hash. Popularity is the stronger of recent and all-time. Intervals: bootstrap over users, 95 %."
+    "hash. The lists are the serving pipeline's own, without exploration. Popularity is the stronger of recent and all-time. "
+    "Intervals: bootstrap over users, 95 %."
 )
-QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
-
-
-@dataclass(frozen=True, eq=False)
-class Retriever:
-    """The towers as they are served: user features to the best unseen catalogue rows."""
-
-    encoder: UserEncoder
-    catalogue: Catalogue
-    candidates: int
-
-    def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
-        """Inner products [queries, items]; a row of zeros for a user without history."""
-        users = [query.user or UserFeatures(query.user_id) for query in queries]
-        return self.encoder.encode_many(users) @ self.encoder.embeddings.T
-
-    def best(self, scores: NDArray[np.float32], query: LabelledQuery) -> NDArray[np.intp]:
-        """The candidate rows for one query's scores [items], best first."""
-        unseen = scores.copy()
-        unseen[query.excluded(self.catalogue)] = -np.inf
-        count = min(self.candidates, len(unseen))
-        top = np.argpartition(-unseen, count - 1)[:count]
-        top = top[np.argsort(-unseen[top], kind="stable")]
-        return top[np.isfinite(unseen[top])]
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """What a release would serve: retrieval, the ranker, and which of the two has the last word."""
-
-    retriever: Retriever
-    ranker: Ranker
-    scorer: str  # lambdamart or retrieval
+MAX_QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
+DEPTH = 200  # positions of the lists that are judged
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,58 +59,64 @@ def queries(
     catalogue: Catalogue,
     start: float,
     end: float,
-    most: int = QUERIES,
+    max_queries: int = MAX_QUERIES,
     seed: int = 0,
     profiles: Profiles | None = None,
 ) -> list[LabelledQuery]:
-    return list(labelled_queries(interactions, catalogue, start, end, most, seed, profiles))
+    return list(labelled_queries(interactions, catalogue, start, end, max_queries, seed, profiles))
 
 
-def ranking_rows(found: Sequence[LabelledQuery], retriever: Retriever, stats: ItemStats) -> RankingRows:
-    """Candidates of the queries whose next film retrieval found; the ranker cannot learn from the others."""
+def ranking_rows(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> RankingRows:
+    """The policy's own candidates for those queries whose next film is among them; the ranker cannot learn from the others."""
     features, relevant, groups = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)], []
-    pairs = zip(found, retriever.scores(found), strict=True)
-    for query, scores in tqdm(pairs, "candidates", len(found), leave=False, disable=None):
-        rows = retriever.best(scores, query)
-        if query.user is None or query.target not in rows:
-            continue
-        features.append(_features(query, rows, scores[rows], retriever, stats))
-        relevant.append((rows == query.target).astype(np.int8))
-        groups.append(len(rows))
+    known = [query for query in found if query.user is not None]
+    with Offline(now, policy) as offline:
+        made = offline.candidates(_asked(known, DEPTH))
+        for query, candidates in zip(known, tqdm(made, "candidates", len(known), leave=False, disable=None), strict=True):
+            hit = candidates.rows[candidates.primary] == query.target
+            if hit.any():
+                features.append(candidates.features.matrix(CANDIDATE_FEATURES)[candidates.primary])
+                relevant.append(hit.astype(np.int8))
+                groups.append(len(hit))
     return RankingRows(np.concatenate(features), np.concatenate(relevant), groups)
 
 
 def judge(
-    interactions: pl.DataFrame, candidate: Candidate, start: float, end: float, profiles: Profiles | None = None
+    interactions: pl.DataFrame, release: Snapshot, policy: Policy, start: float, end: float, profiles: Profiles | None = None
 ) -> Judgement:
-    """Predict the events of a period with everything known before each, and compare with popularity and retrieval alone.
+    """Predict the events of a period with everything known before each, and compare with popularity and the towers alone.
 
     Raises DatasetError for a period without an event on an item of the catalogue.
     """
-    retriever = candidate.retriever
-    catalogue = retriever.catalogue
+    catalogue = release.catalogue
     found = queries(interactions, catalogue, start, end, profiles=profiles)
     if not found:
         raise DatasetError(f"no event on a known item lies from {start:.0f} to {end:.0f}: there is nothing to judge by")
     stats = item_stats(interactions, catalogue, start)
-    towers = retriever.scores(found)
+    lists = _served(found, release.with_stats(stats), policy)
+    served = judge_lists("as served", found, lambda at, _: lists[at])
+    towers = _tower_scores(found, release)
+    retrieval = judge_full("two towers", found, lambda at, query: stats.recent if query.user is None else towers[at], catalogue)
+    return _judgement(found, stats, served, retrieval, _best_popularity(found, stats, catalogue))
 
-    def by_towers(at: int, query: LabelledQuery) -> NDArray[np.float32]:
-        return stats.recent if query.user is None else towers[at]
 
-    def as_served(at: int, query: LabelledQuery) -> NDArray[np.intp]:
-        if query.user is None:
-            return stats.popular_rows(retriever.candidates)
-        rows = retriever.best(towers[at], query)
-        if candidate.scorer == "retrieval":
-            return rows
-        ranked = candidate.ranker.score(_features(query, rows, towers[at][rows], retriever, stats))
-        return rows[np.argsort(-ranked, kind="stable")]
+def _asked(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
+    """The labelled queries as the requests that they would have been."""
+    for number, query in enumerate(found):
+        yield Query(f"judged-{number}", query.user_id, query.ts, seed=number, user=query.user, page=Page(depth))
 
-    popular = _best_popularity(found, stats, catalogue)
-    retrieval = judge_full("two towers", found, by_towers, catalogue)
-    served = judge_lists("as served", found, as_served)
-    return _judgement(found, stats, served, retrieval, popular)
+
+def _served(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> list[NDArray[np.intp]]:
+    """The list of each query, as rows."""
+    with Offline(now, policy.greedy()) as offline:
+        made = offline.recommend(_asked(found, DEPTH))
+        return [one.selection.rows for one in tqdm(made, "as served", len(found), leave=False, disable=None)]
+
+
+def _tower_scores(found: Sequence[LabelledQuery], release: Snapshot) -> NDArray[np.float32]:
+    """Inner products [queries, items]; a row of zeros for a user without history."""
+    users = [query.user or UserFeatures(query.user_id) for query in found]
+    return release.encoder.encode_many(users) @ release.item_vectors.T
 
 
 def _best_popularity(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue) -> Judged:
@@ -169,9 +151,3 @@ def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, served: Judged,
     }
     table = markdown({judged.name: summaries[prefix] for prefix, judged in names.items()})
     return Judgement(metrics, table)
-
-
-def _features(
-    query: LabelledQuery, rows: NDArray[np.intp], scores: NDArray[np.float32], retriever: Retriever, stats: ItemStats
-) -> NDArray[np.float32]:
-    return candidate_features(query.user, rows, scores, retriever.catalogue, stats, retriever.encoder.embeddings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from core.errors import MarqueeError, NotFound
 from core.ports import ModelRegistry
 from lifecycle.gates import Verdict
@@ -28,14 +26,7 @@ class PromotionRefused(MarqueeError):
         )
 
 
-class VersionedRegistry(ModelRegistry, Protocol):
-    """A registry that also says which version an alias means."""
-
-    def version(self, alias_or_version: str) -> str:
-        """The version that an alias means. Raises NotFound."""
-
-
-def promote(registry: VersionedRegistry, version: str, verdict: Verdict, force: bool = False) -> None:
+def promote(registry: ModelRegistry, version: str, verdict: Verdict, force: bool = False) -> None:
     """Make a version production; what was production becomes `previous`. Promoting it twice changes nothing.
 
     Raises PromotionRefused when the verdict is no and `force` is not set, NotFound for an unknown version.
@@ -52,7 +43,7 @@ def promote(registry: VersionedRegistry, version: str, verdict: Verdict, force: 
     registry.point(PRODUCTION, version)
 
 
-def rollback(registry: VersionedRegistry) -> str:
+def rollback(registry: ModelRegistry) -> str:
     """Make `previous` production again; returns its version. Raises NotFound when there is nothing to go back to.
 
     `previous` stays where it is: the release that was just left is no place to go back to.
@@ -64,7 +55,7 @@ def rollback(registry: VersionedRegistry) -> str:
     return previous
 
 
-def _version_or_none(registry: VersionedRegistry, alias: str) -> str | None:
+def _version_or_none(registry: ModelRegistry, alias: str) -> str | None:
     try:
         return registry.version(alias)
     except NotFound:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BundleCorrupt, DatasetError
-from core.pipeline import Candidates, Query
 from ranking.candidate_features import CANDIDATE_FEATURES
 
 
@@ -47,6 +46,11 @@ class Ranker:
         if names != CANDIDATE_FEATURES:
             raise BundleCorrupt(f"{path} was trained on {names}; this code computes {CANDIDATE_FEATURES}")
         return cls(booster)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features that it reads, in order."""
+        return CANDIDATE_FEATURES
 
     def save(self, path: Path) -> None:
         self._booster.save_model(path)
@@ -99,37 +103,3 @@ def train_ranker(
     }
     data = lgb.Dataset(features, label=relevant, group=list(groups), feature_name=list(CANDIDATE_FEATURES))
     return Ranker(lgb.train(parameters, data, num_boost_round=config.trees))
-
-
-class RankScorer:
-    """The ranker in the role of a scorer: it orders what the first source, retrieval, found."""
-
-    name = "lambdamart"
-
-    def __init__(self, ranker: Ranker) -> None:
-        self._ranker = ranker
-
-    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
-        if candidates.features is None:
-            raise ValueError("the pipeline scores before it hydrates: put the hydrator candidate_features in front")
-        found = candidates.origin == 0
-        scores = candidates.scores.copy()
-        scores[found] = self._ranker.score(candidates.features[found])
-        return fill_last(scores, candidates.origin)
-
-
-class RetrievalScorer:
-    """The sources' own order: what to use while the ranker does not beat the retriever."""
-
-    name = "retrieval"
-
-    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
-        return fill_last(candidates.scores, candidates.origin)
-
-
-def fill_last(scores: NDArray[np.float32], origin: NDArray[np.int8]) -> NDArray[np.float32]:
-    """Scores [n] moved so that a later source's items come behind an earlier one's: their scales cannot be compared."""
-    if not len(scores):
-        return scores
-    span = float(scores.max()) - float(scores.min()) + 1.0
-    return scores - np.float32(span) * origin.astype(np.float32)

@@ -10,9 +10,10 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from serving import pages
-from serving.api import Api, router
 from serving.http import openapi, problems
 from serving.http.middleware import BodyLimit, RequestContext
+from serving.routes.all import ROUTERS
+from serving.routes.api import Api
 
 
 def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Callable[[], None]] = ()) -> FastAPI:
@@ -32,7 +33,8 @@ def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Call
 
     app = FastAPI(title="Marquee", version=version("marquee"), docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.api = api
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router)
     pages.install(app)
     problems.install(app)
     openapi.describe(app)

@@ -49,8 +49,10 @@ class RecommendationList(BaseModel):
     request_id: str = Field(description="put it into the events that answer this list")
     user_id: int
     cold_start: bool = Field(description="the user is unknown, or has no event on an item of this release")
-    strategy: Literal["two_tower", "two_tower_mirror", "popular_fallback", "popular_degraded"]
+    strategy: Literal["two_tower", "two_tower_mirror", "personal", "popular_fallback", "popular_degraded", "nothing_eligible"]
     model_version: str = Field(description="the release")
+    policy: str = Field(description="id of the policy that made the list")
+    arm: str = Field(description="the user's arm of the running experiment")
     recommendations: list[Recommendation]
     trace: Trace | None = Field(default=None, description="with trace=true")
 
@@ -85,9 +87,11 @@ class Film(BaseModel):
 
 
 class ItemDetails(Film):
-    events: float = Field(description="interactions up to the release")
-    popularity_now: float = Field(description="interactions with time decay, as of the release")
-    rating_mean: float = Field(description="stars, shrunk towards the mean of all films")
+    shown: bool = Field(description="whether it may be in lists; a hidden film is still readable here and in histories")
+    in_release: bool = Field(description="whether the release that is served knows it")
+    events: float = Field(description="interactions so far")
+    popularity_now: float = Field(description="interactions with time decay")
+    rating_mean: float | None = Field(description="stars, shrunk towards the mean of all films")
 
 
 class HistoryEvent(BaseModel):
@@ -135,6 +139,7 @@ class Ready(BaseModel):
 
 class Version(BaseModel):
     release: str
+    policy: str = Field(description="id of the policy of the experiment's largest arm")
     created: str
     code_version: str = Field(description="of the running code")
     release_code_version: str = Field(description="of the code that built the release")

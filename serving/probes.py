@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 from core.events import INTERACTIONS
-from core.ports import EventLog, FeatureReader, VectorIndex
+from core.ports import EventLog, FeatureReader
 from lake.lake import INTERACTIONS as TABLE
 from lake.lake import Lake
+from recommender.host import RecommenderHost
 from serving.health import Check, Finding, Status
-from serving.lists.release import ServedRelease
 
 PROBE_USER = 1  # any id does: a store that answers "never seen" is up
 
@@ -29,23 +29,31 @@ def feature_store(reader: FeatureReader) -> Check:
     return Check("feature_store", lambda: _timed(lambda: reader.read(PROBE_USER)))
 
 
-def vector_index(index: VectorIndex, release: Callable[[], str], degraded: Callable[[], bool]) -> Check:
+def vector_index(host: RecommenderHost) -> Check:
     """Whether the collection of the release is there, or the mirror answers in its place."""
 
     def probe() -> Finding:
-        ready = index.ready(release())
-        if degraded():
+        now = host.main.snapshot
+        ready = now.index.ready(now.name)
+        if now.search_degraded():
             return Finding(Status.DEGRADED, "the in-process mirror answers instead")
         if not ready:
-            return Finding(Status.DOWN, f"no complete collection of release {release()}; run `marquee index publish`")
-        return Finding(Status.UP, f"release {release()}")
+            return Finding(Status.DOWN, f"no complete collection of release {now.name}; run `marquee index publish`")
+        return Finding(Status.UP, f"release {now.name}")
 
     return Check("vector_index", probe)
 
 
-def release(served: Callable[[], ServedRelease]) -> Check:
-    """The release that is loaded: what nothing can be served without."""
-    return Check("release", lambda: Finding(Status.UP, served().name), needed=True)
+def release(host: RecommenderHost) -> Check:
+    """The release that is loaded, which nothing can be served without, and whether a newer one was refused."""
+
+    def probe() -> Finding:
+        name = host.main.snapshot.name
+        for alias, (version, why) in host.refused.items():
+            return Finding(Status.DEGRADED, f"{name} goes on: version {version}, which {alias} means now, was refused: {why}")
+        return Finding(Status.UP, name)
+
+    return Check("release", probe, needed=True)
 
 
 def lake(tables: Lake) -> Check:

@@ -21,7 +21,7 @@ def publish() -> None:
 @app.command(epilog="Example: marquee index check")
 def check() -> None:
     """Compare Milvus with the live release: is the collection there and complete?"""
-    from app.releases import open_release
+    from recommender.release import open_release
 
     release = open_release(wiring.registry(settings()).fetch("production"))
     if not wiring.milvus(settings()).ready(release.name):

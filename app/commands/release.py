@@ -48,7 +48,7 @@ def extend(
 @app.command("list", epilog="Example: marquee release list")
 def list_() -> None:
     """The aliases, what they point at, and how good that was on held-out events."""
-    from app.releases import open_release
+    from recommender.release import open_release
 
     registry = wiring.registry(settings())
     table = Table("alias", "release", "NDCG@10", "popularity", "trained until")

@@ -97,7 +97,7 @@ def _feature_store(settings: Settings) -> Finding:
 
 
 def _release(settings: Settings) -> Finding:
-    from app.releases import open_release
+    from recommender.release import open_release
 
     if settings.tracking_uri.startswith("sqlite") and not settings.folder("mlflow").exists():
         return Finding("release", False, "nothing was built yet", "marquee demo, or marquee release build")

@@ -44,6 +44,13 @@ def sole_learner(home: Path) -> Iterator[None]:
 
 
 @contextmanager
+def sole_publisher(home: Path) -> Iterator[None]:
+    """Holds the right to publish embeddings: several API processes take up a new release at once. Raises AlreadyRunning."""
+    with _locked(home / "run" / "publish.lock", f"another process in {home} publishes embeddings (process {{}})"):
+        yield
+
+
+@contextmanager
 def _locked(path: Path, refusal: str) -> Iterator[None]:
     """`refusal` has a place for the process id of whoever holds the lock."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,36 +28,32 @@ _log = logging.getLogger(__name__)
 
 
 def api(settings: Settings) -> FastAPI:
-    """The API on the production release. Raises NotFound without one, SchemaMismatch when it does not fit this code."""
-    from app.live_release import LiveRelease, Sources, rebuilder
-    from app.releases import open_release
-    from app.search import search_of
-    from core.experiment import Experiment
+    """The API on the releases of the running experiment.
+
+    Raises NotFound without a production release, SchemaMismatch when it does not fit this code.
+    """
+    from app.hosting import host_of
     from serving import probes
-    from serving.api import Api
     from serving.factory import create_app
     from serving.health import Readiness
     from serving.intake.ingestion import Ingestion
     from serving.lists.feature_gate import FeatureGate
-    from serving.lists.service import RecommendService
+    from serving.lists.service import RecommendService, following
+    from serving.routes.api import Api
 
     wiring.logging_to_stderr()
     steps.require_release(settings)
-    release = open_release(wiring.registry(settings).fetch("production"))
-    search = search_of(settings, release)
+    host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting, accepts = wiring.accepting_log(settings, log)
-    rebuild = rebuilder(release, search.index, settings.exploration)
-    served = rebuild(release.stats, release.item_vectors)
-    service = RecommendService(served, FeatureGate(features), log, Experiment(), search.degraded)
-    sources = Sources(wiring.published_stats(settings), wiring.learned_vectors(settings))
-    interval = min(settings.statistics_interval, settings.learn_interval)
-    live = LiveRelease(service, release, rebuild, search.mirror, sources, interval)
+    service = RecommendService(host, FeatureGate(features), log)
+    follower, stop = following(host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval))
+    follower.start()
     checks = (
-        probes.release(lambda: service.release),
+        probes.release(host),
         accepts,
         probes.feature_store(features),
-        probes.vector_index(search.index, lambda: service.release.name, search.degraded),
+        probes.vector_index(host),
         probes.lake(lake),
     )
 
@@ -65,18 +61,20 @@ def api(settings: Settings) -> FastAPI:
         features.erase(user_id)
         return lake.forget_user(user_id)
 
+    def stop_following() -> None:
+        stop.set()
+        follower.stop()
+
     parts = Api(
         service=service,
-        ingestion=Ingestion(
-            accepting, lambda: service.release.catalogue, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)
-        ),
+        ingestion=Ingestion(accepting, lambda: host.facts, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)),
         readiness=Readiness(checks),
         code_version=wiring.code_version(REPOSITORY),
         example_users=_example_users(settings),
         erase=erase,
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
-    return create_app(parts, settings.max_body_bytes, closers=(live.close, accepting.close, features.close))
+    return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.close, features.close))
 
 
 def serve(settings: Settings) -> None:

@@ -123,12 +123,14 @@ class Timed:
 
 def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Say) -> str:
     """Train and register a release from what the lake holds; returns its registry version."""
-    from app.pipelines import pipeline_path
-    from app.releases import expected_schema
+    from app.hosting import policies_of
     from lifecycle.build import BuildConfig, TrainingData, build_release
+    from recommender.experiment import Experiment
+    from recommender.release import expected_schema
     from retrieval.config import TrainConfig
 
     found = stored(settings)
+    experiment = Experiment.load(settings.experiment)
     with sole_builder(settings.home):
         folder = build_release(
             TrainingData(
@@ -137,7 +139,7 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
             BuildConfig(),
             TrainConfig.load(config),
             settings.folder("train"),
-            pipeline=pipeline_path(settings.pipeline),
+            policy=policies_of(settings, experiment)[experiment.largest],
             feature_schema=expected_schema(),
             code_version=wiring.code_version(REPOSITORY),
             seed=seed,
@@ -170,7 +172,7 @@ def extend(settings: Settings, films: pl.DataFrame | None, dry_run: bool, say: S
         lake.replace(tables.ITEMS, items)
         folder = extend_release(production, new, _versions(lake), settings.folder("train"))
     promote(settings, register(settings, folder, say), force=False, dry_run=False, say=say)
-    say("restart `marquee up` to serve it")
+    say("running processes take it up within seconds")
 
 
 def _described(settings: Settings, found: Stored) -> str:
@@ -212,7 +214,7 @@ def publish(settings: Settings, say: Say) -> None:
     from rich.progress import Progress
 
     from app.console import err
-    from app.releases import open_release
+    from recommender.release import open_release
 
     release = open_release(wiring.registry(settings).fetch("production"))
     with Progress(console=err, transient=True) as bar:

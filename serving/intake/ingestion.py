@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from core.catalogue import Catalogue
 from core.deadletter import DeadLetter, to_record
 from core.errors import DependencyUnavailable
 from core.events import DEADLETTER, DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, Interaction, check_clock
+from core.item_facts import ItemFacts
 from core.ports import Clock, EventLog, Record
 from core.telemetry import EVENTS_ACCEPTED, EVENTS_DUPLICATE, EVENTS_QUARANTINED
 from serving.http.problems import ALLOWED, MOST_ERRORS, InvalidFields, MalformedJson, field_error
@@ -40,19 +40,19 @@ class Ingestion:
     def __init__(
         self,
         log: EventLog,
-        catalogue: Callable[[], Catalogue],
+        items: Callable[[], ItemFacts],
         max_batch: int = 1000,
         timeout: float = 5.0,
         threads: int = 4,
         clock: Clock = time.time,
         clock_rule: ClockRule = DEFAULT_CLOCK_RULE,
     ) -> None:
-        """`catalogue` is asked per request, because releases change; `timeout` is seconds for one append.
+        """`items` is asked per request, because the catalogue changes; `timeout` is seconds for one append.
 
         `clock_rule` says which event times are believed.
         """
         self._log = log
-        self._catalogue = catalogue
+        self._items = items
         self._max_batch = max_batch
         self._timeout = timeout
         self._clock = clock
@@ -117,7 +117,7 @@ class Ingestion:
 
     def _strangers(self, events: Sequence[Interaction]) -> list[int]:
         """Indices of events on items that the catalogue does not have."""
-        rows = self._catalogue().rows([event.item_id for event in events])
+        rows = self._items().rows([event.item_id for event in events])
         return [index for index, row in enumerate(rows.tolist()) if row < 0]
 
     def _letter(self, event: Interaction) -> Record:
@@ -141,7 +141,7 @@ def _record(event: Interaction) -> Record:
 
 
 def _reason(event: Interaction) -> str:
-    return f"item {event.item_id} is not in the catalogue of the release that is served"
+    return f"item {event.item_id} is not in the catalogue"
 
 
 def _wrong_field(entry: Mapping[str, Any], location: Sequence[Any]) -> dict[str, Any]:

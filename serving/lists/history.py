@@ -6,28 +6,28 @@ from typing import Any
 
 from core.events import KINDS, VALUE_RANGE
 from core.features import UserFeatures
-from serving.lists.release import ServedRelease
+from core.item_facts import ItemFacts
 
 
-def history_of(user_id: int, user: UserFeatures | None, release: ServedRelease, limit: int) -> dict[str, Any]:
+def history_of(user_id: int, user: UserFeatures | None, facts: ItemFacts, limit: int) -> dict[str, Any]:
     """The `limit` latest of the events that the online features keep."""
     if user is None:
         return {"user_id": user_id, "known": False, "n_events": 0, "events": []}
     latest = slice(None, -limit - 1, -1)
-    rows = release.catalogue.rows(user.item_ids[latest]).tolist()
+    rows = facts.rows(user.item_ids[latest]).tolist()
     columns = (user.item_ids, user.kinds, user.values, user.times)
     entries = zip(rows, *(column[latest].tolist() for column in columns), strict=True)
-    events = [_entry(release, *entry) for entry in entries]
+    events = [_entry(facts, *entry) for entry in entries]
     return {"user_id": user_id, "known": True, "n_events": user.n_events, "events": events}
 
 
-def _entry(release: ServedRelease, row: int, item_id: int, code: int, value: float, ts: float) -> dict[str, Any]:
-    film = release.film(row) if row >= 0 else {"title": None, "genres": []}
+def _entry(facts: ItemFacts, row: int, item_id: int, code: int, value: float, ts: float) -> dict[str, Any]:
+    item = facts.describe(row) if row >= 0 else {"title": None, "genres": []}
     kind = KINDS[code]
     return {
         "item_id": item_id,
-        "title": film["title"],
-        "genres": film["genres"],
+        "title": item["title"],
+        "genres": item["genres"],
         "kind": kind.value,
         "value": value if kind in VALUE_RANGE and value > 0 else None,
         "ts": ts,

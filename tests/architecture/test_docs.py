@@ -54,7 +54,7 @@ def test_every_command_is_documented_and_has_help_with_an_example() -> None:
 
 
 def test_every_endpoint() -> None:
-    from serving.api import ROUTES
+    from serving.routes.all import ROUTES
 
     for method, path in ROUTES:
         assert f"`{method} {path}`" in REFERENCE, (method, path)

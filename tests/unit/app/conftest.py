@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from click.testing import Result
 
-    from app.releases import Release
+    from recommender.release import Release
 
 N_ITEMS, N_USERS, PER_USER = 60, 40, 12
 
@@ -21,12 +21,12 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     """60 films, ids 10 to 600. The imports stand inside: tests of the command line need none of this."""
     import numpy as np
     import polars as pl
-
     from app.pipelines import pipeline_path
-    from app.releases import expected_schema, open_release
+
     from core.catalogue import Catalogue
     from lifecycle.build import BuildConfig, TrainingData, build_release
     from ranking.ranker import RankerConfig
+    from recommender.release import expected_schema, open_release
     from retrieval.config import TrainConfig
 
     ids = np.arange(1, N_ITEMS + 1) * 10

@@ -12,7 +12,7 @@ import pytest
 from core.errors import BundleCorrupt
 
 if TYPE_CHECKING:
-    from app.releases import Release
+    from recommender.release import Release
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def films(release: Release) -> pl.DataFrame:
 
 
 def test_new_films_get_content_embeddings_and_nothing_else_moves(release: Release, films: pl.DataFrame, tmp_path: Path) -> None:
-    from app.releases import open_release
     from core.catalogue import Catalogue
     from lifecycle.extend import extend_release, new_films
     from lifecycle.gates import GateConfig, judge
+    from recommender.release import open_release
 
     everything = Catalogue.from_frame(pl.concat([release.catalogue.to_frame(), films]))
     found = new_films(release.folder, everything)

@@ -15,16 +15,17 @@ from prometheus_client import REGISTRY
 from core.features import UserFeatures
 
 if TYPE_CHECKING:
-    from app.releases import Release
+    from recommender.release import Release
 
 
 def test_new_statistics_and_vectors_are_served_and_the_sources_keep_their_threads(release: Release, tmp_path: Path) -> None:
     from app.live_release import LiveRelease, Sources, rebuilder
-    from core.experiment import Experiment
+
     from feature_repo.adapters.memory import MemoryFeatures
     from lake.learned_vectors import LearnedVectors
     from lake.learned_vectors import publish as publish_vectors
     from lake.published_stats import publish
+    from recommender.experiment import Experiment
     from retrieval.adapters.mirror import MirrorIndex
     from serving.lists.feature_gate import FeatureGate
     from serving.lists.service import RecommendService

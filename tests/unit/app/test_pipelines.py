@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from app.pipelines import assemble, pipeline_path
-from app.releases import Release
+from core.pipeline import Candidates, Pipeline, Query, Trace
+from ranking.selectors import EpsilonSelector, GreedySelector
+
 from core.errors import InvalidInput, NotFound
 from core.features import UserFeatures
-from core.pipeline import Candidates, Pipeline, Query, Trace
 from ranking.ranker import RankScorer, RetrievalScorer
-from ranking.selectors import EpsilonSelector, GreedySelector
+from recommender.release import Release
 from retrieval.adapters.mirror import MirrorIndex
 
 HISTORY = [10, 200, 330, 470]

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from app.releases import Release
 from app.search import Search, search_of
 from core.errors import DependencyUnavailable
 from core.settings import Settings
+from recommender.release import Release
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.fallback import FallbackIndex
 from retrieval.verified_mirror import VerifiedMirror

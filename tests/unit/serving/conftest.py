@@ -11,29 +11,29 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from core.pipeline import Pipeline, TimedSource
 from fastapi import FastAPI
+from ranking.filters import SeenFilter
+from ranking.selectors import EpsilonSelector
+from serving.api import Api
+from serving.lists.release import ServedRelease
 
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DependencyUnavailable
-from core.experiment import Experiment
 from core.features import UserFeatures
-from core.pipeline import Pipeline, TimedSource
 from feature_repo.adapters.memory import MemoryFeatures
 from feature_repo.transforms import UserEvent, apply
-from ranking.filters import SeenFilter
 from ranking.ranker import RetrievalScorer
 from ranking.reasons import Reasons
-from ranking.selectors import EpsilonSelector
+from recommender.experiment import Experiment
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.sources import PopularSource, TwoTowerSource
 from serving import probes
-from serving.api import Api
 from serving.factory import create_app
 from serving.health import Readiness
 from serving.intake.ingestion import Ingestion
 from serving.lists.feature_gate import FeatureGate
-from serving.lists.release import ServedRelease
 from serving.lists.service import RecommendService
 from streaming.adapters.memory import MemoryEventLog
 

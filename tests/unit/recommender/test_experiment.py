@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.experiment import Experiment
+from recommender.experiment import Experiment
 
 USERS = range(1, 20_001)
 GOLDEN = "tctttcctcctctccc"  # first letters of the arms of users 1 to 16

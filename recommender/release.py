@@ -1,11 +1,9 @@
-"""A release bundle as live objects: everything that a pipeline needs from one release, and from that one only."""
+"""A release bundle, loaded: everything that a list needs from one release, and from that one only."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,8 +28,7 @@ class Release:
     stats: ItemStats
     item_vectors: NDArray[np.float32]  # [n, d], row-aligned with the catalogue
     encoder: UserEncoder
-    ranker: Ranker
-    pipeline: dict[str, Any]
+    ranker: Ranker | None  # None while the release is being built
 
     @property
     def name(self) -> str:
@@ -61,5 +58,4 @@ def open_release(folder: Path) -> Release:
         item_vectors=vectors,
         encoder=UserEncoder(folder / bundle.USER_TOWER, vectors, catalogue),
         ranker=Ranker.load(folder / bundle.RANKER),
-        pipeline=tomllib.loads((folder / bundle.PIPELINE).read_text()),
     )

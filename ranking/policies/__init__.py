@@ -1,0 +1,1 @@
+"""Exploration policies: which candidate gets which position, and with what probability."""

@@ -1,0 +1,102 @@
+"""Candidates: items in columns, each with every source that found it, that source's score, and features by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from recommender.roles import Fetched
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """A matrix whose columns have names."""
+
+    names: tuple[str, ...]
+    values: Floats  # [n, len(names)]
+
+    def matrix(self, names: Sequence[str]) -> Floats:
+        """These columns, in this order [n, len(names)]. Raises KeyError for a feature that nobody attached."""
+        if tuple(names) == self.names:
+            return self.values
+        at = {name: column for column, name in enumerate(self.names)}
+        return self.values[:, [at[name] for name in names]]
+
+    def beside(self, names: Sequence[str], values: Floats) -> Features:
+        """With more columns."""
+        if not self.names:
+            return Features(tuple(names), values)
+        return Features((*self.names, *names), np.concatenate([self.values, values], axis=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """n items, row-aligned. An item that several sources found is here once, with the score of each."""
+
+    rows: NDArray[np.intp]  # [n] catalogue rows
+    scores: Floats  # [n]: of the first source that found the item, and after scoring the scorer's
+    sources: tuple[str, ...]  # the pipeline's sources, in order
+    source_scores: Floats  # [n, len(sources)], NaN where the source did not find the item
+    primary: NDArray[np.bool_]  # [n]: found by a source that does more than fill up
+    features: Features = field(default_factory=lambda: Features((), np.empty((0, 0), dtype=np.float32)))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """[n, len(sources)]"""
+        return ~np.isnan(self.source_scores)
+
+    def scores_of(self, source: str) -> Floats:
+        """A source's scores [n], NaN where it did not find the item; all NaN for a source that is not in the pipeline."""
+        if source not in self.sources:
+            return np.full(len(self), np.nan, dtype=np.float32)
+        return self.source_scores[:, self.sources.index(source)]
+
+    def with_features(self, names: Sequence[str], values: Floats) -> Candidates:
+        """With more features, `values` [n, len(names)]."""
+        return replace(self, features=self.features.beside(names, values))
+
+
+def merge(fetched: Mapping[str, Fetched], filling: Sequence[str] = ()) -> Candidates:
+    """One set of columns from what each source found, in order of the sources; `filling` names those that only fill up.
+
+    Features that sources named come along, NaN for items that the source did not find.
+    """
+    names = tuple(fetched)
+    rows = np.concatenate([one.rows for one in fetched.values()]) if fetched else np.empty(0, dtype=np.intp)
+    scores = np.concatenate([one.scores for one in fetched.values()]) if fetched else np.empty(0, dtype=np.float32)
+    origin = np.repeat(np.arange(len(names)), [len(one.rows) for one in fetched.values()])
+    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # as found: the first source's items lead
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    at = place[inverse]
+    table = np.full((len(first), len(names)), np.nan, dtype=np.float32)
+    table[at, origin] = scores
+    first = first[order]
+    serious = [column for column, name in enumerate(names) if name not in filling]
+    merged = Candidates(
+        rows=rows[first],
+        scores=scores[first].astype(np.float32),
+        sources=names,
+        source_scores=table,
+        primary=np.asarray(~np.isnan(table[:, serious]).all(axis=1), dtype=np.bool_),
+    )
+    start = 0
+    for one in fetched.values():
+        own = at[start : start + len(one.rows)]
+        start += len(one.rows)
+        for name, values in one.features.items():
+            column = np.full((len(merged), 1), np.nan, dtype=np.float32)
+            column[own, 0] = values
+            merged = merged.with_features((name,), column)
+    return merged

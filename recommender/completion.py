@@ -1,0 +1,39 @@
+"""The promise of a full page: a list that its sources left short is filled up with what is popular."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from core.catalogue import ItemStats
+from recommender.popularity import PopularityOrder
+from recommender.roles import Eligible, Query, Selection
+
+
+class Completion:
+    """Adds the most popular eligible items, each with propensity 1: there was no other choice.
+
+    A list is short when a source timed out, when an index is empty, or when a request's constraints leave little.
+    """
+
+    name = "popular"
+
+    def __init__(self, stats: ItemStats) -> None:
+        self._order = PopularityOrder(stats)
+
+    def complete(self, query: Query, selection: Selection, eligible: Eligible) -> Selection:
+        """The selection and what it lacked, up to `query.page.end` positions, within what is eligible."""
+        free = eligible.copy()
+        free[selection.rows] = False
+        rows = self._order.best(free, query.page.end - len(selection))
+        lowest = float(selection.scores.min()) if len(selection) else 0.0
+        added = len(rows)
+        return replace(
+            selection,
+            rows=np.concatenate([selection.rows, rows]),
+            scores=np.concatenate([selection.scores, lowest - np.arange(1, added + 1, dtype=np.float32)]),
+            propensities=np.concatenate([selection.propensities, np.ones(added, dtype=np.float32)]),
+            explored=np.concatenate([selection.explored, np.zeros(added, dtype=np.bool_)]),
+            found=np.concatenate([selection.found, np.zeros((added, len(selection.sources)), dtype=np.bool_)]),
+        )

@@ -1,0 +1,80 @@
+"""Experiment assignment: a user keeps an arm for as long as the experiment keeps its name.
+
+The arm is chosen before the list is made, and it decides which release and which policy make it. Canary and shadow traffic
+are arms like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import InvalidInput, NotFound
+from core.settings import CONFIGS
+from core.toml_file import read_toml
+
+
+class Arm(BaseModel):
+    """A share of the users, and what makes their lists."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    share: float = Field(ge=0, le=1, description="share of the users, 0 to 1")
+    release: str = Field("production", description="alias of the release in the registry")
+    policy: str | None = Field(None, description="configs/pipelines/<policy>.toml; the one of MARQUEE_PIPELINE if left out")
+
+
+class Experiment(BaseModel):
+    """Named arms. Their shares sum to 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("default", min_length=1, max_length=64)
+    arms: Mapping[str, Arm] = Field(default_factory=lambda: {"control": Arm(share=1.0)}, min_length=1)
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Experiment:
+        total = sum(arm.share for arm in self.arms.values())
+        if abs(total - 1.0) > 1e-9:
+            raise ValueError(f"the shares sum to {total:g}; they must sum to 1")
+        return self
+
+    @classmethod
+    def of(cls, values: dict[str, Any], where: str) -> Experiment:
+        """From parsed TOML. Raises InvalidInput that names the field, its value and what is allowed."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "arms"
+            shown = first["input"] if field != "arms" else {name: arm.get("share") for name, arm in values["arms"].items()}
+            raise InvalidInput(f"{field} in {where}", shown, str(first["msg"])) from error
+
+    @classmethod
+    def load(cls, name: str) -> Experiment:
+        """From `configs/experiments/<name>.toml`. Raises NotFound, InvalidInput."""
+        path: Path = CONFIGS / "experiments" / f"{name}.toml"
+        if not path.is_file():
+            known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
+            raise NotFound(f"there is no experiment {name!r}; configs/experiments has {known}")
+        return cls.of(read_toml(path, "experiment"), path.name)
+
+    @property
+    def largest(self) -> str:
+        """The arm with the largest share."""
+        return max(self.arms, key=lambda name: self.arms[name].share)
+
+    def arm(self, user_id: int) -> str:
+        """The arm of a user: stable, and independent between experiments with different names."""
+        digest = hashlib.sha256(f"{self.name}:{user_id}".encode()).digest()
+        point = int.from_bytes(digest[:8], "big") / 2**64
+        reached = 0.0
+        for name, arm in self.arms.items():
+            reached += arm.share
+            if point < reached:
+                return name
+        return next(reversed(list(self.arms)))

@@ -1,0 +1,114 @@
+"""A release as it stands now: its frozen parts, and what has changed since it was built.
+
+Statistics, learned vectors and item facts move while a release is served. `LiveRelease` holds the latest of each; a
+`Snapshot` is one consistent set of them, and requests under way keep the one that they began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.catalogue import Catalogue, ItemStats
+from core.errors import BundleCorrupt
+from core.item_facts import ItemFacts
+from core.ports import VectorIndex
+from lake.learned_vectors import PublishedVectors
+from lake.published_stats import PublishedStats
+from ranking.ranker import Ranker
+from recommender.release import Release
+from retrieval.encoder import UserEncoder
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What the parts of a pipeline are built from."""
+
+    release: Release
+    stats: ItemStats
+    item_vectors: NDArray[np.float32]  # [n, d], row-aligned with the release's catalogue
+    encoder: UserEncoder  # reads item_vectors
+    facts: ItemFacts
+    index: VectorIndex  # holds item_vectors under the release's name
+    search_degraded: Callable[[], bool] = _never  # whether the in-process mirror answers in the vector service's place
+
+    @classmethod
+    def of(cls, release: Release, index: VectorIndex, search_degraded: Callable[[], bool] = _never) -> Snapshot:
+        """The release as it was built."""
+        facts = ItemFacts.of(release.catalogue)
+        return cls(release, release.stats, release.item_vectors, release.encoder, facts, index, search_degraded)
+
+    @property
+    def name(self) -> str:
+        return self.release.name
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.release.catalogue
+
+    @property
+    def ranker(self) -> Ranker:
+        """Raises BundleCorrupt for a release without one."""
+        if self.release.ranker is None:
+            raise BundleCorrupt(f"release {self.name} has no ranker; a policy that orders by it cannot serve it")
+        return self.release.ranker
+
+    def with_stats(self, stats: ItemStats) -> Snapshot:
+        return replace(self, stats=stats)
+
+    def with_facts(self, facts: ItemFacts) -> Snapshot:
+        return replace(self, facts=facts)
+
+    def with_vectors(self, vectors: NDArray[np.float32]) -> Snapshot:
+        """With other item vectors [n, d]; the index is the caller's to bring up to date."""
+        return replace(self, item_vectors=vectors, encoder=self.release.encoder.moved(vectors))
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """The files through which the consumer tells what it counted and what it learned."""
+
+    stats: Path
+    vectors: Path
+
+
+class LiveRelease:
+    """One release while it is served: takes over what the consumer counted and learned. Not thread-safe: one follower looks."""
+
+    def __init__(self, version: str, snapshot: Snapshot, feeds: Feeds, mirror: VectorIndex | None = None) -> None:
+        """`version` of the registry. `mirror`: the index in this process, which nobody else keeps up to date."""
+        self.version = version
+        self.snapshot = snapshot
+        self.learned_version = 0
+        self._stats = PublishedStats(feeds.stats)
+        self._vectors = PublishedVectors(feeds.vectors)
+        self._mirror = mirror
+
+    def look(self) -> bool:
+        """Take over what is new; whether anything was. Raises DependencyUnavailable, and then nothing has changed."""
+        now = self.snapshot
+        stats = self._stats.look(now.catalogue)
+        learned = self._vectors.look(now.name, now.catalogue, now.release.item_vectors.shape[1])
+        if stats is not None:
+            now = now.with_stats(stats)
+        if learned is not None:
+            # a version has every row that ever moved, so it stands on the release and not on the version before
+            vectors = learned.over(now.release.item_vectors)
+            if self._mirror is not None:
+                self._mirror.publish(now.name, now.catalogue.ids, vectors)
+            now = now.with_vectors(vectors)
+            self.learned_version = learned.version
+        changed, self.snapshot = now is not self.snapshot, now
+        return changed
+
+    def know(self, facts: ItemFacts) -> None:
+        """Go by what is known of items now."""
+        self.snapshot = self.snapshot.with_facts(facts)

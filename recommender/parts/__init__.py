@@ -1,0 +1,1 @@
+"""The parts of a pipeline. `registry` lists them by role and name."""

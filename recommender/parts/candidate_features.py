@@ -1,0 +1,56 @@
+"""Hydrator: the ranker's features of each candidate."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.candidate_features import CANDIDATE_FEATURES, candidate_features
+from recommender.candidates import Candidates
+from recommender.live import Snapshot
+from recommender.parts.part import PartConfig
+from recommender.roles import Query
+
+RETRIEVAL = "two_tower"  # the source whose score is a feature of every candidate
+
+
+class CandidateFeaturesConfig(PartConfig):
+    """What `ranking.candidate_features` computes."""
+
+    part: Literal["candidate_features"] = "candidate_features"
+
+    def build(self, now: Snapshot) -> CandidateFeatures:
+        return CandidateFeatures(now)
+
+
+class CandidateFeatures:
+    """Features of the primary candidates; those that only fill up are not ranked and get zeros."""
+
+    name = "candidate_features"
+
+    def __init__(self, now: Snapshot) -> None:
+        self._now = now
+
+    def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
+        now, primary = self._now, candidates.primary
+        values = np.zeros((len(candidates), len(CANDIDATE_FEATURES)), dtype=np.float32)
+        values[primary] = candidate_features(
+            query.user,
+            candidates.rows[primary],
+            _retrieval_scores(candidates)[primary],
+            now.catalogue,
+            now.stats,
+            now.item_vectors,
+        )
+        return candidates.with_features(CANDIDATE_FEATURES, values)
+
+
+def _retrieval_scores(candidates: Candidates) -> NDArray[np.float32]:
+    """The towers' scores [n]; an item that only other sources found counts as good as the worst that the towers found."""
+    scores = candidates.scores_of(RETRIEVAL)
+    missing = np.isnan(scores)
+    if missing.all():
+        return np.zeros_like(scores)
+    return np.where(missing, np.nanmin(scores), scores).astype(np.float32)

@@ -1,0 +1,38 @@
+"""Source: what is popular of late; works for a user never seen."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from recommender.live import Snapshot
+from recommender.parts.part import SourceConfig
+from recommender.popularity import PopularityOrder
+from recommender.roles import Eligible, Fetched, Query
+
+
+class PopularConfig(SourceConfig):
+    """The most popular items; by default they only fill up what personal sources leave."""
+
+    part: Literal["popular"] = "popular"
+    fills: bool = True
+
+    def build(self, now: Snapshot) -> PopularSource:
+        return PopularSource(now, self.k)
+
+
+class PopularSource:
+    """The k most popular eligible items."""
+
+    name = "popular"
+
+    def __init__(self, now: Snapshot, k: int) -> None:
+        self._order = PopularityOrder(now.stats)
+        self._recent = now.stats.recent
+        self._k = k
+
+    def fetch(self, query: Query, eligible: Eligible) -> Fetched:
+        """Scores are time-decayed interaction counts."""
+        rows = self._order.best(eligible, max(self._k, query.page.end))
+        return Fetched(rows, self._recent[rows].astype(np.float32))

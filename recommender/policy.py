@@ -1,0 +1,99 @@
+"""A policy: how lists are made, as data. It lives outside releases and is known by a hash of all that it says.
+
+Which sources are asked, what is filtered, how candidates are ordered, and how much is explored: two policies with the same
+`id` make the same list from the same release, query and seed. Impressions carry the id, the lake's `policies` table the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from core.errors import InvalidInput, NotFound
+from core.settings import CONFIGS
+from core.toml_file import read_toml
+from recommender.parts.registry import AnyFilter, AnyHydrator, AnyScorer, AnySelector, AnySource
+from recommender.parts.scorers import ReleaseConfig
+from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+
+SCORERS = ("lambdamart", "retrieval")  # what the scorer `release` can turn out to be
+
+
+class Policy(BaseModel):
+    """The parts of a pipeline in order, each with its settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    name: str = Field(min_length=1, max_length=64)
+    sources: tuple[AnySource, ...] = Field(alias="source", min_length=1)
+    filters: tuple[AnyFilter, ...] = Field((), alias="filter")
+    hydrators: tuple[AnyHydrator, ...] = Field((), alias="hydrator")
+    scorers: tuple[AnyScorer, ...] = Field((), alias="scorer")
+    selector: AnySelector
+
+    @classmethod
+    def of(cls, values: dict[str, Any], where: str) -> Policy:
+        """From parsed TOML. Raises InvalidInput that names part, field, value and what is allowed."""
+        try:
+            policy = cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise InvalidInput(f"{field} in {where}", first["input"], _allowed(first)) from error
+        names = [source.part for source in policy.sources]
+        if len(set(names)) < len(names):
+            raise InvalidInput(f"source in {where}", ", ".join(names), "each source once")
+        return policy
+
+    @classmethod
+    def load(cls, name: str) -> Policy:
+        """From `configs/pipelines/<name>.toml`. Raises NotFound, InvalidInput."""
+        path = pipeline_path(name)
+        return cls.of(read_toml(path, "pipeline"), path.name)
+
+    @property
+    def body(self) -> str:
+        """All that decides a list, as JSON with sorted keys; the name is not part of it."""
+        return json.dumps(self.model_dump(mode="json", exclude={"name"}), sort_keys=True)
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits."""
+        return hashlib.sha256(self.body.encode()).hexdigest()[:12]
+
+    def exploring(self, epsilon: float) -> Policy:
+        """The same policy with another exploration rate, where its selector has one."""
+        if not isinstance(self.selector, EpsilonConfig):
+            return self
+        return self.model_copy(update={"selector": self.selector.model_copy(update={"epsilon": epsilon})})
+
+    def scored_by(self, scorer: str) -> Policy:
+        """The same policy with `release`, the scorer that a release chooses, decided: one of SCORERS."""
+        decided = tuple(
+            TypeAdapter(AnyScorer).validate_python({"part": scorer}) if isinstance(one, ReleaseConfig) else one
+            for one in self.scorers
+        )
+        return self.model_copy(update={"scorers": decided})
+
+    def greedy(self) -> Policy:
+        """The same policy without exploration: what it believes is best, which is what offline evaluation judges."""
+        return self.model_copy(update={"selector": GreedyConfig()})
+
+
+def pipeline_path(name: str) -> Path:
+    """The file of a named pipeline. Raises NotFound."""
+    path = CONFIGS / "pipelines" / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
+        raise NotFound(f"there is no pipeline {name!r}; configs/pipelines has {known}")
+    return path
+
+
+def _allowed(error: Any) -> str:
+    if error["type"] == "union_tag_invalid":
+        return f"a part called {error['ctx']['expected_tags']}"
+    return "no such setting; see docs/architecture.md" if error["type"] == "extra_forbidden" else str(error["msg"])

@@ -1,0 +1,179 @@
+"""The recommender: one policy on one release. `recommend` is the one way in which a list is made.
+
+Serving, judging a release, replaying logged requests and counterfactual evaluation all call it, so that what is judged is what
+is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from core.catalogue import Catalogue
+from core.errors import DependencyUnavailable
+from core.features import UserFeatures
+from ranking.reasons import Reason, Reasons
+from recommender.assembly import SourceThreads, assemble
+from recommender.candidates import Candidates
+from recommender.live import Snapshot
+from recommender.policy import Policy
+from recommender.roles import Query, Selection
+from recommender.trace import Trace
+
+TWO_TOWER = "two_tower"
+TWO_TOWER_MIRROR = "two_tower_mirror"
+PERSONAL = "personal"
+POPULAR_FALLBACK = "popular_fallback"
+POPULAR_DEGRADED = "popular_degraded"
+NOTHING_ELIGIBLE = "nothing_eligible"
+STRATEGIES = (TWO_TOWER, TWO_TOWER_MIRROR, PERSONAL, POPULAR_FALLBACK, POPULAR_DEGRADED, NOTHING_ELIGIBLE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recommendation:
+    """A list and how it came about. Its rows are those of `snapshot.catalogue`."""
+
+    query: Query
+    selection: Selection
+    strategy: str  # one of STRATEGIES
+    cold_start: bool  # nothing is known of the user that the release could read
+    by: Recommender
+    trace: Trace
+    seconds: float
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.by.snapshot
+
+    def reasons(self) -> list[list[Reason]]:
+        """Why each item is there. CPU-bound, some milliseconds: for what is shown, and on demand."""
+        return self.by.reasons.explain(self.query.user, self.selection.rows, self.selection.explored)
+
+
+class SideEffect(Protocol):
+    """Acts on a finished list, for example logs impressions. May block: it runs in a thread."""
+
+    name: str
+
+    def run(self, made: Recommendation) -> None:
+        """Raises DependencyUnavailable; the list is served all the same."""
+
+
+class Recommender:
+    """Makes lists. Immutable: when its release moves on, `on` makes the next one."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        threads: SourceThreads,
+        side_effects: Sequence[SideEffect] = (),
+        bounded: bool = True,
+    ) -> None:
+        """`bounded`: sources have the policy's time-outs. Offline there is nobody who waits, and a time-out would be a lie."""
+        self.snapshot = snapshot
+        self.policy = policy
+        self._threads = threads
+        self._side_effects = tuple(side_effects)
+        self._bounded = bounded
+        self._pipeline = assemble(policy, snapshot, threads, bounded)
+        self._primary = tuple(config.part for config in policy.sources if not config.fills)
+
+    def on(self, snapshot: Snapshot) -> Recommender:
+        """The same policy on a newer snapshot."""
+        return Recommender(snapshot, self.policy, self._threads, self._side_effects, self._bounded)
+
+    async def recommend(self, query: Query) -> Recommendation:
+        """The query's page of the list. Fewer items than asked for only when no more are eligible; never fails for a
+        dependency."""
+        start = time.perf_counter()
+        selection, trace = await self._pipeline.run(query)
+        answered = query.context.features_answered
+        made = Recommendation(
+            query=query,
+            selection=selection,
+            strategy=self._strategy(query, selection),
+            cold_start=answered and not has_history(query.user, self.snapshot.catalogue),
+            by=self,
+            trace=trace,
+            seconds=time.perf_counter() - start,
+        )
+        for effect in self._side_effects:
+            await _affect(effect, made)
+        return made
+
+    async def candidates(self, query: Query) -> Candidates:
+        """What the policy's scorers would order, with every feature: what a ranker learns from."""
+        return (await self._pipeline.candidates(query))[0]
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """What explains its lists."""
+        return Reasons(self.snapshot.catalogue, self.snapshot.stats, self.snapshot.item_vectors)
+
+    def _strategy(self, query: Query, selection: Selection) -> str:
+        if not query.context.features_answered:
+            return POPULAR_DEGRADED
+        if not len(selection):
+            return NOTHING_ELIGIBLE
+        if selection.found_by(TWO_TOWER).any():
+            return TWO_TOWER_MIRROR if self.snapshot.search_degraded() else TWO_TOWER
+        return PERSONAL if selection.found_by(*self._primary).any() else POPULAR_FALLBACK
+
+
+async def _affect(effect: SideEffect, made: Recommendation) -> None:
+    with made.trace.stage("side_effect", effect.name) as report:
+        try:
+            await asyncio.to_thread(effect.run, made)
+            report(len(made.selection), 0, None)
+        except DependencyUnavailable as error:
+            report(0, 0, error.detail)
+
+
+def has_history(user: UserFeatures | None, catalogue: Catalogue) -> bool:
+    """Whether the release knows an item of the user's history: what the user tower can read."""
+    return user is not None and bool((catalogue.rows(user.item_ids) >= 0).any())
+
+
+class Offline:
+    """A recommender asked outside a server: one query after the other, without time-outs, and users encoded in batches."""
+
+    def __init__(self, snapshot: Snapshot, policy: Policy) -> None:
+        self._threads = SourceThreads()
+        self.recommender = Recommender(snapshot, policy, self._threads, bounded=False)
+
+    def __enter__(self) -> Offline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.close()
+
+    def recommend(self, queries: Iterable[Query]) -> Iterator[Recommendation]:
+        """The list for each query. Raises RuntimeError when a part did not answer: half a pipeline judges nothing."""
+        with asyncio.Runner() as runner:
+            for query in self._encoded(queries):
+                made = runner.run(self.recommender.recommend(query))
+                if failed := made.trace.failed():
+                    raise RuntimeError(f"{failed[0].stage} {failed[0].part}: {failed[0].error}")
+                yield made
+
+    def candidates(self, queries: Iterable[Query]) -> Iterator[Candidates]:
+        """The candidates of each query, with features."""
+        with asyncio.Runner() as runner:
+            for query in self._encoded(queries):
+                yield runner.run(self.recommender.candidates(query))
+
+    def _encoded(self, queries: Iterable[Query], batch: int = 256) -> Iterator[Query]:
+        """Queries with the user's vector: in batches it takes a fifth of the time."""
+        waiting = list(queries)
+        for start in range(0, len(waiting), batch):
+            part = waiting[start : start + batch]
+            vectors = self.recommender.snapshot.encoder.encode_many([query.user or UserFeatures(query.user_id) for query in part])
+            for query, vector in zip(part, vectors, strict=True):
+                yield replace(query, user_vector=vector if np.any(vector) else None)

@@ -1,0 +1,162 @@
+"""The roles of a pipeline's parts, and what they pass to each other.
+
+filter -> source -> hydrator -> scorer -> selector; then side effects act on the finished list
+
+Filters come first: they say which items of the catalogue may be shown at all, once per request, and every later part, the
+fill-up included, stays within that. So no part can bring back what a filter dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.features import UserFeatures
+from recommender.candidates import Candidates
+
+Eligible = NDArray[np.bool_]  # [n items of the release]: which may be shown
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What a request asks of every item of its list. An item of unknown year meets no bound on years."""
+
+    genres: tuple[str, ...] = ()  # at least one of them
+    exclude: frozenset[int] = frozenset()  # item keys
+    min_year: int | None = None
+    max_year: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.genres or self.exclude or self.min_year is not None or self.max_year is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The circumstances of a request: the user's arm of the running experiment, what the list must keep to, and whether the
+    feature store answered."""
+
+    arm: str = "control"
+    constraints: Constraints = Constraints()
+    features_answered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`size` positions of the list, from position `offset` on."""
+
+    size: int = 20
+    offset: int = 0
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """One request for a list. `seed` makes exploration reproducible; `user` is None for a user never seen."""
+
+    request_id: str
+    user_id: int
+    now: float  # Unix seconds
+    seed: int
+    user: UserFeatures | None = None
+    page: Page = Page()
+    context: Context = Context()
+    user_vector: NDArray[np.float32] | None = None  # [d], where the caller has encoded the user already
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fetched:
+    """What a source found: catalogue rows [n] and scores [n], best first, and features [n] by name."""
+
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float32]
+    features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @classmethod
+    def nothing(cls) -> Fetched:
+        return cls(np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """The list: columns [m], best first.
+
+    `propensities` are the probabilities with which the policy put each item at its position, given the items above;
+    `explored` marks positions that did not get the best remaining candidate.
+    """
+
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float32]
+    propensities: NDArray[np.float32]
+    explored: NDArray[np.bool_]
+    sources: tuple[str, ...] = ()  # the pipeline's sources, in order
+    found: NDArray[np.bool_] = field(default_factory=lambda: np.empty((0, 0), dtype=np.bool_))  # [m, len(sources)]
+    policy_id: str = ""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def found_by(self, *names: str) -> NDArray[np.bool_]:
+        """Which items any of these sources had found. [m]"""
+        columns = [self.sources.index(name) for name in names if name in self.sources]
+        return np.asarray(self.found[:, columns].any(axis=1), dtype=np.bool_)
+
+    def positions(self, page: Page) -> Selection:
+        """The positions of one page."""
+        at = slice(page.offset, page.end)
+        return replace(
+            self,
+            rows=self.rows[at],
+            scores=self.scores[at],
+            propensities=self.propensities[at],
+            explored=self.explored[at],
+            found=self.found[at],
+        )
+
+
+class Filter(Protocol):
+    """Says what may not be shown."""
+
+    name: str
+
+    def narrow(self, query: Query, eligible: Eligible) -> None:
+        """Set what must not be shown to False, in place."""
+
+
+class Source(Protocol):
+    """Fetches candidates. May block: it runs in a thread under a time-out."""
+
+    name: str
+
+    def fetch(self, query: Query, eligible: Eligible) -> Fetched:
+        """Eligible rows, best first. Raises DependencyUnavailable."""
+
+
+class Hydrator(Protocol):
+    """Attaches features to candidates."""
+
+    name: str
+
+    def hydrate(self, query: Query, candidates: Candidates) -> Candidates: ...
+
+
+class Scorer(Protocol):
+    """Gives each candidate its final score."""
+
+    name: str
+
+    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]: ...
+
+
+class Selector(Protocol):
+    """Orders candidates, explores, and sets the propensity of each of the first `query.page.end` positions."""
+
+    name: str
+
+    def select(self, query: Query, candidates: Candidates) -> Selection: ...

@@ -1,0 +1,120 @@
+"""The runner: takes a request through the parts of a pipeline.
+
+It owns concurrency, time-outs per source, timing and the trace; a part owns only its logic. A dead source contributes nothing
+and the request goes on; a bug stays loud, because only `DependencyUnavailable` and time-outs are caught.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.errors import DependencyUnavailable
+from recommender.candidates import Candidates, merge
+from recommender.completion import Completion
+from recommender.eligibility import Eligibility
+from recommender.roles import (
+    Eligible,
+    Fetched,
+    Filter,
+    Hydrator,
+    Query,
+    Scorer,
+    Selection,
+    Selector,
+    Source,
+)
+from recommender.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class TimedSource:
+    """A source, how long a request waits for it, and the threads that it runs in.
+
+    The threads are its own, so that a source that hangs starves no other one. `fills`: it only fills lists up; its items come
+    behind those of every other source.
+    """
+
+    source: Source
+    timeout: float | None  # seconds; None waits for ever, as judging does
+    threads: Executor
+    fills: bool = False
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The parts of one recommender, in order."""
+
+    name: str
+    policy_id: str
+    eligibility: Eligibility
+    filters: Sequence[Filter]
+    sources: Sequence[TimedSource]
+    hydrators: Sequence[Hydrator]
+    scorers: Sequence[Scorer]
+    selector: Selector
+    completion: Completion
+
+    async def run(self, query: Query) -> tuple[Selection, Trace]:
+        """The page of the list, best first, never an item twice; fewer items only when no more are eligible."""
+        trace = Trace()
+        eligible = self._eligible(query, trace)
+        candidates = await self._candidates(query, eligible, trace)
+        for scorer in self.scorers:
+            with trace.stage("scorer", scorer.name) as report:
+                candidates = replace(candidates, scores=scorer.score(query, candidates))
+                report(len(candidates), 0, None)
+        with trace.stage("selector", self.selector.name) as report:
+            selection = self.selector.select(query, candidates)
+            report(len(selection), len(candidates) - len(selection), None)
+        if len(selection) < query.page.end:
+            with trace.stage("completion", self.completion.name) as report:
+                before, selection = len(selection), self.completion.complete(query, selection, eligible)
+                report(len(selection) - before, 0, None)
+        return replace(selection.positions(query.page), policy_id=self.policy_id), trace
+
+    async def candidates(self, query: Query) -> tuple[Candidates, Trace]:
+        """What the scorers would get to see: the ranker is trained on it."""
+        trace = Trace()
+        return await self._candidates(query, self._eligible(query, trace), trace), trace
+
+    def _eligible(self, query: Query, trace: Trace) -> Eligible:
+        with trace.stage("filter", self.eligibility.name) as report:
+            eligible = self.eligibility.of(query)
+            left = int(np.count_nonzero(eligible))
+            report(left, len(eligible) - left, None)
+        for filter_ in self.filters:
+            with trace.stage("filter", filter_.name) as report:
+                filter_.narrow(query, eligible)
+                before, left = left, int(np.count_nonzero(eligible))
+                report(left, before - left, None)
+        return eligible
+
+    async def _candidates(self, query: Query, eligible: Eligible, trace: Trace) -> Candidates:
+        found = await asyncio.gather(*(self._fetch(timed, query, eligible, trace) for timed in self.sources))
+        names = [timed.source.name for timed in self.sources]
+        filling = [timed.source.name for timed in self.sources if timed.fills]
+        candidates = merge(dict(zip(names, found, strict=True)), filling)
+        for hydrator in self.hydrators:
+            with trace.stage("hydrator", hydrator.name) as report:
+                candidates = hydrator.hydrate(query, candidates)
+                report(len(candidates), 0, None)
+        return candidates
+
+    async def _fetch(self, timed: TimedSource, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
+        with trace.stage("source", timed.source.name) as report:
+            try:
+                fetching = asyncio.get_running_loop().run_in_executor(timed.threads, timed.source.fetch, query, eligible)
+                fetched = await asyncio.wait_for(fetching, timed.timeout)
+            except DependencyUnavailable as error:
+                report(0, 0, error.detail)
+            except TimeoutError:
+                report(0, 0, f"no answer within {(timed.timeout or 0.0) * 1e3:.0f} ms")
+            else:
+                report(len(fetched.rows), 0, None)
+                return fetched
+        return Fetched.nothing()

@@ -1,0 +1,45 @@
+"""Every list that is shown is logged with the propensities that evaluation needs."""
+
+from __future__ import annotations
+
+from core.events import Impression
+from core.ports import Record
+from recommender.recommender import Recommendation
+from serving.lists.write_behind import WriteBehind
+
+LOG_IMPRESSIONS = "log_impressions"
+
+
+class LogImpressions:
+    """Hands one Impression per position to the log's writer, which makes them durable a moment later."""
+
+    name = LOG_IMPRESSIONS
+
+    def __init__(self, writer: WriteBehind) -> None:
+        self._writer = writer
+
+    def run(self, made: Recommendation) -> None:
+        """Raises DependencyUnavailable when too many wait already."""
+        query, chosen = made.query, made.selection
+        if not len(chosen):
+            return
+        items = made.snapshot.catalogue.ids[chosen.rows].tolist()
+        columns = (items, chosen.propensities.tolist(), chosen.scores.tolist(), chosen.explored.tolist())
+        impressions = [
+            Impression(
+                request_id=query.request_id,
+                user_id=query.user_id,
+                item_id=item_id,
+                position=position,
+                propensity=propensity,
+                score=score,
+                policy=chosen.policy_id,
+                arm=query.context.arm,
+                model_version=made.snapshot.name,
+                ts=query.now,
+                explored=explored,
+            )
+            for position, (item_id, propensity, score, explored) in enumerate(zip(*columns, strict=True), query.page.offset)
+        ]
+        key = str(query.user_id)
+        self._writer.submit([Record(key, i.event_id, i.model_dump_json().encode()) for i in impressions])

@@ -1,0 +1,53 @@
+"""What the routes stand on, and what they share."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import orjson
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from core.events import MAX_ID
+from serving.health import Readiness
+from serving.http.problems import Forbidden, Unauthorized
+from serving.intake.ingestion import Ingestion
+from serving.lists.service import RecommendService
+
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+Limit = Annotated[int, Query(ge=1, le=100)]
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the routes stand on; `app.state.api` holds it."""
+
+    service: RecommendService
+    ingestion: Ingestion
+    readiness: Readiness
+    code_version: str
+    example_users: Sequence[int]
+    erase: Callable[[int], int]  # forgets a user's features and lake rows; returns the number of rows
+    admin_key: str | None
+
+
+def api_of(request: Request) -> Api:
+    api: Api = request.app.state.api
+    return api
+
+
+def json(body: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(body), status, {"Cache-Control": "no-store"}, "application/json")
+
+
+def check_admin(expected: str | None, given: str | None) -> None:
+    """Raises Forbidden where admin routes are off or the key is wrong, Unauthorized where there is none."""
+    if expected is None:
+        raise Forbidden("admin routes are off; set MARQUEE_ADMIN_KEY to use them")
+    if given is None:
+        raise Unauthorized("send the admin key in the header X-Admin-Key")
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise Forbidden("the key in the header X-Admin-Key is not the admin key")

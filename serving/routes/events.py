@@ -1,0 +1,35 @@
+"""`/events`: what users did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from serving import examples, models
+from serving.http.openapi import EVENT_BODY, answers, problems
+from serving.routes.api import api_of, json
+
+router = APIRouter(default_response_class=Response)
+
+
+@router.post(
+    "/events",
+    tags=["events"],
+    summary="Store one event or an array of them",
+    status_code=202,
+    response_model=None,
+    openapi_extra=EVENT_BODY,
+    responses={
+        **answers(models.Receipt, examples.RECEIPT, "Durable, and on the way into the features", status=202),
+        **problems(400, 413, 422, 503),
+    },
+)
+async def post_events(request: Request) -> Response:
+    """Acknowledged only once durable, and idempotent by `event_id`. One invalid event refuses the whole request.
+
+    Events on items that the catalogue does not have are kept in the dead-letter topic and reported as quarantined.
+    """
+    receipt = await api_of(request).ingestion.ingest(await request.body())
+    return json(asdict(receipt), status=202)

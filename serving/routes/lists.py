@@ -1,0 +1,51 @@
+"""`/recommend`: lists."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from recommender.roles import Constraints, Page
+from serving import examples, models
+from serving.http.openapi import answers, problems
+from serving.http.problems import request_id_of
+from serving.lists import rendering
+from serving.routes.api import Id, Limit, api_of, json
+
+router = APIRouter(default_response_class=Response)
+
+MAX_GENRES, MAX_EXCLUDED = 20, 1000
+Year = Annotated[int | None, Query(ge=1, le=9999)]
+
+
+@router.get(
+    "/recommend/{user_id}",
+    tags=["lists"],
+    summary="A list for a user",
+    response_model=None,
+    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(422)},
+)
+async def recommend(
+    request: Request,
+    user_id: Id,
+    k: Annotated[Limit, Query(description="how many; fewer only when no more items are eligible")] = 20,
+    explain: Annotated[bool, Query(description="say why each film is there")] = False,
+    trace: Annotated[bool, Query(description="say what each stage of the pipeline did")] = False,
+    format: Annotated[Literal["full", "ids"], Query(description="ids: only item ids")] = "full",
+    genre: Annotated[list[str], Query(max_length=MAX_GENRES, description="only films of this genre; repeat it for several")] = [],  # noqa: B006 - FastAPI reads the default
+    exclude: Annotated[list[int], Query(max_length=MAX_EXCLUDED, description="item ids to leave out; repeat it")] = [],  # noqa: B006
+    year_min: Annotated[Year, Query(description="only films of this year or later")] = None,
+    year_max: Annotated[Year, Query(description="only films of this year or earlier")] = None,
+) -> Response:
+    """Never an item that the user has rated, watched, bought, reviewed or skipped, never a hidden one, and never one twice.
+
+    `genre`, `exclude`, `year_min` and `year_max` hold for every item of the list: when too few items meet them it is shorter,
+    and when none does its strategy is `nothing_eligible`. A user never seen gets what is popular now, with `cold_start: true`.
+    With `format=ids` the answer is `{"cold_start": false, "recommendations": [12, 5, 42]}`; its `request_id` is in the header
+    `X-Request-Id`.
+    """
+    constraints = Constraints(tuple(genre), frozenset(exclude), year_min, year_max)
+    made = await api_of(request).service.recommend(user_id, Page(k), constraints, request_id_of(request))
+    return json(rendering.ids(made) if format == "ids" else rendering.full(made, explain, trace))
