@@ -36,9 +36,14 @@ class SourceThreads:
 
 
 def assemble(policy: Policy, now: Snapshot, threads: SourceThreads, bounded: bool = True) -> Pipeline:
-    """The policy's parts, built from the snapshot. Unless `bounded`, sources are waited for however long they take."""
+    """The policy's parts, built from the snapshot. Unless `bounded`, no source has a time-out."""
     sources = [
-        TimedSource(config.build(now), config.timeout_ms / 1e3 if bounded else None, threads.of(config.part), config.fills)
+        TimedSource(
+            source=config.build(now),
+            timeout=config.timeout_ms / 1e3,
+            threads=threads.of(config.part) if bounded and config.blocks else None,
+            fills=config.fills,
+        )
         for config in policy.sources
     ]
     return Pipeline(

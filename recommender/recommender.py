@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -35,7 +36,7 @@ NOTHING_ELIGIBLE = "nothing_eligible"
 STRATEGIES = (TWO_TOWER, TWO_TOWER_MIRROR, PERSONAL, POPULAR_FALLBACK, POPULAR_DEGRADED, NOTHING_ELIGIBLE)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Recommendation:
     """A list and how it came about. Its rows are those of `snapshot.catalogue`."""
 
@@ -156,18 +157,18 @@ class Offline:
 
     def recommend(self, queries: Iterable[Query]) -> Iterator[Recommendation]:
         """The list for each query. Raises RuntimeError when a part did not answer: half a pipeline judges nothing."""
-        with asyncio.Runner() as runner:
+        with closing(asyncio.new_event_loop()) as loop:
             for query in self._encoded(queries):
-                made = runner.run(self.recommender.recommend(query))
+                made = loop.run_until_complete(self.recommender.recommend(query))
                 if failed := made.trace.failed():
                     raise RuntimeError(f"{failed[0].stage} {failed[0].part}: {failed[0].error}")
                 yield made
 
     def candidates(self, queries: Iterable[Query]) -> Iterator[Candidates]:
         """The candidates of each query, with features."""
-        with asyncio.Runner() as runner:
+        with closing(asyncio.new_event_loop()) as loop:
             for query in self._encoded(queries):
-                yield runner.run(self.recommender.candidates(query))
+                yield loop.run_until_complete(self.recommender.candidates(query))
 
     def _encoded(self, queries: Iterable[Query], batch: int = 256) -> Iterator[Query]:
         """Queries with the user's vector: in batches it takes a fifth of the time."""

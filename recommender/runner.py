@@ -35,13 +35,14 @@ from recommender.trace import Trace
 class TimedSource:
     """A source, how long a request waits for it, and the threads that it runs in.
 
-    The threads are its own, so that a source that hangs starves no other one. `fills`: it only fills lists up; its items come
-    behind those of every other source.
+    The threads are its own, so that a source that hangs starves no other one. Without threads it runs in the request's own: right
+    for a source that only computes, and offline, where nobody waits. `fills`: it only fills lists up; its items come behind those
+    of every other source.
     """
 
     source: Source
-    timeout: float | None  # seconds; None waits for ever, as judging does
-    threads: Executor
+    timeout: float  # seconds
+    threads: Executor | None = None
     fills: bool = False
 
 
@@ -108,12 +109,15 @@ class Pipeline:
     async def _fetch(self, timed: TimedSource, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
         with trace.stage("source", timed.source.name) as report:
             try:
-                fetching = asyncio.get_running_loop().run_in_executor(timed.threads, timed.source.fetch, query, eligible)
-                fetched = await asyncio.wait_for(fetching, timed.timeout)
+                if timed.threads is None:
+                    fetched = timed.source.fetch(query, eligible)
+                else:
+                    fetching = asyncio.get_running_loop().run_in_executor(timed.threads, timed.source.fetch, query, eligible)
+                    fetched = await asyncio.wait_for(fetching, timed.timeout)
             except DependencyUnavailable as error:
                 report(0, 0, error.detail)
             except TimeoutError:
-                report(0, 0, f"no answer within {(timed.timeout or 0.0) * 1e3:.0f} ms")
+                report(0, 0, f"no answer within {timed.timeout * 1e3:.0f} ms")
             else:
                 report(len(fetched.rows), 0, None)
                 return fetched

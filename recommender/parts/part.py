@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -15,6 +17,8 @@ class PartConfig(BaseModel):
 
 class SourceConfig(PartConfig):
     """What every source can be told."""
+
+    blocks: ClassVar[bool] = True  # whether it may wait for something outside this process; such a source gets threads
 
     k: int = Field(200, ge=1, le=10_000, description="candidates that it fetches")
     timeout_ms: float = Field(100.0, gt=0, le=60_000, description="how long a request waits for it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from recommender.roles import Eligible, Fetched, Query
 class PopularConfig(SourceConfig):
     """The most popular items; by default they only fill up what personal sources leave."""
 
+    blocks: ClassVar[bool] = False
     part: Literal["popular"] = "popular"
     fills: bool = True
 
