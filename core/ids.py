@@ -1,0 +1,73 @@
+"""Ids at the edge and keys inside.
+
+Outside, an id is whatever a company calls its users and items: an opaque string of up to 128 characters. Inside, everything
+that is fast or small (packed records, matrices, Milvus, Redis, sorted arrays) works on 63-bit integer keys:
+
+    1 ... 2^53 - 1          an id that is a whole number ("42", or 42 in JSON) is its own key
+    2^53 ... 2^62 - 1       items of any other id: numbered in order of arrival by a table that only grows (lake.item_keys)
+    2^62 ... 2^63 - 1       users of any other id: 62 bits of a hash, with the original kept in the user's record
+
+So data with integer ids costs nothing and keeps its keys, no key of one kind can be one of another, and an item's key is never
+given to a second item. Two users whose hashes collide (one chance in 9 million million for a million users) are told apart by
+the original: the later one is refused, never merged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+MAX_INTEGER = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+MAX_LENGTH = 128  # characters
+FIRST_ITEM_KEY = 2**53
+FIRST_USER_KEY = 2**62
+ALLOWED = f"an integer from 1 to {MAX_INTEGER}, or a string of 1 to {MAX_LENGTH} characters without control characters"
+
+ExternalId = int | str  # an integer where the id is a whole number, else a string
+
+_WHOLE = re.compile(r"[1-9][0-9]{0,15}")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def parse_id(raw: object) -> ExternalId:
+    """An id as it came from JSON, a path or a file. `"42"` and `42` are the same id; `"042"` is another.
+
+    Raises ValueError for what is none.
+    """
+    if isinstance(raw, str):
+        if _WHOLE.fullmatch(raw) and int(raw) <= MAX_INTEGER:
+            return int(raw)
+        if 1 <= len(raw) <= MAX_LENGTH and not _UNPRINTABLE.search(raw):
+            return raw
+    elif isinstance(raw, int) and not isinstance(raw, bool) and 1 <= raw <= MAX_INTEGER:
+        return raw
+    raise ValueError(f"allowed: {ALLOWED}")
+
+
+Id = Annotated[ExternalId, BeforeValidator(parse_id)]
+
+
+def is_whole(key: int) -> bool:
+    """Whether a key is the id itself."""
+    return key < FIRST_ITEM_KEY
+
+
+def user_key(id_: ExternalId) -> int:
+    """The key of a user: stable, everywhere, without a table."""
+    if isinstance(id_, int):
+        return id_
+    digest = hashlib.blake2b(id_.encode(), digest_size=8, person=b"marquee.user").digest()
+    return FIRST_USER_KEY | (int.from_bytes(digest, "big") >> 2)
+
+
+def original(id_: ExternalId) -> str:
+    """What a user's record keeps of the id: nothing where the key says it all."""
+    return "" if isinstance(id_, int) else id_
+
+
+def shown(key: int, kept: str) -> ExternalId:
+    """The id behind a key, given what `original` kept."""
+    return kept or key
