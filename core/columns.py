@@ -16,6 +16,7 @@ SCORE = "score"
 POLICY = "policy"
 ARM = "arm"
 MODEL_VERSION = "model_version"
+EXPLORED = "explored"  # whether exploration put the item there
 
 TITLE = "title"
 GENRES = "genres"
@@ -29,3 +30,12 @@ POSTER = "poster"
 LANGUAGE = "language"
 TMDB_ID = "tmdb_id"
 PROFILE = "profile"
+HIDDEN = "hidden"  # whether the item is kept out of every list
+
+POLICY_ID = "policy_id"
+NAME = "name"
+BODY = "body"
+FIRST_SEEN = "first_seen"
+
+KEY = "key"  # the number that stands for an id of another system
+ID = "id"

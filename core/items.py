@@ -19,7 +19,14 @@ CONTENT_SCHEMA = pl.Schema(
     ]
 )
 ITEM_SCHEMA = pl.Schema(
-    [(c.ITEM, pl.Int64), (c.TITLE, pl.String), (c.GENRES, pl.List(pl.String)), (c.YEAR, pl.Int32), *CONTENT_SCHEMA.items()]
+    [
+        (c.ITEM, pl.Int64),
+        (c.TITLE, pl.String),
+        (c.GENRES, pl.List(pl.String)),
+        (c.YEAR, pl.Int32),
+        *CONTENT_SCHEMA.items(),
+        (c.HIDDEN, pl.Boolean),  # null where nobody said
+    ]
 )
 TAG_SCHEMA = pl.Schema([(c.USER, pl.Int64), (c.ITEM, pl.Int64), (c.TAG, pl.String), (c.TS, pl.Float64)])
 PROFILE_SCHEMA = pl.Schema([(c.USER, pl.Int64), (c.PROFILE, pl.List(pl.String))])  # static attributes as tokens: "age:25"
@@ -28,7 +35,7 @@ COVERED = (c.GENRES, c.YEAR, c.TAGS, *DETAILS)
 
 
 def complete(items: pl.DataFrame) -> pl.DataFrame:
-    """The columns of `ITEM_SCHEMA` in order and type; content that the frame lacks is null. Other columns are dropped."""
+    """The columns of `ITEM_SCHEMA` in order and type; one that the frame lacks is null. Other columns are dropped."""
     return items.select(
         (pl.col(name) if name in items.columns else pl.lit(None)).cast(dtype).alias(name) for name, dtype in ITEM_SCHEMA.items()
     )

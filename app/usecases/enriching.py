@@ -18,7 +18,7 @@ from core.items import DETAILS, ITEM_SCHEMA, coverage, with_details
 from core.settings import Settings
 from datasets.dataset import require_columns
 from datasets.tmdb import CAST, Cache, Pace, Tmdb
-from lake import lake as tables
+from lake import tables
 
 SCHEMA = pl.Schema((name, ITEM_SCHEMA[name]) for name in (c.TMDB_ID, *DETAILS))
 _PER_SECOND = 20.0  # half of what TMDB allows
