@@ -19,6 +19,7 @@ from app.usecases.steps import load_data
 from core.errors import DatasetError, DependencyUnavailable, InvalidInput, NotFound
 from core.settings import Settings
 from datasets.dataset import validate
+from datasets.enrich import from_file
 from datasets.tmdb import Cache, Pace, Tmdb
 from lake.adapters.delta import DeltaLake
 from lake.tables import ITEMS
@@ -220,9 +221,9 @@ def test_a_file_in_tmdbs_form(home: Settings, tmp_path: Path) -> None:
 def test_a_file_of_another_form_is_named(tmp_path: Path, columns: dict[str, list[object]], message: str) -> None:
     pl.DataFrame(columns).write_parquet(tmp_path / "x.parquet")
     with pytest.raises(DatasetError, match=message):
-        enriching.from_file(tmp_path / "x.parquet")
+        from_file(tmp_path / "x.parquet")
     with pytest.raises(DatasetError, match="cannot be read as Parquet"):
-        enriching.from_file(tmp_path / "nowhere.parquet")
+        from_file(tmp_path / "nowhere.parquet")
 
 
 def test_films_without_ids_cannot_be_enriched(home: Settings) -> None:
