@@ -38,13 +38,12 @@ class DeltaLake:
     def append(self, table: str, rows: pl.DataFrame, *writers: Writer) -> bool:
         """See `Lake`."""
         rows = conform(table, rows)
-        properties = CommitProperties(app_transactions=[Transaction(writer.name, writer.number) for writer in writers])
 
         def write(seen: DeltaTable | None) -> bool:
             if any(_last(seen, writer.name) >= writer.number for writer in writers):
                 return False
             # onto the very snapshot that was checked: a zombie of this writer that appended since makes the commit fail
-            self._append(table, rows, seen, properties)
+            self._append(table, rows, seen, *writers)
             return True
 
         return self._committed(table, write)
@@ -61,7 +60,7 @@ class DeltaLake:
 
         def merge(seen: DeltaTable | None) -> Upserted:
             if seen is None:
-                self._append(table, rows, None, CommitProperties())
+                self._append(table, rows, None)
                 return Upserted(len(rows), 0)
             same = " AND ".join(f"old.{name} = new.{name}" for name in on)
             merger = seen.merge(rows.to_arrow(), same, source_alias="new", target_alias="old", merge_schema=True)
@@ -165,29 +164,30 @@ class DeltaLake:
         except (OSError, DeltaError):
             return False
 
-    def _append(self, table: str, rows: pl.DataFrame, seen: DeltaTable | None, properties: CommitProperties) -> None:
+    def _append(self, table: str, rows: pl.DataFrame, seen: DeltaTable | None, *writers: Writer) -> None:
         """A table that is older than one of its columns gets it."""
-        known = set(SCHEMAS[table]) if seen is None else {field.name for field in seen.schema().fields}
-        grows = not known.issuperset(rows.columns)
-        self._write(table, rows, seen, "append" if seen else "error", "merge" if grows else None, properties)
+        grows = seen is not None and not {field.name for field in seen.schema().fields}.issuperset(rows.columns)
+        self._write(table, rows, seen, "append", "merge" if grows else None, writers)
 
     def _write(
         self,
         table: str,
         rows: pl.DataFrame,
         seen: DeltaTable | None,
-        mode: Literal["append", "overwrite", "error"],
+        mode: Literal["append", "overwrite"],
         schema_mode: Literal["merge", "overwrite"] | None,
-        properties: CommitProperties | None = None,
+        writers: Sequence[Writer] = (),
     ) -> None:
+        transactions = [Transaction(writer.name, writer.number) for writer in writers]
         self._root.mkdir(parents=True, exist_ok=True)
         write_deltalake(
             seen or str(self._root / table),
             rows.to_arrow(),
-            mode=mode,
-            schema_mode=schema_mode,
+            mode=mode if seen else "error",
+            schema_mode=schema_mode if seen else None,
             partition_by=[c.DAY] if table in PARTITIONED else None,
-            commit_properties=properties,
+            # a retried commit of a new table would land on top of that of another process that made it meanwhile
+            commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=None if seen else 0),
         )
 
 
