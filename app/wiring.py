@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from core.events import ClockRule
 from core.ports import EventLog, Tracker
 from core.settings import Settings
-from lake.lake import Lake
+from lake.ports import FileLake
 
 if TYPE_CHECKING:
     from feature_repo.adapters.feast_store import FeastFeatures
@@ -32,8 +32,10 @@ def logging_to_stderr(level: int = logging.INFO) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def lake(settings: Settings) -> Lake:
-    return Lake(settings.folder("lake"))
+def lake(settings: Settings) -> FileLake:
+    from lake.adapters.delta import DeltaLake
+
+    return DeltaLake(settings.folder("lake"))
 
 
 def event_log(settings: Settings, timeout: float = 5.0, member: bool = False) -> EventLog:

@@ -16,7 +16,9 @@ import record
 from tqdm import tqdm
 
 from core import columns as c
-from lake.lake import INTERACTIONS, Lake, Writer
+from lake.adapters.delta import DeltaLake
+from lake.ports import Writer
+from lake.tables import INTERACTIONS
 from streaming.loops.lake_loop import APPENDS_PER_MERGE
 
 ROWS = 1000  # of an append: a flush of 2 s at 500 events a second
@@ -38,7 +40,7 @@ def events(first: int) -> pl.DataFrame:
 
 def appended(folder: Path, appends: int, merging: bool) -> tuple[float, float]:
     """Seconds of a late append (median), and of everything together, merges included."""
-    lake, taken, begun = Lake(folder), [], time.perf_counter()
+    lake, taken, begun = DeltaLake(folder), [], time.perf_counter()
     for number in tqdm(range(appends), "merging" if merging else "as it comes", leave=False):
         rows = events(number * ROWS)
         start = time.perf_counter()

@@ -20,7 +20,7 @@ import record
 from stream_rig import ITEMS, Rig, freshness, redis, soak, throughput
 
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
-from lake.lake import Lake
+from lake.adapters.delta import DeltaLake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.kafka import KafkaEventLog
 
@@ -44,7 +44,7 @@ def measured(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         store = FeastFeatures(FeastConfig(folder / "feast", url))
         store.apply()
         kafka = PrivateLog(KafkaEventLog(options.bootstrap), f"bench-{uuid.uuid4().hex[:8]}")
-        rig = Rig(kafka, store, Lake(folder / "lake"), genres)
+        rig = Rig(kafka, store, DeltaLake(folder / "lake"), genres)
         empty, _ = redis_bytes(url)
         metrics = throughput(rig, options.events, options.users)
         used, users = redis_bytes(url)
@@ -54,7 +54,7 @@ def measured(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         metrics |= {f"freshness_kafka_p{q}_seconds": float(np.percentile(fresh, q)) for q in (50, 99)}
         local = FeastFeatures(FeastConfig(folder / "feast-embedded"))  # a store of its own: offsets are the log's
         local.apply()
-        embedded = Rig(EmbeddedEventLog(folder / "log.db"), local, Lake(folder / "lake-embedded"), genres)
+        embedded = Rig(EmbeddedEventLog(folder / "log.db"), local, DeltaLake(folder / "lake-embedded"), genres)
         metrics["freshness_embedded_p99_seconds"] = float(np.percentile(freshness(embedded, options.samples), 99))
         print(metrics, flush=True)
         metrics |= {"soak_minutes": options.soak_minutes, "soak_rss_growth_mib": soak(rig, options.soak_minutes, 500, pid)}

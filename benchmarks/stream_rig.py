@@ -22,8 +22,8 @@ from core.ports import EventLog, Record
 from evaluation.simulation.arrivals import Arrivals
 from evaluation.simulation.world import WorldConfig, made_up
 from feature_repo.adapters.feast_store import FeastFeatures
-from lake.lake import INTERACTIONS as TABLE
-from lake.lake import Lake
+from lake.ports import Lake
+from lake.tables import INTERACTIONS as TABLE
 from streaming.consumer import Consumer
 from streaming.decoding import Contract
 from streaming.handlers import known_interaction_rows

@@ -15,8 +15,8 @@ from datasets.dataset import Dataset, check_items, require_columns, validate
 from datasets.layout import YEAR_IN_TITLE
 
 INTERACTION_FIELDS = (c.USER, c.ITEM, c.TS)  # kind and value are optional
-ITEM_FIELDS = (c.ITEM, c.TITLE)  # the other columns of core.items.ITEM_SCHEMA are optional
-OPTIONAL = (c.KIND, c.VALUE, *(name for name in ITEM_SCHEMA if name not in ITEM_FIELDS))
+ITEM_FIELDS = (c.ITEM, c.TITLE)  # the other columns of core.items.ITEM_SCHEMA but `hidden` are optional
+OPTIONAL = (c.KIND, c.VALUE, *(name for name in ITEM_SCHEMA if name not in (*ITEM_FIELDS, c.HIDDEN)))
 MILLISECONDS_FROM = 1e11  # a Unix time above it (year 5138) can only be milliseconds
 
 

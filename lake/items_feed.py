@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.item_facts import ItemFacts
-from lake.lake import ITEMS, Lake
+from lake.ports import Lake
+from lake.tables import ITEMS
 
 
 class ItemsFeed:

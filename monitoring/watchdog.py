@@ -11,12 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from deltalake.exceptions import DeltaError
-
 from core import telemetry
 from core.errors import MarqueeError
 from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry
-from lake.lake import Lake
+from lake.ports import Lake
 from monitoring.baseline import Baseline
 from monitoring.journal import Journal
 from monitoring.samples import MIN_ROWS
@@ -77,7 +75,7 @@ class Watchdog:
             self._publish(baseline, window, report, decision)
             if decision.verdict is Verdict.RETRAIN:
                 self._ask_for_retraining("; ".join(decision.reasons))
-        except (MarqueeError, DeltaError, OSError) as error:
+        except (MarqueeError, OSError) as error:
             telemetry.WATCH_CHECKS.labels(UNAVAILABLE).inc()
             _log.warning("no check: %s", error)
             return None

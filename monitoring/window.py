@@ -10,8 +10,8 @@ from core import columns as c
 from core.errors import NotFound
 from datasets.splits import in_time_order
 from evaluation.acceptance import acceptance_rate
-from lake import lake as tables
-from lake.lake import Lake
+from lake import tables
+from lake.ports import Lake
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from core.events import INTERACTIONS
 from core.ports import EventLog, FeatureReader
-from lake.lake import INTERACTIONS as TABLE
-from lake.lake import Lake
+from lake.ports import Lake
+from lake.tables import INTERACTIONS as TABLE
 from recommender.host import RecommenderHost
 from serving.health import Check, Finding, Status
 
@@ -62,7 +62,7 @@ def lake(tables: Lake) -> Check:
     def probe() -> Finding:
         version = tables.version(TABLE)
         if version < 0:
-            return Finding(Status.DOWN, f"no interactions under {tables.root.name}; run `marquee data load`")
+            return Finding(Status.DOWN, "no interactions were ever written; run `marquee data load`")
         return Finding(Status.UP, f"interactions at version {version}")
 
     return Check("lake", probe)

@@ -20,7 +20,8 @@ from private_log import PrivateLog
 
 from core.ports import EventLog
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
-from lake.lake import Lake
+from lake.adapters.delta import DeltaLake
+from lake.ports import Lake
 from streaming.adapters.kafka import KafkaEventLog
 from streaming.consumer import Consumer
 from streaming.decoding import Contract
@@ -50,7 +51,7 @@ def consume(bootstrap: str, prefix: str, home: Path, redis_url: str, member: str
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     log = PrivateLog(KafkaEventLog(bootstrap, partitions=3, member=member), prefix)
     store = FeastFeatures(FeastConfig(home / "feast", redis_url))
-    consumer(log, store, Lake(home / "lake")).run(stop)
+    consumer(log, store, DeltaLake(home / "lake")).run(stop)
     log.close()
     store.close()
 

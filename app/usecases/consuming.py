@@ -12,7 +12,7 @@ from core.events import IMPRESSIONS, INTERACTIONS
 from core.ports import EventLog
 from core.settings import Settings
 from feature_repo.transforms import item_genres
-from lake import lake as tables
+from lake import tables
 from streaming.consumer import Loop
 from streaming.decoding import Contract
 from streaming.handlers import impression_rows, known_interaction_rows

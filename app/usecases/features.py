@@ -22,7 +22,7 @@ from feature_repo.engines.spark import local_session, spark_frame
 from feature_repo.signals import Signals, SignalWeights, popularity
 from feature_repo.table import to_users
 from feature_repo.transforms import GENRE_TOLERANCE, item_genres
-from lake.lake import INTERACTIONS
+from lake.tables import INTERACTIONS
 
 ENGINES = ("polars", "spark")
 _BATCH = 1000  # users of one write

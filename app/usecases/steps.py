@@ -21,8 +21,8 @@ from core.features import Profiles
 from core.settings import REPOSITORY, Settings
 from datasets.dataset import Dataset
 from datasets.splits import before, cutoff, in_time_order
-from lake import lake as tables
-from lake.lake import Lake
+from lake import tables
+from lake.ports import Lake
 
 HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
 HOLD_OUT = 0.05

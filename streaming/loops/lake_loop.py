@@ -9,7 +9,7 @@ from threading import Event
 
 from core.ports import Clock, EventLog, LoggedRecord
 from core.telemetry import LAKE_ROWS
-from lake.lake import Lake, Writer
+from lake.ports import Lake, Writer
 from streaming.deadletters.set_aside import set_aside
 from streaming.handlers import Rows
 from streaming.loops.retrying import until_it_works

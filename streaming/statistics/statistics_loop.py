@@ -15,9 +15,9 @@ from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.ports import Clock
 from core.telemetry import STREAM_ACCEPTANCE
-from lake.follower import Added, TableFollower
-from lake.lake import IMPRESSIONS, INTERACTIONS, Lake
+from lake.ports import Added, Lake
 from lake.published_stats import publish
+from lake.tables import IMPRESSIONS, INTERACTIONS
 from streaming.statistics.acceptance_window import IMPRESSION_COLUMNS, INTERACTION_COLUMNS, AcceptanceWindow
 from streaming.statistics.item_counts import COLUMNS, ItemCounts
 
@@ -33,9 +33,9 @@ class StatisticsLoop:
         self._path = path
         self._interval = interval
         self._clock = clock
-        self._events = TableFollower(lake, INTERACTIONS, COLUMNS)
-        self._answers = TableFollower(lake, INTERACTIONS, INTERACTION_COLUMNS, history=False)
-        self._shown = TableFollower(lake, IMPRESSIONS, IMPRESSION_COLUMNS, history=False)
+        self._events = lake.follow(INTERACTIONS, COLUMNS)
+        self._answers = lake.follow(INTERACTIONS, INTERACTION_COLUMNS, history=False)
+        self._shown = lake.follow(IMPRESSIONS, IMPRESSION_COLUMNS, history=False)
         self._counts = ItemCounts(catalogue)
         self._acceptance = AcceptanceWindow()
 

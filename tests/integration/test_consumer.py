@@ -22,7 +22,7 @@ from core.events import DEADLETTER, IMPRESSIONS, INTERACTIONS, Impression, Inter
 from core.features import UserFeatures
 from core.ports import EventLog, Record
 from feature_repo.adapters.memory import MemoryFeatures
-from lake.lake import Lake
+from lake.adapters.delta import DeltaLake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.memory import MemoryEventLog
 from streaming.consumer import Consumer
@@ -36,7 +36,7 @@ CHILD = """
 import signal, sys, threading
 from functools import partial
 from pathlib import Path
-from lake.lake import Lake
+from lake.adapters.delta import DeltaLake
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.consumer import Consumer
@@ -58,7 +58,7 @@ rows = partial(known_interaction_rows, contract=contract)
 print("running", flush=True)
 Consumer([
     InteractionLoop(log, FeatureEffect(store, genres), contract, LoopConfig(batch=7, most=20, poll=0.05), sets_aside=True),
-    LakeLoop(log, Lake(home / "lake"), "marquee.interactions", "interactions", rows, flush=0.05),
+    LakeLoop(log, DeltaLake(home / "lake"), "marquee.interactions", "interactions", rows, flush=0.05),
 ]).run(stop)
 """
 
@@ -127,7 +127,7 @@ def test_killed_at_random_moments_it_leaves_what_one_clean_pass_would(tmp_path: 
     log = EmbeddedEventLog(tmp_path / "log.db")
     store = FeastFeatures(FeastConfig(tmp_path / "feast"))
     store.apply()
-    lake = Lake(tmp_path / "lake")
+    lake = DeltaLake(tmp_path / "lake")
     dice = random.Random(11)
 
     def consumer() -> subprocess.Popen[bytes]:
@@ -222,7 +222,7 @@ def test_a_bug_in_one_loop_stops_the_consumer_loudly() -> None:
 def test_impressions_reach_the_lake_once_although_the_commit_was_lost(tmp_path: Path) -> None:
     from streaming.handlers import impression_rows
 
-    log, lake = MemoryEventLog(), Lake(tmp_path)
+    log, lake = MemoryEventLog(), DeltaLake(tmp_path)
     shown = [
         Impression(
             request_id="r", user_id=7, item_id=item, position=item, propensity=0.5, score=1.0, policy="p", arm="a",
@@ -247,7 +247,7 @@ def test_the_lakes_files_are_merged_as_they_come(tmp_path: Path, monkeypatch: py
     from streaming.handlers import impression_rows
 
     monkeypatch.setattr("streaming.loops.lake_loop.APPENDS_PER_MERGE", 3)
-    log, lake = MemoryEventLog(), Lake(tmp_path)
+    log, lake = MemoryEventLog(), DeltaLake(tmp_path)
     stop = threading.Event()
     thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", impression_rows, 0.0).run, args=(stop,))
     thread.start()

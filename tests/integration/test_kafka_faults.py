@@ -36,7 +36,7 @@ from core.features import UserFeatures
 from core.ports import Record
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from feature_repo.transforms import GENRE_TOLERANCE, fold_history
-from lake.lake import Lake
+from lake.adapters.delta import DeltaLake
 from streaming.adapters.kafka import KafkaEventLog
 
 pytestmark = [
@@ -141,7 +141,7 @@ class Outcome:
 
     def __init__(self, redis_url: str, folder: Path) -> None:
         self.store = FeastFeatures(FeastConfig(folder / "feast", redis_url))
-        self.lake = Lake(folder / "lake")
+        self.lake = DeltaLake(folder / "lake")
         self._online = redis.Redis.from_url(redis_url)
         self._online.flushdb()
 

@@ -16,7 +16,8 @@ import pytest
 from core.events import INTERACTIONS, Interaction
 from core.ports import Record
 from core.telemetry import DEPENDENCY_UP
-from lake.lake import Lake
+from lake.adapters.delta import DeltaLake
+from lake.ports import Lake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.decoding import Contract
 from streaming.handlers import known_interaction_rows
@@ -63,7 +64,7 @@ def held(lake: Lake) -> list[str]:
 
 
 def test_a_full_disk(small_disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    log, lake, stop = EmbeddedEventLog(tmp_path / "events.db"), Lake(small_disk / "lake"), threading.Event()
+    log, lake, stop = EmbeddedEventLog(tmp_path / "events.db"), DeltaLake(small_disk / "lake"), threading.Event()
     rows = partial(known_interaction_rows, contract=Contract({1}))
     loop = threading.Thread(target=LakeLoop(log, lake, INTERACTIONS, INTERACTIONS_TABLE, rows, flush=0.0).run, args=(stop,))
     log.append(INTERACTIONS, records(0))

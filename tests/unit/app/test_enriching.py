@@ -19,8 +19,10 @@ from app.usecases.steps import load_data
 from core.errors import DatasetError, DependencyUnavailable, InvalidInput, NotFound
 from core.settings import Settings
 from datasets.dataset import validate
+from datasets.enrich import from_file
 from datasets.tmdb import Cache, Pace, Tmdb
-from lake.lake import ITEMS, Lake
+from lake.adapters.delta import DeltaLake
+from lake.tables import ITEMS
 
 KEY = "0123456789abcdef"
 HEAT = {
@@ -119,7 +121,7 @@ def test_films_come_from_the_api_once_and_then_from_the_cache(home: Settings, se
     assert server.keys == {KEY}
     assert shares["people"] == [pytest.approx(1 / 3), 0.5]
     assert shares["language"] == [pytest.approx(2 / 3), 0.75]
-    items = Lake(home.folder("lake")).read(ITEMS)
+    items = DeltaLake(home.folder("lake")).read(ITEMS)
     assert items["overview"].to_list() == ["Cops & robbers.", "In space.", None]
     assert items["people"].to_list() == [["Actor 0", "Actor 1", "Actor 2", "Actor 3", "Actor 4", "Michael Mann"], None, None]
     assert items["keywords"].to_list() == [["heist"], None, None]
@@ -130,9 +132,9 @@ def test_films_come_from_the_api_once_and_then_from_the_cache(home: Settings, se
 
 
 def test_a_dry_run_asks_nobody_and_writes_nothing(home: Settings, server: Tmdbish) -> None:
-    before = Lake(home.folder("lake")).version(ITEMS)
+    before = DeltaLake(home.folder("lake")).version(ITEMS)
     enriching.enrich(home, None, True, lambda line: None)
-    assert Lake(home.folder("lake")).version(ITEMS) == before
+    assert DeltaLake(home.folder("lake")).version(ITEMS) == before
     assert server.asked == []
 
 
@@ -207,7 +209,7 @@ def test_a_file_in_tmdbs_form(home: Settings, tmp_path: Path) -> None:
         field: found for field, *found in enriching.enrich(home, tmp_path / "films.parquet", False, lambda line: None).rows()
     }
     assert shares["overview"] == [pytest.approx(2 / 3), 0.75]
-    items = Lake(home.folder("lake")).read(ITEMS)
+    items = DeltaLake(home.folder("lake")).read(ITEMS)
     assert items["overview"].to_list() == ["From a file.", "In space.", None]
     assert items["people"].to_list() == [["A", "B", "C"], None, None]
 
@@ -219,13 +221,13 @@ def test_a_file_in_tmdbs_form(home: Settings, tmp_path: Path) -> None:
 def test_a_file_of_another_form_is_named(tmp_path: Path, columns: dict[str, list[object]], message: str) -> None:
     pl.DataFrame(columns).write_parquet(tmp_path / "x.parquet")
     with pytest.raises(DatasetError, match=message):
-        enriching.from_file(tmp_path / "x.parquet")
+        from_file(tmp_path / "x.parquet")
     with pytest.raises(DatasetError, match="cannot be read as Parquet"):
-        enriching.from_file(tmp_path / "nowhere.parquet")
+        from_file(tmp_path / "nowhere.parquet")
 
 
 def test_films_without_ids_cannot_be_enriched(home: Settings) -> None:
-    lake = Lake(home.folder("lake"))
+    lake = DeltaLake(home.folder("lake"))
     lake.replace(ITEMS, lake.read(ITEMS).with_columns(tmdb_id=None))
     with pytest.raises(NotFound, match="no film in the lake has a TMDB id"):
         enriching.enrich(home, None, True, lambda line: None)

@@ -16,7 +16,7 @@ from datasets.layout_csv import COLUMNS
 from datasets.movielens import BUNDLED, read_movielens
 from datasets.splits import before, between, cutoff, in_time_order
 from datasets.tables import read_items, read_tables
-from lake.lake import INTERACTIONS, ITEMS, SCHEMAS
+from lake.tables import INTERACTIONS, ITEMS, SCHEMAS
 
 TINY = {
     "ratings.csv": "userId,movieId,rating,timestamp\n1,1,4.0,100\n1,2,3.5,200\n2,1,5.0,300\n",

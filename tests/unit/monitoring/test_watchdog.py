@@ -19,8 +19,8 @@ from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from evaluation.watched import as_frame, reference_columns
-from lake import lake
-from lake.lake import Lake
+from lake import tables
+from lake.adapters.delta import DeltaLake
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import LAST_RETRAIN, REPORT, STATUS, Journal
@@ -90,7 +90,7 @@ class World:
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lake = Lake(self.folder / "lake")
+        self.lake = DeltaLake(self.folder / "lake")
         self.registry = FolderRegistry(self.folder / "registry")
         self.registry.point("production", register(self.registry, self.folder / "one", "release-one"))
 
@@ -113,7 +113,7 @@ def checks(verdict: str) -> float:
 
 
 def test_traffic_like_training_is_ok(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     before = checks("ok")
     with caplog.at_level(logging.INFO, "monitoring"):
         decision = world.watchdog().check()
@@ -132,7 +132,7 @@ def test_traffic_like_training_is_ok(world: World, caplog: pytest.LogCaptureFixt
 
 
 def test_other_tastes_ask_for_a_retraining_once_per_cooldown_even_across_a_restart(world: World) -> None:
-    world.lake.append(lake.INTERACTIONS, events(400, (35, 40), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
     verdicts = []
     for now in (0.0, 50.0, 99.0, 100.0, 150.0):
         world.now = 5_000_000.0 + now
@@ -147,8 +147,8 @@ def test_other_tastes_ask_for_a_retraining_once_per_cooldown_even_across_a_resta
 
 
 def test_only_the_newest_window_counts(world: World) -> None:
-    world.lake.append(lake.INTERACTIONS, events(400, (35, 40), LATER))
-    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER + 1e6))
+    world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER + 1e6))
     decision = world.watchdog().check()
     assert decision is not None
     assert decision.verdict is Verdict.OK
@@ -156,7 +156,7 @@ def test_only_the_newest_window_counts(world: World) -> None:
 
 @pytest.mark.parametrize(("rows", "users"), [(49, 20), (400, 9)], ids=["few events", "few users"])
 def test_too_little_traffic_is_insufficient(world: World, rows: int, users: int) -> None:
-    world.lake.append(lake.INTERACTIONS, events(rows, (35, 40), LATER, users))
+    world.lake.append(tables.INTERACTIONS, events(rows, (35, 40), LATER, users))
     decision = world.watchdog().check()
     assert decision is not None
     assert decision.verdict is Verdict.INSUFFICIENT
@@ -165,7 +165,7 @@ def test_too_little_traffic_is_insufficient(world: World, rows: int, users: int)
 
 
 def test_acceptance_is_the_share_of_answered_lists(world: World) -> None:
-    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     lists = {"r1": 7, "r2": 8}
     answer = events(1, (7, 7), LATER + 1e6, users=1).with_columns(pl.lit("r1").alias(c.REQUEST_ID))
     shown = pl.DataFrame(
@@ -174,8 +174,8 @@ def test_acceptance_is_the_share_of_answered_lists(world: World) -> None:
             c.POLICY: "p", c.ARM: "control", c.MODEL_VERSION: "release-one", c.TS: [LATER, LATER], c.OFFSET: [0, 1],
         }
     )  # fmt: skip
-    world.lake.append(lake.IMPRESSIONS, shown)
-    world.lake.append(lake.INTERACTIONS, answer)
+    world.lake.append(tables.IMPRESSIONS, shown)
+    world.lake.append(tables.INTERACTIONS, answer)
     world.watchdog().check()
     assert world.status()["acceptance"] == 0.5
     assert REGISTRY.get_sample_value("marquee_acceptance_rate") == 0.5
@@ -183,7 +183,7 @@ def test_acceptance_is_the_share_of_answered_lists(world: World) -> None:
 
 def test_events_without_stars_leave_that_feature_out(world: World) -> None:
     clicks = events(400, (1, 20), LATER).with_columns(pl.lit("click").alias(c.KIND), pl.lit(None, pl.Float64).alias(c.VALUE))
-    world.lake.append(lake.INTERACTIONS, clicks)
+    world.lake.append(tables.INTERACTIONS, clicks)
     world.watchdog().check()
     distances = world.status()["distances"]
     assert isinstance(distances, dict)
@@ -192,7 +192,7 @@ def test_events_without_stars_leave_that_feature_out(world: World) -> None:
 
 
 def test_a_new_production_release_is_taken_up(world: World) -> None:
-    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     watchdog = world.watchdog()
     watchdog.check()
     world.registry.point("production", register(world.registry, world.folder / "two", "release-two"))
@@ -201,7 +201,7 @@ def test_a_new_production_release_is_taken_up(world: World) -> None:
 
 
 def corrupt_lake(world: World) -> None:
-    world.lake.append(lake.INTERACTIONS, events(60, (1, 20), LATER))
+    world.lake.append(tables.INTERACTIONS, events(60, (1, 20), LATER))
     for log in (world.folder / "lake").rglob("_delta_log/*.json"):
         log.write_text("{half")
 
@@ -211,12 +211,12 @@ def no_lake(world: World) -> None:
 
 
 def no_release(world: World) -> None:
-    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     (world.registry.fetch("production") / bundle.REFERENCE).unlink()
 
 
 def no_room_for_reports(world: World) -> None:
-    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     (world.folder / "watch").write_text("a file where the folder should be")
 
 
@@ -237,12 +237,12 @@ def test_a_fault_is_logged_and_counted_and_the_watchdog_goes_on(
 def test_a_lake_that_appears_later_is_seen(world: World) -> None:
     watchdog = world.watchdog()
     assert watchdog.check() is None
-    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     assert watchdog.check() is not None
 
 
 def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldown(world: World) -> None:
-    world.lake.append(lake.INTERACTIONS, events(400, (35, 40), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
 
     def fail(reasons: str) -> None:
         raise OSError("no process can be started")
@@ -275,7 +275,7 @@ def test_run_checks_until_it_is_stopped(world: World) -> None:
                 stop.set()
             return super().compare(*samples)
 
-    world.lake.append(lake.INTERACTIONS, events(400, (1, 20), LATER))
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     config = WatchdogConfig(interval=0.0, window=400, least_rows=50)
     Watchdog(world.registry, world.lake, Stopping(), Journal(world.folder / "watch"), world.asked.append, config).run(stop)
     assert len(seen) == 2

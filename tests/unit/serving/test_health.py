@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
 from core.errors import DependencyUnavailable
-from lake.lake import Lake
+from lake.adapters.memory import MemoryLake
 from retrieval.adapters.mirror import MirrorIndex
 from serving import probes
 from serving.health import Check, Finding, Readiness, Status
@@ -111,7 +110,7 @@ async def test_the_index_is_degraded_while_the_mirror_answers() -> None:
     assert check.probe().status is Status.DEGRADED
 
 
-async def test_a_lake_without_interactions_is_down(tmp_path: Path) -> None:
-    finding = probes.lake(Lake(tmp_path)).probe()
+async def test_a_lake_without_interactions_is_down() -> None:
+    finding = probes.lake(MemoryLake()).probe()
     assert finding.status is Status.DOWN
     assert "marquee data load" in finding.detail

@@ -9,7 +9,7 @@ import numpy as np
 from core.events import Impression, Interaction
 from core.features import UserFeatures
 from core.ports import LoggedRecord
-from lake.lake import IMPRESSIONS, INTERACTIONS, SCHEMAS
+from lake.tables import IMPRESSIONS, INTERACTIONS, SCHEMAS
 from streaming.decoding import Contract, Decoded, decode
 from streaming.handlers import impression_rows, interaction_rows, known_interaction_rows, updated_users
 
@@ -85,7 +85,7 @@ def test_rows_for_the_lake_fit_its_tables() -> None:
     records = [logged(9, impression.model_dump_json().encode()), logged(10, b"[]")]
     shown, [letter] = impression_rows(records, now=NOW)
     assert (letter.reason, letter.offset) == ("schema", 10)
-    assert set(shown.columns) == set(SCHEMAS[IMPRESSIONS]) - {"day"}
+    assert set(shown.columns) == set(SCHEMAS[IMPRESSIONS]) - {"day", "explored"}
     assert interaction_rows([]).is_empty()
     assert known_interaction_rows([view, logged(4, b"{")], NOW, Contract(GENRES)).table["event_id"].to_list() == ["v"]
     assert Interaction.model_validate_json(view.value).request_id == "r"

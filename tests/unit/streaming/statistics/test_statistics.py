@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
@@ -18,9 +17,9 @@ from prometheus_client import REGISTRY
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DependencyUnavailable
 from feature_repo.item_stats import item_stats
-from lake.follower import TableFollower
-from lake.lake import IMPRESSIONS, INTERACTIONS, Lake
+from lake.adapters.memory import MemoryLake
 from lake.published_stats import PublishedStats, publish
+from lake.tables import IMPRESSIONS, INTERACTIONS
 from streaming.statistics.item_counts import ItemCounts
 from streaming.statistics.statistics_loop import StatisticsLoop
 
@@ -69,78 +68,6 @@ def test_adding_bit_by_bit_comes_to_the_batch_definition(rows: list[tuple[int, s
     assert same(counts.stats(NOW), item_stats(whole, CATALOGUE, NOW))
 
 
-def test_a_follower_gets_each_row_once_and_all_again_when_a_user_was_erased(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    follower = TableFollower(lake, INTERACTIONS, ["event_id"])
-    late = TableFollower(lake, INTERACTIONS, ["event_id"], history=False)
-    lake.append(INTERACTIONS, table([(10, "view", NOW)] * 3))
-    first = follower.look()
-    assert first is not None
-    assert (sorted(first.rows["event_id"]), first.whole) == (["e0", "e1", "e2"], True)
-    assert late.look() is None
-    assert follower.look() is None
-    lake.append(INTERACTIONS, table([(20, "view", NOW)], start=3).with_columns(user_id=pl.lit(8)))
-    for one in (follower, late):
-        added = one.look()
-        assert added is not None
-        assert (added.rows["event_id"].to_list(), added.whole) == (["e3"], False)
-    lake.forget_user(7)
-    again = follower.look()
-    assert again is not None
-    assert (again.rows["event_id"].to_list(), again.whole) == (["e3"], True)
-    assert late.look() is None
-
-
-def merged_after_a_look(tmp_path: Path) -> tuple[Lake, TableFollower]:
-    """e0 was seen; then e1 came, and the files were merged."""
-    lake = Lake(tmp_path)
-    follower = TableFollower(lake, INTERACTIONS, ["event_id"])
-    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
-    assert follower.look() is not None
-    lake.append(INTERACTIONS, table([(10, "view", NOW)], start=1))
-    lake.compact(INTERACTIONS)
-    return lake, follower
-
-
-def test_merged_files_are_no_news_and_what_came_before_the_merge_is(tmp_path: Path) -> None:
-    lake, follower = merged_after_a_look(tmp_path)
-    lake.append(INTERACTIONS, table([(10, "view", NOW)], start=2))
-    added = follower.look()
-    assert added is not None
-    assert (sorted(added.rows["event_id"]), added.whole) == (["e1", "e2"], False)
-    lake.compact(INTERACTIONS)
-    assert follower.look() is None
-
-
-def test_a_table_that_is_made_later_is_new_from_its_first_row(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    follower = TableFollower(lake, INTERACTIONS, ["event_id"], history=False)
-    assert follower.look() is None
-    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
-    added = follower.look()
-    assert added is not None
-    assert added.rows["event_id"].to_list() == ["e0"]
-
-
-def test_files_that_were_vacuumed_before_they_were_read_make_it_start_again(tmp_path: Path) -> None:
-    _, follower = merged_after_a_look(tmp_path)
-    DeltaTable(str(tmp_path / INTERACTIONS)).vacuum(0, enforce_retention_duration=False, dry_run=False)
-    with pytest.raises(DependencyUnavailable):
-        follower.look()
-    again = follower.look()
-    assert again is not None
-    assert (sorted(again.rows["event_id"]), again.whole) == (["e0", "e1"], True)
-
-
-def test_a_broken_table_is_said(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
-    for file in tmp_path.rglob("*.parquet"):
-        file.unlink()
-    with pytest.raises(DependencyUnavailable, match="lake"):
-        TableFollower(lake, INTERACTIONS, ["event_id"]).look()
-
-
 def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not condition():
@@ -159,10 +86,15 @@ def impressions(start: int) -> pl.DataFrame:
 
 
 @pytest.fixture
-def published(tmp_path: Path) -> Iterator[PublishedStats]:
-    """What a loop over the lake under `tmp_path` publishes, at its second look and later."""
+def lake() -> MemoryLake:
+    return MemoryLake()
+
+
+@pytest.fixture
+def published(lake: MemoryLake, tmp_path: Path) -> Iterator[PublishedStats]:
+    """What a loop over the lake publishes, at its second look and later."""
     stop, path = threading.Event(), tmp_path / "stats" / "items.parquet"
-    loop = StatisticsLoop(Lake(tmp_path / "lake"), CATALOGUE, path, 0.02, lambda: NOW)
+    loop = StatisticsLoop(lake, CATALOGUE, path, 0.02, lambda: NOW)
     thread = threading.Thread(target=loop.run, args=(stop,))
     thread.start()
     yield PublishedStats(path)
@@ -170,8 +102,7 @@ def published(tmp_path: Path) -> Iterator[PublishedStats]:
     thread.join()
 
 
-def test_what_is_trending_reaches_the_api(published: PublishedStats, tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
+def test_what_is_trending_reaches_the_api(published: PublishedStats, lake: MemoryLake) -> None:
     found: list[ItemStats] = []
 
     def look() -> bool:
@@ -189,8 +120,7 @@ def test_what_is_trending_reaches_the_api(published: PublishedStats, tmp_path: P
     assert found[-1].n_events.tolist() == [3, 0, 2, 0, 0]
 
 
-def test_the_acceptance_rate_is_that_of_the_lists_shown_since_the_start(published: PublishedStats, tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
+def test_the_acceptance_rate_is_that_of_the_lists_shown_since_the_start(published: PublishedStats, lake: MemoryLake) -> None:
     for number in range(2):  # at the second file the loop has looked at both tables
         lake.append(INTERACTIONS, table([(10, "view", NOW)], start=number))
         until(lambda: published.look(CATALOGUE) is not None)

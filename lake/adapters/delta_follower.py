@@ -1,10 +1,10 @@
-"""Reading a table of the lake bit by bit: what was added since the last look, whoever added it."""
+"""Reading a Delta table bit by bit: what was added since the last look, from Delta's log."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
 from urllib.parse import unquote
 
 import polars as pl
@@ -12,35 +12,22 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from core.errors import DependencyUnavailable
-from lake.lake import Lake
+from lake.ports import Added
 
 
-class Added(NamedTuple):
-    """`rows` came since the last look; if `whole`, they are all there are, and what was known before is void."""
+class DeltaFollower:
+    """Follows one table. A look that finds nothing new costs a listing, not a read."""
 
-    rows: pl.DataFrame
-    whole: bool
-
-
-class TableFollower:
-    """Looks at one table again and again. A look that finds nothing new costs a listing, not a read."""
-
-    def __init__(self, lake: Lake, table: str, columns: Sequence[str], history: bool = True) -> None:
-        """`columns` of the table that are read; `day` is not among those that can be.
-
-        Without `history` what is there at the first look, or when it would have to start again, is passed over.
-        """
-        self._path = lake.root / table
+    def __init__(self, path: Path, schema: pl.Schema, columns: Sequence[str], history: bool) -> None:
+        """`schema` of the table as it is written today; older files may lack columns of it."""
+        self._path = path
+        self._schema = schema
         self._columns = list(columns)
         self._history = history
         self._version: int | None = None  # as of the last look; None before the first one, and to start again
 
     def look(self) -> Added | None:
-        """What is new; None if nothing is, or if the table was never written. Raises DependencyUnavailable.
-
-        When rows were taken away (a user was erased, the table was replaced) it starts again from the whole table. Files
-        that were merged into larger ones brought nothing new.
-        """
+        """See `lake.ports.Follower`."""
         try:
             return self._look()
         except FileNotFoundError as error:  # somebody vacuumed what was not read yet
@@ -63,7 +50,7 @@ class TableFollower:
             files = delta.file_uris() if self._history else []
         rows = self._read(sorted(files))
         self._version = version
-        return Added(rows, whole) if files or (whole and self._history) else None
+        return Added(rows, whole) if len(rows) or (whole and self._history) else None
 
     def _appended(self, first: int, last: int) -> list[str] | None:
         """The files that these versions added, from Delta's log; None when they also took rows away or are forgotten there."""
@@ -82,6 +69,11 @@ class TableFollower:
     def _unavailable(self, error: Exception) -> DependencyUnavailable:
         return DependencyUnavailable("lake", (str(error) or repr(error)).splitlines()[0], f"check {self._path}")
 
-    def _read(self, files: Sequence[str]) -> pl.DataFrame:
-        frames = [pl.read_parquet(file, columns=self._columns, hive_partitioning=False) for file in files]
-        return pl.concat(frames) if frames else pl.DataFrame({name: [] for name in self._columns})
+    def _read(self, files: list[str]) -> pl.DataFrame:
+        """These columns of the files; one that a file is too old for is null."""
+        wanted = pl.Schema((name, self._schema[name]) for name in self._columns)
+        if not files:
+            return wanted.to_frame()
+        return pl.scan_parquet(
+            files, schema=wanted, missing_columns="insert", extra_columns="ignore", hive_partitioning=False, glob=False
+        ).collect()

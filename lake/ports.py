@@ -1,0 +1,114 @@
+"""The port of the lake: tables that are appended to, replaced, versioned, followed, and rid of a user.
+
+Its adapters keep one contract (`tests/contract/test_lake.py`). All of them raise `DependencyUnavailable` when tables cannot
+be read, and `StorageFull` when they cannot be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import polars as pl
+
+from core.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who appends and which append this is: `number` grows by the writer's own count, for example a log offset."""
+
+    name: str
+    number: int
+
+
+class Added(NamedTuple):
+    """`rows` came since the last look; if `whole`, they are all there are, and what was known before is void."""
+
+    rows: pl.DataFrame
+    whole: bool
+
+
+class Upserted(NamedTuple):
+    """How many rows an upsert added, and how many it replaced."""
+
+    inserted: int
+    updated: int
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """Looks at one table again and again: what was added since the last look, whoever added it."""
+
+    def look(self) -> Added | None:
+        """What is new; None if nothing is, or if the table was never written. Raises DependencyUnavailable.
+
+        When rows were taken away (a user was erased, rows were replaced) it starts again from the whole table. Files that
+        were merged into larger ones bring nothing new.
+        """
+
+
+@runtime_checkable
+class Lake(Protocol):
+    """The tables of `lake.tables`. Every write is whole or not at all, and makes a version."""
+
+    def append(self, table: str, rows: pl.DataFrame, *writers: Writer) -> bool:
+        """Append rows with the table's columns (without `day`). Raises StorageFull.
+
+        Each writer's count becomes its number; False, and nothing appended, if one of them was that far already.
+        """
+
+    def replace(self, table: str, rows: pl.DataFrame) -> None:
+        """Make these rows the whole table. Raises StorageFull."""
+
+    def upsert(self, table: str, rows: pl.DataFrame, on: Sequence[str]) -> Upserted:
+        """Rows whose key columns `on` match take the place of the old ones, whole; the others are added.
+
+        Raises InvalidInput when two rows have the same key or a key is null, and StorageFull.
+        """
+
+    def compact(self, table: str) -> None:
+        """Merge small files into larger ones. Rows, writers' numbers and what earlier versions hold stay as they are."""
+
+    def read(self, table: str, version: int | None = None) -> pl.DataFrame:
+        """The table, now or at a version; a column that it did not have when it was written is null.
+
+        Raises NotFound for a table never written or a version it does not have.
+        """
+
+    def version(self, table: str) -> int:
+        """The number of the latest version, which a training run records; -1 for a table never written."""
+
+    def last_written(self, table: str, writer: str) -> int:
+        """The highest number that a writer appended, or -1."""
+
+    def progress(self, table: str, writers: Sequence[str]) -> dict[str, int]:
+        """`last_written` of several writers, at one moment."""
+
+    def follow(self, table: str, columns: Sequence[str], history: bool = True) -> Follower:
+        """A follower that reads these columns; `day` is not among those that can be.
+
+        Without `history` what is there at the first look, or when it would have to start again, is passed over.
+        """
+
+    def forget_user(self, user_id: int) -> int:
+        """Delete a user's rows from every table; returns how many. Earlier versions keep them."""
+
+
+@runtime_checkable
+class FileLake(Lake, Protocol):
+    """A lake whose tables are Parquet files, which engines for large data read on their own."""
+
+    def files(self, table: str) -> list[str]:
+        """The files that the table consists of now. Raises NotFound."""
+
+
+def check_keys(rows: pl.DataFrame, on: Sequence[str]) -> None:
+    """What an upsert asks of the key columns of its rows. Raises InvalidInput."""
+    keys = rows.select(on)
+    if any(keys[name].null_count() for name in on):
+        raise InvalidInput(", ".join(on), None, "a key in every row")
+    repeated = keys.filter(keys.is_duplicated())
+    if len(repeated):
+        raise InvalidInput(", ".join(on), repeated.row(0), "one row for each key")

@@ -1,0 +1,84 @@
+"""The lake's tables: their names and columns, and rows brought into their form."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from core import columns as c
+from core.items import ITEM_SCHEMA, PROFILE_SCHEMA, TAG_SCHEMA, complete
+
+INTERACTIONS = "interactions"
+IMPRESSIONS = "impressions"
+ITEMS = "items"
+TAGS = "tags"
+USERS = "users"
+POLICIES = "policies"  # what ever decided about lists, by the id that impressions carry
+ITEM_IDS = "item_ids"  # the ids that other systems give to items, and the numbers that stand for them here
+USER_IDS = "user_ids"  # the same of users
+
+_ID_SCHEMA = pl.Schema({c.KEY: pl.Int64, c.ID: pl.String})
+SCHEMAS: dict[str, pl.Schema] = {
+    INTERACTIONS: pl.Schema(
+        {
+            c.EVENT_ID: pl.String,
+            c.USER: pl.Int64,
+            c.ITEM: pl.Int64,
+            c.KIND: pl.String,
+            c.VALUE: pl.Float64,
+            c.TS: pl.Float64,
+            c.REQUEST_ID: pl.String,
+            c.OFFSET: pl.Int64,
+            c.DAY: pl.String,
+        }
+    ),
+    IMPRESSIONS: pl.Schema(
+        {
+            c.REQUEST_ID: pl.String,
+            c.USER: pl.Int64,
+            c.ITEM: pl.Int64,
+            c.POSITION: pl.Int64,
+            c.PROPENSITY: pl.Float64,
+            c.SCORE: pl.Float64,
+            c.POLICY: pl.String,
+            c.ARM: pl.String,
+            c.MODEL_VERSION: pl.String,
+            c.TS: pl.Float64,
+            c.OFFSET: pl.Int64,
+            c.DAY: pl.String,
+            c.EXPLORED: pl.Boolean,
+        }
+    ),
+    ITEMS: ITEM_SCHEMA,
+    TAGS: TAG_SCHEMA,
+    USERS: PROFILE_SCHEMA,
+    POLICIES: pl.Schema({c.POLICY_ID: pl.String, c.NAME: pl.String, c.BODY: pl.String, c.FIRST_SEEN: pl.Float64}),
+    ITEM_IDS: _ID_SCHEMA,
+    USER_IDS: _ID_SCHEMA,
+}
+# One partition a day suits a stream; twenty years of imported history would be thousands of tiny files, so rows that
+# were imported (log_offset -1) share the partition of their year.
+PARTITIONED = (INTERACTIONS, IMPRESSIONS)
+# The tables with rows of users, and the column that names the user in each.
+OF_USERS = {INTERACTIONS: c.USER, IMPRESSIONS: c.USER, TAGS: c.USER, USERS: c.USER, USER_IDS: c.KEY}
+_MAY_LACK = (c.EXPLORED,)  # columns that rows may come without, because they are younger than their table
+
+
+def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the table's columns in order and type, and the partition derived."""
+    if table == ITEMS:
+        return complete(rows)
+    if table in PARTITIONED:
+        when = pl.from_epoch(pl.col(c.TS).cast(pl.Int64), time_unit="s")
+        imported = pl.col(c.OFFSET) < 0
+        rows = rows.with_columns(
+            pl.when(imported).then(when.dt.strftime("%Y-01-01")).otherwise(when.dt.strftime("%Y-%m-%d")).alias(c.DAY),
+            *(pl.lit(None).alias(name) for name in _MAY_LACK if name in SCHEMAS[table] and name not in rows.columns),
+        )
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMAS[table].items())
+
+
+def widened(table: str, stored: pl.DataFrame) -> pl.DataFrame:
+    """What was stored, with the table's columns of today; one that it did not have when it was written is null."""
+    return stored.select(
+        pl.col(name) if name in stored.columns else pl.lit(None, dtype).alias(name) for name, dtype in SCHEMAS[table].items()
+    )
