@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from core.events import KINDS
+from core.kinds import KINDS
 
 HISTORY_LENGTH = 200  # events that the user tower reads; older ones live on in counts, affinities and `consumed`
 Profiles = Mapping[int, Sequence[str]]  # static attributes of users as tokens, by user id
@@ -34,7 +34,7 @@ class UserFeatures:
 
     user_id: int
     item_ids: NDArray[np.int64] = field(default_factory=_no_ints)
-    kinds: NDArray[np.int64] = field(default_factory=_no_ints)  # codes of core.events.KIND_CODE
+    kinds: NDArray[np.int64] = field(default_factory=_no_ints)  # codes of core.kinds.KIND_CODE
     values: NDArray[np.float32] = field(default_factory=_no_floats)  # stars or minutes; 0 where the kind has none
     times: NDArray[np.float64] = field(default_factory=_no_times)  # Unix seconds
     genres: tuple[str, ...] = ()  # sorted; aligned with genre_weights

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
-from core.events import KIND_CODE, Kind
 from core.features import UserFeatures
+from core.kinds import STARRED, codes
 
 RECENT = 5  # events that count as "what the user does now"
 LIKED = 4.0  # stars
-_STARRED = [KIND_CODE[kind.value] for kind in (Kind.RATING, Kind.REVIEW)]
+_STARRED = codes(STARRED)
 
 CANDIDATE_FEATURES: tuple[str, ...] = (
     "retrieval_score",

@@ -23,7 +23,7 @@ class History:
     """A user's n latest events on items of one catalogue, oldest first (arrays [n]), and p static attributes."""
 
     rows: NDArray[np.intp]  # catalogue rows
-    kinds: NDArray[np.int64]  # codes of core.events.KIND_CODE
+    kinds: NDArray[np.int64]  # codes of core.kinds.KIND_CODE
     values: NDArray[np.float32]  # stars or minutes as they are, 0 for none
     gaps: NDArray[np.float32]  # log1p of the seconds since the previous event here; 0 for the first
     profile: NDArray[np.int64]  # [p] buckets of attributes

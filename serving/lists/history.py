@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.events import KINDS, VALUE_RANGE
 from core.features import UserFeatures
+from core.kinds import KINDS
 from serving.lists.release import ServedRelease
 
 
@@ -29,6 +29,6 @@ def _entry(release: ServedRelease, row: int, item_id: int, code: int, value: flo
         "title": film["title"],
         "genres": film["genres"],
         "kind": kind.value,
-        "value": value if kind in VALUE_RANGE and value > 0 else None,
+        "value": value if kind.spec.value is not None and value > 0 else None,
         "ts": ts,
     }

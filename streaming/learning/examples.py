@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from core.catalogue import Catalogue
-from core.events import NOT_TARGETS, Interaction
+from core.events import Interaction
 from core.features import UserFeatures
+from core.kinds import TARGETS
 from retrieval.history import history_of
 from streaming.decoding import Decoded
 from streaming.learning.learner import Example
@@ -25,7 +26,7 @@ def examples_of(
     for one in batch:
         event, user = one.event, users.get(one.event.user_id)
         target = int(catalogue.rows(np.array([event.item_id]))[0])
-        if user is None or target < 0 or event.kind in NOT_TARGETS:
+        if user is None or target < 0 or event.kind not in TARGETS:
             continue
         past = _before(user, event)
         history = history_of(past, catalogue, history_length)

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper
 
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
-from core.events import KINDS
 from core.features import UserFeatures
+from core.kinds import KINDS
 from retrieval.encoder import HISTORY_LENGTH, UserEncoder
 from retrieval.history import PROFILE_BUCKETS, history_of, profile_buckets, tower_inputs
 
