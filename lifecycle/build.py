@@ -12,7 +12,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue
 from core.errors import InvalidInput
+from core.feature_schema import FeatureSchema
 from core.features import Profiles
 from datasets.splits import before, cutoff
 from evaluation.watched import as_frame, reference_columns
@@ -94,7 +95,7 @@ def build_release(
     workdir: Path,
     *,
     pipeline: Path,
-    feature_schema: str,
+    feature_schema: FeatureSchema,
     code_version: str,
     seed: int,
     say: Say,
@@ -123,13 +124,15 @@ def build_release(
     metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
     _write_data(data, cuts, pipeline, seed, draft)
     settings = {**train.model_dump(), "seed": seed, "scorer": scorer, "candidates": config.candidates}
+    used = replace(feature_schema, history=encoder.history_length)
     manifest = Manifest(
         release=new_name(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=code_version,
         data_version=data.data_version,
         trained_until=cuts.choice,
-        feature_schema=feature_schema,
+        feature_schema=used.digest,
+        features=used,
         dim=encoder.dim,
         n_items=len(data.catalogue),
         metrics=metrics,
