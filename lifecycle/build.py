@@ -124,7 +124,7 @@ def build_release(
     metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
     _write_data(data, cuts, pipeline, seed, draft)
     settings = {**train.model_dump(), "seed": seed, "scorer": scorer, "candidates": config.candidates}
-    used = replace(feature_schema, history=encoder.history_length)
+    used = replace(feature_schema, history=encoder.history_length, candidate=ranker.names)
     manifest = Manifest(
         release=new_name(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
