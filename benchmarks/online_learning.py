@@ -33,7 +33,7 @@ from feature_repo.transforms import fold_history
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
-from retrieval.history import History, history_of
+from retrieval.history import History
 from retrieval.training import train_towers
 from streaming.learning.learner import Example, LearnerConfig, OnlineLearner, ranks
 
@@ -73,7 +73,7 @@ class World:
         return cls(catalogue, encoder, queries, past, item_stats(seen, catalogue, first).n_events)
 
     def history(self, user: UserFeatures) -> History:
-        return history_of(user, self.catalogue, self.encoder.history_length)
+        return self.encoder.history(user)
 
     def examples(self) -> list[Example]:
         return [

@@ -7,11 +7,13 @@ refused when it is loaded, and nothing in it needs unpickling.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import BundleCorrupt, SchemaMismatch
+from core.feature_schema import LEGACY, FeatureSchema
 
 MANIFEST = "manifest.json"
 USER_TOWER = "user_tower.onnx"
@@ -22,7 +24,7 @@ ITEM_STATS = "item_stats.parquet"
 RANKER = "ranker.txt"
 MODEL_CARD = "model_card.md"
 REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with
-FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)
+FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)  # in every bundle
 
 
 class Manifest(BaseModel):
@@ -35,7 +37,8 @@ class Manifest(BaseModel):
     code_version: str
     data_version: dict[str, int]  # lake table -> Delta version that training saw
     trained_until: float  # Unix seconds: no event at or after it was trained on
-    feature_schema: str  # core.features.schema_hash
+    feature_schema: str  # the digest of `features`
+    features: FeatureSchema | None = None  # what the release uses; older manifests have the digest alone
     dim: int
     n_items: int
     metrics: dict[str, float]
@@ -46,12 +49,18 @@ class Manifest(BaseModel):
         (folder / MANIFEST).write_text(self.model_dump_json(indent=2) + "\n")
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of each bundle file in the folder. Raises BundleCorrupt when one is missing."""
-    missing = [name for name in FILES if not (folder / name).is_file()]
+def digests(folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:
+    """SHA-256 of the bundle files with these names, or of all in the folder but the manifest.
+
+    Raises BundleCorrupt when one of them, or of those that every bundle has, is missing.
+    """
+    if names is None:
+        names = [path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST] if folder.is_dir() else ()
+    wanted = dict.fromkeys((*FILES, *names))
+    missing = [name for name in wanted if not (folder / name).is_file()]
     if missing:
         raise BundleCorrupt(f"the bundle {folder.name} lacks {', '.join(missing)}")
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in wanted}
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -62,12 +71,21 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleCorrupt(f"{folder / MANIFEST} cannot be read: {error}") from error
 
 
-def open_bundle(folder: Path, expected_schema: str) -> Manifest:
-    """The manifest of a bundle that is whole and fits this code. Raises BundleCorrupt or SchemaMismatch."""
+def open_bundle(folder: Path, computed: FeatureSchema) -> Manifest:
+    """The manifest of a bundle that is whole and uses only what this code computes. Raises BundleCorrupt or SchemaMismatch."""
     manifest = read_manifest(folder)
-    changed = [name for name, digest in digests(folder).items() if manifest.files.get(name) != digest]
+    found = digests(folder, manifest.files)
+    changed = [name for name, digest in found.items() if manifest.files.get(name) != digest]
     if changed:
         raise BundleCorrupt(f"release {manifest.release}: {', '.join(changed)} is not the file that was registered")
-    if manifest.feature_schema != expected_schema:
-        raise SchemaMismatch(manifest.release, expected=expected_schema, found=manifest.feature_schema)
+    lacking = computed.lacking(used) if (used := _used(manifest)) else [f"the feature schema {manifest.feature_schema}"]
+    if lacking:
+        raise SchemaMismatch(manifest.release, lacking)
     return manifest
+
+
+def _used(manifest: Manifest) -> FeatureSchema | None:
+    """What a release uses of the features; None for a digest that no known schema has."""
+    if manifest.features is None and manifest.feature_schema == LEGACY.digest:
+        return LEGACY
+    return manifest.features

@@ -6,6 +6,7 @@ HTTP status that RFC 9457 problem details answer with, `slug` the last part of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -51,19 +52,19 @@ class NotFound(MarqueeError):
 
 
 class SchemaMismatch(MarqueeError):
-    """A release was built for another feature schema than this code computes."""
+    """A release uses features that this code does not compute."""
 
     status = 503
     slug = "schema-mismatch"
     title = "The release does not fit this code"
 
-    def __init__(self, release: str, expected: str, found: str) -> None:
+    def __init__(self, release: str, lacking: Sequence[str]) -> None:
+        """`lacking` names each feature that the release uses and the code lacks."""
         super().__init__(
-            f"release {release} was built for feature schema {found}, this code computes {expected}; "
+            f"release {release} uses what this code does not compute: {', '.join(lacking)}; "
             "build a new release with `marquee release build`, or run the code version of the release",
             release=release,
-            expected=expected,
-            found=found,
+            lacking=list(lacking),
         )
 
 

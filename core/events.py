@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from core.kinds import Kind, value_rules
 
 INTERACTIONS = "marquee.interactions"
 IMPRESSIONS = "marquee.impressions"
@@ -29,38 +30,6 @@ Token = Annotated[str, Field(pattern=ID_PATTERN)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Kind(StrEnum):
-    """What a user did with an item."""
-
-    VIEW = "view"
-    CLICK = "click"
-    WATCH = "watch"
-    RATING = "rating"
-    PURCHASE = "purchase"
-    WATCHLIST_ADD = "watchlist_add"
-    WATCHLIST_REMOVE = "watchlist_remove"
-    SEARCH = "search"
-    REVIEW = "review"
-    SKIP = "skip"
-
-
-KINDS: tuple[Kind, ...] = tuple(Kind)  # the order is the encoding of `kind` in features and models: append only
-KIND_CODE: dict[str, int] = {kind.value: code for code, kind in enumerate(KINDS)}
-
-# After one of these the item is not recommended to that user again.
-CONSUMING = frozenset({Kind.WATCH, Kind.RATING, Kind.PURCHASE, Kind.REVIEW, Kind.SKIP})
-
-# Read as history, never predicted: no verdict on the item, or a bad one.
-NOT_TARGETS = (Kind.SKIP, Kind.WATCHLIST_REMOVE, Kind.SEARCH)
-
-# kind -> (lowest, highest, unit); kinds not named here carry no value
-VALUE_RANGE: dict[Kind, tuple[float, float, str]] = {
-    Kind.RATING: (0.5, 5.0, "stars"),
-    Kind.WATCH: (0.0, 1440.0, "minutes"),
-    Kind.REVIEW: (0.5, 5.0, "stars"),
-}
-
-
 def _new_id() -> str:
     return uuid.uuid4().hex
 
@@ -73,30 +42,23 @@ class _Event(BaseModel):
 class Interaction(_Event):
     """One thing a user did with one item at one time.
 
-    `event_id` makes delivery idempotent, `ts` is Unix seconds in UTC, `value` is stars for `rating` and `review` and
-    minutes for `watch`, and `request_id` names the list that this interaction answers.
+    `event_id` makes delivery idempotent, `ts` is Unix seconds in UTC, `value` is what the kind's table entry allows, and
+    `request_id` names the list that this interaction answers.
     """
 
     event_id: Token = Field(default_factory=_new_id, description="unique per event; repeat it to retry safely")
     user_id: Id
     item_id: Id
     kind: Kind
-    value: Finite | None = Field(default=None, description="stars for rating and review, minutes for watch")
+    value: Finite | None = Field(default=None, description=value_rules())
     ts: Finite = Field(default_factory=time.time, ge=0, description="Unix seconds, UTC; now if left out")
     request_id: Token | None = Field(default=None, description="the recommendation list that this answers")
 
     @model_validator(mode="after")
     def _value_fits_kind(self) -> Interaction:
-        allowed = VALUE_RANGE.get(self.kind)
-        if allowed is None:
-            if self.value is not None:
-                raise ValueError(f"value is {self.value!r}; allowed: none for kind '{self.kind}'")
-            return self
-        low, high, unit = allowed
-        if self.value is None and self.kind is Kind.REVIEW:
-            return self
-        if self.value is None or not low <= self.value <= high:
-            raise ValueError(f"value is {self.value!r}; allowed: {low} to {high} {unit} for kind '{self.kind}'")
+        complaint = self.kind.spec.complaint(self.kind.value, self.value)
+        if complaint is not None:
+            raise ValueError(complaint)
         return self
 
 

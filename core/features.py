@@ -1,16 +1,12 @@
-"""The online features of one user, and the hash that ties a release to the features it was trained on."""
+"""The online features of one user."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-
-from core.events import KINDS
 
 HISTORY_LENGTH = 200  # events that the user tower reads; older ones live on in counts, affinities and `consumed`
 Profiles = Mapping[int, Sequence[str]]  # static attributes of users as tokens, by user id
@@ -34,7 +30,7 @@ class UserFeatures:
 
     user_id: int
     item_ids: NDArray[np.int64] = field(default_factory=_no_ints)
-    kinds: NDArray[np.int64] = field(default_factory=_no_ints)  # codes of core.events.KIND_CODE
+    kinds: NDArray[np.int64] = field(default_factory=_no_ints)  # codes of core.kinds.KIND_CODE
     values: NDArray[np.float32] = field(default_factory=_no_floats)  # stars or minutes; 0 where the kind has none
     times: NDArray[np.float64] = field(default_factory=_no_times)  # Unix seconds
     genres: tuple[str, ...] = ()  # sorted; aligned with genre_weights
@@ -48,7 +44,7 @@ class UserFeatures:
     applied_offset: int = -1  # position in the event log up to which events are in; makes redelivery harmless
 
 
-# name:type of each user feature, in storage order. Adding, dropping or retyping one makes older releases unloadable.
+# name:type of each user feature, in storage order. Dropping or retyping one makes the releases that use it unloadable.
 USER_SCHEMA: tuple[str, ...] = (
     "item_ids:int64[]",
     "kinds:int64[]",
@@ -64,18 +60,3 @@ USER_SCHEMA: tuple[str, ...] = (
     "profile:string[]",
     "applied_offset:int64",
 )
-
-
-def schema_hash(candidate_features: Sequence[str]) -> str:
-    """Twelve hex digits over everything that training and serving must agree on.
-
-    `candidate_features` are the ranker's column names in order; the user schema, the history length and the codes of
-    event kinds are always part of it.
-    """
-    parts = {
-        "user": USER_SCHEMA,
-        "history": HISTORY_LENGTH,
-        "kinds": [kind.value for kind in KINDS],
-        "candidate": list(candidate_features),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

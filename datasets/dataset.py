@@ -11,8 +11,9 @@ import polars as pl
 
 from core import columns as c
 from core.errors import DatasetError
-from core.events import KIND_CODE, MAX_ID, VALUE_RANGE, Kind
+from core.events import MAX_ID
 from core.items import TAG_SCHEMA, complete
+from core.kinds import KIND_CODE, KINDS
 
 REASON = "reason"
 LATEST = 253_402_300_800.0  # Unix seconds of the year 10000: dates end there
@@ -108,9 +109,10 @@ def _rules(known_items: pl.Series) -> list[tuple[pl.Expr, str]]:
     rules += [(~pl.col(column).is_between(1, MAX_ID), f"{column} outside 1 to 2^53-1") for column in (c.USER, c.ITEM)]
     rules += [(~pl.col(c.KIND).is_in(list(KIND_CODE)), f"kind is none of {', '.join(KIND_CODE)}")]
     rules += [(~(pl.col(c.TS) >= 0) | ~(pl.col(c.TS) < LATEST), "ts is no Unix time in seconds")]
-    for kind, (low, high, unit) in VALUE_RANGE.items():
-        inside = pl.col(c.VALUE).is_between(low, high).fill_null(kind is Kind.REVIEW)
-        rules += [((pl.col(c.KIND) == kind.value) & ~inside, f"{kind.value} outside {low} to {high} {unit}")]
+    for kind in KINDS:
+        if (allowed := kind.spec.value) is not None:
+            inside = pl.col(c.VALUE).is_between(allowed.low, allowed.high).fill_null(not kind.spec.value_required)
+            rules += [((pl.col(c.KIND) == kind.value) & ~inside, f"{kind.value} outside {allowed}")]
     rules += [(~pl.col(c.ITEM).is_in(known_items.implode()), "item_id is not in the catalogue")]
     return rules
 

@@ -9,8 +9,8 @@ import polars as pl
 
 from core import columns as c
 from core.errors import DatasetError
-from core.events import Kind
 from core.items import TAG_SCHEMA
+from core.kinds import Kind
 from datasets.archive import Archive
 
 YEAR_IN_TITLE = r"\((\d{4})\)\s*$"

@@ -9,8 +9,8 @@ import polars as pl
 
 from core import columns as c
 from core.errors import DatasetError
-from core.events import Kind
 from core.items import ITEM_SCHEMA, complete
+from core.kinds import Kind
 from datasets.dataset import Dataset, check_items, require_columns, validate
 from datasets.layout import YEAR_IN_TITLE
 

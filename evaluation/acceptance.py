@@ -5,9 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from core import columns as c
-from core.events import Kind
-
-ACCEPTING = (Kind.CLICK, Kind.WATCH, Kind.RATING, Kind.PURCHASE, Kind.WATCHLIST_ADD, Kind.REVIEW)
+from core.kinds import ACCEPTING
 
 
 def acceptance_rate(impressions: pl.DataFrame, interactions: pl.DataFrame) -> float | None:
@@ -19,6 +17,6 @@ def acceptance_rate(impressions: pl.DataFrame, interactions: pl.DataFrame) -> fl
     lists = impressions[c.REQUEST_ID].n_unique()
     if not lists:
         return None
-    accepting = interactions.filter(pl.col(c.KIND).is_in([kind.value for kind in ACCEPTING]))
+    accepting = interactions.filter(pl.col(c.KIND).is_in(ACCEPTING))
     answered = impressions.join(accepting, on=[c.REQUEST_ID, c.USER, c.ITEM], how="semi")
     return answered[c.REQUEST_ID].n_unique() / lists

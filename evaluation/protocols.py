@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from core import columns as c
 from core.catalogue import Catalogue
 from core.errors import DatasetError, InvalidInput
-from core.events import KIND_CODE
 from core.features import UserFeatures
+from core.kinds import KIND_CODE
 from core.ordering import tie_hash
 from datasets.splits import before, cutoff, in_time_order
 from evaluation.queries import LabelledQuery, labelled_queries

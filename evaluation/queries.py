@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.events import Kind
 from core.features import Profiles, UserFeatures
+from core.kinds import TARGETS, VERDICTS
 from core.ordering import tie_hash
 from datasets.splits import in_time_order
 from feature_repo.transforms import UserEvent, UserState, item_genres
-
-_UNDECIDED = (Kind.SEARCH.value, Kind.WATCHLIST_REMOVE.value)  # they say neither that a film is wanted nor that it is not
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +74,9 @@ def labelled_queries(
 
 def _first_taken_up(ordered: pl.DataFrame) -> NDArray[np.bool_]:
     """Which events [n], in time order, are a user's first verdict on a film, and no skip; retrieval predicts the same ones."""
-    verdict = ~pl.col(c.KIND).is_in(_UNDECIDED)
+    verdict = pl.col(c.KIND).is_in(VERDICTS)
     first = pl.struct(c.USER, c.ITEM, verdict).is_first_distinct() & verdict
-    return ordered.select(first & (pl.col(c.KIND) != Kind.SKIP.value)).to_series().to_numpy()
+    return ordered.select(first & pl.col(c.KIND).is_in(TARGETS)).to_series().to_numpy()
 
 
 def _drawn(inside: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue, ItemStats
-from core.events import Kind
+from core.kinds import STARRED
 from datasets.splits import in_time_order
 
 Columns = dict[str, NDArray[np.float64]]
@@ -23,7 +23,6 @@ Columns = dict[str, NDArray[np.float64]]
 WATCHED_GENRES = 6  # the commonest: more would outvote the other features in the share that drifted
 REFERENCE_EVENTS = 20_000  # the newest events before the cut: tastes of ten years ago are no reference for today
 REFERENCE_ROWS = 5_000
-_STARRED = [Kind.RATING.value, Kind.REVIEW.value]
 
 
 def watched_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: ItemStats) -> Columns:
@@ -35,7 +34,7 @@ def watched_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: Ite
     rows = catalogue.rows(interactions[c.ITEM].to_numpy())
     events, rows = interactions.filter(rows >= 0), rows[rows >= 0]
     times = events[c.TS].to_numpy()
-    stars = events.filter(pl.col(c.KIND).is_in(_STARRED))[c.VALUE].drop_nulls()
+    stars = events.filter(pl.col(c.KIND).is_in(STARRED))[c.VALUE].drop_nulls()
     # An event that the statistics counted would know itself, and popularity would fall after training whatever happens.
     others = np.maximum(stats.n_events[rows] - (times < stats.as_of), 0)
     years = catalogue.years[rows]

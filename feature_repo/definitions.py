@@ -27,7 +27,7 @@ user = Entity(name="user", join_keys=["user_id"], value_type=ValueType.INT64, de
 RECORD = [Field(name="record", dtype=Bytes, description="all features of the user (feature_repo/record.py)")]
 COLUMNS = [
     Field(name="item_ids", dtype=Array(Int64), description="recent events, oldest first: what"),
-    Field(name="kinds", dtype=Array(Int64), description="recent events: code of core.events.KIND_CODE"),
+    Field(name="kinds", dtype=Array(Int64), description="recent events: code of core.kinds.KIND_CODE"),
     Field(name="values", dtype=Array(Float32), description="recent events: stars or minutes, 0 where there are none"),
     Field(name="times", dtype=Array(Float64), description="recent events: Unix seconds"),
     Field(name="genres", dtype=Array(String), description="sorted, aligned with genre_weights"),

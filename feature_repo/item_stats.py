@@ -8,49 +8,70 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue, ItemStats
-from core.events import VALUE_RANGE, Kind
+from core.kinds import REFUSING, STARRED, STARS
 
 HALF_LIFE_DAYS = 30.0
 PRIOR_RATINGS = 10.0  # ratings of average height that every item starts with
 DAY_SECONDS = 86_400.0
 
-_STARRED = (Kind.RATING, Kind.REVIEW)
-_REFUSING = (Kind.SKIP, Kind.WATCHLIST_REMOVE)  # events that say no: they do not make an item popular
+STATS_COLUMNS = (c.ITEM, c.KIND, c.VALUE, c.TS)  # of the lake's interactions, what the statistics read
+
+
+class ItemCounts:
+    """Sums per catalogue row, to which interactions are added in any order and any portions: the one definition of `ItemStats`.
+
+    `recent` weighs an event by 2^(-age / half-life). Age is counted from the latest event, not from the clock: a log that
+    went quiet keeps its order of popularity instead of sinking to zero. `rating_mean` is the mean of stars with
+    `PRIOR_RATINGS` ratings at the global mean added (Bayesian shrinkage; the middle of the scale where nobody rated).
+    """
+
+    def __init__(self, catalogue: Catalogue, half_life_days: float = HALF_LIFE_DAYS) -> None:
+        self._catalogue = catalogue
+        self._half_life = half_life_days * DAY_SECONDS
+        self._events, self._recent, self._stars, self._ratings = (np.zeros(len(catalogue)) for _ in range(4))
+        self._latest = 0.0  # Unix seconds of the latest event: what `_recent` is as of
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Count rows with `STATS_COLUMNS`; those of unknown items are left out."""
+        at = self._catalogue.rows(rows[c.ITEM].to_numpy())
+        rows, at = rows.filter(at >= 0), at[at >= 0]
+        if not len(rows):
+            return
+        times = rows[c.TS].to_numpy()
+        self._age(float(times.max()))
+        wanted = ~rows[c.KIND].is_in(REFUSING).to_numpy()
+        rated = (rows[c.KIND].is_in(STARRED) & rows[c.VALUE].is_not_null()).to_numpy()
+        self._events += self._sum(at, np.ones(len(at)))
+        self._recent += self._sum(at, np.exp2((times - self._latest) / self._half_life) * wanted)
+        self._stars += self._sum(at[rated], rows[c.VALUE].to_numpy()[rated])
+        self._ratings += self._sum(at[rated], np.ones(int(rated.sum())))
+
+    def stats(self, as_of: float) -> ItemStats:
+        """The statistics of what was added; `as_of` (Unix seconds) is later than all of it."""
+        rated = self._ratings.sum()
+        overall = self._stars.sum() / rated if rated else STARS.middle
+        means = (self._stars + PRIOR_RATINGS * overall) / (self._ratings + PRIOR_RATINGS)
+        return ItemStats(
+            as_of=as_of,
+            n_events=self._events.astype(np.float32),
+            recent=self._recent.astype(np.float32),
+            rating_mean=means.astype(np.float32),
+        )
+
+    def _age(self, latest: float) -> None:
+        """A later event ages all that came before."""
+        if latest > self._latest:
+            self._recent *= np.exp2((self._latest - latest) / self._half_life)
+            self._latest = latest
+
+    def _sum(self, at: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(at, weights=weights, minlength=len(self._catalogue)).astype(np.float64, copy=False)
 
 
 def item_stats(
     interactions: pl.DataFrame, catalogue: Catalogue, as_of: float, half_life_days: float = HALF_LIFE_DAYS
 ) -> ItemStats:
-    """Statistics per catalogue row from the interactions before `as_of` (Unix seconds); later ones change nothing.
-
-    `recent` weighs an event by 2^(-age / half-life). Age is counted from the latest event before `as_of`, not from `as_of`:
-    a log that went quiet keeps its order of popularity instead of sinking to zero. `rating_mean` is the mean of stars with
-    `PRIOR_RATINGS` ratings at the global mean added (Bayesian shrinkage; the middle of the scale where nobody rated).
-    """
-    past = interactions.filter(pl.col(c.TS) < as_of)
-    rows = catalogue.rows(past[c.ITEM].to_numpy())
-    known = rows >= 0
-    past, rows = past.filter(known), rows[known]
-    times = past[c.TS].to_numpy()
-    decay = np.exp2((times - times.max(initial=0.0)) / (half_life_days * DAY_SECONDS))
-    wanted = ~past[c.KIND].is_in(_REFUSING).to_numpy()
-    return ItemStats(
-        as_of=as_of,
-        n_events=_sum_by(rows, np.ones(len(rows)), len(catalogue)).astype(np.float32),
-        recent=_sum_by(rows, decay * wanted, len(catalogue)).astype(np.float32),
-        rating_mean=_shrunk_means(rows, past, len(catalogue)),
-    )
-
-
-def _sum_by(rows: NDArray[np.intp], weights: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    return np.bincount(rows, weights=weights, minlength=n).astype(np.float64, copy=False)
-
-
-def _shrunk_means(rows: NDArray[np.intp], past: pl.DataFrame, n: int) -> NDArray[np.float32]:
-    rated = (past[c.KIND].is_in(_STARRED) & past[c.VALUE].is_not_null()).to_numpy()
-    stars = past[c.VALUE].to_numpy()[rated]
-    low, high, _ = VALUE_RANGE[Kind.RATING]
-    overall = stars.mean() if len(stars) else (low + high) / 2
-    total = _sum_by(rows[rated], stars, n) + PRIOR_RATINGS * overall
-    count = _sum_by(rows[rated], np.ones(len(stars)), n) + PRIOR_RATINGS
-    return (total / count).astype(np.float32)
+    """Statistics per catalogue row from the interactions before `as_of` (Unix seconds); later ones change nothing."""
+    counts = ItemCounts(catalogue, half_life_days)
+    counts.add(interactions.filter(pl.col(c.TS) < as_of))
+    return counts.stats(as_of)

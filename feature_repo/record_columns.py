@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.events import CONSUMING, KIND_CODE
+from core.kinds import CONSUMING, codes
 from feature_repo.packing import Malformed, Reader, Writer
 
 Ids = NDArray[np.int64]
@@ -21,7 +21,7 @@ GENRES: tuple[str, ...] = (
     "Science Fiction", "TV Movie", "Biography", "Sport", "Reality-TV", "Talk-Show", "News", "Kids", "Anime",
 )  # fmt: skip
 _GENRE_BIT = {name: 1 << place for place, name in enumerate(GENRES)}
-_CONSUMING = sum(1 << KIND_CODE[kind] for kind in CONSUMING)
+_CONSUMING = sum(1 << code for code in codes(CONSUMING))
 _UNITS = (1, 1000)  # per second: in which times are tried; times that fit neither are written as the float64 they are
 _MOST_HALVES = 10  # 0 to 5 stars are a code; a larger number of halves follows its code, as does any other float32
 _LARGE, _OTHER = _MOST_HALVES + 1, _MOST_HALVES + 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,36 +12,36 @@ import polars as pl
 
 from core import columns as c
 from core.errors import InvalidInput
-from core.events import Kind
+from core.kinds import KINDS
 from core.toml_file import read_toml
 
 DAY_SECONDS = 86_400.0
+
+
+_RARE = frozenset(kind for kind in KINDS if kind.spec.rarity_bonus)
+_DEFAULTS = {kind.value: kind.spec.weight for kind in KINDS}
 
 
 @dataclass(frozen=True)
 class SignalWeights:
     """How much affinity one event of each kind adds, shared equally by the item's genres, and how fast it fades.
 
-    There is one field per `core.events.Kind`. What a film on a watchlist adds is multiplied by up to 1 + `rarity_bonus`, the
-    more the less popular it is: a rare film says more about a taste than one that everybody knows. Affinity halves every
-    `half_life_days` of event time. Raises InvalidInput for a weight or bonus below zero and a half-life not above it.
+    `by_kind` has a weight for every kind: those of `core.kinds` where it is made with fewer. What an event of a kind with
+    a rarity bonus adds (a film on a watchlist) is multiplied by up to 1 + `rarity_bonus`, the more the less popular the film:
+    a rare film says more about a taste than one that everybody knows. Affinity halves every `half_life_days` of event time.
+    Raises InvalidInput for a weight or bonus below zero, a half-life not above it, and an unknown kind.
     """
 
-    rating: float = 1.0
-    review: float = 1.0
-    watchlist_add: float = 1.0
-    purchase: float = 1.0
-    watch: float = 0.5
-    search: float = 0.2
-    click: float = 0.1
-    view: float = 0.05
-    skip: float = 0.0
-    watchlist_remove: float = 0.0
+    by_kind: Mapping[str, float] = field(default_factory=dict)
     rarity_bonus: float = 1.0
     half_life_days: float = 180.0
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        object.__setattr__(self, "by_kind", {**_DEFAULTS, **self.by_kind})
+        numbers = {**self.by_kind, "rarity_bonus": self.rarity_bonus, "half_life_days": self.half_life_days}
+        for name, value in numbers.items():
+            if name not in NAMES:
+                raise InvalidInput(name, value, f"one of {', '.join(sorted(NAMES))}")
             if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
                 raise InvalidInput(name, value, "a number of at least 0")
         if not self.half_life_days > 0:
@@ -49,12 +49,12 @@ class SignalWeights:
 
     @classmethod
     def load(cls, path: Path) -> SignalWeights:
-        """From a TOML file; what it leaves out is the default. Raises InvalidInput."""
+        """From a TOML file with one flat table; what it leaves out is the default. Raises InvalidInput."""
         values = read_toml(path, "signal weights")
-        known = {f.name for f in fields(cls)}
-        for name in values.keys() - known:
-            raise InvalidInput(f"{name} in {path.name}", values[name], f"one of {', '.join(sorted(known))}")
-        return cls(**values)
+        for name in values.keys() - NAMES:
+            raise InvalidInput(f"{name} in {path.name}", values[name], f"one of {', '.join(sorted(NAMES))}")
+        by_kind = {name: values.pop(name) for name in _DEFAULTS if name in values}
+        return cls(by_kind, **values)
 
     @property
     def half_life(self) -> float:
@@ -63,9 +63,10 @@ class SignalWeights:
 
     def of(self, kind: str) -> float:
         """The weight of a kind, whatever the item."""
-        return float(getattr(self, kind))
+        return self.by_kind[kind]
 
 
+NAMES = _DEFAULTS.keys() | {"rarity_bonus", "half_life_days"}  # what a file of weights may set
 DEFAULT_WEIGHTS = SignalWeights()
 
 
@@ -79,20 +80,19 @@ class Signals:
     def of(self, kind: str, item_id: int) -> float:
         """What one event adds before it fades. An item that the table lacks counts as the best known: no bonus unearned."""
         weight = self.weights.of(kind)
-        if kind == Kind.WATCHLIST_ADD:
+        if kind in _RARE:
             weight *= 1.0 + self.weights.rarity_bonus * (1.0 - self.popularity.get(item_id, 1.0))
         return weight
 
     def expression(self) -> pl.Expr:
         """`of` over the columns `kind` and `item_id`: the same float64 by the same operations."""
-        by_kind = {kind.value: self.weights.of(kind) for kind in Kind}
         known = pl.lit(1.0)
         if self.popularity:
             items, shares = list(self.popularity), list(self.popularity.values())
             known = pl.col(c.ITEM).replace_strict(items, shares, default=1.0, return_dtype=pl.Float64)
-        weight = pl.col(c.KIND).replace_strict(by_kind, return_dtype=pl.Float64)
+        weight = pl.col(c.KIND).replace_strict(self.weights.by_kind, return_dtype=pl.Float64)
         rare = weight * (1.0 + self.weights.rarity_bonus * (1.0 - known))
-        return pl.when(pl.col(c.KIND) == Kind.WATCHLIST_ADD.value).then(rare).otherwise(weight)
+        return pl.when(pl.col(c.KIND).is_in(_RARE)).then(rare).otherwise(weight)
 
 
 DEFAULT_SIGNALS = Signals()

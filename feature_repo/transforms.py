@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.events import CONSUMING, KIND_CODE, Kind
 from core.features import HISTORY_LENGTH, Profiles, UserFeatures
+from core.kinds import CONSUMING, KIND_CODE, STARRED
 from core.ordering import chronological, tie_hash
 from feature_repo.signals import DEFAULT_SIGNALS, DEFAULT_WEIGHTS, Signals, SignalWeights
 
 __all__ = ["DEFAULT_WEIGHTS", "SignalWeights", "UserEvent", "UserState", "apply", "fold_history", "item_genres"]
 
 GENRE_TOLERANCE = 1e-4  # relative difference of genre_weights between two orders of arrival
-_STARRED = frozenset({Kind.RATING, Kind.REVIEW})  # kinds whose value is stars
 
 
 class UserEvent(NamedTuple):
@@ -35,7 +34,7 @@ class UserEvent(NamedTuple):
 
     user_id: int
     item_id: int
-    kind: str  # a value of core.events.Kind
+    kind: str  # a value of core.kinds.Kind
     value: float | None  # stars or minutes
     ts: float  # Unix seconds
 
@@ -99,7 +98,7 @@ class UserState:
         self._prefer(event, genres)
         if event.kind in CONSUMING:
             self._consume(event.item_id)
-        if event.kind in _STARRED and event.value is not None:
+        if event.kind in STARRED and event.value is not None:
             self.rating_count += 1
             self.rating_sum += event.value
         self.n_events += 1

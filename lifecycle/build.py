@@ -25,6 +25,7 @@ from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from core.errors import InvalidInput
+from core.feature_schema import FeatureSchema
 from core.features import Profiles
 from datasets.splits import before, cutoff
 from evaluation.watched import as_frame, reference_columns
@@ -97,7 +98,7 @@ def build_release(
     workdir: Path,
     *,
     policy: Policy,
-    feature_schema: str,
+    feature_schema: FeatureSchema,
     code_version: str,
     seed: int,
     say: Say,
@@ -123,7 +124,7 @@ def build_release(
         code_version=code_version,
         data_version=data.data_version,
         trained_until=cuts.choice,
-        feature_schema=feature_schema,
+        feature_schema=feature_schema.digest,
         dim=trained.item_embeddings.shape[1],
         n_items=len(data.catalogue),
         metrics={},
@@ -140,7 +141,14 @@ def build_release(
     judged = judging.judge(data.interactions, ranked, policy.scored_by(scorer), cuts.choice, cuts.end, data.profiles)
     say(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
     metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
-    manifest = manifest.model_copy(update={"metrics": metrics, "config": {**manifest.config, "scorer": scorer}})
+    used = replace(feature_schema, history=unranked.encoder.history_length, candidate=ranker.names)
+    update = {
+        "metrics": metrics,
+        "config": {**manifest.config, "scorer": scorer},
+        "features": used,
+        "feature_schema": used.digest,
+    }
+    manifest = manifest.model_copy(update=update)
     _write_data(data, cuts, seed, draft)
     card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{judged.table}")
     (draft / bundle.MODEL_CARD).write_text(card)

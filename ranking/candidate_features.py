@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
-from core.events import KIND_CODE, Kind
 from core.features import UserFeatures
+from core.kinds import STARRED, codes
 
 RECENT = 5  # events that count as "what the user does now"
 LIKED = 4.0  # stars
-_STARRED = [KIND_CODE[kind.value] for kind in (Kind.RATING, Kind.REVIEW)]
+_STARRED = codes(STARRED)
+
+Rows = NDArray[np.intp]  # of the catalogue
+Columns = dict[str, NDArray[np.generic] | float]  # features by name; one number stands for a whole column
 
 CANDIDATE_FEATURES: tuple[str, ...] = (
     "retrieval_score",
@@ -31,11 +34,12 @@ CANDIDATE_FEATURES: tuple[str, ...] = (
     "user_rating_mean",
     "item_is_cold",
 )
+_COLUMN = {name: at for at, name in enumerate(CANDIDATE_FEATURES)}
 
 
 def candidate_features(
     user: UserFeatures | None,
-    rows: NDArray[np.intp],
+    rows: Rows,
     retrieval_scores: NDArray[np.float32],
     catalogue: Catalogue,
     stats: ItemStats,
@@ -48,51 +52,65 @@ def candidate_features(
     out = np.zeros((len(rows), len(CANDIDATE_FEATURES)), dtype=np.float32)
     if not len(rows):
         return out
-    popularity = np.log1p(stats.n_events[rows])
-    years = catalogue.years[rows]
-    rank = np.empty(len(rows), dtype=np.float32)
-    rank[np.argsort(-retrieval_scores, kind="stable")] = np.arange(1, len(rows) + 1)
-    out[:, 0] = retrieval_scores
-    out[:, 1] = 1.0 / rank
-    out[:, 2] = popularity
-    out[:, 3] = np.log1p(stats.recent[rows])
-    out[:, 4] = stats.rating_mean[rows]
-    out[:, 5] = years
-    out[:, 15] = stats.n_events[rows] == 0
+    columns = _of_item(rows, retrieval_scores, catalogue, stats)
     history = catalogue.rows(user.item_ids) if user is not None else np.empty(0, dtype=np.intp)
     known = history >= 0
     if user is not None and known.any():
-        _add_user(out, user, history[known], _liked(user)[known], rows, catalogue, item_vectors)
         past = history[known]
-        out[:, 11] = popularity - np.log1p(stats.n_events[past]).mean()
-        dated = catalogue.years[past][catalogue.years[past] > 0]
-        out[:, 12] = np.where(years > 0, np.abs(years - (dated.mean() if len(dated) else 0.0)), 0.0)
+        columns |= _of_genres(user, past, catalogue, rows)
+        columns |= _of_history(user, past, catalogue, stats, rows)
+        columns |= _of_vectors(past, past[_liked(user)[known]], item_vectors, rows)
+    for name, values in columns.items():
+        out[:, _COLUMN[name]] = values
     return out
 
 
-def _add_user(
-    out: NDArray[np.float32],
-    user: UserFeatures,
-    past: NDArray[np.intp],
-    liked: NDArray[np.bool_],
-    rows: NDArray[np.intp],
-    catalogue: Catalogue,
-    item_vectors: NDArray[np.float32],
-) -> None:
-    """The columns that compare a candidate with the user's tastes and recent events."""
+def _of_item(rows: Rows, retrieval_scores: NDArray[np.float32], catalogue: Catalogue, stats: ItemStats) -> Columns:
+    """What is known without the user."""
+    rank = np.empty(len(rows), dtype=np.float32)
+    rank[np.argsort(-retrieval_scores, kind="stable")] = np.arange(1, len(rows) + 1)
+    events = stats.n_events[rows]
+    return {
+        "retrieval_score": retrieval_scores,
+        "retrieval_reciprocal_rank": 1.0 / rank,
+        "log_popularity": np.log1p(events),
+        "log_recent_popularity": np.log1p(stats.recent[rows]),
+        "rating_mean": stats.rating_mean[rows],
+        "film_year": catalogue.years[rows],
+        "item_is_cold": events == 0,
+    }
+
+
+def _of_genres(user: UserFeatures, past: Rows, catalogue: Catalogue, rows: Rows) -> Columns:
+    """How the candidates' genres suit the user's tastes and the latest items of the history."""
     genres = catalogue.genres[rows]
     breadth = np.maximum(genres.sum(axis=1), 1.0)
-    out[:, 6] = genres @ _affinity(user, catalogue) / breadth
-    recent = past[-RECENT:]
-    out[:, 7] = genres @ catalogue.genres[recent].mean(axis=0) / breadth
+    return {
+        "genre_affinity": genres @ _affinity(user, catalogue) / breadth,
+        "recent_genre_overlap": genres @ catalogue.genres[past[-RECENT:]].mean(axis=0) / breadth,
+    }
+
+
+def _of_history(user: UserFeatures, past: Rows, catalogue: Catalogue, stats: ItemStats, rows: Rows) -> Columns:
+    """The user's own figures, and how the candidates differ from the items of the history."""
+    years, past_years = catalogue.years[rows], catalogue.years[past]
+    dated = past_years[past_years > 0]
+    gaps = np.abs(years - (dated.mean() if len(dated) else 0.0))
+    return {
+        "popularity_gap": np.log1p(stats.n_events[rows]) - np.log1p(stats.n_events[past]).mean(),
+        "year_gap": np.where(years > 0, gaps, 0.0),
+        "user_log_events": np.log1p(user.n_events),
+        "user_rating_mean": user.rating_sum / user.rating_count if user.rating_count else 0.0,
+    }
+
+
+def _of_vectors(past: Rows, liked: Rows, item_vectors: NDArray[np.float32], rows: Rows) -> Columns:
+    """How near the candidates are to the latest items of the history, and to the latest ones that were `liked`."""
     vectors = _unit(item_vectors[rows])
-    out[:, 8] = vectors @ _unit(item_vectors[past[-1:]])[0]
-    out[:, 9] = vectors @ _unit(item_vectors[recent].mean(axis=0, keepdims=True))[0]
-    favourites = past[liked][-RECENT:]
-    if len(favourites):
-        out[:, 10] = vectors @ _unit(item_vectors[favourites].mean(axis=0, keepdims=True))[0]
-    out[:, 13] = np.log1p(user.n_events)
-    out[:, 14] = user.rating_sum / user.rating_count if user.rating_count else 0.0
+    groups = {"cosine_last": past[-1:], "cosine_recent": past[-RECENT:], "cosine_liked": liked[-RECENT:]}
+    return {
+        name: vectors @ _unit(item_vectors[group].mean(axis=0, keepdims=True))[0] for name, group in groups.items() if len(group)
+    }
 
 
 def _liked(user: UserFeatures) -> NDArray[np.bool_]:

@@ -29,34 +29,39 @@ class RankerConfig:
 
 
 class Ranker:
-    """Scores candidate features. Thread-safe; scoring runs on one thread."""
+    """Scores candidates by the features named `names`, those it was trained on. Thread-safe; scoring runs on one thread.
+
+    Raises BundleCorrupt when this code does not compute all of them.
+    """
 
     def __init__(self, booster: lgb.Booster) -> None:
+        self.names: tuple[str, ...] = tuple(booster.feature_name())
+        unknown = [name for name in self.names if name not in CANDIDATE_FEATURES]
+        if unknown:
+            raise BundleCorrupt(f"it was trained on {', '.join(unknown)}, which this code does not compute")
         self._booster = booster
+        self._columns = [CANDIDATE_FEATURES.index(name) for name in self.names]
 
     @classmethod
     def load(cls, path: Path) -> Ranker:
         """From LightGBM's text format. Raises BundleCorrupt when it is damaged or was trained on other features."""
         try:
             _check_trees(path)
-            booster = lgb.Booster(model_file=str(path))
-            names = tuple(booster.feature_name())
+            return cls(lgb.Booster(model_file=str(path)))
+        except BundleCorrupt as error:
+            raise BundleCorrupt(f"{path}: {error}") from error
         except (OSError, UnicodeDecodeError, lgb.basic.LightGBMError) as error:
             raise BundleCorrupt(f"{path} is not a ranker that LightGBM can read: {error}") from error
-        if names != CANDIDATE_FEATURES:
-            raise BundleCorrupt(f"{path} was trained on {names}; this code computes {CANDIDATE_FEATURES}")
-        return cls(booster)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The features that it reads, in order."""
-        return CANDIDATE_FEATURES
 
     def save(self, path: Path) -> None:
         self._booster.save_model(path)
 
+    def select(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The columns named `names` of features [n, len(CANDIDATE_FEATURES)], for `score`."""
+        return features if self.names == CANDIDATE_FEATURES else features[:, self._columns]
+
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features [n, F] -> scores [n]; only their order means something."""
+        """Features [n, len(names)] -> scores [n]; only their order means something."""
         if not len(features):
             return np.empty(0, dtype=np.float32)
         return cast("NDArray[np.float32]", np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float32))
@@ -64,7 +69,7 @@ class Ranker:
     def importance(self) -> dict[str, float]:
         """The share of the total gain that each feature brought."""
         gain = self._booster.feature_importance("gain")
-        return dict(zip(CANDIDATE_FEATURES, (gain / max(gain.sum(), 1e-9)).tolist(), strict=True))
+        return dict(zip(self.names, (gain / max(gain.sum(), 1e-9)).tolist(), strict=True))
 
 
 def _check_trees(path: Path) -> None:
@@ -80,11 +85,17 @@ def _check_trees(path: Path) -> None:
 
 
 def train_ranker(
-    features: NDArray[np.float32], relevant: NDArray[np.int8], groups: Sequence[int], config: RankerConfig, seed: int
+    features: NDArray[np.float32],
+    relevant: NDArray[np.int8],
+    groups: Sequence[int],
+    config: RankerConfig,
+    seed: int,
+    names: Sequence[str] = CANDIDATE_FEATURES,
 ) -> Ranker:
-    """Train on candidates [n, F] of several queries: `groups` are the queries' sizes, `relevant` is 1 for what came next.
+    """Train on candidates of several queries: `groups` are the queries' sizes, `relevant` is 1 for what came next.
 
-    Raises DatasetError when no query has a relevant candidate.
+    `features` [n, len(names)] are those of `CANDIDATE_FEATURES` with these names. Raises DatasetError when no query has a
+    relevant candidate.
     """
     if not relevant.any():
         raise DatasetError("no training query has a relevant candidate: the ranker has nothing to learn")
@@ -101,5 +112,5 @@ def train_ranker(
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lgb.Dataset(features, label=relevant, group=list(groups), feature_name=list(CANDIDATE_FEATURES))
+    data = lgb.Dataset(features, label=relevant, group=list(groups), feature_name=list(names))
     return Ranker(lgb.train(parameters, data, num_boost_round=config.trees))

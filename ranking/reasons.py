@@ -8,20 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
-from core.events import KINDS, Kind
 from core.features import UserFeatures
+from core.kinds import KINDS
 
 SIMILAR = 0.5  # cosine from which two films count as alike
 POPULAR_SHARE = 0.02  # the most popular share of the catalogue
-ENJOYED = {  # the least value (stars, minutes, none) of the kinds of event that speak for a film; looking does not
-    Kind.RATING: 3.5,
-    Kind.REVIEW: 3.5,
-    Kind.WATCH: 20.0,
-    Kind.PURCHASE: 0.0,
-    Kind.WATCHLIST_ADD: 0.0,
-}
 MOST = 2
-_LEAST = np.array([ENJOYED.get(kind, np.inf) for kind in KINDS], dtype=np.float32)  # by kind code
+# By kind code: the value (stars, minutes, 0 for none) from which an event speaks for a film; infinite where a kind never does.
+_ENJOYED_FROM = np.array([np.inf if kind.spec.enjoyed_from is None else kind.spec.enjoyed_from for kind in KINDS], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class Reasons:
         if user is None:
             return np.empty(0, dtype=np.intp)
         rows = self._catalogue.rows(user.item_ids)
-        liked: NDArray[np.intp] = rows[(rows >= 0) & (user.values >= _LEAST[user.kinds])]
+        liked: NDArray[np.intp] = rows[(rows >= 0) & (user.values >= _ENJOYED_FROM[user.kinds])]
         return liked
 
     def _similar(self, row: int, past: NDArray[np.intp]) -> list[Reason]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core import bundle
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
-from core.features import schema_hash
+from core.feature_schema import FeatureSchema
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker
 from retrieval.encoder import UserEncoder
@@ -40,13 +40,13 @@ class Release:
         return self.manifest.config["scorer"] == "lambdamart"
 
 
-def expected_schema() -> str:
-    """The feature schema of this code."""
-    return schema_hash(CANDIDATE_FEATURES)
+def expected_schema() -> FeatureSchema:
+    """What this code computes."""
+    return FeatureSchema.of(CANDIDATE_FEATURES)
 
 
 def open_release(folder: Path) -> Release:
-    """Load a bundle. Raises BundleCorrupt, or SchemaMismatch with both hashes."""
+    """Load a bundle. Raises BundleCorrupt, or SchemaMismatch that names what this code lacks."""
     manifest = bundle.open_bundle(folder, expected_schema())
     catalogue = Catalogue.from_frame(pl.read_parquet(folder / bundle.CATALOGUE))
     vectors = np.load(folder / bundle.ITEM_EMBEDDINGS, allow_pickle=False)

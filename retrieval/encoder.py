@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
+from core.feature_schema import LEGACY
 from core.features import UserFeatures
 from retrieval.history import History, history_of, tower_inputs
 
 _INPUTS = ("items", "kinds", "values", "gaps", "length", "profile")
 _OUTPUT = "user"
-HISTORY_LENGTH = "history_length"  # metadata of the model: most events that it reads
+# Metadata of the model
+HISTORY_LENGTH = "history_length"  # most events that it reads
+N_KINDS = "kinds"  # event kinds that it knows, by code from 0; older models, which do not say, know those of the legacy schema
 
 
 class UserEncoder:
@@ -30,7 +33,9 @@ class UserEncoder:
         self.catalogue = catalogue
         self.embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
         self._session = _session(tower)
-        self.history_length = int(self._session.get_modelmeta().custom_metadata_map[HISTORY_LENGTH])
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.history_length = int(metadata[HISTORY_LENGTH])
+        self.n_kinds = int(metadata.get(N_KINDS, len(LEGACY.kinds)))
 
     @property
     def dim(self) -> int:
@@ -38,7 +43,7 @@ class UserEncoder:
 
     def encode(self, user: UserFeatures) -> NDArray[np.float32] | None:
         """The user's vector [d], or None when nothing is known: no profile, and no event on an item of this release."""
-        history = self._history(user)
+        history = self.history(user)
         return self._run([history])[0] if _says_something(history) else None
 
     def encode_many(self, users: Sequence[UserFeatures], batch: int = 256) -> NDArray[np.float32]:
@@ -46,7 +51,7 @@ class UserEncoder:
 
         Users of like history length share a batch, so that little of the work is padding.
         """
-        histories = [self._history(user) for user in users]
+        histories = [self.history(user) for user in users]
         order = sorted((i for i, history in enumerate(histories) if _says_something(history)), key=lambda i: len(histories[i]))
         vectors = np.zeros((len(users), self.dim), dtype=np.float32)
         for start in range(0, len(order), batch):
@@ -54,8 +59,9 @@ class UserEncoder:
             vectors[part] = self._run([histories[i] for i in part])
         return vectors
 
-    def _history(self, user: UserFeatures) -> History:
-        return history_of(user, self.catalogue, self.history_length)
+    def history(self, user: UserFeatures) -> History:
+        """What the tower reads of a user."""
+        return history_of(user, self.catalogue, self.history_length, self.n_kinds)
 
     def encode_histories(self, histories: Sequence[History], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """User vectors [len(histories), d] when the items are at `embeddings` [n, d]: what online learning asks."""

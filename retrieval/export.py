@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torch.jit._trace import TracerWarning  # torch.jit has it, but does not export it to type checkers
 
 from core.bundle import ITEM_EMBEDDINGS, TOWER_WEIGHTS, USER_TOWER
-from retrieval.encoder import HISTORY_LENGTH
+from core.kinds import KINDS
+from retrieval.encoder import HISTORY_LENGTH, N_KINDS
 from retrieval.training import Towers, TrainedTowers
 
 OPSET = 17
@@ -57,5 +58,5 @@ def export_user_tower(model: Towers, dim: int, path: Path) -> None:
             dynamo=False,
         )
     exported = onnx.load(str(path))
-    onnx.helper.set_model_props(exported, {HISTORY_LENGTH: str(most)})
+    onnx.helper.set_model_props(exported, {HISTORY_LENGTH: str(most), N_KINDS: str(len(KINDS))})
     onnx.save(exported, str(path))

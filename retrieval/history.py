@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
 from core.features import UserFeatures
+from core.kinds import KINDS
 
 PROFILE_BUCKETS = 4096  # 0 is padding
 
@@ -23,7 +24,7 @@ class History:
     """A user's n latest events on items of one catalogue, oldest first (arrays [n]), and p static attributes."""
 
     rows: NDArray[np.intp]  # catalogue rows
-    kinds: NDArray[np.int64]  # codes of core.events.KIND_CODE
+    kinds: NDArray[np.int64]  # codes of core.kinds.KIND_CODE
     values: NDArray[np.float32]  # stars or minutes as they are, 0 for none
     gaps: NDArray[np.float32]  # log1p of the seconds since the previous event here; 0 for the first
     profile: NDArray[np.int64]  # [p] buckets of attributes
@@ -32,10 +33,13 @@ class History:
         return len(self.rows)
 
 
-def history_of(user: UserFeatures, catalogue: Catalogue, most: int) -> History:
-    """The user's `most` latest events in the words of one release; events on items that it does not know are left out."""
+def history_of(user: UserFeatures, catalogue: Catalogue, most: int, n_kinds: int = len(KINDS)) -> History:
+    """The user's `most` latest events in the words of one release, which knows the first `n_kinds` kinds of event.
+
+    Events of later kinds, and those on items that it does not know, are left out.
+    """
     rows = catalogue.rows(user.item_ids)
-    known = np.flatnonzero(rows >= 0)[-most:]
+    known = np.flatnonzero((rows >= 0) & (user.kinds < n_kinds))[-most:]
     times = user.times[known]
     seconds = np.maximum(np.diff(times, prepend=times[:1]), 0.0)
     return History(

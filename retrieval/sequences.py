@@ -15,7 +15,7 @@ from torch import Tensor
 from core import columns as c
 from core.catalogue import Catalogue
 from core.errors import DatasetError
-from core.events import KIND_CODE, NOT_TARGETS
+from core.kinds import KIND_CODE, TARGETS, codes
 from core.ordering import chronological
 from retrieval.history import profile_buckets
 
@@ -29,7 +29,7 @@ class Sequences:
 
     starts: Ints  # [users + 1]
     rows: Ints  # [m] catalogue rows
-    kinds: Ints  # [m] core.events.KIND_CODE
+    kinds: Ints  # [m] core.kinds.KIND_CODE
     values: NDArray[np.float32]  # [m] stars or minutes, 0 for none
     times: NDArray[np.float64]  # [m] Unix seconds
     is_target: NDArray[np.bool_]  # [m] the user's first liking of the item: what a model should predict
@@ -94,7 +94,7 @@ class Sequences:
 
 
 def _first_liked(users: Ints, rows: Ints, kinds: Ints) -> NDArray[np.bool_]:
-    liked = np.flatnonzero(~np.isin(kinds, [KIND_CODE[kind] for kind in NOT_TARGETS]))
+    liked = np.flatnonzero(np.isin(kinds, codes(TARGETS)))
     by_pair = np.lexsort((rows[liked], users[liked]))  # stable: the first event of each (user, item) leads its run
     user, row = users[liked][by_pair], rows[liked][by_pair]
     leads = np.append(True, (user[1:] != user[:-1]) | (row[1:] != row[:-1])) if len(liked) else np.empty(0, dtype=np.bool_)

@@ -15,12 +15,12 @@ from scipy.sparse.linalg import eigsh
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.events import KIND_CODE, NOT_TARGETS
+from core.kinds import KINDS, TARGETS, codes
 from retrieval.sequences import Sequences
 
 _DEGREE_POWER = -0.25  # how far counts of popular items are scaled down, on either side
 _EIGENVALUE_POWER = 0.25  # of an eigenvalue in a vector; both sides together have twice that
-_SHUNNED = tuple(KIND_CODE[kind] for kind in NOT_TARGETS)
+_SHUNNED = codes(kind for kind in KINDS if kind not in TARGETS)
 
 
 def spectral_vectors(sequences: Sequences, n_items: int, rank: int, window: int) -> NDArray[np.float32]:

@@ -7,20 +7,21 @@ import math
 import torch
 from torch import Tensor, nn
 
-from core.events import KIND_CODE, KINDS, VALUE_RANGE, Kind
+from core.kinds import KINDS, MINUTES, STARS, TIMED, codes
 from retrieval.blocks import BLOCKS
 from retrieval.config import TrainConfig
 from retrieval.history import PROFILE_BUCKETS
 
-_STAR_BUCKETS = 1 + int(2 * VALUE_RANGE[Kind.RATING][1])  # half stars; 0 is "no value"
-_MINUTE_BUCKETS = 1 + int(math.log2(1 + VALUE_RANGE[Kind.WATCH][1]))  # doublings
+_STAR_BUCKETS = 1 + int(2 * STARS.high)  # half stars; 0 is "no value"
+_MINUTE_BUCKETS = 1 + int(math.log2(1 + MINUTES.high))  # doublings
+_TIMED = codes(TIMED)
 _GAP_BUCKETS = 24  # whole steps of log1p(seconds): the last one starts at about 300 years
 
 
 class UserTower(nn.Module):
     """Histories -> user vectors. Inputs, oldest event first, padded on the RIGHT (what padding holds does not matter):
 
-    items [B, L, d] float (item-tower outputs), kinds [B, L] int64 (core.events.KIND_CODE), values [B, L] float (stars or
+    items [B, L, d] float (item-tower outputs), kinds [B, L] int64 (core.kinds.KIND_CODE), values [B, L] float (stars or
     minutes as they are; 0 for none), gaps [B, L] float (log1p of the seconds since the previous event; 0 for the first),
     profile [B, P] int64 (hashed static attributes of the user, 0 for none).
 
@@ -65,4 +66,5 @@ def value_buckets(kinds: Tensor, values: Tensor) -> Tensor:
     """Half stars, or doublings of the minutes watched, as rows of one table. [B, L] -> [B, L]."""
     stars = (2 * values).round().clamp(0, _STAR_BUCKETS - 1)
     minutes = torch.log2(1 + values.clamp(min=0)).floor().clamp(0, _MINUTE_BUCKETS - 1) + _STAR_BUCKETS
-    return torch.where(kinds == KIND_CODE[Kind.WATCH], minutes, stars).long()
+    timed = (kinds.unsqueeze(-1) == torch.tensor(_TIMED, device=kinds.device)).any(-1)
+    return torch.where(timed, minutes, stars).long()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.events import Kind
+from core.kinds import Kind
 
 
 class Reason(BaseModel):

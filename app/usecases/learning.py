@@ -106,7 +106,7 @@ def _effect(settings: Settings, release: Release, features: FeatureReader) -> Le
         learner.resume(learned)
         publish(learned)
     pace, since = LearningPace(settings.learn_interval), release.manifest.trained_until
-    return LearningEffect(features, learner, publish, catalogue, release.encoder.history_length, since, pace)
+    return LearningEffect(features, learner, publish, catalogue, release.encoder.history, since, pace)
 
 
 def _once(error: MarqueeError, said: str) -> str:

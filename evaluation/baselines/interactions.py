@@ -12,11 +12,9 @@ from scipy.sparse import csr_matrix
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.events import Kind
+from core.kinds import TARGETS
 from datasets.splits import in_time_order
 from evaluation.queries import LabelledQuery
-
-_NO_LIKING = (Kind.SKIP.value, Kind.WATCHLIST_REMOVE.value, Kind.SEARCH.value)
 
 
 class Liked(NamedTuple):
@@ -28,7 +26,7 @@ class Liked(NamedTuple):
 
 def liked(train: pl.DataFrame, catalogue: Catalogue) -> Liked:
     """What users took up, without unknown items."""
-    ordered = in_time_order(train.filter(~pl.col(c.KIND).is_in(_NO_LIKING)))
+    ordered = in_time_order(train.filter(pl.col(c.KIND).is_in(TARGETS)))
     users, rows = ordered[c.USER].to_numpy(), catalogue.rows(ordered[c.ITEM].to_numpy())
     known = np.flatnonzero(rows >= 0)
     by_user = known[np.argsort(users[known], kind="stable")]

@@ -12,16 +12,14 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from core import columns as c
-from core.events import CONSUMING, KIND_CODE, Kind
 from core.features import HISTORY_LENGTH, Profiles
+from core.kinds import CONSUMING, KIND_CODE, STARRED
 from core.ordering import tie_hash
 from feature_repo.signals import DEFAULT_SIGNALS, Signals
 from feature_repo.table import SCHEMA
 
 Genres = Mapping[int, Sequence[str]]
 _CODE, _HASH, _SHARE, _GENRE = "code", "hash", "share", "genre"
-_CONSUMING = [kind.value for kind in CONSUMING]
-_STARRED = [Kind.RATING.value, Kind.REVIEW.value]
 
 
 def batch_features(
@@ -49,7 +47,7 @@ def _ordered(interactions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _per_user(ordered: pl.DataFrame) -> pl.DataFrame:
-    starred = pl.col(c.VALUE).filter(pl.col(c.KIND).is_in(_STARRED) & pl.col(c.VALUE).is_not_null())
+    starred = pl.col(c.VALUE).filter(pl.col(c.KIND).is_in(STARRED) & pl.col(c.VALUE).is_not_null())
     return ordered.group_by(c.USER, maintain_order=True).agg(
         pl.col(c.ITEM).tail(HISTORY_LENGTH).alias("item_ids"),
         pl.col(_CODE).tail(HISTORY_LENGTH).alias("kinds"),
@@ -59,7 +57,7 @@ def _per_user(ordered: pl.DataFrame) -> pl.DataFrame:
         starred.len().cast(pl.Int64).alias("rating_count"),
         starred.sum().alias("rating_sum"),
         pl.max_horizontal(pl.col(c.TS).max(), 0.0).alias("last_seen"),
-        pl.col(c.ITEM).filter(pl.col(c.KIND).is_in(_CONSUMING)).unique().sort().alias("consumed"),
+        pl.col(c.ITEM).filter(pl.col(c.KIND).is_in(CONSUMING)).unique().sort().alias("consumed"),
         pl.max_horizontal(pl.col(c.OFFSET).max(), -1).cast(pl.Int64).alias("applied_offset"),
     )
 

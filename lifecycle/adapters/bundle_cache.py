@@ -72,6 +72,6 @@ def is_whole(folder: Path) -> bool:
     """Whether every file of the bundle is the one that its manifest names."""
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-        return digests(folder) == manifest.files
+        return digests(folder, manifest.files) == manifest.files
     except (OSError, ValidationError, BundleCorrupt):
         return False

@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
 from core.errors import DependencyUnavailable, InvalidInput, MarqueeError
-from core.events import ID_PATTERN, MAX_ID, Kind
+from core.events import ID_PATTERN, MAX_ID
+from core.kinds import KINDS, value_rules
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_VALUE = 100  # characters of a wrong value that are repeated to its sender
@@ -35,8 +36,8 @@ ALLOWED = {
     "schema_version": "1",
     "event_id": _TOKEN,
     "request_id": f"{_TOKEN}, or null",
-    "kind": "one of " + ", ".join(kind.value for kind in Kind),
-    "value": "a finite number: 0.5 to 5 stars for rating and review, 0 to 1440 minutes for watch, none for other kinds",
+    "kind": "one of " + ", ".join(kind.value for kind in KINDS),
+    "value": f"a finite number: {value_rules()}",
     "ts": "a finite number of Unix seconds, 0 or more",
 }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.events import KINDS, VALUE_RANGE
 from core.features import UserFeatures
 from core.item_facts import ItemFacts
+from core.kinds import KINDS
 
 
 def history_of(user_id: int, user: UserFeatures | None, facts: ItemFacts, limit: int) -> dict[str, Any]:
@@ -29,6 +29,6 @@ def _entry(facts: ItemFacts, row: int, item_id: int, code: int, value: float, ts
         "title": item["title"],
         "genres": item["genres"],
         "kind": kind.value,
-        "value": value if kind in VALUE_RANGE and value > 0 else None,
+        "value": value if kind.spec.value is not None and value > 0 else None,
         "ts": ts,
     }

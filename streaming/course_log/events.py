@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from core.deadletter import DeadLetter
-from core.events import DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, Interaction, Kind, check_clock
+from core.events import DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, Interaction, check_clock
+from core.kinds import Kind
 from streaming.course_log.movies import MovieIds
 from streaming.course_log.parse import Rated, Rejected, Watched, parse
 from streaming.course_log.sessions import Session, Sessions
@@ -64,7 +65,7 @@ class CourseLog:
 
     def _watch(self, session: Session) -> Interaction:
         return Interaction(
-            event_id=_id("watch", session.user_id, session.movie, session.start),
+            event_id=_id(Kind.WATCH.value, session.user_id, session.movie, session.start),
             user_id=session.user_id,
             item_id=int(session.movie),
             kind=Kind.WATCH,

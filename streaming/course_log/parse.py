@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from core.events import MAX_ID, VALUE_RANGE, Kind
+from core.events import MAX_ID
+from core.kinds import MINUTES, STARS
 from streaming.decoding import ENCODING, MALFORMED, MOST_BYTES, SCHEMA, TOO_LARGE
 
-LONGEST_FILM = int(VALUE_RANGE[Kind.WATCH][1])  # minutes
-_FEWEST_STARS, _MOST_STARS, _ = VALUE_RANGE[Kind.RATING]
+LONGEST_FILM = int(MINUTES.high)  # minutes
 _SHOWN = 40  # characters of a bad field
 
 
@@ -146,8 +146,8 @@ def _watched(ts: float, user_id: int, match: re.Match[str]) -> Said:
 
 def _rated(ts: float, user_id: int, match: re.Match[str]) -> Said:
     stars = float(match["stars"])
-    if not _FEWEST_STARS <= stars <= _MOST_STARS:
-        raise _Bad(SCHEMA, f"rating is {match['stars']}; allowed: {_FEWEST_STARS} to {_MOST_STARS}")
+    if not STARS.low <= stars <= STARS.high:
+        raise _Bad(SCHEMA, f"rating is {match['stars']}; allowed: {STARS.low} to {STARS.high}")
     return Rated(ts, user_id, match["movie"], stars)
 
 

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from core.catalogue import Catalogue
-from core.events import NOT_TARGETS, Interaction
+from core.events import Interaction
 from core.features import UserFeatures
-from retrieval.history import history_of
+from core.kinds import TARGETS
+from retrieval.history import History
 from streaming.decoding import Decoded
 from streaming.learning.learner import Example
 
 
 def examples_of(
-    batch: Iterable[Decoded], users: Mapping[int, UserFeatures | None], catalogue: Catalogue, history_length: int
+    batch: Iterable[Decoded],
+    users: Mapping[int, UserFeatures | None],
+    catalogue: Catalogue,
+    history_of: Callable[[UserFeatures], History],
 ) -> Iterator[Example]:
     """An example per first verdict on a film of the catalogue by somebody with a history; `users` may be ahead of the batch.
 
+    `history_of` is what the release's tower reads of a user.
     The features may hold the event itself and later ones already: everything from the event's second on is left out.
     """
     for one in batch:
         event, user = one.event, users.get(one.event.user_id)
         target = int(catalogue.rows(np.array([event.item_id]))[0])
-        if user is None or target < 0 or event.kind in NOT_TARGETS:
+        if user is None or target < 0 or event.kind not in TARGETS:
             continue
         past = _before(user, event)
-        history = history_of(past, catalogue, history_length)
+        history = history_of(past)
         if len(history) and event.item_id not in past.item_ids:
             seen = catalogue.known_rows(user.consumed)
             yield Example(history, target, seen[seen != target])

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.catalogue import Catalogue
+from core.features import UserFeatures
 from core.ports import Clock, FeatureReader
 from core.telemetry import EVENTS_SHED, LEARNED_EXAMPLES, LEARNED_LIFT, LEARNED_ROLLBACKS, LEARNED_VERSION
 from lake.learned_vectors import LearnedVectors
+from retrieval.history import History
 from streaming.decoding import Decoded
 from streaming.learning.examples import examples_of
 from streaming.learning.learner import OnlineLearner
@@ -44,18 +46,18 @@ class LearningEffect:
         learner: OnlineLearner,
         publish: Callable[[LearnedVectors], None],
         catalogue: Catalogue,
-        history_length: int,
+        history_of: Callable[[UserFeatures], History],
         since: float,
         pace: LearningPace | None = None,
         clock: Clock = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`catalogue`, `history_length` and `since` (Unix seconds: what came before, it has learned) are those of the release."""
+        """`catalogue`, `history_of` and `since` (Unix seconds: what came before, it has learned) are those of the release."""
         self._store = store
         self._learner = learner
         self._publish = publish
         self._catalogue = catalogue
-        self._history_length = history_length
+        self._history_of = history_of
         self._since = since
         self._pace = pace or LearningPace()
         self._clock = clock
@@ -67,7 +69,7 @@ class LearningEffect:
         began = self._clock()
         chosen = self._chosen([one for one in batch if one.event.ts >= self._since])
         users = {user: self._store.read(user) for user in {one.event.user_id for one in chosen}}
-        examples = list(examples_of(chosen, users, self._catalogue, self._history_length))
+        examples = list(examples_of(chosen, users, self._catalogue, self._history_of))
         before = self._learner.guard.rollbacks
         learned = self._learner.learn(examples)
         if learned is not None:

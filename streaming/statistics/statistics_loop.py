@@ -15,11 +15,11 @@ from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.ports import Clock
 from core.telemetry import STREAM_ACCEPTANCE
+from feature_repo.item_stats import STATS_COLUMNS, ItemCounts
 from lake.ports import Added, Lake
 from lake.published_stats import publish
 from lake.tables import IMPRESSIONS, INTERACTIONS
 from streaming.statistics.acceptance_window import IMPRESSION_COLUMNS, INTERACTION_COLUMNS, AcceptanceWindow
-from streaming.statistics.item_counts import COLUMNS, ItemCounts
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class StatisticsLoop:
         self._path = path
         self._interval = interval
         self._clock = clock
-        self._events = lake.follow(INTERACTIONS, COLUMNS)
+        self._events = lake.follow(INTERACTIONS, STATS_COLUMNS)
         self._answers = lake.follow(INTERACTIONS, INTERACTION_COLUMNS, history=False)
         self._shown = lake.follow(IMPRESSIONS, IMPRESSION_COLUMNS, history=False)
         self._counts = ItemCounts(catalogue)

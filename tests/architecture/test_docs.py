@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from core import events, telemetry
+from core.kinds import KINDS, Kind
 from core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,9 +61,12 @@ def test_every_endpoint() -> None:
         assert f"`{method} {path}`" in REFERENCE, (method, path)
 
 
-@pytest.mark.parametrize("kind", list(events.Kind))
-def test_every_kind_of_event(kind: events.Kind) -> None:
-    assert f"`{kind.value}`" in EVENTS
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_event_as_the_table_of_kinds_has_it(kind: Kind) -> None:
+    allowed = kind.spec.value
+    value = f"{allowed.unit}, {allowed.low:g} to {allowed.high:g}" if allowed else "none"
+    value += "" if kind.spec.value_required else ", or none"
+    assert f"| `{kind.value}` | {value} | {'yes ' if kind.spec.consumes else ''}|" in EVENTS
 
 
 @pytest.mark.parametrize("model", [events.Interaction, events.Impression], ids=lambda model: model.__name__)

@@ -10,13 +10,14 @@ import pytest
 
 from core.bundle import FILES, MANIFEST, Manifest, digests, open_bundle
 from core.errors import BundleCorrupt, InvalidInput, NotFound
+from core.feature_schema import LEGACY
 from core.ports import Tracker
 from lifecycle.adapters.memory import FolderRegistry, MemoryTracker
 from lifecycle.adapters.mlflow import MlflowRegistry, MlflowTracker
 from lifecycle.promotion import VersionedRegistry
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
-SCHEMA = "0123456789ab"
+SCHEMA = LEGACY
 _names = (f"model-{n}" for n in itertools.count())
 
 
@@ -31,7 +32,7 @@ def make_bundle(folder: Path, release: str) -> Path:
         code_version="0.1.0",
         data_version={"interactions": 3},
         trained_until=1.5e9,
-        feature_schema=SCHEMA,
+        feature_schema=SCHEMA.digest,
         dim=64,
         n_items=5,
         metrics={"ndcg@10": 0.1},

@@ -131,22 +131,19 @@ def test_a_log_that_cannot_be_written_refuses_events_and_still_serves(served: Ca
         shutil.move(folder.with_name("moved"), folder)
 
 
-def test_a_release_for_another_feature_schema_is_refused_with_both_hashes(
-    copy_of_home: Path, tmp_path: Path, free_port: FreePort
-) -> None:
+def test_a_release_that_uses_what_is_not_computed_is_refused(copy_of_home: Path, tmp_path: Path, free_port: FreePort) -> None:
     home = tmp_path / "home"
     shutil.copytree(copy_of_home, home)
     manifests = list(home.rglob(MANIFEST))
     assert manifests
     for path in manifests:
         body = json.loads(path.read_text())
-        right = body["feature_schema"]
-        path.write_text(json.dumps(body | {"feature_schema": "0123456789ab"}))
+        body["features"]["candidate"].append("mood")
+        path.write_text(json.dumps(body))
     running = start(home, free_port, "serve")
     assert running.process.wait(timeout=120) == 1
     said = running.printed()
-    assert "0123456789ab" in said
-    assert right in said
+    assert "candidate feature mood" in said
     assert "marquee release build" in said
     assert "Traceback" not in said
 

@@ -18,8 +18,9 @@ import pytest
 
 from core.deadletter import from_bytes
 from core.errors import DependencyUnavailable
-from core.events import DEADLETTER, IMPRESSIONS, INTERACTIONS, Impression, Interaction, Kind
+from core.events import DEADLETTER, IMPRESSIONS, INTERACTIONS, Impression, Interaction
 from core.features import UserFeatures
+from core.kinds import Kind
 from core.ports import EventLog, Record
 from feature_repo.adapters.memory import MemoryFeatures
 from lake.adapters.delta import DeltaLake

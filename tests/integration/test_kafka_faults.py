@@ -31,8 +31,9 @@ from private_log import PrivateLog
 from core.catalogue import Catalogue
 from core.deadletter import open_letters
 from core.errors import DependencyUnavailable, InvalidInput
-from core.events import DEADLETTER, INTERACTIONS, Interaction, Kind
+from core.events import DEADLETTER, INTERACTIONS, Interaction
 from core.features import UserFeatures
+from core.kinds import Kind
 from core.ports import Record
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from feature_repo.transforms import GENRE_TOLERANCE, fold_history

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.bundle import FILES, ITEM_EMBEDDINGS, MANIFEST, MODEL_CARD, RANKER, Manifest, digests, open_bundle
 from core.errors import BundleCorrupt, SchemaMismatch
+from core.feature_schema import LEGACY, FeatureSchema
 
-SCHEMA = "0123456789ab"
+SCHEMA = FeatureSchema(user=("kinds:int64[]",), history=50, kinds=("view", "skip"), candidate=("year", "score"))
+
+PIPELINE = "pipeline.toml"  # older bundles have it
 
 
 @pytest.fixture
@@ -22,8 +26,8 @@ def folder(tmp_path: Path) -> Path:
         (folder / name).write_bytes(name.encode() * 100)
     Manifest(
         release="20261120-221530-1a2b3c", created="2026-11-20T22:15:30Z", code_version="abc", data_version={"interactions": 7},
-        trained_until=1.5e9, feature_schema=SCHEMA, dim=64, n_items=5, metrics={"ndcg@10": 0.1}, config={"epochs": 3},
-        files=digests(folder),
+        trained_until=1.5e9, feature_schema=SCHEMA.digest, features=SCHEMA, dim=64, n_items=5, metrics={"ndcg@10": 0.1},
+        config={"epochs": 3}, files=digests(folder),
     ).write(folder)  # fmt: skip
     return folder
 
@@ -101,16 +105,74 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         open_bundle(tmp_path / "nowhere", SCHEMA)
 
 
-def test_another_feature_schema_is_refused_with_both_hashes(folder: Path) -> None:
+LONGER = FeatureSchema(
+    user=("mood:string", "kinds:int64[]"), history=80, kinds=("view", "skip", "rewatch"), candidate=("score", "mood", "year")
+)
+
+
+def test_code_that_computes_more_opens_the_bundle(folder: Path) -> None:
+    assert open_bundle(folder, LONGER).features == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacking"),
+    [
+        ({"user": ("mood:string",)}, ["user feature kinds:int64[]"]),
+        ({"user": ("kinds:int32[]",)}, ["user feature kinds:int64[]"]),
+        ({"history": 49}, ["a history of 50 events (here 49)"]),
+        ({"kinds": ("view",)}, ["event kind skip with code 1"]),
+        ({"kinds": ("skip", "view")}, ["event kind view with code 0", "event kind skip with code 1"]),
+        ({"kinds": ("view", "rewatch", "skip")}, ["event kind skip with code 1"]),
+        ({"candidate": ("score",)}, ["candidate feature year"]),
+        ({"history": 0, "candidate": ("year",)}, ["a history of 50 events (here 0)", "candidate feature score"]),
+    ],
+    ids=str,
+)
+def test_a_release_that_uses_more_is_refused(folder: Path, changes: dict[str, object], lacking: list[str]) -> None:
     with pytest.raises(SchemaMismatch) as caught:
-        open_bundle(folder, "ffffffffffff")
-    assert SCHEMA in caught.value.detail
-    assert "ffffffffffff" in caught.value.detail
-    assert caught.value.extensions == {"release": "20261120-221530-1a2b3c", "expected": "ffffffffffff", "found": SCHEMA}
+        open_bundle(folder, replace(SCHEMA, **changes))
+    assert caught.value.extensions == {"release": "20261120-221530-1a2b3c", "lacking": lacking}
+    assert all(name in caught.value.detail for name in lacking)
     assert caught.value.status == 503
+
+
+def as_an_older_release(folder: Path, feature_schema: str) -> None:
+    """Its manifest has the digest alone, and its bundle the pipeline."""
+    (folder / PIPELINE).write_text('name = "default"')
+    known = json.loads((folder / MANIFEST).read_text())
+    del known["features"]
+    (folder / MANIFEST).write_text(json.dumps(known | {"feature_schema": feature_schema, "files": digests(folder)}))
+
+
+def test_an_older_release_is_held_to_the_same_rule(folder: Path) -> None:
+    as_an_older_release(folder, "3dfb02e6f97f")  # what version b4e2d62 wrote
+    more = replace(LEGACY, kinds=(*LEGACY.kinds, "rewatch"), candidate=("mood", *LEGACY.candidate))
+    assert open_bundle(folder, LEGACY) == open_bundle(folder, more)
+    with pytest.raises(SchemaMismatch, match="candidate feature item_is_cold"):
+        open_bundle(folder, replace(LEGACY, candidate=LEGACY.candidate[:-1]))
+
+
+def test_an_older_release_of_an_unknown_schema_is_refused(folder: Path) -> None:
+    as_an_older_release(folder, "0123456789ab")
+    with pytest.raises(SchemaMismatch, match="the feature schema 0123456789ab"):
+        open_bundle(folder, LEGACY)
+
+
+def test_a_file_beyond_the_required_ones_is_checked_like_them(folder: Path) -> None:
+    as_an_older_release(folder, LEGACY.digest)
+    (folder / PIPELINE).write_text("edited")
+    with pytest.raises(BundleCorrupt, match=f"{PIPELINE} is not the file"):
+        open_bundle(folder, LEGACY)
+    (folder / PIPELINE).unlink()
+    with pytest.raises(BundleCorrupt, match=f"lacks {PIPELINE}"):
+        open_bundle(folder, LEGACY)
+
+
+def test_what_this_code_computes_still_serves_the_releases_of_older_code() -> None:
+    assert FeatureSchema.of(LEGACY.candidate).lacking(LEGACY) == []
 
 
 def test_damage_is_told_before_a_mismatch(folder: Path) -> None:
     (folder / RANKER).write_bytes(b"")
     with pytest.raises(BundleCorrupt):
-        open_bundle(folder, "ffffffffffff")
+        open_bundle(folder, LEGACY)

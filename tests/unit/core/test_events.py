@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.events import CONSUMING, KIND_CODE, KINDS, ClockRule, Impression, Interaction, Kind, check_clock
+from core.events import ClockRule, Impression, Interaction, check_clock
+from core.kinds import CONSUMING, KIND_CODE, KINDS, Kind
 
 GOLDEN = Path(__file__).with_name("golden")
 VALID = {"event_id": "e", "user_id": 1, "item_id": 2, "kind": "rating", "value": 3.0, "ts": 1.0}

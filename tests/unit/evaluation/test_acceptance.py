@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from core.events import Kind
-from evaluation.acceptance import ACCEPTING, acceptance_rate
+from core.kinds import ACCEPTING, Kind
+from evaluation.acceptance import acceptance_rate
 
 # list a shows 1, 2, 3 to user 7; list b shows 1, 4 to user 7; list c shows 1 to user 8; list d shows 5 to user 8
 SHOWN = [("a", 7, 1), ("a", 7, 2), ("a", 7, 3), ("b", 7, 1), ("b", 7, 4), ("c", 8, 1), ("d", 8, 5)]

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from core.catalogue import Catalogue
-from core.events import Kind
 from core.features import UserFeatures
+from core.kinds import Kind
 from core.ordering import tie_hash
 from evaluation.queries import LabelledQuery, labelled_queries, ties_for
 

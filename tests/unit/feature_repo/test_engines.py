@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.catalogue import Catalogue
-from core.events import Kind
 from core.features import USER_SCHEMA, UserFeatures
+from core.kinds import Kind
 from feature_repo.engines.batch import batch_features
 from feature_repo.engines.spark import local_session, spark_frame
 from feature_repo.signals import Signals, SignalWeights

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.events import CONSUMING, KIND_CODE, MAX_ID, Kind
+from core.events import MAX_ID
 from core.features import HISTORY_LENGTH, UserFeatures
+from core.kinds import CONSUMING, KIND_CODE, Kind
 from feature_repo import record
 from feature_repo.record import UnreadableRecord, pack, unpack
 from feature_repo.record_columns import GENRES

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import fields, replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from core.errors import InvalidInput
-from core.events import Kind
+from core.kinds import Kind
 from core.settings import CONFIGS
-from feature_repo.signals import DEFAULT_WEIGHTS, Signals, SignalWeights, popularity
+from feature_repo.signals import DEFAULT_WEIGHTS, NAMES, Signals, SignalWeights, popularity
 
 FILE = CONFIGS / "signals" / "default.toml"
 
 
 def test_every_kind_has_a_weight() -> None:
-    assert {f.name for f in fields(SignalWeights)} == {kind.value for kind in Kind} | {"half_life_days", "rarity_bonus"}
+    assert DEFAULT_WEIGHTS.by_kind == {kind.value: kind.spec.weight for kind in Kind}
+
+
+def test_an_unknown_kind_has_no_weight() -> None:
+    with pytest.raises(InvalidInput, match="rewatch is 1"):
+        SignalWeights({"rewatch": 1})
 
 
 def test_ratings_reviews_and_watchlist_adds_weigh_one_searches_a_fifth_and_browsing_least() -> None:
@@ -51,7 +55,7 @@ def test_popularity_is_the_logarithm_of_the_count() -> None:
 
 @pytest.mark.parametrize("table", [{}, {1: 0.0, 2: 1 / 3, 3: 1.0}])
 def test_the_column_is_the_function_row_by_row(table: dict[int, float]) -> None:
-    signals = Signals(replace(DEFAULT_WEIGHTS, watchlist_add=0.7, rarity_bonus=0.3), table)
+    signals = Signals(SignalWeights({"watchlist_add": 0.7}, rarity_bonus=0.3), table)
     rows = list(itertools.product([kind.value for kind in Kind], [1, 2, 3, 4]))
     events = pl.DataFrame(rows, schema={"kind": pl.String, "item_id": pl.Int64}, orient="row")
     assert events.select(signals.expression()).to_series().to_list() == [signals.of(*row) for row in rows]
@@ -59,9 +63,7 @@ def test_the_column_is_the_function_row_by_row(table: dict[int, float]) -> None:
 
 def test_the_file_that_ships_says_what_the_code_says() -> None:
     assert SignalWeights.load(FILE) == DEFAULT_WEIGHTS
-    assert {f.name for f in fields(SignalWeights)} == {
-        line.split(" ")[0] for line in FILE.read_text().splitlines() if " = " in line
-    }
+    assert {line.split(" ")[0] for line in FILE.read_text().splitlines() if " = " in line} == NAMES
 
 
 @pytest.mark.parametrize("days", [0.0, -1.0, float("nan"), float("inf"), "180"])
@@ -89,6 +91,6 @@ def test_a_bad_file_is_refused_by_name(text: str, complaint: str, tmp_path: Path
 def test_a_file_may_leave_out_what_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "weights.toml"
     path.write_text("search = 0.4\n")
-    assert SignalWeights.load(path) == replace(DEFAULT_WEIGHTS, search=0.4)
+    assert SignalWeights.load(path) == SignalWeights({"search": 0.4})
     with pytest.raises(InvalidInput, match=r"signal weights is .*absent.toml"):
         SignalWeights.load(tmp_path / "absent.toml")

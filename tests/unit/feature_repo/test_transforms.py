@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.catalogue import Catalogue
-from core.events import CONSUMING, KIND_CODE, VALUE_RANGE, Kind
 from core.features import HISTORY_LENGTH, UserFeatures
+from core.kinds import CONSUMING, KIND_CODE, Kind
 from core.ordering import chronological, tie_hash
 from feature_repo.signals import DEFAULT_SIGNALS, Signals, SignalWeights
 from feature_repo.transforms import GENRE_TOLERANCE, UserEvent, apply, fold_history, item_genres
@@ -61,8 +61,8 @@ def assert_same(left: UserFeatures, right: UserFeatures, tolerance: float = 0.0)
 @st.composite
 def events(draw: st.DrawFn) -> UserEvent:
     kind = draw(st.sampled_from(Kind))
-    low, high, _ = VALUE_RANGE.get(kind, (0.0, 0.0, ""))
-    value = draw(st.floats(low, high)) if kind in VALUE_RANGE else None
+    allowed = kind.spec.value
+    value = draw(st.floats(allowed.low, allowed.high)) if allowed else None
     item = draw(st.integers(1, 6))  # 6 is not in the catalogue
     return event(item, draw(st.integers(0, 40)) * 10 * DAY, kind, value)
 
@@ -132,7 +132,7 @@ def test_ties_follow_the_hash_not_the_item_id() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_only_consuming_kinds_consume(kind: Kind) -> None:
-    value = 4.0 if kind in VALUE_RANGE else None
+    value = 4.0 if kind.spec.value else None
     assert fold([event(2, 1.0, kind, value)]).consumed.tolist() == ([2] if kind in CONSUMING else [])
 
 
@@ -143,7 +143,7 @@ def test_consumed_is_sorted_unique_and_outlives_the_history() -> None:
 
 
 def test_affinity_is_shared_by_genres_and_halves_every_half_life() -> None:
-    config = Signals(SignalWeights(rating=1.0, click=0.1, half_life_days=10.0))
+    config = Signals(SignalWeights({"rating": 1.0, "click": 0.1}, half_life_days=10.0))
     features = fold([event(2, 0.0, Kind.RATING, 4.0), event(3, 10 * DAY), event(3, 20 * DAY)], config)
     assert features.genres == ("Comedy", "Drama", "War")
     np.testing.assert_allclose(features.genre_weights, [0.5 / 4, 0.5 / 4, 0.1 / 2 + 0.1], rtol=1e-6)
@@ -195,6 +195,6 @@ def test_no_event_changes_the_profile() -> None:
 
 
 def test_a_rare_film_on_the_watchlist_adds_more_affinity() -> None:
-    signals = Signals(SignalWeights(watchlist_add=1.0, rarity_bonus=1.0), {1: 1.0, 3: 0.25})
+    signals = Signals(SignalWeights({"watchlist_add": 1.0}, rarity_bonus=1.0), {1: 1.0, 3: 0.25})
     features = fold([event(1, 1.0, Kind.WATCHLIST_ADD), event(3, 1.0, Kind.WATCHLIST_ADD)], signals)
     assert dict(zip(features.genres, features.genre_weights.tolist(), strict=True)) == {"Drama": 1.0, "War": 1.75}

@@ -1,7 +1,7 @@
 """A release is built end to end on a small world; no part of it sees what comes after its own period."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,15 @@ from core import bundle
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DatasetError, InvalidInput, SchemaMismatch
+from core.feature_schema import FeatureSchema
 from evaluation.watched import read_columns
 from lifecycle.build import BuildConfig, Cuts, TrainingData, build_release
+from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker, RankerConfig
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 
-N_ITEMS, N_USERS, PER_USER, SCHEMA = 30, 40, 12, "0123456789ab"
+N_ITEMS, N_USERS, PER_USER, SCHEMA = 30, 40, 12, FeatureSchema.of(CANDIDATE_FEATURES)
 TRAIN = TrainConfig.of(dim=8, blocks=1, heads=1, learning_rate=0.02, batch_events=128, epochs=1, history_length=10)
 BUILD = BuildConfig(
     towers_until=0.6,
@@ -111,12 +113,14 @@ def mirrored_from(start: float) -> pl.DataFrame:
 def test_the_bundle_is_whole_and_fits_only_its_schema(built: Built) -> None:
     manifest = built.manifest
     assert built.folder.name == manifest.release
-    assert set(manifest.files) == set(bundle.FILES)
-    assert sorted(path.name for path in built.folder.iterdir()) == sorted([*bundle.FILES, bundle.MANIFEST])
+    assert set(manifest.files) == {*bundle.FILES, bundle.PIPELINE}
+    assert sorted(path.name for path in built.folder.iterdir()) == sorted([*manifest.files, bundle.MANIFEST])
     assert (manifest.dim, manifest.n_items, manifest.code_version) == (8, N_ITEMS, "abc")
     assert manifest.data_version == {"interactions": 3}
-    with pytest.raises(SchemaMismatch):
-        bundle.open_bundle(built.folder, "another")
+    assert manifest.features == replace(SCHEMA, history=TRAIN.history_length)
+    assert bundle.open_bundle(built.folder, replace(SCHEMA, candidate=(*CANDIDATE_FEATURES, "mood"))) == manifest
+    with pytest.raises(SchemaMismatch, match=f"candidate feature {CANDIDATE_FEATURES[-1]}"):
+        bundle.open_bundle(built.folder, replace(SCHEMA, candidate=CANDIDATE_FEATURES[:-1]))
 
 
 def test_every_part_of_the_bundle_opens(built: Built) -> None:

@@ -14,11 +14,12 @@ import pytest
 
 from core.bundle import FILES, RANKER, Manifest, digests, open_bundle
 from core.errors import BundleCorrupt, DependencyUnavailable, NotFound, StorageFull
+from core.feature_schema import LEGACY
 from lifecycle.adapters.mlflow import MlflowRegistry, MlflowTracker
 from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, _address
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
-SCHEMA = "0123456789ab"
+SCHEMA = LEGACY
 _names = (f"unit-{n}" for n in itertools.count())
 
 
@@ -36,7 +37,7 @@ def bundle(tmp_path: Path) -> Path:
     release = f"release-{next(_names)}"
     Manifest(
         release=release, created="", code_version="", data_version={"interactions": 3}, trained_until=0.0,
-        feature_schema=SCHEMA, dim=4, n_items=5, metrics={"ndcg@10": 0.125}, config={}, files=digests(folder),
+        feature_schema=SCHEMA.digest, dim=4, n_items=5, metrics={"ndcg@10": 0.125}, config={}, files=digests(folder),
     ).write(folder)  # fmt: skip
     return folder
 
@@ -177,7 +178,7 @@ def test_a_release_belongs_to_the_run_that_trained_it(at: Make, tracking_uri: st
     registered = client.get_model_version(name, version)
     assert registered.run_id == run_id
     assert registered.tags["release"] == release
-    assert registered.tags["feature_schema"] == SCHEMA
+    assert registered.tags["feature_schema"] == SCHEMA.digest
     assert registered.tags["data.interactions"] == "3"
     run = client.get_run(run_id)
     assert run.data.metrics == {"ndcg_at_10": 0.125}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from core.pipeline import Candidates, Query
 from numpy.typing import NDArray
 
 from core.errors import BundleCorrupt, DatasetError
-from core.pipeline import Candidates, Query
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker, RankerConfig, RankScorer, RetrievalScorer, fill_last, train_ranker
 
@@ -111,6 +111,31 @@ def test_a_file_that_cannot_be_trusted_is_refused(ranker: Ranker, tmp_path: Path
     ranker.save(path)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(BundleCorrupt, match=r"ranker\.txt"):
+        Ranker.load(path)
+
+
+SOME = ("film_year", "cosine_liked", "retrieval_score")
+
+
+def test_a_ranker_of_fewer_features_in_another_order_still_reads_its_own(tmp_path: Path) -> None:
+    """What older code trained: the code that loads it computes more features than it knows."""
+    features, relevant, groups = planted_rule(150)
+    mine = features[:, [CANDIDATE_FEATURES.index(name) for name in SOME]]
+    trained = train_ranker(mine, relevant, groups, SMALL, seed=0, names=SOME)
+    trained.save(tmp_path / "ranker.txt")
+    loaded = Ranker.load(tmp_path / "ranker.txt")
+    assert loaded.names == trained.names == SOME
+    assert max(loaded.importance().items(), key=lambda entry: entry[1])[0] == "cosine_liked"
+    np.testing.assert_array_equal(loaded.select(features), mine)
+    np.testing.assert_array_equal(loaded.score(loaded.select(features)), trained.score(mine))
+    assert order(RankScorer(loaded).score(QUERY, mixed_candidates())) == [1, 0, 2, 3, 4, 5]
+
+
+def test_a_ranker_of_a_feature_that_is_not_computed_is_refused_by_its_name(ranker: Ranker, tmp_path: Path) -> None:
+    path = tmp_path / "ranker.txt"
+    ranker.save(path)
+    path.write_bytes(path.read_bytes().replace(b"film_year", b"film_mood"))
+    with pytest.raises(BundleCorrupt, match=r"ranker\.txt: it was trained on film_mood, which this code does not compute"):
         Ranker.load(path)
 
 

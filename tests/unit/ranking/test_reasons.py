@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from core.catalogue import Catalogue, ItemStats
-from core.events import KIND_CODE, Kind
 from core.features import UserFeatures
+from core.kinds import KIND_CODE, Kind
 from ranking.reasons import Reasons
 
 N = 100  # so that two films are popular

@@ -13,9 +13,9 @@ from onnx import TensorProto, helper
 
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
-from core.events import KINDS
 from core.features import UserFeatures
-from retrieval.encoder import HISTORY_LENGTH, UserEncoder
+from core.kinds import KINDS
+from retrieval.encoder import HISTORY_LENGTH, N_KINDS, UserEncoder
 from retrieval.history import PROFILE_BUCKETS, history_of, profile_buckets, tower_inputs
 
 CATALOGUE = Catalogue.from_frame(
@@ -27,7 +27,7 @@ EMBEDDINGS = np.array([[1, 0], [0, 1], [4, 4]], dtype=np.float32)
 MOST = 6
 
 
-def write_tower(path: Path, drop: str | None = None, most: int | None = MOST) -> Path:
+def write_tower(path: Path, drop: str | None = None, most: int | None = MOST, n_kinds: int | None = None) -> Path:
     """A tower with the real one's contract: the mean over events of item + kind + value + gap, plus the profile's sum."""
     f, i = TensorProto.FLOAT, TensorProto.INT64
     inputs = {"items": (f, ["B", "L", 2]), "kinds": (i, ["B", "L"]), "values": (f, ["B", "L"]), "gaps": (f, ["B", "L"])}
@@ -60,7 +60,8 @@ def write_tower(path: Path, drop: str | None = None, most: int | None = MOST) ->
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     if most is not None:
-        helper.set_model_props(model, {HISTORY_LENGTH: str(most)})
+        known = {} if n_kinds is None else {N_KINDS: str(n_kinds)}
+        helper.set_model_props(model, {HISTORY_LENGTH: str(most), **known})
     onnx.save(model, path)
     return path
 
@@ -91,6 +92,17 @@ def test_items_the_release_does_not_know_are_skipped_and_gaps_bridge_them() -> N
     history = history_of(user([10, 999, 20], [1, 1, 1], [0, 0, 0], [0.0, 10.0, 30.0]), CATALOGUE, MOST)
     assert history.rows.tolist() == [0, 1]
     np.testing.assert_allclose(history.gaps, [0.0, np.log1p(30.0)], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n_kinds", "known"), [(None, 10), (8, 8), (12, 12)])
+def test_events_of_kinds_that_the_tower_does_not_know_are_left_out(tmp_path: Path, n_kinds: int | None, known: int) -> None:
+    """A tower of older code has no embedding for a kind that came later; one that does not say knows the first ten."""
+    encoder = UserEncoder(write_tower(tmp_path / "tower.onnx", n_kinds=n_kinds), EMBEDDINGS, CATALOGUE)
+    mixed = user([10, 30, 20], [1, known, known - 1], [0.0, 90.0, 0.0], [0.0, 10.0, 30.0])
+    without = user([10, 20], [1, known - 1], [0.0, 0.0], [0.0, 30.0])
+    assert encoder.history(mixed).kinds.tolist() == [1, known - 1]
+    np.testing.assert_array_equal(encoder.encode_many([mixed]), encoder.encode_many([without]))
+    assert encoder.encode(user([30], [known], [90.0], [10.0])) is None
 
 
 def test_a_clock_that_ran_backwards_counts_as_no_gap() -> None:

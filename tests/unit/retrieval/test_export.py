@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from core.bundle import ITEM_EMBEDDINGS, TOWER_WEIGHTS, USER_TOWER
 from core.catalogue import Catalogue
 from core.features import UserFeatures
+from core.kinds import KINDS
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import INPUTS, OUTPUT, export
@@ -87,7 +88,7 @@ def test_offline_and_online_give_a_user_the_same_vector(exported: tuple[TrainedT
     someone = UserFeatures(1, films, codes, np.full(50, 4.0, np.float32), np.arange(50) * 60.0, profile=("age:25",))
     newcomer = UserFeatures(2, profile=("age:25", "gender:F"))
     encoder = UserEncoder(folder / USER_TOWER, trained.item_embeddings, FILMS)
-    assert encoder.history_length == LENGTH
+    assert (encoder.history_length, encoder.n_kinds) == (LENGTH, len(KINDS))
     offline = trained.users([history_of(user, FILMS, LENGTH) for user in (someone, newcomer)])
     np.testing.assert_allclose(encoder.encode_many([someone, newcomer]), offline, atol=1e-5, rtol=0)
     assert not np.allclose(offline[0], offline[1])

@@ -9,7 +9,7 @@ import torch
 
 from core.catalogue import Catalogue
 from core.errors import DatasetError
-from core.events import KIND_CODE
+from core.kinds import KIND_CODE
 from retrieval.sequences import (
     Sequences,
     Windows,

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.catalogue import Catalogue
-from core.events import KIND_CODE
+from core.kinds import KIND_CODE
 from retrieval.config import TrainConfig
 from retrieval.fused import FusedTowers
 from retrieval.history import History

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.catalogue import Catalogue
-from core.events import KIND_CODE, Kind
+from core.kinds import KIND_CODE, Kind
 from retrieval.config import TrainConfig
 from retrieval.two_tower import TwoTower
 from retrieval.user_tower import UserTower, value_buckets

@@ -10,7 +10,7 @@ import torch
 
 from core.catalogue import Catalogue
 from core.errors import DatasetError, InvalidInput
-from core.events import KIND_CODE
+from core.kinds import KIND_CODE
 from retrieval.config import TrainConfig
 from retrieval.datamodule import SequenceData, Split, split_by_time, split_leave_one_out
 from retrieval.history import History, profile_buckets

@@ -132,7 +132,7 @@ async def test_the_history_of_a_dead_store_is_a_503(world, refuse) -> None:
         InvalidInput("k", 0, "1 to 100"),
         DatasetError("bad"),
         NotFound("gone", item_id=3),
-        SchemaMismatch("r1", "a", "b"),
+        SchemaMismatch("r1", ["candidate feature mood"]),
         BundleCorrupt("torn"),
         StorageFull("event log", "disk full"),
     ],

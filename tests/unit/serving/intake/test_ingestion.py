@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from core.events import DEADLETTER, INTERACTIONS, KINDS, MAX_ID, Interaction
+from core.events import DEADLETTER, INTERACTIONS, MAX_ID, Interaction
+from core.kinds import KINDS
 
 pytestmark = pytest.mark.anyio
 

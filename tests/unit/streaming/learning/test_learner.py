@@ -10,7 +10,7 @@ import torch
 
 from core.catalogue import Catalogue
 from core.errors import InvalidInput
-from core.events import KIND_CODE
+from core.kinds import KIND_CODE
 from lake.learned_vectors import LearnedVectors
 from retrieval.config import TrainConfig
 from retrieval.history import History, tower_inputs

@@ -19,7 +19,7 @@ from feature_repo.adapters.memory import MemoryFeatures
 from feature_repo.transforms import UserEvent, UserState
 from lake.learned_vectors import PublishedVectors
 from retrieval.adapters.mirror import MirrorIndex
-from retrieval.history import History
+from retrieval.history import History, history_of
 from streaming.decoding import Decoded
 from streaming.learning.examples import examples_of
 from streaming.learning.learned_publisher import LearnedPublisher
@@ -45,6 +45,10 @@ def features(batch: Sequence[Decoded], user: int = 7) -> UserFeatures:
     return state.features()
 
 
+def read(user: UserFeatures) -> History:
+    return history_of(user, CATALOGUE, 100)
+
+
 def encode(histories: Sequence[History], vectors: np.ndarray) -> np.ndarray:
     return np.array([vectors[history.rows].mean(axis=0) for history in histories], dtype=np.float32)
 
@@ -62,7 +66,7 @@ class World:
         publish = LearnedPublisher(self.path, self.index, "r1", CATALOGUE.ids, VECTORS)
         pace = LearningPace(interval=2.0, most=most)
         self.effect = LearningEffect(
-            self.store, self.learner, publish, CATALOGUE, 100, T0, pace, clock=lambda: 0.0, sleep=self.slept.append
+            self.store, self.learner, publish, CATALOGUE, read, T0, pace, clock=lambda: 0.0, sleep=self.slept.append
         )
 
     def held(self) -> np.ndarray:
@@ -76,7 +80,7 @@ class World:
 
 def test_an_example_knows_what_came_before_and_nothing_else() -> None:
     batch = [event(10, 1), event(20, 2), event(30, 3), event(40, 3)]
-    [first, second, third] = examples_of(batch, {7: features(batch)}, CATALOGUE, 100)
+    [first, second, third] = examples_of(batch, {7: features(batch)}, CATALOGUE, read)
     assert [first.history.rows.tolist(), second.history.rows.tolist(), third.history.rows.tolist()] == [[0], [0, 1], [0, 1]]
     assert [first.target, second.target, third.target] == [1, 2, 3]
     assert first.target not in first.seen
@@ -85,12 +89,12 @@ def test_an_example_knows_what_came_before_and_nothing_else() -> None:
 @pytest.mark.parametrize("late", [event(20, 9), event(10, 9), event(990, 9), event(50, 9, "skip"), event(50, 9, "search")])
 def test_what_is_no_first_verdict_teaches_nothing(late: Decoded) -> None:
     known = [event(10, 1), event(20, 2)]
-    assert list(examples_of([late], {7: features([*known, late])}, CATALOGUE, 100)) == []
+    assert list(examples_of([late], {7: features([*known, late])}, CATALOGUE, read)) == []
 
 
 def test_nobody_known_teaches_nothing() -> None:
-    assert list(examples_of([event(10, 1)], {7: None}, CATALOGUE, 100)) == []
-    assert list(examples_of([event(10, 1)], {7: features([event(10, 1)])}, CATALOGUE, 100)) == []
+    assert list(examples_of([event(10, 1)], {7: None}, CATALOGUE, read)) == []
+    assert list(examples_of([event(10, 1)], {7: features([event(10, 1)])}, CATALOGUE, read)) == []
 
 
 def test_learned_vectors_are_published_and_moved_in_the_index(tmp_path: Path) -> None:

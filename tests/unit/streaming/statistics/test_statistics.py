@@ -16,11 +16,10 @@ from prometheus_client import REGISTRY
 
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DependencyUnavailable
-from feature_repo.item_stats import item_stats
+from feature_repo.item_stats import ItemCounts, item_stats
 from lake.adapters.memory import MemoryLake
 from lake.published_stats import PublishedStats, publish
 from lake.tables import IMPRESSIONS, INTERACTIONS
-from streaming.statistics.item_counts import ItemCounts
 from streaming.statistics.statistics_loop import StatisticsLoop
 
 NOW = 1_790_000_000.0
