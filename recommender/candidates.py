@@ -44,11 +44,21 @@ class Candidates:
     scores: Floats  # [n]: of the first source that found the item, and after scoring the scorer's
     sources: tuple[str, ...]  # the pipeline's sources, in order
     source_scores: Floats  # [n, len(sources)], NaN where the source did not find the item
-    primary: NDArray[np.bool_]  # [n]: found by a source that does more than fill up
+    filling: tuple[str, ...] = ()  # those of the sources that only fill lists up
     features: Features = field(default_factory=lambda: Features((), np.empty((0, 0), dtype=np.float32)))
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def primary_scores(self) -> Floats:
+        """The scores of the sources that do more than fill up [n, their number]."""
+        return self.source_scores[:, [column for column, name in enumerate(self.sources) if name not in self.filling]]
+
+    @property
+    def primary(self) -> NDArray[np.bool_]:
+        """Which items one of those sources found. [n]"""
+        return np.asarray(~np.isnan(self.primary_scores).all(axis=1), dtype=np.bool_)
 
     @property
     def found(self) -> NDArray[np.bool_]:
@@ -83,13 +93,12 @@ def merge(fetched: Mapping[str, Fetched], filling: Sequence[str] = ()) -> Candid
     table = np.full((len(first), len(names)), np.nan, dtype=np.float32)
     table[at, origin] = scores
     first = first[order]
-    serious = [column for column, name in enumerate(names) if name not in filling]
     merged = Candidates(
         rows=rows[first],
         scores=scores[first].astype(np.float32),
         sources=names,
         source_scores=table,
-        primary=np.asarray(~np.isnan(table[:, serious]).all(axis=1), dtype=np.bool_),
+        filling=tuple(filling),
     )
     start = 0
     for one in fetched.values():

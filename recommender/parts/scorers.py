@@ -52,11 +52,10 @@ class RankScorer:
         self._ranker = ranker
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
-        scores = candidates.scores.copy()
-        if candidates.primary.any():
-            features = candidates.features.matrix(self._ranker.names)
-            scores[candidates.primary] = self._ranker.score(features[candidates.primary])
-        return behind(scores, candidates.primary)
+        scores, primary = candidates.scores.copy(), candidates.primary
+        if primary.any():
+            scores[primary] = self._ranker.score(candidates.features.matrix(self._ranker.names)[primary])
+        return behind(scores, primary)
 
 
 class RetrievalScorer:
@@ -70,7 +69,7 @@ class RetrievalScorer:
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
         primary = candidates.primary
-        table = candidates.source_scores[primary]
+        table = candidates.primary_scores[primary]
         used = [column for column in range(table.shape[1]) if not np.isnan(table[:, column]).all()]
         scores = candidates.scores.copy()
         if len(used) > 1:
