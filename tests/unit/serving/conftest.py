@@ -15,6 +15,7 @@ from core.pipeline import Pipeline, TimedSource
 from fastapi import FastAPI
 from ranking.filters import SeenFilter
 from ranking.selectors import EpsilonSelector
+from retrieval.sources import PopularSource, TwoTowerSource
 from serving.api import Api
 from serving.lists.release import ServedRelease
 
@@ -28,7 +29,6 @@ from ranking.ranker import RetrievalScorer
 from ranking.reasons import Reasons
 from recommender.experiment import Experiment
 from retrieval.adapters.mirror import MirrorIndex
-from retrieval.sources import PopularSource, TwoTowerSource
 from serving import probes
 from serving.factory import create_app
 from serving.health import Readiness

@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 import pytest
+from serving.api import ROUTES
 
 from serving import examples, models, pages
-from serving.api import ROUTES
 
 pytestmark = pytest.mark.anyio
 
