@@ -23,6 +23,7 @@ class Recommendation(BaseModel):
     item_id: int
     title: str
     genres: list[str]
+    year: int | None = Field(description="null where it is unknown")
     score: float = Field(description="of the last scorer; only the order within one list means something")
     reasons: list[Reason] = Field(description="empty unless explain=true")
 

@@ -29,6 +29,10 @@ ALLOWED = {
     "k": "an integer from 1 to 100",
     "limit": "an integer from 1 to 100",
     "format": "full or ids",
+    "genre": "at most 20 names",
+    "exclude": f"at most 1000 integers from 1 to {MAX_ID}",
+    "year_min": "an integer from 1 to 9999",
+    "year_max": "an integer from 1 to 9999",
     "explain": "true or false",
     "trace": "true or false",
     "user_id": _ID,
@@ -179,7 +183,7 @@ def _http_words(request: Request, error: HTTPException) -> tuple[str, str, str]:
 
 
 def _parameter_error(entry: Mapping[str, Any]) -> dict[str, Any]:
-    field = str(entry["loc"][-1])
+    field = str(entry["loc"][1])  # after "path" or "query"; of a repeated parameter the place in the list may follow
     return field_error(field, entry.get("input"), ALLOWED.get(field, str(entry["msg"])))
 
 

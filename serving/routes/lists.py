@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
+from core.events import MAX_ID
 from recommender.roles import Constraints, Page
 from serving import examples, models
 from serving.http.openapi import answers, problems
@@ -17,6 +19,7 @@ from serving.routes.api import Id, Limit, api_of, json
 router = APIRouter(default_response_class=Response)
 
 MAX_GENRES, MAX_EXCLUDED = 20, 1000
+ItemId = Annotated[int, Field(ge=1, le=MAX_ID)]
 Year = Annotated[int | None, Query(ge=1, le=9999)]
 
 
@@ -35,7 +38,7 @@ async def recommend(
     trace: Annotated[bool, Query(description="say what each stage of the pipeline did")] = False,
     format: Annotated[Literal["full", "ids"], Query(description="ids: only item ids")] = "full",
     genre: Annotated[list[str], Query(max_length=MAX_GENRES, description="only films of this genre; repeat it for several")] = [],  # noqa: B006 - FastAPI reads the default
-    exclude: Annotated[list[int], Query(max_length=MAX_EXCLUDED, description="item ids to leave out; repeat it")] = [],  # noqa: B006
+    exclude: Annotated[list[ItemId], Query(max_length=MAX_EXCLUDED, description="item ids to leave out; repeat it")] = [],  # noqa: B006
     year_min: Annotated[Year, Query(description="only films of this year or later")] = None,
     year_max: Annotated[Year, Query(description="only films of this year or earlier")] = None,
 ) -> Response:

@@ -1,69 +1,124 @@
-"""What the consumer counted and learned is what the API serves, without a restart."""
+"""A release while it is served: what was counted, learned and said of items since it was built."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from prometheus_client import REGISTRY
+from synthetic import make_snapshot, user_of
 
-from core.features import UserFeatures
+from core.errors import DependencyUnavailable
+from core.item_facts import ItemFacts
+from lake import learned_vectors, published_stats
+from lake.learned_vectors import LearnedVectors
+from recommender.live import Feeds, LiveRelease, Snapshot
+from recommender.release import Release
+from retrieval.adapters.mirror import MirrorIndex
 
-if TYPE_CHECKING:
-    from recommender.release import Release
+
+@pytest.fixture
+def feeds(tmp_path: Path) -> Feeds:
+    return Feeds(tmp_path / "items.parquet", tmp_path / "vectors.parquet")
 
 
-def test_new_statistics_and_vectors_are_served_and_the_sources_keep_their_threads(release: Release, tmp_path: Path) -> None:
-    from app.live_release import LiveRelease, Sources, rebuilder
-
-    from feature_repo.adapters.memory import MemoryFeatures
-    from lake.learned_vectors import LearnedVectors
-    from lake.learned_vectors import publish as publish_vectors
-    from lake.published_stats import publish
-    from recommender.experiment import Experiment
-    from retrieval.adapters.mirror import MirrorIndex
-    from serving.lists.feature_gate import FeatureGate
-    from serving.lists.service import RecommendService
-    from streaming.adapters.memory import MemoryEventLog
-
+@pytest.fixture
+def live(release: Release, feeds: Feeds) -> LiveRelease:
     mirror = MirrorIndex()
-    rebuild = rebuilder(release, mirror, 0.0)
-    before = rebuild(release.stats, release.item_vectors)
-    service = RecommendService(before, FeatureGate(MemoryFeatures()), MemoryEventLog(), Experiment())
-    sources = Sources(tmp_path / "items.parquet", tmp_path / "vectors.parquet")
-    live = LiveRelease(service, release, rebuild, mirror, sources, 0.01)
-    try:
-        sources.stats.write_bytes(b"no parquet")  # what the first looks may find changes nothing
-        row = int(np.argmin(release.stats.recent))
-        recent = release.stats.recent.copy()
-        recent[row] = recent.max() + 1000
-        publish(sources.stats, release.catalogue.ids, replace(release.stats, recent=recent))
-        until(lambda: service.release.stats.popular_rows(1).tolist() == [row])
-        moved = 10 * release.item_vectors[[row]]
-        publish_vectors(sources.vectors, release.name, release.catalogue.ids[[row]], LearnedVectors(3, np.array([row]), moved))
-        until(lambda: REGISTRY.get_sample_value("marquee_served_version") == 3)
-    finally:
-        live.close()
-        service.close()
-    now = service.release
-    assert now.name == before.name
-    assert now.stats.popular_rows(1).tolist() == [row]
-    assert [one.threads for one in now.pipeline.sources] == [one.threads for one in before.pipeline.sources]
-    ids, scores = mirror.search(release.name, moved[0], 1)
-    assert ids.tolist() == [release.catalogue.ids[row]]
-    assert scores[0] == pytest.approx(float(moved[0] @ moved[0]), rel=1e-5)
-    user = UserFeatures(1, *(array[:1] for array in (release.catalogue.ids[[row]], np.array([0]), np.ones(1), np.ones(1))))
-    encoders = [one.pipeline.sources[0].source._encoder.encode(user) for one in (before, now)]  # type: ignore[attr-defined]
-    assert np.abs(encoders[0] - encoders[1]).max() > 1e-3
+    mirror.publish(release.name, release.catalogue.ids, release.item_vectors)
+    return LiveRelease("1", Snapshot.of(release, mirror), feeds, mirror)
 
 
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def count(feeds: Feeds, live: LiveRelease, row: int) -> None:
+    """The consumer counted: this item is the most popular one now."""
+    stats = live.snapshot.stats
+    recent = stats.recent.copy()
+    recent[row] = recent.max() + 1000
+    published_stats.publish(feeds.stats, live.snapshot.catalogue.ids, replace(stats, recent=recent))
+
+
+def learn(feeds: Feeds, live: LiveRelease, row: int, version: int, by: float = 10.0, release: str | None = None) -> np.ndarray:
+    """The consumer learned: this item's vector grew; returns it."""
+    now = live.snapshot
+    moved = by * now.release.item_vectors[[row]]
+    learned = LearnedVectors(version, np.array([row]), moved)
+    learned_vectors.publish(feeds.vectors, release or now.name, now.catalogue.ids[[row]], learned)
+    return moved[0]
+
+
+def test_nothing_new_changes_nothing(live: LiveRelease) -> None:
+    before = live.snapshot
+    assert not live.look_at_stats()
+    assert not live.look_at_vectors()
+    assert live.snapshot is before
+
+
+def test_new_statistics_are_taken_over_once(live: LiveRelease, feeds: Feeds) -> None:
+    before = live.snapshot
+    row = int(np.argmin(before.stats.recent))
+    count(feeds, live, row)
+    assert live.look_at_stats()
+    assert live.snapshot.stats.popular_rows(1).tolist() == [row]
+    assert before.stats.popular_rows(1).tolist() != [row], "requests under way keep what they began with"
+    assert not live.look_at_stats()
+
+
+def test_learned_vectors_move_item_mirror_and_encoder_together(live: LiveRelease, feeds: Feeds) -> None:
+    before = live.snapshot
+    moved = learn(feeds, live, row=5, version=3)
+    assert live.look_at_vectors()
+    now = live.snapshot
+    np.testing.assert_allclose(now.item_vectors[5], moved)
+    np.testing.assert_array_equal(np.delete(now.item_vectors, 5, 0), np.delete(before.item_vectors, 5, 0))
+    ids, scores = now.index.search(now.name, moved, 1)
+    assert ids.tolist() == [now.catalogue.ids[5]]
+    assert scores[0] == pytest.approx(float(moved @ moved), rel=1e-5)
+    user = user_of(int(now.catalogue.ids[5]))
+    was, is_now = before.encoder.encode(user), now.encoder.encode(user)
+    assert was is not None
+    assert is_now is not None
+    assert np.abs(was - is_now).max() > 1e-3
+    assert live.learned_version == 3
+
+
+def test_a_later_version_stands_on_the_release_and_not_on_the_one_before(live: LiveRelease, feeds: Feeds) -> None:
+    learn(feeds, live, row=5, version=1)
+    live.look_at_vectors()
+    moved = learn(feeds, live, row=6, version=2)
+    live.look_at_vectors()
+    np.testing.assert_array_equal(live.snapshot.item_vectors[5], live.snapshot.release.item_vectors[5])
+    np.testing.assert_allclose(live.snapshot.item_vectors[6], moved)
+
+
+def test_what_was_learned_on_another_release_is_left_alone(live: LiveRelease, feeds: Feeds) -> None:
+    learn(feeds, live, row=5, version=3, release="another")
+    assert not live.look_at_vectors()
+    assert live.learned_version == 0
+
+
+def test_a_file_that_cannot_be_read_costs_only_itself(live: LiveRelease, feeds: Feeds) -> None:
+    """And what it says is taken over once it is written anew."""
+    before = live.snapshot
+    feeds.vectors.write_bytes(b"no parquet")
+    with pytest.raises(DependencyUnavailable):
+        live.look_at_vectors()
+    assert live.snapshot is before
+    count(feeds, live, 7)
+    assert live.look_at_stats()
+    learn(feeds, live, row=5, version=1)
+    assert live.look_at_vectors()
+    assert live.snapshot.stats.popular_rows(1).tolist() == [7], "one feed does not undo the other"
+
+
+def test_what_is_known_of_items_now_replaces_what_the_release_knew(live: LiveRelease) -> None:
+    frame = live.snapshot.catalogue.to_frame()
+    live.know(ItemFacts(frame.with_columns(title=frame["title"] + " (new)")))
+    assert live.snapshot.facts.title(0) == live.snapshot.catalogue.titles[0] + " (new)"
+
+
+def test_a_release_as_it_was_built() -> None:
+    now = make_snapshot()
+    assert (now.name, now.search_degraded(), len(now.facts)) == ("r1", False, len(now.catalogue))
+    assert now.stats is now.release.stats
+    assert now.encoder is now.release.encoder

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
+from synthetic import make_snapshot
 
 from core.errors import DependencyUnavailable
 from lake.adapters.memory import MemoryLake
@@ -99,9 +101,10 @@ async def test_the_background_task_asks_by_itself() -> None:
     readiness.close()
 
 
-async def test_the_index_is_degraded_while_the_mirror_answers() -> None:
+async def test_the_index_is_degraded_while_the_mirror_answers(make_host) -> None:
     index, degraded = MirrorIndex(), [False]
-    check = probes.vector_index(index, lambda: "r1", lambda: degraded[0])
+    now = replace(make_snapshot("r1"), index=index, search_degraded=lambda: degraded[0])
+    check = probes.vector_index(make_host(now))
     assert check.probe().status is Status.DOWN
     assert "marquee index publish" in check.probe().detail
     index.publish("r1", np.array([1]), np.ones((1, 2), np.float32))
