@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
+from core import ids
 from core.errors import DependencyUnavailable, InvalidInput, MarqueeError
-from core.events import ID_PATTERN, MAX_ID
+from core.events import ID_PATTERN
 from core.kinds import KINDS, value_rules
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,7 +24,7 @@ LONGEST_VALUE = 100  # characters of a wrong value that are repeated to its send
 MOST_ERRORS = 20  # wrong fields that one answer names
 RETRY_AFTER = "2"  # seconds
 
-_ID = f"an integer from 1 to {MAX_ID}"
+_ID = ids.ALLOWED
 _TOKEN = f"a string that matches {ID_PATTERN}"
 ALLOWED = {
     "k": "an integer from 1 to 100",
@@ -133,7 +134,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= MAX_ID else _cut(str(value))
+        return value if abs(value) <= ids.MAX_INTEGER else _cut(str(value))
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return _cut(value if isinstance(value, str) else repr(value))

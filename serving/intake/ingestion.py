@@ -117,8 +117,8 @@ class Ingestion:
 
     def _strangers(self, events: Sequence[Interaction]) -> list[int]:
         """Indices of events on items that the catalogue does not have."""
-        rows = self._items().rows([event.item_id for event in events])
-        return [index for index, row in enumerate(rows.tolist()) if row < 0]
+        items = self._items()
+        return [index for index, event in enumerate(events) if items.key_of(event.item_id) < 0]
 
     def _letter(self, event: Interaction) -> Record:
         value = event.model_dump_json().encode()
