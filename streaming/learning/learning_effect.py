@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.catalogue import Catalogue
-from core.ports import Clock, FeatureReader
+from core.ports import FeatureReader, Monotonic
 from core.telemetry import EVENTS_SHED, LEARNED_EXAMPLES, LEARNED_LIFT, LEARNED_ROLLBACKS, LEARNED_VERSION
 from lake.learned_vectors import LearnedVectors
 from streaming.decoding import Decoded
@@ -47,7 +47,7 @@ class LearningEffect:
         history_length: int,
         since: float,
         pace: LearningPace | None = None,
-        clock: Clock = time.monotonic,
+        clock: Monotonic = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`catalogue`, `history_length` and `since` (Unix seconds: what came before, it has learned) are those of the release."""
