@@ -45,3 +45,9 @@ LEARNED_LIFT = Gauge(
     "marquee_learned_lift", "NDCG@10 of what was learned minus that of the frozen release, on the latest examples"
 )
 LEARNED_ROLLBACKS = Counter("marquee_learned_rollbacks_total", "Times that what was learned was taken back because it did harm")
+BACKGROUND_FAILURES = Counter(
+    "marquee_background_failures_total", "Times a background thread failed unexpectedly and was started again", ["thread"]
+)
+RECORDS_SET_ASIDE = Counter(
+    "marquee_records_set_aside_total", "Records that the event log refused every time, taken out of the line", ["topic"]
+)

@@ -46,7 +46,7 @@ def api(settings: Settings) -> FastAPI:
     release = open_release(wiring.registry(settings).fetch("production"))
     search = search_of(settings, release)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
-    accepting, accepts = wiring.accepting_log(settings, log)
+    accepting = wiring.accepting_log(settings, log)
     rebuild = rebuilder(release, search.index, settings.exploration)
     served = rebuild(release.stats, release.item_vectors)
     service = RecommendService(served, FeatureGate(features), log, Experiment(), search.degraded)
@@ -55,10 +55,11 @@ def api(settings: Settings) -> FastAPI:
     live = LiveRelease(service, release, rebuild, search.mirror, sources, interval)
     checks = (
         probes.release(lambda: service.release),
-        accepts,
+        accepting.check,
         probes.feature_store(features),
         probes.vector_index(search.index, lambda: service.release.name, search.degraded),
         probes.lake(lake),
+        probes.background((service.impressions.background, *accepting.background)),
     )
 
     def erase(user_id: int) -> int:
@@ -68,7 +69,7 @@ def api(settings: Settings) -> FastAPI:
     parts = Api(
         service=service,
         ingestion=Ingestion(
-            accepting, lambda: service.release.catalogue, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)
+            accepting.log, lambda: service.release.catalogue, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)
         ),
         readiness=Readiness(checks),
         code_version=wiring.code_version(REPOSITORY),
@@ -76,7 +77,7 @@ def api(settings: Settings) -> FastAPI:
         erase=erase,
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
-    return create_app(parts, settings.max_body_bytes, closers=(live.close, accepting.close, features.close))
+    return create_app(parts, settings.max_body_bytes, closers=(live.close, accepting.log.close, features.close))
 
 
 def serve(settings: Settings) -> None:
