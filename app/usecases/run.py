@@ -167,7 +167,15 @@ def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None
     leads = process_rank() == 0
     with sole_builder(settings.home) if leads else nullcontext():
         trained = train_towers(
-            found.interactions, found.catalogue, training, workdir, seed=seed, progress=leads, devices=devices, nodes=nodes
+            found.interactions,
+            found.catalogue,
+            training,
+            workdir,
+            seed=seed,
+            progress=leads,
+            profiles=found.profiles,
+            devices=devices,
+            nodes=nodes,
         )
         if not leads:
             return
