@@ -81,7 +81,9 @@ def train(
     devices: Annotated[int, typer.Option(min=1, help="processes of this machine that torchrun started")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="machines that torchrun started processes on")] = 1,
 ) -> None:
-    """Train the two towers alone on the lake and log the run to MLflow; `release build` does the rest as well.
+    """Train the two towers alone on the lake and log the run to MLflow. The same as `python -m retrieval.train`.
+
+    `marquee release build` does this and the rest of a release.
 
     On several devices: torchrun --nproc-per-node 2 -m retrieval.train --devices 2
     """
