@@ -60,5 +60,5 @@ BACKGROUND_FAILURES = Counter(
     "marquee_background_failures_total", "Times a background thread failed unexpectedly and was started again", ["thread"]
 )
 RECORDS_SET_ASIDE = Counter(
-    "marquee_records_set_aside_total", "Records that the event log refused every time, taken out of the line", ["topic"]
+    "marquee_records_set_aside_total", "Records set aside because the event log failed on them every time", ["topic"]
 )

@@ -237,7 +237,7 @@ def _full(answer: Answer, explain: bool, trace: bool) -> dict[str, Any]:
 
 def _check_admin(expected: str | None, given: str | None) -> None:
     if expected is None:
-        raise Forbidden("admin routes are off; set MARQUEE_ADMIN_KEY to use them")
+        raise Forbidden("admin routes are disabled; set MARQUEE_ADMIN_KEY to use them")
     if given is None:
         raise Unauthorized("send the admin key in the header X-Admin-Key")
     if not hmac.compare_digest(given.encode(), expected.encode()):

@@ -97,7 +97,7 @@ class Replay:
             response = self._http.request(method, path, **arguments)  # type: ignore[arg-type]
             response.raise_for_status()
         except httpx.HTTPError as error:
-            raise DependencyUnavailable("api", str(error), "look at its log under var/logs") from error
+            raise DependencyUnavailable("api", str(error), "see its log under var/logs") from error
         answer: dict[str, Any] = response.json()
         return answer
 

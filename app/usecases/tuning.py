@@ -126,7 +126,7 @@ def _run(study: TuningStudy, data: TuningData, search: Search, log: Callable[[],
         try:
             study.run(train, search.trials, search.timeout, on_trial, on_epoch)
         except KeyboardInterrupt:
-            say("interrupted; the same command goes on from here")
+            say("interrupted; the same command resumes from here")
             raise
 
 

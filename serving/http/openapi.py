@@ -15,9 +15,9 @@ from serving.models import Problem
 
 _REF = "#/components/schemas/{model}"
 _BATCH = "InteractionBatch"  # the array of interactions, whose bound is a setting
-DESCRIPTION = """Lists of films that answer every event, and the intake of those events.
+DESCRIPTION = """Recommendation lists of films that react to every event, and the intake of those events.
 
-Put a list's `request_id` into the events that answer it. Errors are RFC 9457 problem details."""
+Send a list's `request_id` with the events that respond to it. Errors are RFC 9457 problem details."""
 
 TAGS = [
     {"name": "lists", "description": "What to show to a user"},
@@ -31,10 +31,10 @@ PROBLEMS = {
     400: "The body is not JSON",
     401: "The admin key is missing",
     403: "The admin key is wrong, or admin routes are off",
-    404: "There is no such thing",
+    404: "Not found",
     413: "The body is too large",
     422: "A value is outside its allowed range; `errors` names it",
-    503: "A service that this needs is unavailable; `Retry-After` says when to ask again",
+    503: "A required service is unavailable; `Retry-After` says when to retry",
 }
 
 _RATING = {"user_id": 42, "item_id": 318, "kind": "rating", "value": 4.5}

@@ -59,7 +59,7 @@ class Outbox:
             waiting = self._count(connection)
             if waiting + len(rows) > self._most:
                 remedy = "see docs/runbook.md; MARQUEE_OUTBOX_MAX_EVENTS sets how many are kept"
-                raise DependencyUnavailable("event log", f"{waiting} events wait for it already", remedy)
+                raise DependencyUnavailable("event log", f"{waiting} events are waiting for it already", remedy)
             insert = "INSERT OR IGNORE INTO outbox (topic, key, id, value, accepted_at) VALUES (?, ?, ?, ?, ?)"
             return connection.executemany(insert, rows).rowcount
 
@@ -104,4 +104,4 @@ class Outbox:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise StorageFull("event log", f"outbox {self._path}: {error}", "free space or fix the permissions") from error
+            raise StorageFull("event log", f"outbox {self._path}: {error}", "free disk space or fix the permissions") from error

@@ -75,10 +75,12 @@ class OutboxLog:
         def probe() -> Finding:
             waiting, since = self._outbox.state()
             if since is not None:
-                return Finding(Status.DEGRADED, f"{waiting} events wait in the outbox, for {self._clock() - since:.0f} s")
+                return Finding(
+                    Status.DEGRADED, f"{waiting} events have been waiting in the outbox for {self._clock() - since:.0f} s"
+                )
             if not self._answers:
                 return Finding(Status.DEGRADED, "the log does not answer; events are kept in the outbox")
-            return Finding(Status.UP, "the log answers, and nothing waits")
+            return Finding(Status.UP, "the log answers, and no events are waiting")
 
         return Check("event_log", probe)
 
@@ -131,7 +133,7 @@ class OutboxLog:
             self._inner.append(topic, records)
             return
         for poison in append_one_by_one(lambda record: self._inner.append(topic, [record]), records):
-            _log.error("set aside: %s cannot take event %s", topic, records[poison.at].id, exc_info=poison.error)
+            _log.error("set aside: %s does not accept event %s", topic, records[poison.at].id, exc_info=poison.error)
             self._outbox.set_aside(run[poison.at].place, f"{type(poison.error).__name__}: {poison.error}")
             RECORDS_SET_ASIDE.labels(topic).inc()
 
@@ -149,7 +151,7 @@ class OutboxLog:
 
     def _answered(self, answers: bool, detail: str) -> None:
         if answers != self._answers:
-            _log.warning("the event log %s: %s", "answers" if answers else "is away; the outbox keeps events", detail)
+            _log.warning("the event log %s: %s", "answers" if answers else "is unavailable; the outbox keeps events", detail)
         self._answers = answers
 
     def _measure(self) -> None:

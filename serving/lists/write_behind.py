@@ -48,7 +48,7 @@ class WriteBehind:
         """Take the records; returns at once. Raises DependencyUnavailable when too many wait already."""
         with self._changed:
             if len(self._waiting) + len(records) > self._capacity:
-                raise DependencyUnavailable("event log", f"{len(self._waiting)} records wait for it", "see /health/ready")
+                raise DependencyUnavailable("event log", f"{len(self._waiting)} records are waiting for it", "see /health/ready")
             self._waiting.extend(records)
             self._changed.notify_all()
 
@@ -60,7 +60,7 @@ class WriteBehind:
     def close(self, timeout: float = 5.0) -> None:
         """Flush and stop. What the log does not take within `timeout` seconds is lost, and said so."""
         if not self.flush(timeout):
-            log.error("%d records for %s are lost: the log did not take them", len(self._waiting), self._topic)
+            log.error("%d records for %s are lost: the event log did not accept them", len(self._waiting), self._topic)
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -71,7 +71,7 @@ class WriteBehind:
             try:
                 self._append(batch)
             except DependencyUnavailable as error:
-                log.warning("%d records for %s wait: %s", len(self._waiting), self._topic, error.detail)
+                log.warning("%d records for %s are waiting: %s", len(self._waiting), self._topic, error.detail)
                 self._on_failure()
                 self._pause()
             except Exception:
@@ -89,7 +89,7 @@ class WriteBehind:
             self._log.append(self._topic, batch)
             return
         for poison in append_one_by_one(lambda record: self._log.append(self._topic, [record]), batch):
-            log.error("set aside: %s cannot take %r", self._topic, batch[poison.at], exc_info=poison.error)
+            log.error("set aside: %s does not accept %r", self._topic, batch[poison.at], exc_info=poison.error)
             RECORDS_SET_ASIDE.labels(self._topic).inc()
 
     def _next(self) -> list[Record]:

@@ -46,7 +46,7 @@ class StatisticsLoop:
                 self._count(self._events.look())
                 self._accept(self._shown.look(), self._answers.look())
             except DependencyUnavailable as error:
-                _log.warning("statistics wait: %s", error.detail)
+                _log.warning("statistics are not updated for now: %s", error.detail)
             stop.wait(self._interval)
 
     def _count(self, added: Added | None) -> None:

@@ -48,7 +48,7 @@ def test_a_table_has_every_setting_metric_command_and_endpoint(root: Any) -> Non
     assert "| `marquee_lists_total` | counter | strategy |" in tables["metrics"]
     assert tables["metrics"].count("\n") == 2 + len([one for one in vars(telemetry).values() if hasattr(one, "_name")])
     assert (
-        "| `marquee data erase` | Delete everything Marquee wrote under its home folder. | `--dry-run`, `--yes` |"
+        "| `marquee data erase` | Delete everything that Marquee wrote under its home folder. | `--dry-run`, `--yes` |"
         in tables["commands"]
     )
     assert all(f"| `{method} {path}` |" in tables["endpoints"] for method, path in ROUTES)

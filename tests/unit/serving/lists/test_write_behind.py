@@ -70,7 +70,7 @@ def test_what_arrives_during_an_append_goes_together_with_the_next() -> None:
 def test_a_full_writer_refuses() -> None:
     writer = WriteBehind(Failing(times=10**9), TOPIC, lambda: None, capacity=3, retry_after=60.0)
     writer.submit([record(0), record(1)])
-    with pytest.raises(DependencyUnavailable, match="2 records wait"):
+    with pytest.raises(DependencyUnavailable, match="2 records are waiting"):
         writer.submit([record(2), record(3)])
     writer.close(timeout=0.01)
 
@@ -128,7 +128,7 @@ def test_a_poison_record_does_not_block_the_line(caplog) -> None:
     writer.close()
     assert stored(log) == [0, 2, 3, 4]
     assert set_aside() == before + 1
-    assert "set aside: t cannot take Record(key='k', id='1'" in caplog.text
+    assert "set aside: t does not accept Record(key='k', id='1'" in caplog.text
 
 
 def test_a_log_that_fails_on_everything_is_not_taken_for_poison() -> None:
