@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from app.commands import data, deadletter, evaluate, events, features, index, operate, release, simulate, topics, tune
+from app.commands import (
+    data,
+    deadletter,
+    evaluate,
+    events,
+    features,
+    index,
+    operate,
+    reference,
+    release,
+    simulate,
+    topics,
+    tune,
+)
 from app.console import failed
 from core.errors import InvalidInput, MarqueeError
 
@@ -31,6 +44,7 @@ app.command(epilog="Example: marquee tune --trials 30 --config configs/training/
 app.command(
     epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"
 )(simulate.simulate)
+app.command(hidden=True, epilog="Example: marquee reference --check")(reference.reference)
 
 
 def main() -> None:

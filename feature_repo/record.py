@@ -9,6 +9,7 @@ new layout needs no rewrite of what is there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from core.features import UserFeatures
 from feature_repo import record_columns as columns
 from feature_repo.packing import Malformed, Reader, Writer
 
-VERSION = 1  # what `pack` writes
+PLAIN, NAMED = 1, 2  # layouts: of a user whose key is the id, and of one whose id comes along
 
 
 class UnreadableRecord(ValueError):
@@ -24,9 +25,11 @@ class UnreadableRecord(ValueError):
 
 
 def pack(user: UserFeatures) -> bytes:
-    """The record, without the user's id: that is its key. `consumed` and `genres` must be sorted."""
+    """The record, without the user's key. `consumed` and `genres` must be sorted."""
     writer = Writer()
-    writer.uint(VERSION)
+    writer.uint(NAMED if user.external_id else PLAIN)
+    if user.external_id:
+        writer.text(user.external_id)
     for count in (user.n_events, user.rating_count, user.applied_offset + 1, len(user.item_ids)):
         writer.uint(count)
     writer.fixed(user.item_ids.view(np.uint64))
@@ -80,8 +83,13 @@ def _read_v1(user_id: int, reader: Reader) -> UserFeatures:
     )
 
 
+def _read_v2(user_id: int, reader: Reader) -> UserFeatures:
+    name = reader.text()
+    return replace(_read_v1(user_id, reader), external_id=name)
+
+
 def _latest(times: columns.Times) -> float:
     return float(times[-1]) if len(times) else 0.0
 
 
-_READERS: Mapping[int, Callable[[int, Reader], UserFeatures]] = {1: _read_v1}  # by layout; a reader is never changed
+_READERS: Mapping[int, Callable[[int, Reader], UserFeatures]] = {PLAIN: _read_v1, NAMED: _read_v2}  # never changed

@@ -7,23 +7,12 @@ from collections.abc import Iterable
 import polars as pl
 
 from core import columns as c
-from core.ids import FIRST_ITEM_KEY, ExternalId
+from core.ids import ExternalId, assign_keys
 from lake.items_feed import keys_of_ids
 from lake.ports import Lake, Writer
 from lake.tables import ITEM_IDS
 
 _WRITER = "item-keys"
-
-
-def assigned(ids: Iterable[ExternalId], known: dict[str, int]) -> dict[str, int]:
-    """`known` and a key for each further id, numbered on from the highest. Pure."""
-    keys = dict(known)
-    following = max(known.values(), default=FIRST_ITEM_KEY - 1) + 1
-    for id_ in ids:
-        if isinstance(id_, str) and id_ not in keys:
-            keys[id_] = following
-            following += 1
-    return keys
 
 
 def assign(lake: Lake, ids: Iterable[ExternalId]) -> dict[str, int]:
@@ -35,7 +24,7 @@ def assign(lake: Lake, ids: Iterable[ExternalId]) -> dict[str, int]:
     wanted = list(ids)
     while True:
         known = keys_of_ids(lake)
-        keys = assigned(wanted, known)
+        keys = assign_keys(wanted, known)
         new = {id_: key for id_, key in keys.items() if id_ not in known}
         if not new:
             return keys

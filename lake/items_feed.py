@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 
 import polars as pl
 
 from core import columns as c
+from core.errors import DependencyUnavailable
 from core.ids import ExternalId
 from core.item_facts import ItemFacts
 from core.ports import Monotonic
@@ -51,9 +53,10 @@ class KnownItems:
 
     @property
     def facts(self) -> ItemFacts:
-        """Raises DependencyUnavailable."""
+        """While the lake does not answer, the last ones; raises DependencyUnavailable when there are none yet."""
         if self._clock() - self._looked > self._interval:
-            self._look()
+            with suppress(DependencyUnavailable) if len(self._facts) else nullcontext():
+                self._look()
         return self._facts
 
     def key_of(self, id_: ExternalId) -> int:
@@ -66,8 +69,10 @@ class KnownItems:
 
     def _look(self) -> None:
         with self._lock:
-            self._facts = self._feed.look() or self._facts
             self._looked = self._clock()
+            found = self._feed.look()
+            if found is not None:
+                self._facts = found
 
 
 class _Genres(Mapping[int, Sequence[str]]):

@@ -20,20 +20,24 @@ PAST_EVENTS = 100_000
 
 
 def simulate(
-    users: Annotated[int, typer.Option(min=1, max=MOST_USERS, help="users who will ever come")] = 10_000,
+    users: Annotated[int, typer.Option(min=1, max=MOST_USERS, help="number of users")] = 10_000,
     items: Annotated[
-        int | None, typer.Option(min=1, max=1_000_000, help="films with ids from 1; the films of the lake if left out")
+        int | None, typer.Option(min=1, max=1_000_000, help="number of films, with ids from 1; by default the films of the lake")
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="visits a second (events a second with --to log)")] = 50.0,
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=1_000_000, help="visits per second (events per second with --to log)")
+    ] = 50.0,
     to: Annotated[str, typer.Option(help="api: choose from served lists; log: straight into the event log")] = "api",
-    url: Annotated[str | None, typer.Option(help="of the API; the one of the settings if left out")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="end after so long; 60 if nothing else ends it")] = None,
+    url: Annotated[str | None, typer.Option(help="address of the API; by default that of the settings")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="duration in seconds; 60 if --events is not given either")
+    ] = None,
     events: Annotated[
-        int | None, typer.Option(min=1, help="end after so many events; the API gets the few under way too")
+        int | None, typer.Option(min=1, help="stop after this many events; those in flight are still sent to the API")
     ] = None,
     cold: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of visits that are a new user's first")] = 0.05,
-    drift_days: Annotated[float, typer.Option(min=0.01, help="days of the world until a taste has turned")] = 90.0,
-    day_seconds: Annotated[float, typer.Option(min=0.1, help="seconds of the run that are one day of the world")] = 60.0,
+    drift_days: Annotated[float, typer.Option(min=0.01, help="simulated days until a taste has changed completely")] = 90.0,
+    day_seconds: Annotated[float, typer.Option(min=0.1, help="seconds of the run per simulated day")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="same seed, same world and same choices from the same lists")] = 1,
     world: Annotated[Path | None, typer.Option(help="write films and past events for `data import` there; send nothing")] = None,
     dry_run: Annotated[

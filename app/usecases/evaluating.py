@@ -55,7 +55,7 @@ class Comparison:
         if unknown or not self.models:
             raise InvalidInput("--models", ",".join(unknown) or "nothing", ", ".join(MODELS))
         if not self.seeds:
-            raise InvalidInput("--seeds", "nothing", "numbers, comma separated: 1,2,3")
+            raise InvalidInput("--seeds", "nothing", "comma-separated numbers: 1,2,3")
 
 
 @dataclass(frozen=True, eq=False)

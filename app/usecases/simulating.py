@@ -18,7 +18,7 @@ import polars as pl
 from core import columns as c
 from core.errors import DependencyUnavailable
 from core.events import INTERACTIONS
-from core.ports import Clock, EventLog, Record
+from core.ports import Clock, EventLog, Monotonic, Record
 from evaluation.simulation.arrivals import Arrivals, Visit
 from evaluation.simulation.choice import ChoiceModel, browsed, stars
 from evaluation.simulation.world import World
@@ -90,7 +90,7 @@ class Simulation:
 class TokenBucket:
     """Lets `rate` a second through, and after a pause at most `burst` at once."""
 
-    def __init__(self, rate: float, burst: float, clock: Clock = time.monotonic) -> None:
+    def __init__(self, rate: float, burst: float, clock: Monotonic = time.monotonic) -> None:
         self._rate, self._burst, self._clock = rate, burst, clock
         self._tokens, self._last = burst, clock()
 

@@ -52,7 +52,7 @@ class MalformedJson(MarqueeError):
 
 
 class BodyTooLarge(MarqueeError):
-    """The body is larger than the server reads."""
+    """The body is larger than the server accepts."""
 
     status = 413
     slug = "body-too-large"
@@ -82,7 +82,7 @@ class Unauthorized(MarqueeError):
 
     status = 401
     slug = "unauthorized"
-    title = "This needs the admin key"
+    title = "The admin key is required"
 
 
 class Forbidden(MarqueeError):
@@ -90,7 +90,7 @@ class Forbidden(MarqueeError):
 
     status = 403
     slug = "forbidden"
-    title = "This is not allowed"
+    title = "Forbidden"
 
 
 def problem(status: int, slug: str, title: str, detail: str, request_id: str, **extensions: Any) -> Response:
@@ -171,10 +171,10 @@ def _http_words(request: Request, error: HTTPException) -> tuple[str, str, str]:
     """(slug, title, detail) of an error that the framework raised."""
     path = plain(request.url.path)
     if error.status_code == 404:
-        return "unknown-route", "There is no such route", f"nothing is at {path}; see /docs"
+        return "unknown-route", "There is no such route", f"there is nothing at {path}; see /docs"
     if error.status_code == 405:
         allow = (error.headers or {}).get("Allow", "")
-        return "method-not-allowed", "This route does not take this method", f"{path} takes {allow}, not {request.method}"
+        return "method-not-allowed", "This route does not support this method", f"{path} accepts {allow}, not {request.method}"
     phrase = HTTPStatus(error.status_code).phrase
     return phrase.lower().replace(" ", "-"), phrase, str(error.detail)
 

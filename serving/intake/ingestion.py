@@ -53,7 +53,7 @@ class Ingestion:
         """
         self._log = log
         self._items = items
-        self._max_batch = max_batch
+        self.max_batch = max_batch
         self._timeout = timeout
         self._clock = clock
         self._clock_rule = clock_rule
@@ -98,7 +98,7 @@ class Ingestion:
         for entry in entries[:MOST_ERRORS]:
             if entry["type"] == "too_long":
                 size = entry["ctx"]["actual_length"] or "more"
-                yield field_error("body", f"{size} events", f"at most {self._max_batch} events in one request")
+                yield field_error("body", f"{size} events", f"at most {self.max_batch} events in one request")
                 continue
             location = list(entry["loc"])
             index = {"index": location.pop(0)} if is_array and location else {}

@@ -12,7 +12,7 @@ import numpy as np
 from core.catalogue import Catalogue
 from core.deadletter import DeadLetter
 from core.features import UserFeatures
-from core.ports import Clock, FeatureReader
+from core.ports import FeatureReader, Monotonic
 from core.telemetry import EVENTS_SHED, LEARNED_EXAMPLES, LEARNED_LIFT, LEARNED_ROLLBACKS, LEARNED_VERSION
 from lake.learned_vectors import LearnedVectors
 from retrieval.history import History
@@ -50,7 +50,7 @@ class LearningEffect:
         history_of: Callable[[UserFeatures], History],
         since: float,
         pace: LearningPace | None = None,
-        clock: Clock = time.monotonic,
+        clock: Monotonic = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`catalogue`, `history_of` and `since` (Unix seconds: what came before, it has learned) are those of the release."""

@@ -81,7 +81,10 @@ class InteractionLoop:
 
     def _take(self, records: Sequence[LoggedRecord], stop: Event) -> bool:
         """Whether everything of a batch is in; the effect first, because somebody waits for it."""
-        good, dead = decode_all(records, self._contract, self._clock())
+        decoded = until_it_works(partial(decode_all, records, self._contract, self._clock()), "lake", stop)
+        if decoded is None:
+            return False
+        good, dead = decoded
         batch = self._shedding.keep(good, self._pace) if self._shedding else good
         refused = until_it_works(partial(self._effect.apply, batch), self._effect.dependency, stop) if batch else ()
         if refused is None:

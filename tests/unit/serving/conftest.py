@@ -15,6 +15,7 @@ from core.pipeline import Pipeline, TimedSource
 from fastapi import FastAPI
 from ranking.filters import SeenFilter
 from ranking.selectors import EpsilonSelector
+from retrieval.sources import PopularSource, TwoTowerSource
 from serving.api import Api
 from serving.lists.release import ServedRelease
 
@@ -28,7 +29,6 @@ from ranking.ranker import RetrievalScorer
 from ranking.reasons import Reasons
 from recommender.experiment import Experiment
 from retrieval.adapters.mirror import MirrorIndex
-from retrieval.sources import PopularSource, TwoTowerSource
 from serving import probes
 from serving.factory import create_app
 from serving.health import Readiness
@@ -153,7 +153,9 @@ class World:
             yield client
 
 
-def build_world(release: ServedRelease | None = None, admin_key: str | None = "secret", max_body: int = 200_000) -> World:
+def build_world(
+    release: ServedRelease | None = None, admin_key: str | None = "secret", max_body: int = 200_000, max_batch: int = 1000
+) -> World:
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
     clock = time.time
     gate = FeatureGate(features, timeout=2.0, retry_after=0.0)
@@ -165,7 +167,7 @@ def build_world(release: ServedRelease | None = None, admin_key: str | None = "s
     erased: list[int] = []
     api = Api(
         service=service,
-        ingestion=Ingestion(log, lambda: service.release.catalogue, max_batch=1000, clock=clock),
+        ingestion=Ingestion(log, lambda: service.release.catalogue, max_batch=max_batch, clock=clock),
         readiness=readiness,
         code_version="deadbeef",
         example_users=[WARM, STRANGE],

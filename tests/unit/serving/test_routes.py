@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 import pytest
+from serving.api import ROUTES
 
 from serving import examples, models, pages
-from serving.api import ROUTES
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +108,13 @@ async def test_every_reference_of_the_document_leads_somewhere(world) -> None:
     names = {reference.removeprefix("#/components/schemas/") for reference in references(document)}
     assert names - set(schemas) == set()
     assert {"Interaction", "Problem", "RecommendationList"} <= names
+
+
+async def test_the_document_has_the_bound_of_a_batch(build_world) -> None:
+    document = (await get(build_world(max_batch=17), "/openapi.json")).json()
+    assert document["components"]["schemas"]["InteractionBatch"]["maxItems"] == 17
+    body = document["paths"]["/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {"$ref": "#/components/schemas/InteractionBatch"} in body["anyOf"]
 
 
 async def test_every_operation_has_a_summary_a_tag_and_no_framework_error(world) -> None:
