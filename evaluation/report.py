@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evaluation.comparison import Outcome, Pooled, compared
+from evaluation.comparison import Outcome, Pooled, lift
 
 COLUMNS = (
     "hr@10",
@@ -26,13 +26,24 @@ Curves = Mapping[str, Sequence[Mapping[str, float]]]
 def table(outcomes: Sequence[Outcome], pooled: Pooled) -> str:
     """A Markdown table, best NDCG@10 first, with the 95 % interval of NDCG@10 and of the difference to the first row."""
     ordered = sorted(outcomes, key=lambda one: -one.metrics["ndcg@10"])
-    lines = ["| model | " + " | ".join(COLUMNS) + " | ndcg@10, 95 % | best minus this, 95 % |", "|---" * (len(COLUMNS) + 3) + "|"]
+    rows: dict[str, dict[str, float | str]] = {}
     for one in ordered:
-        cells = [f"{one.metrics[column]:.4f}" for column in COLUMNS]
-        cells.append(f"{one.interval.low:.4f} to {one.interval.high:.4f}")
-        gap = compared(ordered[0], one, pooled)
-        cells.append("" if one is ordered[0] else f"{gap.low:.4f} to {gap.high:.4f}")
-        lines.append(f"| {one.name} | " + " | ".join(cells) + " |")
+        gap = lift(ordered[0].ranks, one.ranks, pooled.users)
+        rows[one.name] = {name: one.metrics[name] for name in COLUMNS if name in one.metrics} | {
+            "ndcg@10, 95 %": f"{one.interval.low:.4f} to {one.interval.high:.4f}",
+            "best minus this, 95 %": "" if one is ordered[0] else f"{gap.low:.4f} to {gap.high:.4f}",
+        }
+    return markdown(rows)
+
+
+def markdown(rows: Mapping[str, Mapping[str, float | str]]) -> str:
+    """A table with a row per model, whose columns are those of the first row."""
+    columns = list(next(iter(rows.values())))
+    lines = ["| model | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, row in rows.items():
+        cells = (row[column] for column in columns)
+        shown = (cell if isinstance(cell, str) else f"{cell:.4f}" for cell in cells)
+        lines.append(f"| {name} | " + " | ".join(shown) + " |")
     return "\n".join(lines) + "\n"
 
 

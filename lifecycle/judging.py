@@ -13,9 +13,11 @@ from tqdm import tqdm
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DatasetError
 from core.features import Profiles, UserFeatures
-from evaluation.metrics import ndcg
-from evaluation.offline import Judged, K, judge_full, judge_lists, lift, markdown
+from evaluation.comparison import lift
+from evaluation.metrics import Facts, measure, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries
+from evaluation.ranking import FixedScores, K, Ranked, rank_all, rank_lists
+from evaluation.report import markdown
 from feature_repo.item_stats import item_stats
 from ranking.candidate_features import CANDIDATE_FEATURES, candidate_features
 from ranking.ranker import Ranker
@@ -26,6 +28,7 @@ PROTOCOL = (
     "by one from what their users did before, ranked in the whole catalogue without what the user consumed, ties broken by a "
     "hash. Popularity is the stronger of recent and all-time. Intervals: bootstrap over users, 95 %."
 )
+JUDGED = ("hr@10", "ndcg@10", "mrr", "debiased_ndcg@10", "coverage@10")
 QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
 
 
@@ -50,6 +53,20 @@ class Retriever:
         top = np.argpartition(-unseen, count - 1)[:count]
         top = top[np.argsort(-unseen[top], kind="stable")]
         return top[np.isfinite(unseen[top])]
+
+
+@dataclass(frozen=True, eq=False)
+class WithFallback:
+    """The retriever as a scorer of the whole catalogue; users without history get the popularity [n]."""
+
+    name: str
+    retriever: Retriever
+    popularity: NDArray[np.float32]
+
+    def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
+        scores = self.retriever.scores(queries)
+        scores[[query.user is None for query in queries]] = self.popularity
+        return scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +136,6 @@ def judge(
     stats = item_stats(interactions, catalogue, start)
     towers = retriever.scores(found)
 
-    def by_towers(at: int, query: LabelledQuery) -> NDArray[np.float32]:
-        return stats.recent if query.user is None else towers[at]
-
     def as_served(at: int, query: LabelledQuery) -> NDArray[np.intp]:
         if query.user is None:
             return stats.popular_rows(retriever.candidates)
@@ -132,27 +146,29 @@ def judge(
         return rows[np.argsort(-ranked, kind="stable")]
 
     popular = _best_popularity(found, stats, catalogue)
-    retrieval = judge_full("two towers", found, by_towers, catalogue)
-    served = judge_lists("as served", found, as_served)
-    return _judgement(found, stats, served, retrieval, popular)
+    retrieval = rank_all(WithFallback("two towers", retriever, stats.recent), found, catalogue)
+    served = rank_lists((as_served(at, query) for at, query in enumerate(found)), found, "as served")
+    return _judgement(found, stats, catalogue, {"as served": served, "two towers": retrieval} | popular)
 
 
-def _best_popularity(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue) -> Judged:
-    """The stronger of recent and all-time popularity on these very queries: a floor that was not picked to be low."""
-    both = (
-        judge_full("popular now", found, lambda *_: stats.recent, catalogue),
-        judge_full("popular ever", found, lambda *_: stats.n_events, catalogue),
-    )
-    return max(both, key=lambda judged: float(ndcg(judged.ranks, K).mean()))
+def _best_popularity(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue) -> dict[str, Ranked]:
+    """The stronger of recent and all-time popularity on these very queries, by name: a floor that was not picked to be low."""
+    both = (FixedScores("popular now", stats.recent), FixedScores("popular ever", stats.n_events))
+    ranked = {scorer.name: rank_all(scorer, found, catalogue) for scorer in both}
+    best = max(ranked, key=lambda name: float(ndcg(ranked[name].ranks, K).mean()))
+    return {best: ranked[best]}
 
 
-def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, served: Judged, retrieval: Judged, popular: Judged) -> Judgement:
-    popularity = stats.n_events[[query.target for query in found]].astype(np.float64)
-    names = {"": served, "retrieval_": retrieval, "popularity_": popular}
-    summaries = {prefix: judged.summary("", popularity, len(stats.n_events)) for prefix, judged in names.items()}
-    metrics = {prefix + name: value for prefix, summary in summaries.items() for name, value in summary.items()}
-    over_popularity = lift(served, popular, found)
-    over_retrieval = lift(served, retrieval, found)
+def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue, ranked: dict[str, Ranked]) -> Judgement:
+    """`ranked` are, in this order and by name, what is served, retrieval alone, and popularity."""
+    facts = Facts.of(found, stats.n_events.astype(np.float64), catalogue)
+    summaries = {name: measure(JUDGED, [(one, facts)]) for name, one in ranked.items()}
+    prefixes = zip(("", "retrieval_", "popularity_"), summaries.values(), strict=True)
+    metrics = {prefix + name: value for prefix, summary in prefixes for name, value in summary.items()}
+    served, retrieval, popular = ranked.values()
+    users = np.array([query.user_id for query in found], dtype=np.int64)
+    over_popularity = lift(served.ranks, popular.ranks, users)
+    over_retrieval = lift(served.ranks, retrieval.ranks, users)
     warm = np.array([query.user is not None for query in found], dtype=np.bool_)
     metrics |= {
         "lift": over_popularity.mean,
@@ -162,13 +178,12 @@ def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, served: Judged,
         "ranking_lift_low": over_retrieval.low,
         "ranking_lift_high": over_retrieval.high,
         "warm_ndcg@10": float(ndcg(served.ranks[warm], K).mean()) if warm.any() else 0.0,
-        "retrieval_hr@200": float((retrieval.ranks < 200).mean()),
+        "retrieval_hr@200": measure(["hr@200"], [(retrieval, facts)])["hr@200"],
         "queries": float(len(found)),
-        "users": float(len({query.user_id for query in found})),
+        "users": float(len(np.unique(users))),
         "warm_share": float(warm.mean()),
     }
-    table = markdown({judged.name: summaries[prefix] for prefix, judged in names.items()})
-    return Judgement(metrics, table)
+    return Judgement(metrics, markdown(summaries))
 
 
 def _features(
