@@ -1,0 +1,55 @@
+"""What the visitors of a world do: with a list that somebody recommended, or where nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core import columns as c
+from evaluation.simulation.arrivals import Arrivals, Visit
+from evaluation.simulation.choice import ChoiceModel, browsed, stars
+from evaluation.simulation.world import World
+
+LIST_LENGTH = 20  # films of a list
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A world, who visits it, and how lists are answered."""
+
+    world: World
+    arrivals: Arrivals
+    choices: ChoiceModel = field(default_factory=ChoiceModel)
+
+    def rows_of(self, item_ids: ArrayLike) -> NDArray[np.intp]:
+        """The world's rows of items [k], -1 for one that is not of this world."""
+        wanted, known = np.asarray(item_ids, dtype=np.int64), self.world.item_ids
+        at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+        return np.where(known[at] == wanted, at, -1).astype(np.intp)
+
+    def event(self, visit: Visit, rows: Sequence[int] | NDArray[np.intp], request_id: str | None, now: float) -> Event | None:
+        """What the visitor does with a list of the world's rows (-1: not of this world), or None: nothing."""
+        shown = np.asarray(rows, dtype=np.intp)
+        at = self.choices.choose(self.world, visit, shown)
+        if at is None:
+            return None
+        row = int(shown[at])
+        event = {
+            c.EVENT_ID: f"sim-{self.world.config.seed}-{visit.number}-{int(now * 1e3):x}",
+            c.USER: visit.user,
+            c.ITEM: int(self.world.item_ids[row]),
+            c.KIND: "rating",
+            c.VALUE: stars(self.world, visit.user, visit.day, row),
+            c.TS: now,
+        }
+        return event | ({c.REQUEST_ID: request_id} if request_id else {})
+
+    def browse(self, visit: Visit, now: float) -> Event | None:
+        """What the visitor does where nobody recommends."""
+        return self.event(visit, browsed(self.world, visit, LIST_LENGTH), None, now)
