@@ -29,7 +29,7 @@ PROTOCOL = (
     "hash. Popularity is the stronger of recent and all-time. Intervals: bootstrap over users, 95 %."
 )
 JUDGED = ("hr@10", "ndcg@10", "mrr", "debiased_ndcg@10", "coverage@10")
-QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
+MAX_QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +100,11 @@ def queries(
     catalogue: Catalogue,
     start: float,
     end: float,
-    most: int = QUERIES,
+    max_queries: int = MAX_QUERIES,
     seed: int = 0,
     profiles: Profiles | None = None,
 ) -> list[LabelledQuery]:
-    return list(labelled_queries(interactions, catalogue, start, end, most, seed, profiles))
+    return list(labelled_queries(interactions, catalogue, start, end, max_queries, seed, profiles))
 
 
 def ranking_rows(found: Sequence[LabelledQuery], retriever: Retriever, stats: ItemStats) -> RankingRows:
