@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluation.comparison import Outcome, Pooled, lift
+from evaluation.metrics import METRICS
 
 COLUMNS = (
     "hr@10",
@@ -25,7 +26,7 @@ Curves = Mapping[str, Sequence[Mapping[str, float]]]
 
 def table(outcomes: Sequence[Outcome], pooled: Pooled) -> str:
     """A Markdown table, best NDCG@10 first, with the 95 % interval of NDCG@10 and of the difference to the first row."""
-    ordered = sorted(outcomes, key=lambda one: -one.metrics["ndcg@10"])
+    ordered = sorted(outcomes, key=lambda one: -one.interval.mean)
     rows: dict[str, dict[str, float | str]] = {}
     for one in ordered:
         gap = lift(ordered[0].ranks, one.ranks, pooled.users)
@@ -34,6 +35,12 @@ def table(outcomes: Sequence[Outcome], pooled: Pooled) -> str:
             "best minus this, 95 %": "" if one is ordered[0] else f"{gap.low:.4f} to {gap.high:.4f}",
         }
     return markdown(rows)
+
+
+def legend() -> str:
+    """What the metrics mean, a line for each, with the paper where there is one."""
+    lines = (f"{one.name}: {one.description}" + (f" {one.paper}." if one.paper else "") for one in METRICS.values())
+    return "".join(f"- {line}\n" for line in lines)
 
 
 def markdown(rows: Mapping[str, Mapping[str, float | str]]) -> str:
@@ -56,7 +63,7 @@ def write(
     body = {**facts, "models": models, "curves": {name: list(points) for name, points in curves.items()}}
     (folder / "report.json").write_text(json.dumps(body, indent=2) + "\n")
     described = "".join(f"- {name}: {value}\n" for name, value in facts.items())
-    (folder / "report.md").write_text(f"# {title}\n\n{described}\n{table(outcomes, pooled)}")
+    (folder / "report.md").write_text(f"# {title}\n\n{described}\n{table(outcomes, pooled)}\n{legend()}")
     draw(folder, title, outcomes, curves)
 
 
@@ -64,7 +71,7 @@ def draw(folder: Path, title: str, outcomes: Sequence[Outcome], curves: Curves) 
     """`accuracy.png` (with intervals), `popularity_bias.png`, and `learning_curve.png` where something was trained."""
     from matplotlib.figure import Figure
 
-    ordered = sorted(outcomes, key=lambda one: one.metrics["ndcg@10"])
+    ordered = sorted(outcomes, key=lambda one: one.interval.mean)
     figure = Figure(figsize=(7, 1.2 + 0.4 * len(ordered)), layout="constrained")
     axes = figure.subplots()
     means = [one.interval.mean for one in ordered]
