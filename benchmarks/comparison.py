@@ -1,4 +1,4 @@
-"""Recommenders side by side under one protocol, by full ranking: one result file per data set and protocol.
+"""Models side by side under one protocol, by full ranking: one result file per data set and protocol.
 
 python benchmarks/comparison.py ml-1m-loo-baselines --data PATH/ml-1m-sequences.zip --protocol loo --models popularity,ease
 python benchmarks/comparison.py small-last --protocol last --models popularity,itemknn,ease,markov,two_tower
