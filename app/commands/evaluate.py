@@ -1,4 +1,4 @@
-"""`marquee evaluate`: recommenders compared under a protocol that nobody can argue with."""
+"""`marquee evaluate`: models compared under a protocol that nobody can argue with."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def evaluate(
         Path | None, typer.Option("--out", help="folder of the report; by default a new one under MARQUEE_HOME")
     ] = None,
 ) -> None:
-    """Compare recommenders by full ranking: a table, JSON, pictures, and a run in MLflow.
+    """Compare models by full ranking: a table, JSON, pictures, and a run in MLflow.
 
     Nothing is sampled, ties go by a fixed hash, what a user has seen is left out, and intervals are over users. An interrupted
     run of the towers goes on where it stopped when the same command is given again.

@@ -13,14 +13,15 @@ from app.console import err, out, settings
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from app.usecases.simulating import Simulation, Tally
+    from evaluation.simulation.simulation import Simulation
+    from evaluation.simulation.tally import Tally
 
-MOST_USERS = 100_000_000
+MAX_USERS = 100_000_000
 PAST_EVENTS = 100_000
 
 
 def simulate(
-    users: Annotated[int, typer.Option(min=1, max=MOST_USERS, help="number of users")] = 10_000,
+    users: Annotated[int, typer.Option(min=1, max=MAX_USERS, help="number of users")] = 10_000,
     items: Annotated[
         int | None, typer.Option(min=1, max=1_000_000, help="number of films, with ids from 1; by default the films of the lake")
     ] = None,
@@ -50,19 +51,22 @@ def simulate(
     """
     if to not in ("api", "log"):
         raise InvalidInput("--to", to, "api or log")
-    from app.usecases.simulating import Simulation
     from evaluation.simulation.arrivals import Arrivals
+    from evaluation.simulation.simulation import WHOLE, ItemNames, Simulation
     from evaluation.simulation.world import World, WorldConfig, made_up
 
     config = WorldConfig(seed=seed, drift_days=drift_days)
+    names: ItemNames = WHOLE
     if items is None and world is None:
+        from app import wiring
         from app.usecases import steps
+        from lake.items_feed import KnownItems
 
         catalogue = steps.stored(settings()).catalogue
-        films = World(catalogue.ids, catalogue.genres, config)
+        films, names = World(catalogue.ids, catalogue.genres, config), KnownItems(wiring.lake(settings())).facts
     else:
         films = made_up(items or 20_000, config)
-    simulation = Simulation(films, Arrivals(users, seed, cold, visits_per_day=rate * day_seconds))
+    simulation = Simulation(films, Arrivals(users, seed, cold, visits_per_day=rate * day_seconds), names=names)
     if dry_run:
         _plan(simulation, rate, to)
     elif world is not None:
@@ -85,7 +89,7 @@ def _plan(simulation: Simulation, rate: float, to: str) -> None:
 def _write(simulation: Simulation, folder: Path, events: int) -> None:
     from rich.progress import Progress
 
-    from app.usecases.simulating import write_world
+    from evaluation.simulation.writing import write_world
 
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task("past events", total=events)
@@ -96,7 +100,9 @@ def _write(simulation: Simulation, folder: Path, events: int) -> None:
 def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds: float | None, events: int | None) -> None:
     from rich.progress import Progress
 
-    from app.usecases.simulating import Tally, TokenBucket, visit_api
+    from app.usecases.simulating import visit_api
+    from evaluation.simulation.pacing import TokenBucket
+    from evaluation.simulation.tally import Tally
 
     tally = Tally()
     bucket = TokenBucket(rate, burst=max(1.0, rate / 10))
@@ -111,7 +117,7 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
         try:
             if to == "log":
                 from app import wiring
-                from app.usecases.simulating import fill_log
+                from evaluation.simulation.drivers import fill_log
 
                 log = wiring.event_log(settings())
                 try:
