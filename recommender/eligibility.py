@@ -25,7 +25,7 @@ class Eligibility:
     def of(self, query: Query) -> Eligible:
         """A fresh mask over the release's rows [n]."""
         eligible = self._available.copy()
-        if query.context.constraints:
+        if query.context.constraints and eligible.any():
             self._constrain(query.context.constraints, eligible)
         return eligible
 

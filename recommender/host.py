@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from core.errors import DependencyUnavailable, MarqueeError
 from core.item_facts import ItemFacts
@@ -96,9 +97,10 @@ class RecommenderHost:
         """Take over what is new. Raises DependencyUnavailable when something could not be looked at; the rest was."""
         failure: DependencyUnavailable | None = None
         changed: set[str] = set()
-        for step in (self._follow_registry, self._look_at_items, self._look_at_feeds):
+        for alias, step in self._steps():
             try:
-                changed |= step()
+                if step():
+                    changed |= {alias} if alias else set(self.aliases)
             except DependencyUnavailable as error:
                 failure = error
         if changed:
@@ -109,59 +111,71 @@ class RecommenderHost:
     def close(self) -> None:
         self._threads.close()
 
-    def _follow_registry(self) -> set[str]:
-        """The aliases that mean another version than the one that is served, loaded; at most every `interval` seconds."""
-        if self._clock() - self._asked < self._interval:
-            return set()
-        self._asked = self._clock()
-        return {alias for alias in self.aliases if self._follow(alias)}
+    def _steps(self) -> Iterator[tuple[str | None, Callable[[], bool]]]:
+        """What to look at, each by itself: the alias that it can change (None for all of them), and how to look."""
+        if self._clock() - self._asked >= self._interval:
+            self._asked = self._clock()
+            for alias in self.aliases:
+                yield alias, partial(self._follow, alias)
+        yield None, self._look_at_items
+        for alias in self.aliases:
+            yield alias, self._live[alias].look_at_stats
+            yield alias, self._live[alias].look_at_vectors
 
     def _follow(self, alias: str) -> bool:
-        version = self._version_of(alias)
-        if version == self._live[alias].version:
-            self._refused.pop(alias, None)
-            return False
-        if self._refused.get(alias, ("", ""))[0] == version:
-            return False  # it was refused before, and a version never changes
+        """Load the version that the alias means now, if it is another than the one that is served."""
+        version = ""
         try:
+            version = self._version_of(alias)
+            if version == self._live[alias].version:
+                self._refused.pop(alias, None)
+                return False
+            if self._refused.get(alias, ("", ""))[0] == version:
+                return False  # it was refused before, and a version never changes
             found = self._load(version)
+            if self._facts is not None:
+                found.know(self._facts)
+            self._made(alias, found)  # now: a release that a policy cannot be served from is refused like a damaged one
         except DependencyUnavailable:
             raise  # it will be there later
         except MarqueeError as error:
-            self._refused[alias] = (version, error.detail)
-            RELEASE_SWAPS.labels("refused").inc()
-            _log.error(
-                "version %s of %s cannot be served, %s goes on: %s", version, alias, self._live[alias].version, error.detail
-            )
+            self._refuse(alias, version, error.detail)
             return False
-        if self._facts is not None:
-            found.know(self._facts)
         _log.info("%s is version %s now, release %s", alias, version, found.snapshot.name)
         self._live[alias] = found
         self._refused.pop(alias, None)
         RELEASE_SWAPS.labels("served").inc()
         return True
 
-    def _look_at_items(self) -> set[str]:
+    def _refuse(self, alias: str, version: str, why: str) -> None:
+        if self._refused.get(alias) == (version, why):
+            return
+        self._refused[alias] = (version, why)
+        RELEASE_SWAPS.labels("refused").inc()
+        served = self._live[alias].version
+        _log.error("version %s of %s cannot be served, %s goes on: %s", version or "?", alias, served, why)
+
+    def _look_at_items(self) -> bool:
         facts = self._items()
         if facts is None:
-            return set()
+            return False
         self._facts = facts
         for live in self._live.values():
             live.know(facts)
-        return set(self.aliases)
+        return True
 
-    def _look_at_feeds(self) -> set[str]:
-        return {alias for alias, live in self._live.items() if live.look()}
+    def _made(self, alias: str, live: LiveRelease) -> dict[str, Recommender]:
+        """Recommenders for the arms on this alias. Raises BundleCorrupt for a release that lacks what a policy needs."""
+        return {
+            name: Recommender(live.snapshot, self._policies[name], self._threads, self._side_effects)
+            for name, arm in self.experiment.arms.items()
+            if arm.release == alias
+        }
 
     def _replace(self, aliases: tuple[str, ...]) -> None:
         """New recommenders for the arms on these aliases."""
         before = {made.snapshot.name for made in self._recommenders.values()}
-        made = {
-            name: Recommender(self._live[arm.release].snapshot, self._policies[name], self._threads, self._side_effects)
-            for name, arm in self.experiment.arms.items()
-            if arm.release in aliases
-        }
+        made = {name: one for alias in aliases for name, one in self._made(alias, self._live[alias]).items()}
         self._recommenders = {**self._recommenders, **made}
         served = {made.snapshot.name for made in self._recommenders.values()}
         for name in before - served:

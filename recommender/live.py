@@ -92,22 +92,27 @@ class LiveRelease:
         self._vectors = PublishedVectors(feeds.vectors)
         self._mirror = mirror
 
-    def look(self) -> bool:
-        """Take over what is new; whether anything was. Raises DependencyUnavailable, and then nothing has changed."""
+    def look_at_stats(self) -> bool:
+        """Take over what was counted; whether it was new. Raises DependencyUnavailable, and then nothing has changed."""
+        stats = self._stats.look(self.snapshot.catalogue)
+        if stats is None:
+            return False
+        self.snapshot = self.snapshot.with_stats(stats)
+        return True
+
+    def look_at_vectors(self) -> bool:
+        """Take over what was learned; whether it was new. Raises DependencyUnavailable, and then nothing has changed."""
         now = self.snapshot
-        stats = self._stats.look(now.catalogue)
         learned = self._vectors.look(now.name, now.catalogue, now.release.item_vectors.shape[1])
-        if stats is not None:
-            now = now.with_stats(stats)
-        if learned is not None:
-            # a version has every row that ever moved, so it stands on the release and not on the version before
-            vectors = learned.over(now.release.item_vectors)
-            if self._mirror is not None:
-                self._mirror.publish(now.name, now.catalogue.ids, vectors)
-            now = now.with_vectors(vectors)
-            self.learned_version = learned.version
-        changed, self.snapshot = now is not self.snapshot, now
-        return changed
+        if learned is None:
+            return False
+        # a version has every row that ever moved, so it stands on the release and not on the version before
+        vectors = learned.over(now.release.item_vectors)
+        if self._mirror is not None:
+            self._mirror.publish(now.name, now.catalogue.ids, vectors)
+        self.snapshot = now.with_vectors(vectors)
+        self.learned_version = learned.version
+        return True
 
     def know(self, facts: ItemFacts) -> None:
         """Go by what is known of items now."""

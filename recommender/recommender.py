@@ -119,10 +119,10 @@ class Recommender:
         return Reasons(self.snapshot.catalogue, self.snapshot.stats, self.snapshot.item_vectors)
 
     def _strategy(self, query: Query, selection: Selection) -> str:
-        if not query.context.features_answered:
-            return POPULAR_DEGRADED
         if not len(selection):
             return NOTHING_ELIGIBLE
+        if not query.context.features_answered:
+            return POPULAR_DEGRADED
         if selection.found_by(TWO_TOWER).any():
             return TWO_TOWER_MIRROR if self.snapshot.search_degraded() else TWO_TOWER
         return PERSONAL if selection.found_by(*self._primary).any() else POPULAR_FALLBACK

@@ -138,7 +138,10 @@ class Filter(Protocol):
 
 
 class Source(Protocol):
-    """Fetches candidates. May block: it runs in a thread under a time-out."""
+    """Fetches candidates. May block: it runs in a thread under a time-out.
+
+    What it finds does not depend on the query's page: the first positions of a list are the same, however many are asked for.
+    """
 
     name: str
 
@@ -163,7 +166,10 @@ class Scorer(Protocol):
 
 
 class Selector(Protocol):
-    """Orders candidates, explores, and sets the propensity of each of the first `query.page.end` positions."""
+    """Orders candidates, explores, and sets the propensity of each of the first `query.page.end` positions.
+
+    A longer list begins with the shorter one.
+    """
 
     name: str
 

@@ -33,7 +33,7 @@ class PopularSource:
         self._recent = now.stats.recent
         self._k = k
 
-    def fetch(self, query: Query, eligible: Eligible) -> Fetched:
+    def fetch(self, query: Query, eligible: Eligible) -> Fetched:  # noqa: ARG002 - the role's signature
         """Scores are time-decayed interaction counts."""
-        rows = self._order.best(eligible, max(self._k, query.page.end))
+        rows = self._order.best(eligible, self._k)
         return Fetched(rows, self._recent[rows].astype(np.float32))

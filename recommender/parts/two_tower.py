@@ -43,18 +43,17 @@ class TwoTowerSource:
         vector = self._vector(query)
         if vector is None:
             return Fetched.nothing()
-        k = max(self._k, query.page.end)
         ineligible = len(eligible) - int(np.count_nonzero(eligible))
         if ineligible > MAX_OVERFETCH:
-            return self._among(np.flatnonzero(eligible), vector, k)
-        ids, scores = self._now.index.search(self._now.name, vector, min(k + ineligible, len(eligible)))
+            return self._among(np.flatnonzero(eligible), vector)
+        ids, scores = self._now.index.search(self._now.name, vector, min(self._k + ineligible, len(eligible)))
         rows = self._now.catalogue.rows(ids)
-        kept = np.flatnonzero((rows >= 0) & eligible[rows])[:k]
+        kept = np.flatnonzero((rows >= 0) & eligible[rows])[: self._k]
         return Fetched(rows[kept], scores[kept])
 
-    def _among(self, rows: NDArray[np.intp], vector: NDArray[np.float32], k: int) -> Fetched:
+    def _among(self, rows: NDArray[np.intp], vector: NDArray[np.float32]) -> Fetched:
         scores = self._now.item_vectors[rows] @ vector
-        best = top_rows(scores, k)
+        best = top_rows(scores, self._k)
         return Fetched(rows[best], scores[best])
 
     def _vector(self, query: Query) -> NDArray[np.float32] | None:
