@@ -13,6 +13,7 @@ from app.commands import (
     events,
     features,
     index,
+    items,
     operate,
     reference,
     release,
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(index.app, name="index")
+app.add_typer(items.app, name="items")
 app.add_typer(release.app, name="release")
 app.add_typer(topics.app, name="topics")
 app.add_typer(deadletter.app, name="deadletter")
