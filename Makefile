@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up install test check format clean kafka kafka-stop
+.PHONY: demo up install test check format reference clean kafka kafka-stop
 
 demo: install  ## load, train, release, serve and replay: the whole loop
 	$(BIN)/marquee demo
@@ -32,6 +32,9 @@ check: install  ## what a reviewer's machine would complain about
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+reference: install  ## write the generated tables of docs/reference.md again
+	$(BIN)/marquee reference --write
 
 kafka: install  ## a real single-node Kafka on loopback, without Docker
 	$(BIN)/python deploy/kafka/kafka.py start

@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from app.commands import data, deadletter, evaluate, events, features, index, operate, release, simulate, topics, tune
+from app.commands import (
+    data,
+    deadletter,
+    evaluate,
+    events,
+    features,
+    index,
+    items,
+    operate,
+    reference,
+    release,
+    simulate,
+    topics,
+    tune,
+)
 from app.console import failed
 from core.errors import InvalidInput, MarqueeError
 
@@ -21,6 +35,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(index.app, name="index")
+app.add_typer(items.app, name="items")
 app.add_typer(release.app, name="release")
 app.add_typer(topics.app, name="topics")
 app.add_typer(deadletter.app, name="deadletter")
@@ -31,6 +46,7 @@ app.command(epilog="Example: marquee tune --trials 30 --config configs/training/
 app.command(
     epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"
 )(simulate.simulate)
+app.command(hidden=True, epilog="Example: marquee reference --check")(reference.reference)
 
 
 def main() -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterable
 
 import numpy as np
+import polars as pl
 
 from app import wiring
 from app.ops.ownership import sole_publisher
 from app.search import search_of
+from core import columns as c
 from core.errors import AlreadyRunning, DependencyUnavailable, MarqueeError
 from core.features import UserFeatures
 from core.ports import ModelRegistry, VectorIndex
 from core.settings import Settings
 from lake.items_feed import ItemsFeed
+from lake.ports import Lake
+from lake.tables import POLICIES
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
@@ -26,13 +32,15 @@ _log = logging.getLogger(__name__)
 def host_of(settings: Settings) -> RecommenderHost:
     """Serves the experiment of the settings. Raises NotFound without a release, SchemaMismatch for one that does not fit."""
     experiment = Experiment.load(settings.experiment)
-    registry, milvus = wiring.registry(settings), wiring.milvus(settings)
+    policies = policies_of(settings, experiment)
+    registry, milvus, lake = wiring.registry(settings), wiring.milvus(settings), wiring.lake(settings)
+    remember(lake, policies.values(), time.time())
     return RecommenderHost(
         experiment,
-        policies_of(settings, experiment),
+        policies,
         load=lambda name: _loaded(settings, registry, milvus, name),
         version_of=registry.version,
-        items=ItemsFeed(wiring.lake(settings)).look,
+        items=ItemsFeed(lake).look,
         interval=settings.release_interval,
     )
 
@@ -43,6 +51,25 @@ def policies_of(settings: Settings, experiment: Experiment) -> dict[str, Policy]
         name: Policy.load(arm.policy or settings.pipeline).exploring(settings.exploration)
         for name, arm in experiment.arms.items()
     }
+
+
+def remember(lake: Lake, policies: Iterable[Policy], now: float) -> None:
+    """Store the policies that the lake does not have yet, so that any past list can be explained by the id that it carries.
+
+    A lake that cannot be written costs a warning: lists are made all the same.
+    """
+    try:
+        known = set(lake.read(POLICIES)[c.POLICY_ID]) if lake.version(POLICIES) >= 0 else set()
+        new = {policy.id: policy for policy in policies if policy.id not in known}
+        if new:
+            columns = {
+                c.POLICY_ID: list(new),
+                c.NAME: [one.name for one in new.values()],
+                c.BODY: [one.body for one in new.values()],
+            }
+            lake.append(POLICIES, pl.DataFrame(columns).with_columns(pl.lit(now).alias(c.FIRST_SEEN)))
+    except DependencyUnavailable as error:
+        _log.warning("the policies of this process are not on record: %s", error.detail)
 
 
 def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, name: str) -> LiveRelease:

@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.events import ClockRule
 from core.ports import EventLog, Tracker
@@ -18,6 +18,7 @@ from core.settings import Settings
 from lake.ports import FileLake
 
 if TYPE_CHECKING:
+    from core.background import Background
     from feature_repo.adapters.feast_store import FeastFeatures
     from lifecycle.adapters.mlflow import MlflowRegistry
     from retrieval.adapters.milvus import MilvusIndex
@@ -50,15 +51,23 @@ def event_log(settings: Settings, timeout: float = 5.0, member: bool = False) ->
     return EmbeddedEventLog(_embedded_log(settings))
 
 
-def accepting_log(settings: Settings, log: EventLog) -> tuple[EventLog, Check]:
-    """The log that takes in what clients are promised, and how its readiness is told: Kafka gets an outbox before it."""
+class Accepting(NamedTuple):
+    """The log that takes in what clients are promised, its readiness, and the threads that it runs."""
+
+    log: EventLog
+    check: Check
+    background: tuple[Background, ...] = ()
+
+
+def accepting_log(settings: Settings, log: EventLog) -> Accepting:
+    """Kafka gets an outbox before it; the embedded log needs none."""
     from serving import probes
     from serving.intake.outbox_log import OutboxLog
 
     if settings.event_log == "embedded":
-        return log, probes.event_log(log)
+        return Accepting(log, probes.event_log(log))
     accepting = OutboxLog(log, settings.folder("events") / "outbox.db", settings.outbox_max_events)
-    return accepting, accepting.check()
+    return Accepting(accepting, accepting.check(), (accepting.background,))
 
 
 def clock_rule(settings: Settings) -> ClockRule:

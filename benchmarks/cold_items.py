@@ -31,8 +31,8 @@ from datasets.splits import before, cutoff
 from evaluation.baselines.popularity import Popularity
 from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries
-from evaluation.ranking import Recommender, ranks_of
-from evaluation.two_tower import TwoTowerRecommender
+from evaluation.ranking import Model, ranks_of
+from evaluation.two_tower import TwoTower
 from retrieval.config import TrainConfig
 from retrieval.content import Vocabulary, content_tokens
 
@@ -47,7 +47,7 @@ class Random:
 
     name = "random"
 
-    def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:  # noqa: ARG002 - a recommender may learn
+    def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:  # noqa: ARG002 - a model may learn
         self._n_items = len(catalogue)
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class ContentMean:
 
     name = "content"
 
-    def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:  # noqa: ARG002 - a recommender may learn
+    def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:  # noqa: ARG002 - a model may learn
         tokens = content_tokens(catalogue)
         vocabulary = Vocabulary.of(tokens)
         bags = vocabulary.bags(tokens)
@@ -103,7 +103,7 @@ def question(dataset: Dataset, tmdb: Path) -> Question:
     )
 
 
-def judge(model: Recommender, asked: Question, catalogue: Catalogue) -> dict[str, float]:
+def judge(model: Model, asked: Question, catalogue: Catalogue) -> dict[str, float]:
     """Metrics of one model, among all films and among the cold ones."""
     model.fit(asked.train, catalogue)
     parts: dict[str, list[NDArray[np.int64]]] = {"all": [], "cold": []}
@@ -125,7 +125,7 @@ def judge(model: Recommender, asked: Question, catalogue: Catalogue) -> dict[str
 def towers(asked: Question, catalogue: Catalogue, name: str, seeds: Sequence[int], **changed: object) -> dict[str, float]:
     """The mean over seeds."""
     config = TrainConfig.of(**{**TrainConfig.load(CONFIG).model_dump(), "validation_share": 0.0, **changed})
-    runs = [judge(TwoTowerRecommender(config, WORKDIR / name, seed, True), asked, catalogue) for seed in seeds]
+    runs = [judge(TwoTower(config, WORKDIR / name, seed, True), asked, catalogue) for seed in seeds]
     return {metric: float(np.mean([run[metric] for run in runs])) for metric in runs[0]}
 
 

@@ -1,4 +1,4 @@
-"""Recommenders side by side under one protocol, by full ranking: one result file per data set and protocol.
+"""Models side by side under one protocol, by full ranking: one result file per data set and protocol.
 
 python benchmarks/comparison.py ml-1m-loo-baselines --data PATH/ml-1m-sequences.zip --protocol loo --models popularity,ease
 python benchmarks/comparison.py small-last --protocol last --models popularity,itemknn,ease,markov,two_tower
@@ -16,7 +16,7 @@ import record
 
 from app.usecases.evaluating import Comparison, evaluate
 from datasets.registry import read_any
-from evaluation.comparison import compared
+from evaluation.comparison import lift
 from retrieval.config import TrainConfig
 
 SHOWN = ("hr@10", "ndcg@10", "hr@200", "debiased_ndcg@10", "coverage@10", "warm_item_ndcg@10", "cold_item_ndcg@10")
@@ -41,7 +41,7 @@ def main() -> None:
     ordered = sorted(found.outcomes, key=lambda one: -one.metrics["ndcg@10"])
     metrics = {f"{one.name} {name}": one.metrics[name] for one in ordered for name in SHOWN}
     for other in ordered[1:]:
-        lead = compared(ordered[0], other, found.pooled)
+        lead = lift(ordered[0].ranks, other.ranks, found.pooled.users)
         metrics |= {f"{ordered[0].name} minus {other.name} {name}": getattr(lead, name) for name in ("mean", "low", "high")}
     metrics["queries"] = float(len(found.pooled.users))
     record.write(given.name, dataset.digest, metrics, seeds)

@@ -16,10 +16,10 @@ import numpy as np
 import orjson
 import psutil
 
-from app.usecases.simulating import Simulation
 from core.events import INTERACTIONS
 from core.ports import EventLog, Record
 from evaluation.simulation.arrivals import Arrivals
+from evaluation.simulation.simulation import Simulation
 from evaluation.simulation.world import WorldConfig, made_up
 from feature_repo.adapters.feast_store import FeastFeatures
 from lake.ports import Lake

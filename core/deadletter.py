@@ -32,7 +32,7 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """Hangs on what and where it is, so that setting the same record aside twice makes one letter."""
+        """Depends on what and where it is, so that setting the same record aside twice makes one letter."""
         place = f"{self.topic}:{self.partition}:{self.offset}:".encode()
         return hashlib.sha256(place + self.value).hexdigest()[:16]
 

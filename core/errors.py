@@ -1,6 +1,6 @@
 """Typed errors. Each carries what HTTP, the command line and a dead letter need to say the same thing.
 
-An error names the field, the value and the allowed range, so that whoever caused it can mend it; `status` is the
+An error names the field, the value and the allowed range, so that whoever caused it can fix it; `status` is the
 HTTP status that RFC 9457 problem details answer with, `slug` the last part of their `type`.
 """
 
@@ -15,7 +15,7 @@ class MarqueeError(Exception):
 
     status = 500
     slug = "internal"
-    title = "Something failed inside Marquee"
+    title = "Internal error"
 
     def __init__(self, detail: str, **extensions: Any) -> None:
         super().__init__(detail)
@@ -48,7 +48,7 @@ class NotFound(MarqueeError):
 
     status = 404
     slug = "not-found"
-    title = "There is no such thing"
+    title = "Not found"
 
 
 class SchemaMismatch(MarqueeError):
@@ -77,11 +77,11 @@ class BundleCorrupt(MarqueeError):
 
 
 class DependencyUnavailable(MarqueeError):
-    """A service is gone, slow or full. `service` names it, `remedy` says what to do."""
+    """A service is down, slow or full. `service` names it, `remedy` says what to do."""
 
     status = 503
     slug = "dependency-unavailable"
-    title = "A service that this needs is unavailable"
+    title = "A required service is unavailable"
 
     def __init__(self, service: str, reason: str, remedy: str = "see docs/runbook.md") -> None:
         super().__init__(f"{service} is unavailable: {reason}; {remedy}", service=service)

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.ids import Id
 from core.kinds import Kind, value_rules
 
 INTERACTIONS = "marquee.interactions"
@@ -20,12 +21,10 @@ IMPRESSIONS = "marquee.impressions"
 DEADLETTER = "marquee.deadletter"
 TOPICS = (INTERACTIONS, IMPRESSIONS, DEADLETTER)
 
-MAX_ID = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 MAX_SKEW_SECONDS = 300.0  # how far ahead of our clock a client's clock may be
 EARLIEST_SECONDS = 631_152_000.0  # 1990-01-01: before it nobody streamed; a clock that was never set says 1970
 ID_PATTERN = r"^[A-Za-z0-9_.:\-]{1,64}$"
 
-Id = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 Token = Annotated[str, Field(pattern=ID_PATTERN)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 

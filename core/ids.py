@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -71,3 +72,14 @@ def original(id_: ExternalId) -> str:
 def shown(key: int, kept: str) -> ExternalId:
     """The id behind a key, given what `original` kept."""
     return kept or key
+
+
+def assign_keys(ids: Iterable[ExternalId], known: Mapping[str, int]) -> dict[str, int]:
+    """The keys of items: `known` (id -> key), and a following one for each further id that is no whole number."""
+    keys = dict(known)
+    following = max(known.values(), default=FIRST_ITEM_KEY - 1) + 1
+    for id_ in ids:
+        if isinstance(id_, str) and id_ not in keys:
+            keys[id_] = following
+            following += 1
+    return keys

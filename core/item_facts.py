@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,18 +12,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue
+from core.ids import ExternalId
 from core.items import complete
 
 
 class ItemFacts:
     """The items table as of one moment, by ascending key. Reading one item is cheap; nothing is copied up front."""
 
-    def __init__(self, items: pl.DataFrame) -> None:
-        """`items` has the columns of `core.items.ITEM_SCHEMA`, or a part of them."""
+    def __init__(self, items: pl.DataFrame, keys_of_ids: Mapping[str, int] | None = None) -> None:
+        """`items` has the columns of `core.items.ITEM_SCHEMA`, or a part of them.
+
+        `keys_of_ids` has the key of every id that is no whole number, of items that left the catalogue as well.
+        """
         self._items = complete(items).unique(c.ITEM, keep="last").sort(c.ITEM)
         self.keys: NDArray[np.int64] = self._items[c.ITEM].to_numpy()
         self.years: NDArray[np.int32] = self._items[c.YEAR].fill_null(0).to_numpy()
         self.shown: NDArray[np.bool_] = ~self._items[c.HIDDEN].fill_null(False).to_numpy()
+        self._keys_of_ids = keys_of_ids or {}
+        self._ids_of_keys = {key: id_ for id_, key in self._keys_of_ids.items()}
         self._with_genre: dict[str, NDArray[np.bool_]] = {}
 
     @classmethod
@@ -46,13 +53,26 @@ class ItemFacts:
         at = int(np.searchsorted(self.keys, key))
         return at if at < len(self.keys) and self.keys[at] == key else -1
 
+    def key_of(self, id_: ExternalId) -> int:
+        """The key of an item that is in the catalogue, hidden or not; -1 for any other."""
+        key = id_ if isinstance(id_, int) else self._keys_of_ids.get(id_, -1)
+        return key if self.row(key) >= 0 else -1
+
+    def key_ever(self, id_: ExternalId) -> int:
+        """The key of an item that is or was in the catalogue; -1 for one that never was, as far as is known."""
+        return id_ if isinstance(id_, int) else self._keys_of_ids.get(id_, -1)
+
+    def id_of(self, key: int) -> ExternalId:
+        """What the company calls the item."""
+        return self._ids_of_keys.get(key, key)
+
     def title(self, row: int) -> str:
         return str(self._titles[row] or "")
 
     def describe(self, row: int) -> dict[str, Any]:
-        """What people know an item by; `item_id` is its key."""
+        """What people know an item by."""
         return {
-            "item_id": int(self.keys[row]),
+            "item_id": self.id_of(int(self.keys[row])),
             "title": self.title(row),
             "genres": self._genres[row],
             "year": int(self.years[row]) or None,
@@ -68,6 +88,11 @@ class ItemFacts:
                 return found  # not kept: anybody can ask for any name
             self._with_genre[wanted] = found
         return self._with_genre[wanted]
+
+    @cached_property
+    def genres_by_key(self) -> Mapping[int, Sequence[str]]:
+        """The genres of every item by its key."""
+        return dict(zip(self.keys.tolist(), self._genres, strict=True))
 
     @cached_property
     def _titles(self) -> list[str | None]:

@@ -18,13 +18,13 @@ from core.features import UserFeatures
 
 
 class Clock(Protocol):
-    """Now, in Unix seconds UTC. `time.time` is one; a test passes its own."""
+    """The wall clock: now, in Unix seconds UTC. `time.time` is one; a test passes its own."""
 
     def __call__(self) -> float: ...
 
 
 class Monotonic(Protocol):
-    """Seconds since some moment; it never goes back. `time.monotonic` is one; a test passes its own."""
+    """A clock for durations: seconds since an arbitrary origin, never going back. `time.monotonic` is one."""
 
     def __call__(self) -> float: ...
 

@@ -1,7 +1,7 @@
 """The settings: the only place that reads the environment.
 
 Order of precedence: arguments, environment (`MARQUEE_…`), `configs/profiles/<profile>.toml`, the defaults below.
-`docs/reference.md` documents each; a test fails when one is missing there.
+The descriptions are also the table in `docs/reference.md`; see `app/reference.py`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MARQUEE_", frozen=True, extra="forbid", populate_by_name=True)
 
-    profile: Literal["local", "compose"] = Field("local", description="which configs/profiles/*.toml applies")
+    profile: Literal["local", "compose"] = Field("local", description="the profile: configs/profiles/NAME.toml applies")
     home: Path = Field(Path("var"), description="folder of everything Marquee writes")
 
-    api_host: str = Field("127.0.0.1", description="address the API binds")
+    api_host: str = Field("127.0.0.1", description="address that the API binds to")
     api_port: int = Field(8000, ge=1, le=65535, description="port of the API")
     api_url: str = Field("", description="where clients reach the API; derived from host and port if empty")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="port of the MLflow UI that `marquee up` starts")
     milvus_port: int = Field(19530, ge=1, le=65535, description="port of the Milvus Lite that `marquee up` starts")
-    metrics_host: str = Field("127.0.0.1", description="address the consumer's and the watchdog's metrics bind")
+    metrics_host: str = Field("127.0.0.1", description="address the consumer's and the watchdog's metrics bind to")
     consumer_metrics_port: int = Field(9101, ge=1, le=65535, description="Prometheus port of the consumer")
     watchdog_metrics_port: int = Field(9102, ge=1, le=65535, description="Prometheus port of the watchdog")
 
     admin_key: SecretStr | None = Field(None, description="key for admin routes (header X-Admin-Key); off if unset")
-    max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body")
-    max_batch_events: int = Field(1000, ge=1, le=10_000, description="most events in one POST /events")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="maximum size of a request body")
+    max_batch_events: int = Field(1000, ge=1, le=10_000, description="maximum number of events in one POST /events")
 
-    event_log: Literal["embedded", "kafka"] = Field("embedded", description="adapter of the event log")
+    event_log: Literal["embedded", "kafka"] = Field("embedded", description="event log: SQLite under home, or Kafka")
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers")
     redis_url: str | None = Field(
         None,
@@ -61,38 +61,50 @@ class Settings(BaseSettings):
     tmdb_url: str = Field("https://api.themoviedb.org/3", description="address of the TMDB API")
     tmdb_api_key: SecretStr | None = Field(None, description="TMDB API key or read access token, for `marquee data enrich`")
 
-    pipeline: str = Field("default", description="configs/pipelines/<name>.toml")
-    exploration: float = Field(0.05, ge=0, lt=1, description="probability that a position explores")
-    experiment: str = Field("default", description="configs/experiments/<name>.toml: arms, their shares, releases and pipelines")
+    pipeline: str = Field("default", description="the pipeline: configs/pipelines/NAME.toml")
+    exploration: float = Field(0.05, ge=0, lt=1, description="probability that a position of a list is filled by exploration")
+    experiment: str = Field(
+        "default", description="the experiment: configs/experiments/NAME.toml has its arms, their shares, releases and pipelines"
+    )
     release_interval: float = Field(
-        2.0, gt=0, description="seconds between two looks at the registry for a release that was promoted or rolled back"
+        2.0, gt=0, description="seconds between two checks of the registry for a release that was promoted or rolled back"
     )
 
-    clock_skew: float = Field(300.0, ge=0, description="seconds that an event's time may be ahead of our clock")
+    clock_skew: float = Field(300.0, ge=0, description="how far an event's time may be ahead of the server's clock, in seconds")
     earliest_event: float = Field(
-        631_152_000.0, ge=0, description="earliest time of an event that is believed, Unix seconds (1990-01-01)"
+        631_152_000.0, ge=0, description="earliest event time that is accepted, in Unix seconds (1990-01-01)"
     )
-    outbox_max_events: int = Field(200_000, ge=1, description="events that the API keeps on disk while Kafka is away; then 503")
+    outbox_max_events: int = Field(
+        200_000,
+        ge=1,
+        description="maximum number of events that the API keeps on disk while Kafka is unavailable; beyond it, 503",
+    )
 
-    consumer_batch: int = Field(500, ge=1, description="events applied at once while the consumer keeps up")
-    consumer_most: int = Field(5000, ge=1, description="most events applied at once when it is behind")
-    consumer_poll: float = Field(0.5, gt=0, description="seconds the consumer waits for events before it looks at its own state")
-    lake_flush: float = Field(2.0, ge=0, description="seconds of events gathered before one lake append")
-    signals: str = Field("default", description="configs/signals/<name>.toml: how much each kind of event says about a taste")
+    consumer_batch: int = Field(500, ge=1, description="events applied in one batch while the consumer keeps up")
+    consumer_most: int = Field(5000, ge=1, description="maximum number of events in one batch when the consumer is behind")
+    consumer_poll: float = Field(
+        0.5, gt=0, description="seconds for which the consumer waits for events before it checks its own state"
+    )
+    lake_flush: float = Field(2.0, ge=0, description="seconds for which events are collected before one append to the lake")
+    signals: str = Field(
+        "default", description="signal weights: configs/signals/NAME.toml says how strongly each kind of event expresses a taste"
+    )
     statistics_interval: float = Field(
-        5.0, gt=0, description="seconds between two updates of item and trending statistics, by the consumer and in the API"
+        5.0, gt=0, description="seconds between two updates of the item and trending statistics, in the consumer and in the API"
     )
 
-    learn: bool = Field(True, description="let item vectors learn from the stream between two releases")
+    learn: bool = Field(True, description="let item vectors learn from the stream between two releases (online learning)")
     learn_interval: float = Field(
-        1.0, gt=0, description="seconds between two versions of the learned vectors, and two looks for one"
+        1.0, gt=0, description="seconds between two versions of the learned vectors, and between two checks for a new one"
     )
 
     watch_interval: float = Field(60.0, gt=0, description="seconds between watchdog checks")
-    watch_window: int = Field(2000, ge=200, description="most recent interactions compared with the reference")
-    drift_share: float = Field(0.5, gt=0, le=1, description="share of drifted features that counts as drift")
-    retrain_on_drift: bool = Field(False, description="start retraining when drift is seen")
-    retrain_cooldown: float = Field(3600.0, ge=0, description="least seconds between two retrainings")
+    watch_window: int = Field(
+        2000, ge=200, description="how many of the latest interactions are compared with the reference sample"
+    )
+    drift_share: float = Field(0.5, gt=0, le=1, description="share of drifted features from which the verdict is drift")
+    retrain_on_drift: bool = Field(False, description="start retraining when drift is detected")
+    retrain_cooldown: float = Field(3600.0, ge=0, description="minimum number of seconds between two retrainings")
 
     @classmethod
     def settings_customise_sources(

@@ -1,6 +1,6 @@
 """The metric instruments that every process uses. Declared once, so that dashboards and docs have one list to agree with.
 
-Every name starts with `marquee_`. `docs/reference.md` documents each; a test fails when one is missing there.
+Every name starts with `marquee_`. The help texts are also the table in `docs/reference.md`; see `app/reference.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ _FAST = (0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 
 REQUESTS = Counter("marquee_requests_total", "HTTP requests by route and status", ["route", "status"])
 REQUEST_SECONDS = Histogram("marquee_request_seconds", "Time to answer an HTTP request", ["route"], buckets=_FAST)
 STAGE_SECONDS = Histogram("marquee_stage_seconds", "Time one pipeline part took", ["stage", "part"], buckets=_FAST)
-STAGE_ERRORS = Counter("marquee_stage_errors_total", "Times a pipeline part was unavailable", ["stage", "part"])
+STAGE_ERRORS = Counter("marquee_stage_errors_total", "Times that a pipeline part was unavailable", ["stage", "part"])
 LISTS = Counter("marquee_lists_total", "Recommendation lists by strategy", ["strategy"])
-EVENTS_ACCEPTED = Counter("marquee_events_accepted_total", "Events made durable", ["kind"])
-EVENTS_DUPLICATE = Counter("marquee_events_duplicate_total", "Events already known by event_id")
+EVENTS_ACCEPTED = Counter(
+    "marquee_events_accepted_total", "Events made durable; kind `mixed` when a batch was only partly new", ["kind"]
+)
+EVENTS_DUPLICATE = Counter("marquee_events_duplicate_total", "Events whose event_id was known already")
 EVENTS_QUARANTINED = Counter("marquee_events_quarantined_total", "Events sent to the dead-letter topic", ["reason"])
 EVENTS_APPLIED = Counter("marquee_events_applied_total", "Events whose effects are in the online features", ["kind"])
 FRESHNESS_SECONDS = Histogram(
@@ -23,10 +25,14 @@ FRESHNESS_SECONDS = Histogram(
     "From an event's acceptance to its effect in the online features",
     buckets=(*_FAST, 10.0, 30.0, 60.0, 300.0, 1800.0),
 )
-CONSUMER_LAG = Gauge("marquee_consumer_backlog", "Records that wait for a consumer group: how far it is behind", ["group"])
-CONSUMER_BATCH = Gauge("marquee_consumer_batch_limit", "Most records that a consumer group takes at once now", ["group"])
-EVENTS_SHED = Counter("marquee_events_shed_total", "Events left out under overload, of least value first", ["group", "kind"])
-OUTBOX_EVENTS = Gauge("marquee_outbox_events", "Events that the API keeps until the event log answers again")
+CONSUMER_LAG = Gauge("marquee_consumer_backlog", "Records that wait for a consumer group: its lag", ["group"])
+CONSUMER_BATCH = Gauge(
+    "marquee_consumer_batch_limit", "Maximum batch size of a consumer group now; grows with the backlog", ["group"]
+)
+EVENTS_SHED = Counter(
+    "marquee_events_shed_total", "Events skipped under overload, the least valuable kinds first", ["group", "kind"]
+)
+OUTBOX_EVENTS = Gauge("marquee_outbox_events", "Events that the API keeps on disk until the event log answers again")
 OUTBOX_AGE = Gauge("marquee_outbox_age_seconds", "Age of the oldest event in the API's outbox")
 LAKE_ROWS = Counter("marquee_lake_rows_total", "Rows appended to the lake", ["table"])
 DEPENDENCY_UP = Gauge("marquee_dependency_up", "1 if the dependency answered its last probe", ["dependency"])
@@ -37,17 +43,25 @@ RELEASE_SWAPS = Counter(
 DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features that drifted at the last check")
 DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its training-time reference", ["feature"])
 ACCEPTANCE_RATE = Gauge("marquee_acceptance_rate", "Share of recent lists that were answered by an interaction")
-STREAM_ACCEPTANCE = Gauge("marquee_stream_acceptance_rate", "Share of the lists just shown that were answered by an interaction")
+STREAM_ACCEPTANCE = Gauge(
+    "marquee_stream_acceptance_rate", "Share of the latest lists that were answered by an interaction, computed by the consumer"
+)
 WATCH_CHECKS = Counter("marquee_watch_checks_total", "Watchdog checks by verdict", ["verdict"])
 LEARNED_VERSION = Gauge("marquee_learned_version", "Version of the item vectors that the consumer learned on top of its release")
 SERVED_VERSION = Gauge(
     "marquee_served_version", "Version of the learned item vectors that the API serves; 0 is the release itself"
 )
-LEARNED_EXAMPLES = Counter("marquee_learned_examples_total", "Events that online learning took a step on")
+LEARNED_EXAMPLES = Counter("marquee_learned_examples_total", "Events that online learning made an update from")
 LEARNED_LIFT = Gauge(
-    "marquee_learned_lift", "NDCG@10 of what was learned minus that of the frozen release, on the latest examples"
+    "marquee_learned_lift",
+    "NDCG@10 of the learned vectors minus that of the frozen release, on up to 2,000 of the latest examples",
 )
-LEARNED_ROLLBACKS = Counter("marquee_learned_rollbacks_total", "Times that what was learned was taken back because it did harm")
+LEARNED_ROLLBACKS = Counter(
+    "marquee_learned_rollbacks_total", "Times that learned vectors were rolled back because they were worse than the release"
+)
 BACKGROUND_FAILURES = Counter(
     "marquee_background_failures_total", "Times a background thread failed unexpectedly and was started again", ["thread"]
+)
+RECORDS_SET_ASIDE = Counter(
+    "marquee_records_set_aside_total", "Records set aside because the event log failed on them every time", ["topic"]
 )

@@ -42,4 +42,4 @@ def opened(path: Path) -> Iterator[Archive]:
         with zipfile.ZipFile(path) as archive:
             yield Archive(path, archive)
     except (OSError, zipfile.BadZipFile, EOFError) as error:
-        raise DatasetError(f"{path} is no readable zip ({error}); it may be truncated: fetch the file again") from error
+        raise DatasetError(f"{path} is not a readable zip ({error}); it may be truncated: fetch the file again") from error

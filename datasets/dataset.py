@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 import polars as pl
 
 from core import columns as c
+from core import ids
 from core.errors import DatasetError
-from core.events import MAX_ID
 from core.items import TAG_SCHEMA, complete
 from core.kinds import KIND_CODE, KINDS
 
@@ -51,6 +51,7 @@ class Dataset:
     report: ValidationReport
     tags: pl.DataFrame = field(default_factory=TAG_SCHEMA.to_frame)  # what users called items, and when
     users: pl.DataFrame | None = None  # user_id and profile: static attributes as tokens
+    item_ids: Mapping[str, int] = field(default_factory=dict)  # the keys of item ids that are no whole numbers
     has_time: bool = True  # without it `ts` is a position that orders one user's events and compares nothing across users
 
     @property
@@ -98,15 +99,15 @@ def check_items(name: str, items: pl.DataFrame) -> None:
         raise DatasetError(f"{name}: the catalogue is empty, so there is nothing to recommend")
     if items[c.ITEM].null_count() or items[c.ITEM].n_unique() != len(items):
         raise DatasetError(f"{name}: the catalogue has a missing or repeated item_id")
-    outside = items.filter(~pl.col(c.ITEM).is_between(1, MAX_ID))
+    outside = items.filter(~(pl.col(c.ITEM) >= 1))
     if len(outside):
-        raise DatasetError(f"{name}: item_id {outside[c.ITEM][0]} is outside 1 to 2^53-1; {len(outside)} films are")
+        raise DatasetError(f"{name}: item_id {outside[c.ITEM][0]} is no id ({len(outside)} are none); allowed: {ids.ALLOWED}")
 
 
 def _rules(known_items: pl.Series) -> list[tuple[pl.Expr, str]]:
     """What a row may not be, and what to call it."""
     rules = [(pl.any_horizontal(pl.col(c.USER, c.ITEM, c.KIND, c.TS).is_null()), "a required field is missing")]
-    rules += [(~pl.col(column).is_between(1, MAX_ID), f"{column} outside 1 to 2^53-1") for column in (c.USER, c.ITEM)]
+    rules += [(~(pl.col(column) >= 1), f"{column} is no id") for column in (c.USER, c.ITEM)]
     rules += [(~pl.col(c.KIND).is_in(list(KIND_CODE)), f"kind is none of {', '.join(KIND_CODE)}")]
     rules += [(~(pl.col(c.TS) >= 0) | ~(pl.col(c.TS) < LATEST), "ts is no Unix time in seconds")]
     for kind in KINDS:
@@ -142,8 +143,10 @@ def _as_events(name: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Lake columns: a deterministic event_id, so that importing twice stores once, and log_offset -1."""
     event_id = pl.format(f"{name}-{{}}-{{}}-{{}}-{{}}", c.USER, c.ITEM, c.KIND, pl.col(c.TS).cast(pl.Int64))
     # in parts: the text of every number of 32 million rows would be in memory at once
-    ids = pl.concat([part.select(event_id.alias(c.EVENT_ID)) for part in rows.iter_slices(_AT_ONCE)])
-    return ids.hstack(rows.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS)).with_columns(
+    named = pl.concat([part.select(event_id.alias(c.EVENT_ID)) for part in rows.iter_slices(_AT_ONCE)])
+    external = pl.col(c.EXTERNAL_USER) if c.EXTERNAL_USER in rows.columns else pl.lit(None, dtype=pl.String)
+    columns = rows.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS, external.alias(c.EXTERNAL_USER))
+    return named.hstack(columns).with_columns(
         pl.lit(None, dtype=pl.String).alias(c.REQUEST_ID), pl.lit(-1, dtype=pl.Int64).alias(c.OFFSET)
     )
 

@@ -62,7 +62,7 @@ def adopt(name: str, file: Path, folder: Path) -> Path:
     """
     check_name(name)
     if not file.is_file():
-        raise DatasetError(f"{file} is not there; fetch https://grouplens.org/datasets/movielens/ by hand first")
+        raise DatasetError(f"{file} does not exist; download it from https://grouplens.org/datasets/movielens/ first")
     beside = file.with_name(f"{file.name}.md5")
     if beside.is_file() and _md5(file) not in map(str.lower, _MD5.findall(beside.read_text())):
         raise DatasetError(f"{file} does not have the checksum in {beside.name}: fetch it again")
@@ -162,7 +162,7 @@ def _writable(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise StorageFull("data sets", str(error), f"check space and rights of {folder}") from error
+        raise StorageFull("data sets", str(error), f"check the free space and the permissions of {folder}") from error
 
 
 def _bar() -> Progress:

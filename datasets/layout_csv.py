@@ -42,7 +42,7 @@ def _read_csv(archive: Archive, name: str) -> pl.DataFrame:
     try:
         frame = pl.read_csv(archive.read(name), infer_schema=False, schema_overrides=_NUMBERS, ignore_errors=True)
     except pl.exceptions.PolarsError as error:
-        raise DatasetError(f"{name} is no readable CSV: {error}") from error
+        raise DatasetError(f"{name} is not a readable CSV: {error}") from error
     require_columns(name, frame.columns, COLUMNS[name])
     return frame.select(COLUMNS[name])
 

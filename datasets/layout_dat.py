@@ -44,7 +44,7 @@ def _ratings(archive: Archive) -> pl.DataFrame:
             archive.read("ratings.dat"), has_header=False, separator=":", quote_char=None, schema=columns, ignore_errors=True
         )
     except pl.exceptions.PolarsError as error:
-        raise DatasetError(f"ratings.dat is no readable table: {error}") from error
+        raise DatasetError(f"ratings.dat is not a readable table: {error}") from error
     return layout.ratings(raw, "user", "film", "stars", "seconds")
 
 

@@ -38,4 +38,4 @@ def _layout(archive: Archive) -> Layout:
                 raise DatasetError(f"{archive.path.name} lacks {', '.join(missing)}; a MovieLens zip has {wanted}")
             return layout
     known = ", ".join(layout.members[0] for layout in LAYOUTS)
-    raise DatasetError(f"{archive.path.name} is no MovieLens zip: it has none of {known}")
+    raise DatasetError(f"{archive.path.name} is not a MovieLens zip: it has none of {known}")

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from core import columns as c
 from core.errors import DependencyUnavailable, InvalidInput
+from core.ports import Monotonic
 
 Film = dict[str, Any]  # tmdb_id, overview, cast, director (joined by |), keywords, poster_path, original_language
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
@@ -55,7 +56,7 @@ class Cache:
 class Pace:
     """At most `per_second` permits a second, for all threads together."""
 
-    def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_second: float, clock: Monotonic = time.monotonic) -> None:
         self.interval = 1 / per_second
         self.clock = clock
         self._next = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +42,7 @@ def intra_list_diversity(shown: Shown, genres: NDArray[np.float32]) -> float:
     return float((1 - alike[several] / pairs[several]).mean())
 
 
-def miscalibration(shown: Shown, histories: list[NDArray[np.intp]], genres: NDArray[np.float32]) -> float:
+def miscalibration(shown: Shown, histories: Sequence[NDArray[np.intp]], genres: NDArray[np.float32]) -> float:
     """Mean Kullback-Leibler divergence of the list's genres from the history's (Steck, "Calibrated recommendations", RecSys
     2018), in nats; 0 is a list as the history. Users without a history or a list are left out."""
     weights = genres / np.maximum(genres.sum(axis=1, keepdims=True), 1e-9)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST_PICKS = 10_000_000  # group indices in memory at once
+_MAX_PICKS = 10_000_000  # group indices in memory at once
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def bootstrap(
     sums = np.bincount(index, weights=values)
     sizes = np.bincount(index).astype(np.float64)
     rng = np.random.default_rng(seed)
-    at_once = max(1, _MOST_PICKS // len(sums))
+    at_once = max(1, _MAX_PICKS // len(sums))
     means = []
     for start in range(0, draws, at_once):
         picks = rng.integers(0, len(sums), size=(min(at_once, draws - start), len(sums)))

@@ -1,4 +1,4 @@
-"""Who is asked what: the splits under which recommenders are compared. Each gives folds that any model can be run on.
+"""Who is asked what: the splits under which models are compared. Each gives folds that any model can be run on.
 
 `loo`: the last event of each user, given all the earlier ones (no global time: a user's future may be in another's past).
 `last` and `successive`: rolling cut-offs in global time; a fold trains on what is before its cut and asks for what follows,

@@ -39,7 +39,7 @@ def labelled_queries(
     catalogue: Catalogue,
     start: float,
     end: float,
-    most: int | None = None,
+    max_queries: int | None = None,
     seed: int = 0,
     profiles: Profiles | None = None,
 ) -> Iterator[LabelledQuery]:
@@ -47,11 +47,11 @@ def labelled_queries(
 
     Events on films that the user took up or skipped earlier are history and no target: such a film is no news, and a list
     without what was consumed could not hold it, while a full ranking that lets it back in could.
-    `most` draws that many of the queries evenly at random. Events at the same second come in hash order, never in file order.
+    `max_queries` of them are drawn evenly at random. Events at the same second come in hash order, never in file order.
     A user with one of the `profiles` (static attributes by user id) is known by it before the first event.
     """
     ordered = in_time_order(interactions.filter(pl.col(c.TS) < end))
-    wanted = _drawn((ordered[c.TS].to_numpy() >= start) & _first_taken_up(ordered), most, seed)
+    wanted = _drawn((ordered[c.TS].to_numpy() >= start) & _first_taken_up(ordered), max_queries, seed)
     relevant = ordered[c.USER].is_in(ordered.filter(pl.Series(wanted))[c.USER].unique().implode())
     genres = item_genres(catalogue)
     known = profiles or {}
@@ -79,12 +79,12 @@ def _first_taken_up(ordered: pl.DataFrame) -> NDArray[np.bool_]:
     return ordered.select(first & pl.col(c.KIND).is_in(TARGETS)).to_series().to_numpy()
 
 
-def _drawn(inside: NDArray[np.bool_], most: int | None, seed: int) -> NDArray[np.bool_]:
+def _drawn(inside: NDArray[np.bool_], max_queries: int | None, seed: int) -> NDArray[np.bool_]:
     candidates = np.flatnonzero(inside)
-    if most is None or len(candidates) <= most:
+    if max_queries is None or len(candidates) <= max_queries:
         return inside
     drawn = np.zeros_like(inside)
-    drawn[np.random.default_rng(seed).choice(candidates, most, replace=False)] = True
+    drawn[np.random.default_rng(seed).choice(candidates, max_queries, replace=False)] = True
     return drawn
 
 

@@ -1,8 +1,12 @@
-"""Exact ranks in the whole catalogue, for many queries at once."""
+"""Where each query's target ranks, and which rows are shown: the one engine for every model, scorer and finished list.
+
+A target is ranked among all catalogue rows that its user had not consumed; nothing is sampled. Equal scores go by a fixed hash
+of user and item, in the ranks and in the lists alike, so that a constant score is a random order and no order of the file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,61 +17,98 @@ from tqdm import tqdm
 
 from core.catalogue import Catalogue
 from core.errors import InvalidInput
-from core.ordering import tie_hash
-from evaluation.queries import LabelledQuery
+from evaluation.queries import LabelledQuery, ties_for
 
-SHOWN = 10  # length of the lists whose coverage, novelty and diversity are judged
+K = 10  # length of the shown lists where nothing else is asked for
+NOT_FOUND = np.iinfo(np.int64).max  # the rank of an item that is not on a finished list
 _BATCH = 256
 
 
-class Recommender(Protocol):
-    """What can be compared: it learns from interactions and scores the whole catalogue."""
+class Scorer(Protocol):
+    """What can be ranked: it scores the whole catalogue."""
 
     @property
     def name(self) -> str: ...
 
+    def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
+        """[m, n] per query and catalogue row, the higher the better; what the user consumed needs no mask.
+
+        A row at minus infinity is never shown.
+        """
+
+
+class Model(Scorer, Protocol):
+    """What can be compared: a scorer that learns from interactions."""
+
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
         """Learn from lake rows, all of them earlier than the queries."""
 
+
+@dataclass(frozen=True, eq=False)
+class FixedScores:
+    """A scorer that has the same scores [n] for every query, such as a popularity."""
+
+    name: str
+    of_items: NDArray[np.float32]
+
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
-        """[m, n] per query and catalogue row, the higher the better; what the user consumed needs no mask."""
+        return np.broadcast_to(self.of_items, (len(queries), len(self.of_items)))
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """Per query [m]: the rank of its target (from 0), and the top rows shown [m, SHOWN], -1 where there were none."""
+    """Per query [m]: the rank of its target (from 0), and the top rows shown [m, k], -1 where there were none."""
 
     ranks: NDArray[np.int64]
     shown: NDArray[np.intp]
 
+    @classmethod
+    def empty(cls, n_queries: int, k: int) -> Ranked:
+        """Nothing found and nothing shown."""
+        return cls(np.full(n_queries, NOT_FOUND, dtype=np.int64), np.full((n_queries, k), -1, dtype=np.intp))
 
-def rank_all(model: Recommender, queries: Sequence[LabelledQuery], catalogue: Catalogue) -> Ranked:
-    """Rank the target of each query among all rows that its user had not consumed; ties go by a fixed hash.
 
-    Raises InvalidInput that names model and user when a score is NaN.
+def rank_all(scorer: Scorer, queries: Sequence[LabelledQuery], catalogue: Catalogue, k: int = K) -> Ranked:
+    """Rank each query's target in the whole catalogue by the scores, and show the k best rows.
+
+    Raises InvalidInput that names scorer and user when a score is NaN.
     """
-    ranks = np.empty(len(queries), dtype=np.int64)
-    shown = np.full((len(queries), SHOWN), -1, dtype=np.intp)
-    for start in tqdm(range(0, len(queries), _BATCH), model.name, leave=False, disable=None):
+    ranked = Ranked.empty(len(queries), k)
+    for start in tqdm(range(0, len(queries), _BATCH), scorer.name, leave=False, disable=None):
         part = queries[start : start + _BATCH]
-        scores = np.array(model.scores(part), dtype=np.float32)
+        scores = np.array(scorer.scores(part), dtype=np.float32)
         if np.isnan(scores).any():
             user = part[int(np.isnan(scores).any(axis=1).argmax())].user_id
-            raise InvalidInput(f"score of {model.name} for user {user}", float("nan"), "a number for each item")
-        ties = tie_hash(np.array([[query.user_id] for query in part]), catalogue.ids[None, :])
+            raise InvalidInput(f"score of {scorer.name} for user {user}", float("nan"), "a number for each item")
+        ties = np.stack([ties_for(query.user_id, catalogue) for query in part])
         excluded = [query.excluded(catalogue) for query in part]
         targets = np.array([query.target for query in part], dtype=np.intp)
-        ranks[start : start + len(part)] = ranks_of(scores, targets, excluded, ties)
+        ranked.ranks[start : start + len(part)] = ranks_of(scores, targets, excluded, ties)
         for row, rows in enumerate(excluded):
             scores[row, rows] = -np.inf
-        shown[start : start + len(part)] = _top(scores, ties)
-    return Ranked(ranks, shown)
+        ranked.shown[start : start + len(part)] = top_rows(scores, ties, k)
+    return ranked
+
+
+def rank_lists(lists: Iterable[NDArray[np.intp]], queries: Sequence[LabelledQuery], name: str = "lists", k: int = K) -> Ranked:
+    """Judge finished lists of catalogue rows, best first and one per query; a target that is not on its list is NOT_FOUND."""
+    ranked = Ranked.empty(len(queries), k)
+    progress = tqdm(zip(queries, lists, strict=True), name, len(queries), leave=False, disable=None)
+    for at, (query, rows) in enumerate(progress):
+        places = np.flatnonzero(rows == query.target)
+        if len(places):
+            ranked.ranks[at] = places[0]
+        ranked.shown[at, : len(rows[:k])] = rows[:k]
+    return ranked
 
 
 def ranks_of(
     scores: NDArray[np.float32], targets: NDArray[np.intp], excluded: Sequence[NDArray[np.intp]], ties: NDArray[np.uint64]
 ) -> NDArray[np.int64]:
-    """Ranks [m] of targets [m] by scores and ties [m, n] among all but the excluded rows; equals `metrics.rank_of` per query."""
+    """Ranks [m] of targets [m] by scores and ties [m, n], the lower tie first, among all but the excluded rows of each query.
+
+    A target that is excluded itself (consumed before) is ranked as if it alone were let back in. Scores must not be NaN.
+    """
     at = np.arange(len(targets))
     own, tie = scores[at, targets][:, None], ties[at, targets][:, None]
     ahead = (scores > own) | ((scores == own) & (ties < tie))
@@ -77,13 +118,13 @@ def ranks_of(
     return counted
 
 
-def _top(scores: NDArray[np.float32], ties: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """The best SHOWN rows [m, SHOWN], best first; -1 where everything else is excluded."""
-    few = min(SHOWN, scores.shape[1])
-    edge = -np.partition(-scores, few - 1, axis=1)[:, few - 1]
-    found = np.full((len(scores), SHOWN), -1, dtype=np.intp)
-    for row, (line, least) in enumerate(zip(scores, edge, strict=True)):
-        inside = np.flatnonzero((line >= least) & np.isfinite(line))
-        best = inside[np.lexsort((ties[row, inside], -line[inside]))][:few]
+def top_rows(scores: NDArray[np.float32], ties: NDArray[np.uint64], k: int) -> NDArray[np.intp]:
+    """The best k rows [m, k] by scores and ties [m, n], best first; -1 where only rows at minus infinity are left."""
+    length = min(k, scores.shape[1])
+    lowest = -np.partition(-scores, length - 1, axis=1)[:, length - 1]  # the score of the last row shown
+    found = np.full((len(scores), k), -1, dtype=np.intp)
+    for row, (line, edge) in enumerate(zip(scores, lowest, strict=True)):
+        inside = np.flatnonzero((line >= edge) & (line > -np.inf))
+        best = inside[np.lexsort((ties[row, inside], -line[inside]))][:length]
         found[row, : len(best)] = best
     return found

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evaluation.comparison import Outcome, Pooled, compared
+from evaluation.comparison import Outcome, Pooled, lift
+from evaluation.metrics import METRICS
 
 COLUMNS = (
     "hr@10",
@@ -25,14 +26,31 @@ Curves = Mapping[str, Sequence[Mapping[str, float]]]
 
 def table(outcomes: Sequence[Outcome], pooled: Pooled) -> str:
     """A Markdown table, best NDCG@10 first, with the 95 % interval of NDCG@10 and of the difference to the first row."""
-    ordered = sorted(outcomes, key=lambda one: -one.metrics["ndcg@10"])
-    lines = ["| model | " + " | ".join(COLUMNS) + " | ndcg@10, 95 % | best minus this, 95 % |", "|---" * (len(COLUMNS) + 3) + "|"]
+    ordered = sorted(outcomes, key=lambda one: -one.interval.mean)
+    rows: dict[str, dict[str, float | str]] = {}
     for one in ordered:
-        cells = [f"{one.metrics[column]:.4f}" for column in COLUMNS]
-        cells.append(f"{one.interval.low:.4f} to {one.interval.high:.4f}")
-        gap = compared(ordered[0], one, pooled)
-        cells.append("" if one is ordered[0] else f"{gap.low:.4f} to {gap.high:.4f}")
-        lines.append(f"| {one.name} | " + " | ".join(cells) + " |")
+        gap = lift(ordered[0].ranks, one.ranks, pooled.users)
+        rows[one.name] = {name: one.metrics[name] for name in COLUMNS if name in one.metrics} | {
+            "ndcg@10, 95 %": f"{one.interval.low:.4f} to {one.interval.high:.4f}",
+            "best minus this, 95 %": "" if one is ordered[0] else f"{gap.low:.4f} to {gap.high:.4f}",
+        }
+    return markdown(rows)
+
+
+def legend() -> str:
+    """What the metrics mean, a line for each, with the paper where there is one."""
+    lines = (f"{one.name}: {one.description}" + (f" {one.paper}." if one.paper else "") for one in METRICS.values())
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def markdown(rows: Mapping[str, Mapping[str, float | str]]) -> str:
+    """A table with a row per model, whose columns are those of the first row."""
+    columns = list(next(iter(rows.values())))
+    lines = ["| model | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, row in rows.items():
+        cells = (row[column] for column in columns)
+        shown = (cell if isinstance(cell, str) else f"{cell:.4f}" for cell in cells)
+        lines.append(f"| {name} | " + " | ".join(shown) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -45,7 +63,7 @@ def write(
     body = {**facts, "models": models, "curves": {name: list(points) for name, points in curves.items()}}
     (folder / "report.json").write_text(json.dumps(body, indent=2) + "\n")
     described = "".join(f"- {name}: {value}\n" for name, value in facts.items())
-    (folder / "report.md").write_text(f"# {title}\n\n{described}\n{table(outcomes, pooled)}")
+    (folder / "report.md").write_text(f"# {title}\n\n{described}\n{table(outcomes, pooled)}\n{legend()}")
     draw(folder, title, outcomes, curves)
 
 
@@ -53,7 +71,7 @@ def draw(folder: Path, title: str, outcomes: Sequence[Outcome], curves: Curves) 
     """`accuracy.png` (with intervals), `popularity_bias.png`, and `learning_curve.png` where something was trained."""
     from matplotlib.figure import Figure
 
-    ordered = sorted(outcomes, key=lambda one: one.metrics["ndcg@10"])
+    ordered = sorted(outcomes, key=lambda one: one.interval.mean)
     figure = Figure(figsize=(7, 1.2 + 0.4 * len(ordered)), layout="constrained")
     axes = figure.subplots()
     means = [one.interval.mean for one in ordered]

@@ -1,4 +1,4 @@
-"""The two towers as one of the recommenders that are compared."""
+"""The two towers as one of the models that are compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from retrieval.history import history_of
 from retrieval.training import TrainedTowers, train_towers
 
 
-class TwoTowerRecommender:
+class TwoTower:
     """Trains on `fit`, in a folder of its own per call, and is not trained again when that very run ended there before."""
 
     def __init__(

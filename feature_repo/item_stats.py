@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue, ItemStats
@@ -17,6 +19,15 @@ DAY_SECONDS = 86_400.0
 STATS_COLUMNS = (c.ITEM, c.KIND, c.VALUE, c.TS)  # of the lake's interactions, what the statistics read
 
 
+class Rows(Protocol):
+    """Items in rows: a release's catalogue, or what is known of items now."""
+
+    def rows(self, ids: ArrayLike, /) -> NDArray[np.intp]:
+        """The row of each key, -1 for one that is not there."""
+
+    def __len__(self) -> int: ...
+
+
 class ItemCounts:
     """Sums per catalogue row, to which interactions are added in any order and any portions: the one definition of `ItemStats`.
 
@@ -25,7 +36,7 @@ class ItemCounts:
     `PRIOR_RATINGS` ratings at the global mean added (Bayesian shrinkage; the middle of the scale where nobody rated).
     """
 
-    def __init__(self, catalogue: Catalogue, half_life_days: float = HALF_LIFE_DAYS) -> None:
+    def __init__(self, catalogue: Rows, half_life_days: float = HALF_LIFE_DAYS) -> None:
         self._catalogue = catalogue
         self._half_life = half_life_days * DAY_SECONDS
         self._events, self._recent, self._stars, self._ratings = (np.zeros(len(catalogue)) for _ in range(4))
@@ -45,6 +56,16 @@ class ItemCounts:
         self._recent += self._sum(at, np.exp2((times - self._latest) / self._half_life) * wanted)
         self._stars += self._sum(at[rated], rows[c.VALUE].to_numpy()[rated])
         self._ratings += self._sum(at[rated], np.ones(int(rated.sum())))
+
+    def on(self, catalogue: Rows, keys: NDArray[np.int64]) -> ItemCounts:
+        """The same counts on another catalogue; `keys` [n] are those of this one's rows. Items that it lacks are forgotten."""
+        at = catalogue.rows(keys)
+        known = at >= 0
+        other = ItemCounts(catalogue, self._half_life / DAY_SECONDS)
+        other._latest = self._latest
+        for name in ("_events", "_recent", "_stars", "_ratings"):
+            getattr(other, name)[at[known]] = getattr(self, name)[known]
+        return other
 
     def stats(self, as_of: float) -> ItemStats:
         """The statistics of what was added; `as_of` (Unix seconds) is later than all of it."""

@@ -2,10 +2,14 @@
 
 What makes it small: events lie column by column in as few bits as they need; times are gaps in the coarsest unit that keeps
 them exact; `consumed` is what the history implies, corrected by what it does not know; well-known genres are one bit each.
-The first byte is the version of this layout; a reader refuses every other.
+The first byte is the version of the layout. `pack` writes the latest; `unpack` has a reader for each that was ever stored, so a
+new layout needs no rewrite of what is there.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +17,7 @@ from core.features import UserFeatures
 from feature_repo import record_columns as columns
 from feature_repo.packing import Malformed, Reader, Writer
 
-VERSION = 1
+PLAIN, NAMED = 1, 2  # layouts: of a user whose key is the id, and of one whose id comes along
 
 
 class UnreadableRecord(ValueError):
@@ -21,9 +25,11 @@ class UnreadableRecord(ValueError):
 
 
 def pack(user: UserFeatures) -> bytes:
-    """The record, without the user's id: that is its key. `consumed` and `genres` must be sorted."""
+    """The record, without the user's key. `consumed` and `genres` must be sorted."""
     writer = Writer()
-    writer.uint(VERSION)
+    writer.uint(NAMED if user.external_id else PLAIN)
+    if user.external_id:
+        writer.text(user.external_id)
     for count in (user.n_events, user.rating_count, user.applied_offset + 1, len(user.item_ids)):
         writer.uint(count)
     writer.fixed(user.item_ids.view(np.uint64))
@@ -43,9 +49,9 @@ def unpack(user_id: int, raw: bytes) -> UserFeatures:
     reader = Reader(raw)
     try:
         version = reader.uint()
-        if version != VERSION:
-            raise UnreadableRecord(f"its layout is {version}, and this code reads layout {VERSION}")
-        user = _read(user_id, reader)
+        if version not in _READERS:
+            raise UnreadableRecord(f"its layout is {version}, and this code reads {', '.join(map(str, _READERS))}")
+        user = _READERS[version](user_id, reader)
     except Malformed as error:
         raise UnreadableRecord(f"it is damaged: {error}") from error
     if not reader.finished():
@@ -53,7 +59,7 @@ def unpack(user_id: int, raw: bytes) -> UserFeatures:
     return user
 
 
-def _read(user_id: int, reader: Reader) -> UserFeatures:
+def _read_v1(user_id: int, reader: Reader) -> UserFeatures:
     n_events, rating_count, position, n = (reader.uint() for _ in range(4))
     item_ids, kinds = reader.fixed(n).view(np.int64), reader.fixed(n).view(np.int64)
     values, times = columns.read_values(reader, n), columns.read_times(reader, n)
@@ -77,5 +83,13 @@ def _read(user_id: int, reader: Reader) -> UserFeatures:
     )
 
 
+def _read_v2(user_id: int, reader: Reader) -> UserFeatures:
+    name = reader.text()
+    return replace(_read_v1(user_id, reader), external_id=name)
+
+
 def _latest(times: columns.Times) -> float:
     return float(times[-1]) if len(times) else 0.0
+
+
+_READERS: Mapping[int, Callable[[int, Reader], UserFeatures]] = {PLAIN: _read_v1, NAMED: _read_v2}  # never changed

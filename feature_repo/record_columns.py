@@ -76,10 +76,14 @@ def read_times(reader: Reader, n: int) -> Times:
     return ticks.view(np.float64)
 
 
-def write_consumed(writer: Writer, consumed: Ids, items: Ids, kinds: Ids) -> None:
-    """Sorted ids: those that the history implies are not written, only what it adds (`consumed` outlives it) or lacks."""
-    implied = _implied(items, kinds, _CONSUMING)
-    writer.uint(_CONSUMING)
+def write_consumed(writer: Writer, consumed: Ids, items: Ids, kinds: Ids, consuming: int = _CONSUMING) -> None:
+    """Sorted ids: those that the history implies are not written, only what it adds (`consumed` outlives it) or lacks.
+
+    The codes that were `consuming` when the record was written are its first number, one bit each: it is read with them,
+    whatever kinds there are by then.
+    """
+    implied = _implied(items, kinds, consuming)
+    writer.uint(consuming)
     if np.array_equal(consumed, implied):
         consumed = implied = consumed[:0]
     for ids in (_without(consumed, implied), _without(implied, consumed)):

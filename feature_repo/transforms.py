@@ -54,6 +54,7 @@ class UserState:
         "_values",
         "_weights",
         "applied_offset",
+        "external_id",
         "last_seen",
         "n_events",
         "profile",
@@ -72,6 +73,7 @@ class UserState:
         self.last_seen = features.last_seen
         self.profile = features.profile
         self.applied_offset = features.applied_offset
+        self.external_id = features.external_id
         self._items: list[int] = features.item_ids.tolist()
         self._kinds: list[int] = features.kinds.tolist()
         self._values: list[float] = features.values.tolist()
@@ -122,6 +124,7 @@ class UserState:
             consumed=self._all_consumed(),
             profile=self.profile,
             applied_offset=self.applied_offset,
+            external_id=self.external_id,
         )
 
     def _remember(self, event: UserEvent) -> None:

@@ -1,24 +1,98 @@
-"""What is known of items now, whenever the lake's items table has changed."""
+"""What is known of items now, for every process: the items table and the keys of ids, followed."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+
+import polars as pl
+
+from core import columns as c
+from core.errors import DependencyUnavailable
+from core.ids import ExternalId
 from core.item_facts import ItemFacts
+from core.ports import Monotonic
 from lake.ports import Lake
-from lake.tables import ITEMS
+from lake.tables import ITEM_IDS, ITEMS
 
 
 class ItemsFeed:
-    """Looks at the table again and again; a look that finds nothing new costs a listing."""
+    """Looks at the tables again and again; a look that finds nothing new costs a listing."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._seen = -1
+        self._seen = (-1, -1)
 
     def look(self) -> ItemFacts | None:
-        """The items if they are new since the last look. Raises DependencyUnavailable."""
-        version = self._lake.version(ITEMS)
-        if version == self._seen or version < 0:
+        """The items if they are new since the last look; None too where there is no table. Raises DependencyUnavailable."""
+        versions = self._lake.version(ITEMS), self._lake.version(ITEM_IDS)
+        if versions == self._seen or versions[0] < 0:
             return None
-        facts = ItemFacts(self._lake.read(ITEMS, version))
-        self._seen = version
+        facts = ItemFacts(self._lake.read(ITEMS, versions[0]), keys_of_ids(self._lake))
+        self._seen = versions
         return facts
+
+
+class KnownItems:
+    """The authority on which items there are, for a process that asks often: at most `interval` seconds old.
+
+    Whoever asks for an item that is not known makes it look again, so that an event on an item that another process has just
+    seen added is never taken for an event on nothing. Thread-safe.
+    """
+
+    def __init__(self, lake: Lake, interval: float = 1.0, clock: Monotonic = time.monotonic) -> None:
+        self._feed = ItemsFeed(lake)
+        self._interval = interval
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._facts = ItemFacts(pl.DataFrame(schema={c.ITEM: pl.Int64}))
+        self._looked = float("-inf")
+        self.genres: Mapping[int, Sequence[str]] = _Genres(self)
+
+    @property
+    def facts(self) -> ItemFacts:
+        """While the lake does not answer, the last ones; raises DependencyUnavailable when there are none yet."""
+        if self._clock() - self._looked > self._interval:
+            with suppress(DependencyUnavailable) if len(self._facts) else nullcontext():
+                self._look()
+        return self._facts
+
+    def key_of(self, id_: ExternalId) -> int:
+        """The key of an item, -1 for one that is not in the catalogue. Raises DependencyUnavailable."""
+        key = self.facts.key_of(id_)
+        if key < 0:
+            self._look()
+            key = self._facts.key_of(id_)
+        return key
+
+    def _look(self) -> None:
+        with self._lock:
+            self._looked = self._clock()
+            found = self._feed.look()
+            if found is not None:
+                self._facts = found
+
+
+class _Genres(Mapping[int, Sequence[str]]):
+    """The genres of every item by its key, as they are known now."""
+
+    def __init__(self, known: KnownItems) -> None:
+        self._known = known
+
+    def __getitem__(self, key: int) -> Sequence[str]:
+        return self._known.facts.genres_by_key[key]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._known.facts.genres_by_key)
+
+    def __len__(self) -> int:
+        return len(self._known.facts)
+
+
+def keys_of_ids(lake: Lake) -> dict[str, int]:
+    """The key of every item id that is no whole number. Raises DependencyUnavailable."""
+    if lake.version(ITEM_IDS) < 0:
+        return {}
+    return dict(lake.read(ITEM_IDS).select(c.ID, c.KEY).iter_rows())

@@ -14,7 +14,6 @@ TAGS = "tags"
 USERS = "users"
 POLICIES = "policies"  # what ever decided about lists, by the id that impressions carry
 ITEM_IDS = "item_ids"  # the ids that other systems give to items, and the numbers that stand for them here
-USER_IDS = "user_ids"  # the same of users
 
 _ID_SCHEMA = pl.Schema({c.KEY: pl.Int64, c.ID: pl.String})
 SCHEMAS: dict[str, pl.Schema] = {
@@ -29,6 +28,7 @@ SCHEMAS: dict[str, pl.Schema] = {
             c.REQUEST_ID: pl.String,
             c.OFFSET: pl.Int64,
             c.DAY: pl.String,
+            c.EXTERNAL_USER: pl.String,
         }
     ),
     IMPRESSIONS: pl.Schema(
@@ -53,14 +53,13 @@ SCHEMAS: dict[str, pl.Schema] = {
     USERS: PROFILE_SCHEMA,
     POLICIES: pl.Schema({c.POLICY_ID: pl.String, c.NAME: pl.String, c.BODY: pl.String, c.FIRST_SEEN: pl.Float64}),
     ITEM_IDS: _ID_SCHEMA,
-    USER_IDS: _ID_SCHEMA,
 }
 # One partition a day suits a stream; twenty years of imported history would be thousands of tiny files, so rows that
 # were imported (log_offset -1) share the partition of their year.
 PARTITIONED = (INTERACTIONS, IMPRESSIONS)
 # The tables with rows of users, and the column that names the user in each.
-OF_USERS = {INTERACTIONS: c.USER, IMPRESSIONS: c.USER, TAGS: c.USER, USERS: c.USER, USER_IDS: c.KEY}
-_MAY_LACK = (c.EXPLORED,)  # columns that rows may come without, because they are younger than their table
+OF_USERS = {INTERACTIONS: c.USER, IMPRESSIONS: c.USER, TAGS: c.USER, USERS: c.USER}
+_MAY_LACK = (c.EXPLORED, c.EXTERNAL_USER)  # columns that rows may come without, because they are younger than their table
 
 
 def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:

@@ -17,9 +17,11 @@ from tqdm import tqdm
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DatasetError
 from core.features import Profiles, UserFeatures
-from evaluation.metrics import ndcg
-from evaluation.offline import Judged, K, judge_full, judge_lists, lift, markdown
+from evaluation.comparison import lift
+from evaluation.metrics import Facts, measure, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries
+from evaluation.ranking import FixedScores, K, Ranked, rank_all, rank_lists
+from evaluation.report import markdown
 from feature_repo.item_stats import item_stats
 from ranking.candidate_features import CANDIDATE_FEATURES
 from recommender.live import Snapshot
@@ -33,6 +35,7 @@ PROTOCOL = (
     "hash. The lists are the serving pipeline's own, without exploration. Popularity is the stronger of recent and all-time. "
     "Intervals: bootstrap over users, 95 %."
 )
+JUDGED = ("hr@10", "ndcg@10", "mrr", "debiased_ndcg@10", "coverage@10")
 MAX_QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
 DEPTH = 200  # positions of the lists that are judged
 
@@ -93,11 +96,25 @@ def judge(
     if not found:
         raise DatasetError(f"no event on a known item lies from {start:.0f} to {end:.0f}: there is nothing to judge by")
     stats = item_stats(interactions, catalogue, start)
-    lists = _served(found, release.with_stats(stats), policy)
-    served = judge_lists("as served", found, lambda at, _: lists[at])
-    towers = _tower_scores(found, release)
-    retrieval = judge_full("two towers", found, lambda at, query: stats.recent if query.user is None else towers[at], catalogue)
-    return _judgement(found, stats, served, retrieval, _best_popularity(found, stats, catalogue))
+    served = rank_lists(_served(found, release.with_stats(stats), policy), found, "as served")
+    retrieval = rank_all(Towers(release, stats.recent), found, catalogue)
+    popular = _best_popularity(found, stats, catalogue)
+    return _judgement(found, stats, catalogue, {"as served": served, "two towers": retrieval} | popular)
+
+
+@dataclass(frozen=True, eq=False)
+class Towers:
+    """The towers alone as a scorer of the whole catalogue; users without history get the popularity [n]."""
+
+    release: Snapshot
+    popularity: NDArray[np.float32]
+    name: str = "two towers"
+
+    def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
+        users = [query.user or UserFeatures(query.user_id) for query in queries]
+        scores = self.release.encoder.encode_many(users) @ self.release.item_vectors.T
+        scores[[query.user is None for query in queries]] = self.popularity
+        return scores
 
 
 def _asked(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
@@ -106,35 +123,31 @@ def _asked(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
         yield Query(f"judged-{number}", query.user_id, query.ts, seed=number, user=query.user, page=Page(depth))
 
 
-def _served(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> list[NDArray[np.intp]]:
+def _served(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> Iterator[NDArray[np.intp]]:
     """The list of each query, as rows."""
     with Offline(now, policy.greedy()) as offline:
-        made = offline.recommend(_asked(found, DEPTH))
-        return [one.selection.rows for one in tqdm(made, "as served", len(found), leave=False, disable=None)]
+        for made in offline.recommend(_asked(found, DEPTH)):
+            yield made.selection.rows
 
 
-def _tower_scores(found: Sequence[LabelledQuery], release: Snapshot) -> NDArray[np.float32]:
-    """Inner products [queries, items]; a row of zeros for a user without history."""
-    users = [query.user or UserFeatures(query.user_id) for query in found]
-    return release.encoder.encode_many(users) @ release.item_vectors.T
+def _best_popularity(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue) -> dict[str, Ranked]:
+    """The stronger of recent and all-time popularity on these very queries, by name: a floor that was not picked to be low."""
+    both = (FixedScores("popular now", stats.recent), FixedScores("popular ever", stats.n_events))
+    ranked = {scorer.name: rank_all(scorer, found, catalogue) for scorer in both}
+    best = max(ranked, key=lambda name: float(ndcg(ranked[name].ranks, K).mean()))
+    return {best: ranked[best]}
 
 
-def _best_popularity(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue) -> Judged:
-    """The stronger of recent and all-time popularity on these very queries: a floor that was not picked to be low."""
-    both = (
-        judge_full("popular now", found, lambda *_: stats.recent, catalogue),
-        judge_full("popular ever", found, lambda *_: stats.n_events, catalogue),
-    )
-    return max(both, key=lambda judged: float(ndcg(judged.ranks, K).mean()))
-
-
-def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, served: Judged, retrieval: Judged, popular: Judged) -> Judgement:
-    popularity = stats.n_events[[query.target for query in found]].astype(np.float64)
-    names = {"": served, "retrieval_": retrieval, "popularity_": popular}
-    summaries = {prefix: judged.summary("", popularity, len(stats.n_events)) for prefix, judged in names.items()}
-    metrics = {prefix + name: value for prefix, summary in summaries.items() for name, value in summary.items()}
-    over_popularity = lift(served, popular, found)
-    over_retrieval = lift(served, retrieval, found)
+def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue, ranked: dict[str, Ranked]) -> Judgement:
+    """`ranked` are, in this order and by name, what is served, retrieval alone, and popularity."""
+    facts = Facts.of(found, stats.n_events.astype(np.float64), catalogue)
+    summaries = {name: measure(JUDGED, [(one, facts)]) for name, one in ranked.items()}
+    prefixes = zip(("", "retrieval_", "popularity_"), summaries.values(), strict=True)
+    metrics = {prefix + name: value for prefix, summary in prefixes for name, value in summary.items()}
+    served, retrieval, popular = ranked.values()
+    users = np.array([query.user_id for query in found], dtype=np.int64)
+    over_popularity = lift(served.ranks, popular.ranks, users)
+    over_retrieval = lift(served.ranks, retrieval.ranks, users)
     warm = np.array([query.user is not None for query in found], dtype=np.bool_)
     metrics |= {
         "lift": over_popularity.mean,
@@ -144,10 +157,9 @@ def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, served: Judged,
         "ranking_lift_low": over_retrieval.low,
         "ranking_lift_high": over_retrieval.high,
         "warm_ndcg@10": float(ndcg(served.ranks[warm], K).mean()) if warm.any() else 0.0,
-        "retrieval_hr@200": float((retrieval.ranks < 200).mean()),
+        "retrieval_hr@200": measure(["hr@200"], [(retrieval, facts)])["hr@200"],
         "queries": float(len(found)),
-        "users": float(len({query.user_id for query in found})),
+        "users": float(len(np.unique(users))),
         "warm_share": float(warm.mean()),
     }
-    table = markdown({judged.name: summaries[prefix] for prefix, judged in names.items()})
-    return Judgement(metrics, table)
+    return Judgement(metrics, markdown(summaries))

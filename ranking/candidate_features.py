@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
 from core.features import UserFeatures
-from core.kinds import STARRED, codes
+from core.kinds import KINDS, STARRED
 
 RECENT = 5  # events that count as "what the user does now"
 LIKED = 4.0  # stars
-_STARRED = codes(STARRED)
+_STARRED = np.array([kind in STARRED for kind in KINDS])  # by kind code
 
 Rows = NDArray[np.intp]  # of the catalogue
 Columns = dict[str, NDArray[np.generic] | float]  # features by name; one number stands for a whole column
@@ -52,33 +52,32 @@ def candidate_features(
     out = np.zeros((len(rows), len(CANDIDATE_FEATURES)), dtype=np.float32)
     if not len(rows):
         return out
-    columns = _of_item(rows, retrieval_scores, catalogue, stats)
+    popularity, years = np.log1p(stats.n_events[rows]), catalogue.years[rows]
+    columns: Columns = {
+        "retrieval_score": retrieval_scores,
+        "retrieval_reciprocal_rank": _reciprocal_ranks(retrieval_scores),
+        "log_popularity": popularity,
+        "log_recent_popularity": np.log1p(stats.recent[rows]),
+        "rating_mean": stats.rating_mean[rows],
+        "film_year": years,
+        "item_is_cold": popularity == 0,
+    }
     history = catalogue.rows(user.item_ids) if user is not None else np.empty(0, dtype=np.intp)
     known = history >= 0
     if user is not None and known.any():
         past = history[known]
         columns |= _of_genres(user, past, catalogue, rows)
-        columns |= _of_history(user, past, catalogue, stats, rows)
+        columns |= _of_history(user, past, catalogue, stats, popularity, years)
         columns |= _of_vectors(past, past[_liked(user)[known]], item_vectors, rows)
     for name, values in columns.items():
         out[:, _COLUMN[name]] = values
     return out
 
 
-def _of_item(rows: Rows, retrieval_scores: NDArray[np.float32], catalogue: Catalogue, stats: ItemStats) -> Columns:
-    """What is known without the user."""
-    rank = np.empty(len(rows), dtype=np.float32)
-    rank[np.argsort(-retrieval_scores, kind="stable")] = np.arange(1, len(rows) + 1)
-    events = stats.n_events[rows]
-    return {
-        "retrieval_score": retrieval_scores,
-        "retrieval_reciprocal_rank": 1.0 / rank,
-        "log_popularity": np.log1p(events),
-        "log_recent_popularity": np.log1p(stats.recent[rows]),
-        "rating_mean": stats.rating_mean[rows],
-        "film_year": catalogue.years[rows],
-        "item_is_cold": events == 0,
-    }
+def _reciprocal_ranks(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    ranks = np.empty(len(scores), dtype=np.float32)
+    ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    return np.float32(1.0) / ranks
 
 
 def _of_genres(user: UserFeatures, past: Rows, catalogue: Catalogue, rows: Rows) -> Columns:
@@ -91,13 +90,20 @@ def _of_genres(user: UserFeatures, past: Rows, catalogue: Catalogue, rows: Rows)
     }
 
 
-def _of_history(user: UserFeatures, past: Rows, catalogue: Catalogue, stats: ItemStats, rows: Rows) -> Columns:
-    """The user's own figures, and how the candidates differ from the items of the history."""
-    years, past_years = catalogue.years[rows], catalogue.years[past]
+def _of_history(
+    user: UserFeatures,
+    past: Rows,
+    catalogue: Catalogue,
+    stats: ItemStats,
+    popularity: NDArray[np.float32],
+    years: NDArray[np.float32],
+) -> Columns:
+    """The user's own figures, and how the candidates' `popularity` and `years` [n] differ from those of the history."""
+    past_years = catalogue.years[past]
     dated = past_years[past_years > 0]
     gaps = np.abs(years - (dated.mean() if len(dated) else 0.0))
     return {
-        "popularity_gap": np.log1p(stats.n_events[rows]) - np.log1p(stats.n_events[past]).mean(),
+        "popularity_gap": popularity - np.log1p(stats.n_events[past]).mean(),
         "year_gap": np.where(years > 0, gaps, 0.0),
         "user_log_events": np.log1p(user.n_events),
         "user_rating_mean": user.rating_sum / user.rating_count if user.rating_count else 0.0,
@@ -107,15 +113,18 @@ def _of_history(user: UserFeatures, past: Rows, catalogue: Catalogue, stats: Ite
 def _of_vectors(past: Rows, liked: Rows, item_vectors: NDArray[np.float32], rows: Rows) -> Columns:
     """How near the candidates are to the latest items of the history, and to the latest ones that were `liked`."""
     vectors = _unit(item_vectors[rows])
-    groups = {"cosine_last": past[-1:], "cosine_recent": past[-RECENT:], "cosine_liked": liked[-RECENT:]}
-    return {
-        name: vectors @ _unit(item_vectors[group].mean(axis=0, keepdims=True))[0] for name, group in groups.items() if len(group)
+    columns: Columns = {
+        "cosine_last": vectors @ _unit(item_vectors[past[-1:]])[0],
+        "cosine_recent": vectors @ _centre(item_vectors[past[-RECENT:]]),
     }
+    if len(liked):
+        columns["cosine_liked"] = vectors @ _centre(item_vectors[liked[-RECENT:]])
+    return columns
 
 
 def _liked(user: UserFeatures) -> NDArray[np.bool_]:
     """Which events of the history [h] gave many stars; the value of a watch is minutes."""
-    return np.isin(user.kinds, _STARRED) & (user.values >= LIKED)
+    return _STARRED[user.kinds] & (user.values >= LIKED)
 
 
 def _affinity(user: UserFeatures, catalogue: Catalogue) -> NDArray[np.float32]:
@@ -129,3 +138,9 @@ def _affinity(user: UserFeatures, catalogue: Catalogue) -> NDArray[np.float32]:
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     unit: NDArray[np.float32] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return unit
+
+
+def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The unit vector of their mean."""
+    centre: NDArray[np.float32] = _unit(vectors.mean(axis=0, keepdims=True))[0]
+    return centre

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,15 @@ EXPLORED = Reason("explored", "Something different: outside your usual picks")
 class Reasons:
     """Explains shown items from the user's history and the release's item vectors."""
 
-    def __init__(self, catalogue: Catalogue, stats: ItemStats, item_vectors: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        stats: ItemStats,
+        item_vectors: NDArray[np.float32],
+        title_of: Callable[[int], str] | None = None,
+    ) -> None:
+        """`title_of` is what the item of a row is called now; the catalogue's title if left out."""
+        self._title_of = title_of or catalogue.titles.__getitem__
         self._catalogue = catalogue
         self._unit = item_vectors / np.maximum(np.linalg.norm(item_vectors, axis=1, keepdims=True), 1e-9)
         threshold = max(1, int(POPULAR_SHARE * len(catalogue)))
@@ -63,7 +72,7 @@ class Reasons:
         best = int(np.argmax(cosines))
         if cosines[best] < SIMILAR:
             return []
-        return [Reason("similar", f"Because you enjoyed {self._catalogue.titles[past[best]]}")]
+        return [Reason("similar", f"Because you enjoyed {self._title_of(int(past[best]))}")]
 
     def _genres(self, row: int, user: UserFeatures | None) -> list[Reason]:
         if user is None or not len(user.genres):

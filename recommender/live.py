@@ -61,6 +61,11 @@ class Snapshot:
             raise BundleCorrupt(f"release {self.name} has no ranker; a policy that orders by it cannot serve it")
         return self.release.ranker
 
+    def title(self, row: int) -> str:
+        """What the item of a catalogue row is called now."""
+        at = self.facts.row(int(self.catalogue.ids[row]))
+        return self.facts.title(at) if at >= 0 else self.catalogue.titles[row]
+
     def with_stats(self, stats: ItemStats) -> Snapshot:
         return replace(self, stats=stats)
 

@@ -116,7 +116,8 @@ class Recommender:
     @cached_property
     def reasons(self) -> Reasons:
         """What explains its lists."""
-        return Reasons(self.snapshot.catalogue, self.snapshot.stats, self.snapshot.item_vectors)
+        now = self.snapshot
+        return Reasons(now.catalogue, now.stats, now.item_vectors, now.title)
 
     def _strategy(self, query: Query, selection: Selection) -> str:
         if not len(selection):

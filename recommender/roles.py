@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.features import UserFeatures
+from core.ids import ExternalId
 from recommender.candidates import Candidates
 
 Eligible = NDArray[np.bool_]  # [n items of the release]: which may be shown
@@ -58,7 +59,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """One request for a list. `seed` makes exploration reproducible; `user` is None for a user never seen."""
+    """One request for a list. `user_id` is the user's key (`core.ids`), `seed` makes exploration reproducible, and `user` is None
+    for a user never seen."""
 
     request_id: str
     user_id: int
@@ -68,6 +70,12 @@ class Query:
     page: Page = Page()
     context: Context = Context()
     user_vector: NDArray[np.float32] | None = None  # [d], where the caller has encoded the user already
+    external_id: ExternalId | None = None  # what the company calls the user; `user_id` if left out
+
+    @property
+    def shown_user(self) -> ExternalId:
+        """The user as answers and logs name them."""
+        return self.user_id if self.external_id is None else self.external_id
 
 
 @dataclass(frozen=True, slots=True, eq=False)

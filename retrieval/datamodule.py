@@ -97,7 +97,7 @@ class _RankingSteps(_Steps):
 
 
 class SequenceData(L.LightningDataModule):
-    """Batches of one split. The plan of an epoch hangs on (seed, epoch) alone, so that a resumed run sees the same data."""
+    """Batches of one split. The plan of an epoch depends on (seed, epoch) alone, so that a resumed run sees the same data."""
 
     def __init__(self, split: Split, n_items: int, config: TrainConfig, seed: int) -> None:
         super().__init__()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DependencyUnavailable, NotFound
-from core.ports import VectorIndex
+from core.ports import Monotonic, VectorIndex
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ class FallbackIndex:
         primary: VectorIndex,
         mirror: VectorIndex,
         retry_after: float = 5.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Monotonic = time.monotonic,
     ) -> None:
         self._primary = primary
         self._mirror = mirror

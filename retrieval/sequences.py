@@ -46,7 +46,9 @@ class Sequences:
         row = catalogue.rows(interactions[c.ITEM].to_numpy())
         table = interactions.with_columns(pl.Series("row", row, dtype=pl.Int64)).filter(pl.col("row") >= 0)
         if table.is_empty():
-            raise DatasetError(f"none of the {len(interactions)} interactions is with a known item: nothing to learn from")
+            raise DatasetError(
+                f"none of the {len(interactions)} interactions is with a known item, so there is nothing to learn from"
+            )
         users, items = table[c.USER].to_numpy(), table[c.ITEM].to_numpy()
         order = chronological(table[c.TS].to_numpy(), users, items)
         order = order[np.argsort(users[order], kind="stable")]

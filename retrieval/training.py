@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import NamedTuple
 
 import lightning as L
@@ -25,9 +23,10 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
-from core.errors import DatasetError, InvalidInput
+from core.errors import DatasetError
 from core.features import Profiles
-from retrieval.config import AFTERWARDS, ARCHITECTURE, TrainConfig
+from retrieval.checkpoints import fingerprint_of, fits, read_checkpoint, resumable
+from retrieval.config import TrainConfig
 from retrieval.datamodule import SequenceData, Split, split
 from retrieval.fused import FusedTowers
 from retrieval.history import History, tower_inputs
@@ -136,7 +135,7 @@ def _train(
     nodes: int,
 ) -> _Member:
     data = SequenceData(parts, len(catalogue), config, seed)
-    fingerprint = _fingerprint(sequences, catalogue, config, seed)
+    fingerprint = fingerprint_of(sequences, catalogue, config, seed)
     curve = Curve(on_epoch)
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
@@ -187,6 +186,10 @@ def _finished(workdir: Path, module: TowerModule, curve: Curve) -> bool:
         return False
     if done["fingerprint"] != module.fingerprint or not (workdir / _BEST).exists():
         return False
+    best = read_checkpoint(workdir / _BEST)
+    if best is None or not fits(best, module):
+        log.warning("%s does not fit the model: training starts clean", workdir / _BEST)
+        return False
     log.warning("%s holds this very run: it is not trained again", workdir)
     curve.points[:] = done["curve"]
     return True
@@ -195,8 +198,11 @@ def _finished(workdir: Path, module: TowerModule, curve: Curve) -> bool:
 def _fit(trainer: L.Trainer, module: TowerModule, data: SequenceData, curve: Curve, workdir: Path) -> None:
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / _DONE).unlink(missing_ok=True)
+    checkpoint = resumable(workdir / _LAST, module)
+    if checkpoint is None:
+        (workdir / _BEST).unlink(missing_ok=True)  # the best epoch of another run is none of this one
     with _interruptible():
-        trainer.fit(module, data, ckpt_path=_resumable(workdir / _LAST, module), weights_only=True)
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     trainer.strategy.barrier()
     if trainer.is_global_zero:
         (workdir / _DONE).write_text(json.dumps({"fingerprint": module.fingerprint, "curve": curve.points}))
@@ -242,45 +248,6 @@ def _trainer(
         enable_model_summary=False,
         logger=False,
     )
-
-
-def _resumable(checkpoint: Path, module: TowerModule) -> Path | None:
-    """The checkpoint of an interrupted run of the same configuration, seed and data, or None."""
-    if not checkpoint.exists():
-        return None
-    try:
-        found = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        log.warning("%s cannot be read (%s): training starts clean", checkpoint, str(error).splitlines()[0])
-        return None
-    if found.get("fingerprint") == module.fingerprint:
-        log.warning("training resumes from %s after epoch %d", checkpoint, found["epoch"] + 1)
-        return checkpoint
-    _refuse_other_architecture(checkpoint, found.get("config", {}), module.config)
-    log.warning("%s is of another run (seed, data or length): training starts clean", checkpoint)
-    return None
-
-
-def _refuse_other_architecture(checkpoint: Path, theirs: Mapping[str, object], ours: TrainConfig) -> None:
-    """Hours of training are not thrown away because a command named another configuration. Raises InvalidInput."""
-    wanted = ours.model_dump()
-    differing = [name for name in ARCHITECTURE if name in theirs and theirs[name] != wanted[name]]
-    if differing:
-        was, now = (", ".join(f"{name} {values.get(name)}" for name in differing) for values in (theirs, wanted))
-        raise InvalidInput(
-            str(checkpoint),
-            was,
-            f"a checkpoint of this configuration ({now}); finish that run with its configuration, or delete the file",
-        )
-
-
-def _fingerprint(sequences: Sequences, catalogue: Catalogue, config: TrainConfig, seed: int) -> str:
-    """Hash of everything that decides what training makes."""
-    digest = hashlib.sha256(f"{config.model_dump_json(exclude=set(AFTERWARDS))}:{seed}".encode())
-    columns = (sequences.starts, sequences.rows, sequences.kinds, sequences.values, sequences.times, sequences.profiles)
-    for column in (*columns, catalogue.ids, catalogue.genres, catalogue.years):
-        digest.update(np.ascontiguousarray(column).data)
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -194,7 +194,9 @@ def _check_storage(path: Path) -> None:
         with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA schema_version")
     except (OSError, sqlite3.Error) as error:
-        raise DependencyUnavailable("study storage", f"{path}: {error}", "move the file away or mend its folder") from error
+        raise DependencyUnavailable(
+            "study storage", f"{path}: {error}", "move the file away, or fix the permissions of its folder"
+        ) from error
 
 
 def _folder(trial: optuna.Trial | optuna.trial.FrozenTrial) -> str:

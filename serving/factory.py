@@ -37,7 +37,7 @@ def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Call
         app.include_router(router)
     pages.install(app)
     problems.install(app)
-    openapi.describe(app)
+    openapi.describe(app, api.ingestion.max_batch)
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(RequestContext)
     return app

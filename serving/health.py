@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.errors import MarqueeError
-from core.ports import Clock
+from core.ports import Monotonic
 from core.telemetry import DEPENDENCY_UP
 
 
@@ -63,7 +63,7 @@ class Readiness:
     """Runs the checks every `interval` seconds and hands out the last report."""
 
     def __init__(
-        self, checks: Sequence[Check], interval: float = 1.5, timeout: float = 1.0, clock: Clock = time.monotonic
+        self, checks: Sequence[Check], interval: float = 1.5, timeout: float = 1.0, clock: Monotonic = time.monotonic
     ) -> None:
         self._checks = checks
         self._interval = interval

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.ids import ExternalId
 from core.kinds import Kind
 
 
@@ -20,7 +21,7 @@ class Reason(BaseModel):
 
 
 class Recommendation(BaseModel):
-    item_id: int
+    item_id: ExternalId
     title: str
     genres: list[str]
     year: int | None = Field(description="null where it is unknown")
@@ -48,7 +49,7 @@ class RecommendationList(BaseModel):
     """A list, best first."""
 
     request_id: str = Field(description="put it into the events that answer this list")
-    user_id: int
+    user_id: ExternalId
     cold_start: bool = Field(description="the user is unknown, or has no event on an item of this release")
     strategy: Literal["two_tower", "two_tower_mirror", "personal", "popular_fallback", "popular_degraded", "nothing_eligible"]
     model_version: str = Field(description="the release")
@@ -62,7 +63,7 @@ class CompactList(BaseModel):
     """The list with format=ids."""
 
     cold_start: bool
-    recommendations: list[int]
+    recommendations: list[ExternalId]
 
 
 class Quarantined(BaseModel):
@@ -81,7 +82,7 @@ class Receipt(BaseModel):
 
 
 class Film(BaseModel):
-    item_id: int
+    item_id: ExternalId
     title: str
     genres: list[str]
     year: int | None
@@ -96,7 +97,7 @@ class ItemDetails(Film):
 
 
 class HistoryEvent(BaseModel):
-    item_id: int
+    item_id: ExternalId
     title: str | None = Field(description="null for an item that this release does not know")
     genres: list[str]
     kind: Kind
@@ -107,18 +108,18 @@ class HistoryEvent(BaseModel):
 class History(BaseModel):
     """A user's recent events, newest first."""
 
-    user_id: int
+    user_id: ExternalId
     known: bool
     n_events: int = Field(description="all events, also those too old to be listed")
     events: list[HistoryEvent]
 
 
 class Users(BaseModel):
-    users: list[int]
+    users: list[ExternalId]
 
 
 class Erased(BaseModel):
-    user_id: int
+    user_id: ExternalId
     lake_rows: int
 
 

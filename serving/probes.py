@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from core.background import Background, Phase, State
 from core.events import INTERACTIONS
 from core.ports import EventLog, FeatureReader
 from lake.ports import Lake
@@ -12,6 +13,7 @@ from lake.tables import INTERACTIONS as TABLE
 from recommender.host import RecommenderHost
 from serving.health import Check, Finding, Status
 
+RECENT = 60.0  # seconds for which a failure of a background thread is shown
 PROBE_USER = 1  # any id does: a store that answers "never seen" is up
 
 
@@ -66,6 +68,28 @@ def lake(tables: Lake) -> Check:
         return Finding(Status.UP, f"interactions at version {version}")
 
     return Check("lake", probe)
+
+
+def background(threads: Sequence[Background]) -> Check:
+    """Degraded while a thread restarts, and for a minute after; down when one is not running at all."""
+
+    def probe() -> Finding:
+        found = {thread.name: thread.state for thread in threads}
+        worst = max((_status(state) for state in found.values()), key=list(Status).index, default=Status.UP)
+        told = [f"{name}: {_said(state)}" for name, state in found.items() if _status(state) is not Status.UP]
+        return Finding(worst, "; ".join(told) or f"{len(found)} threads run")
+
+    return Check("background", probe)
+
+
+def _status(state: State) -> Status:
+    if state.phase is Phase.STOPPED:
+        return Status.DOWN
+    return Status.DEGRADED if state.phase is Phase.RESTARTING or state.failed_ago < RECENT else Status.UP
+
+
+def _said(state: State) -> str:
+    return f"{state} after {state.error}, {state.failed_ago:.0f} s ago" if state.phase is Phase.RUNNING else str(state)
 
 
 def _timed(call: Callable[[], object]) -> Finding:

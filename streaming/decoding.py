@@ -6,25 +6,27 @@ it, so that reading it again later, or from the lake's group as well, comes to t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from core.deadletter import DeadLetter
 from core.events import DEFAULT_CLOCK_RULE, ClockRule, Impression, Interaction, check_clock
+from core.ids import ExternalId, user_key
 from core.ports import LoggedRecord
 
 # Why a record cannot be used: what metrics count by and `marquee deadletter list --reason` takes
 TOO_LARGE = "too_large"  # more bytes than any event has
 ENCODING = "encoding"  # no UTF-8
+ID_COLLISION = "id_collision"  # another user has the same key
 MALFORMED = "malformed"  # no JSON
 SCHEMA_VERSION = "schema_version"  # of a version that this code does not know
 SCHEMA = "schema"  # breaks the contract
 UNKNOWN_ITEM = "unknown_item"  # can be replayed when the catalogue has the item
 CLOCK = "clock"  # a time that cannot be true
-REASONS = (TOO_LARGE, ENCODING, MALFORMED, SCHEMA_VERSION, SCHEMA, UNKNOWN_ITEM, CLOCK)
+REASONS = (TOO_LARGE, ENCODING, MALFORMED, SCHEMA_VERSION, SCHEMA, UNKNOWN_ITEM, CLOCK, ID_COLLISION)
 
 MOST_BYTES = 16_384  # of an event; the contract's fields come to less than one kilobyte
 
@@ -33,17 +35,36 @@ Event = TypeVar("Event", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A record and the interaction in it."""
+    """A record, the interaction in it, and the keys of its user and its item."""
 
     record: LoggedRecord
     event: Interaction
+    user: int
+    item: int
+
+
+class ItemKeys(Protocol):
+    """The one authority on which items there are: the catalogue as it is now."""
+
+    def key_of(self, id_: ExternalId) -> int:
+        """The key of an item, -1 for one that is not in the catalogue."""
+
+
+@dataclass(frozen=True)
+class WholeKeys:
+    """A fixed set of items whose ids are their keys."""
+
+    keys: frozenset[int]
+
+    def key_of(self, id_: ExternalId) -> int:
+        return id_ if isinstance(id_, int) and id_ in self.keys else -1
 
 
 @dataclass(frozen=True)
 class Contract:
     """What an interaction must keep to besides its own schema: a known item, a believable time."""
 
-    items: Container[int]
+    items: ItemKeys
     clock: ClockRule = DEFAULT_CLOCK_RULE
 
 
@@ -52,38 +73,46 @@ def decode(record: LoggedRecord, contract: Contract, now: float) -> Decoded | De
     event = _parsed(record, Interaction, now)
     if isinstance(event, DeadLetter):
         return event
-    if event.item_id not in contract.items:
-        return _dead(record, UNKNOWN_ITEM, f"item {event.item_id} is not in the catalogue", now)
+    item = contract.items.key_of(event.item_id)
+    if item < 0:
+        return dead(record, UNKNOWN_ITEM, f"item {event.item_id} is not in the catalogue", now)
     if complaint := check_clock(event, record.appended_at, contract.clock):
-        return _dead(record, CLOCK, complaint, now)
-    return Decoded(record, event)
+        return dead(record, CLOCK, complaint, now)
+    return Decoded(record, event, user_key(event.user_id), item)
 
 
-def decode_impression(record: LoggedRecord, now: float) -> Impression | DeadLetter:
-    """The impression in a record, or a dead letter set aside at `now` (Unix seconds)."""
-    return _parsed(record, Impression, now)
+def decode_impression(record: LoggedRecord, now: float, items: ItemKeys) -> tuple[Impression, int] | DeadLetter:
+    """The impression in a record and its item's key, or a dead letter set aside at `now` (Unix seconds).
+
+    An item that is a whole number is believed: it was shown, whatever has become of it since.
+    """
+    event = _parsed(record, Impression, now)
+    if isinstance(event, DeadLetter):
+        return event
+    item = event.item_id if isinstance(event.item_id, int) else items.key_of(event.item_id)
+    return (event, item) if item > 0 else dead(record, UNKNOWN_ITEM, f"item {event.item_id} was never in the catalogue", now)
 
 
 def decode_all(records: Iterable[LoggedRecord], contract: Contract, now: float) -> tuple[list[Decoded], list[DeadLetter]]:
     """The interactions in these records, and the dead letters, each in the records' order."""
     good: list[Decoded] = []
-    dead: list[DeadLetter] = []
+    letters: list[DeadLetter] = []
     for record in records:
         outcome = decode(record, contract, now)
         if isinstance(outcome, Decoded):
             good.append(outcome)
         else:
-            dead.append(outcome)
-    return good, dead
+            letters.append(outcome)
+    return good, letters
 
 
 def _parsed(record: LoggedRecord, schema: type[Event], now: float) -> Event | DeadLetter:
     if len(record.value) > MOST_BYTES:
-        return _dead(record, TOO_LARGE, f"{len(record.value)} bytes; allowed: at most {MOST_BYTES}", now)
+        return dead(record, TOO_LARGE, f"{len(record.value)} bytes; allowed: at most {MOST_BYTES}", now)
     try:
         return schema.model_validate_json(record.value)
     except ValidationError as error:
-        return _dead(record, *_complaint(record.value, error), now)
+        return dead(record, *_complaint(record.value, error), now)
 
 
 def _complaint(value: bytes, error: ValidationError) -> tuple[str, str]:
@@ -100,5 +129,6 @@ def _complaint(value: bytes, error: ValidationError) -> tuple[str, str]:
     return MALFORMED, detail
 
 
-def _dead(record: LoggedRecord, reason: str, detail: str, now: float) -> DeadLetter:
+def dead(record: LoggedRecord, reason: str, detail: str, now: float) -> DeadLetter:
+    """A letter for a record that cannot be used."""
     return DeadLetter(record.topic, reason, detail, record.value, now, record.partition, record.offset)

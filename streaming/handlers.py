@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
-from pydantic import BaseModel
 
 from core import columns as c
 from core.deadletter import DeadLetter
+from core.events import Impression, Interaction
 from core.features import UserFeatures
+from core.ids import original, user_key
 from core.ports import LoggedRecord
 from feature_repo.signals import DEFAULT_SIGNALS, Signals
 from feature_repo.transforms import UserEvent, UserState
-from streaming.decoding import Contract, Decoded, decode_all, decode_impression
+from streaming.decoding import Contract, Decoded, ItemKeys, decode_all, decode_impression
 
 
 class Rows(NamedTuple):
@@ -24,24 +25,38 @@ class Rows(NamedTuple):
     dead: Sequence[DeadLetter] = ()
 
 
+class Updated(NamedTuple):
+    """Users whose features changed, and the events of users whose key belongs to somebody else."""
+
+    users: list[UserFeatures]
+    refused: list[Decoded]
+
+
 def updated_users(
     decoded: Iterable[Decoded],
     known: Mapping[int, UserFeatures | None],
     genres: Mapping[int, Sequence[str]],
     signals: Signals = DEFAULT_SIGNALS,
-) -> list[UserFeatures]:
-    """New features of every user whose features change; an event that is in already changes nothing."""
+) -> Updated:
+    """New features of every user whose features change; an event that is in already changes nothing.
+
+    An event of somebody whose key is another user's is refused: merging two people is worse than losing one's event.
+    """
     states: dict[int, UserState] = {}
     changed: set[int] = set()
+    refused: list[Decoded] = []
     for one in decoded:
-        event, user = one.event, one.event.user_id
+        event, user, name = one.event, one.user, original(one.event.user_id)
         state = states.get(user)
         if state is None:
-            state = states[user] = UserState(known.get(user) or UserFeatures(user), signals)
-        happened = UserEvent(user, event.item_id, event.kind.value, event.value, event.ts)
-        if state.deliver(happened, genres.get(event.item_id, ()), one.record.offset):
+            state = states[user] = UserState(known.get(user) or UserFeatures(user, external_id=name), signals)
+        if state.external_id != name:
+            refused.append(one)
+            continue
+        happened = UserEvent(user, one.item, event.kind.value, event.value, event.ts)
+        if state.deliver(happened, genres.get(one.item, ()), one.record.offset):
             changed.add(user)
-    return [states[user].features() for user in states if user in changed]
+    return Updated([states[user].features() for user in states if user in changed], refused)
 
 
 def known_interaction_rows(records: Iterable[LoggedRecord], now: float, contract: Contract) -> Rows:
@@ -52,22 +67,26 @@ def known_interaction_rows(records: Iterable[LoggedRecord], now: float, contract
 def interaction_rows(decoded: Iterable[Decoded]) -> pl.DataFrame:
     """Rows of the lake's interactions table."""
     return pl.DataFrame(
-        [_row(one.record, one.event) for one in decoded], schema_overrides={c.VALUE: pl.Float64, c.REQUEST_ID: pl.String}
+        [_row(one.record, one.event, one.user, one.item) for one in decoded],
+        schema_overrides={c.VALUE: pl.Float64, c.REQUEST_ID: pl.String, c.EXTERNAL_USER: pl.String},
     )
 
 
-def impression_rows(records: Iterable[LoggedRecord], now: float) -> Rows:
+def impression_rows(records: Iterable[LoggedRecord], now: float, items: ItemKeys) -> Rows:
     """Rows of the lake's impressions table, and the letters for the records that are no impressions."""
     rows: list[dict[str, object]] = []
     dead: list[DeadLetter] = []
     for record in records:
-        outcome = decode_impression(record, now)
+        outcome = decode_impression(record, now, items)
         if isinstance(outcome, DeadLetter):
             dead.append(outcome)
         else:
-            rows.append(_row(record, outcome))
-    return Rows(pl.DataFrame(rows), dead)
+            event, item = outcome
+            rows.append(_row(record, event, user_key(event.user_id), item))
+    return Rows(pl.DataFrame(rows, schema_overrides={c.EXPLORED: pl.Boolean}), dead)
 
 
-def _row(record: LoggedRecord, event: BaseModel) -> dict[str, object]:
-    return {**event.model_dump(mode="json", exclude={"schema_version"}), c.OFFSET: record.offset}
+def _row(record: LoggedRecord, event: Interaction | Impression, user: int, item: int) -> dict[str, object]:
+    """The event with keys in the place of ids; the original of a user's id comes along where the key does not tell it."""
+    row = {**event.model_dump(mode="json", exclude={"schema_version"}), c.USER: user, c.ITEM: item, c.OFFSET: record.offset}
+    return row | {c.EXTERNAL_USER: original(event.user_id) or None} if isinstance(event, Interaction) else row

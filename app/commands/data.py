@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app import wiring
 from app.console import out, say, settings
 from app.usecases import steps
 from core.errors import AlreadyRunning, DatasetError, InvalidInput
@@ -15,12 +16,13 @@ from datasets.dataset import Dataset
 from datasets.movielens import BUNDLED
 from datasets.registry import FETCHABLE, read_any
 from datasets.tables import read_tables
+from lake.items_feed import keys_of_ids
 
 DATASETS = "datasets"  # folder under home
 app = typer.Typer(no_args_is_help=True, help="Load, import and inspect data.")
-HoldOut = Annotated[float, typer.Option(min=0.0, max=0.5, help="newest share of events to keep back for replay")]
+HoldOut = Annotated[float, typer.Option(min=0.0, max=0.5, help="share of the newest events to hold out for replay")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check and report; write nothing")]
-Replace = Annotated[bool, typer.Option("--replace", help="throw away the data set that is loaded now")]
+Replace = Annotated[bool, typer.Option("--replace", help="replace the data set that is loaded now")]
 
 
 @app.command(epilog="Example: marquee data load ml-1m --hold-out 0.05")
@@ -37,15 +39,15 @@ def load(
 @app.command(epilog="Example: marquee data fetch ml-1m; without network: marquee data fetch ml-1m --from ~/Downloads/ml-1m.zip")
 def fetch(
     name: Annotated[str, typer.Argument(help=f"one of {', '.join(FETCHABLE)}")],
-    file: Annotated[Path | None, typer.Option("--from", help="a zip that was fetched by hand: check it and store it")] = None,
+    file: Annotated[Path | None, typer.Option("--from", help="a zip that was downloaded by hand: check it and store it")] = None,
     url: Annotated[str | None, typer.Option(help="where NAME.zip and NAME.zip.md5 are; GroupLens if left out")] = None,
 ) -> None:
-    """Download a MovieLens set with its checksum; an interrupted download goes on where it stopped."""
+    """Download a MovieLens set with its checksum; an interrupted download is resumed."""
     from datasets import fetch as fetching
 
     folder = settings().folder(DATASETS)
     path = fetching.adopt(name, file, folder) if file else fetching.download(name, folder, url or settings().datasets_url)
-    out.print(f"{path}\nits README holds the licence: no redistribution, no commercial use without GroupLens' permission")
+    out.print(f"{path}\nits README contains the licence: no redistribution, no commercial use without GroupLens' permission")
     out.print(f"load it with `marquee data load {name}`")
 
 
@@ -67,19 +69,20 @@ def enrich(
 def import_(
     interactions: Annotated[Path, typer.Option(help="CSV or Parquet: user_id, item_id, ts [, kind, value]")],
     items: Annotated[Path, typer.Option(help="CSV or Parquet: item_id, title [, genres (a|b), year, overview, ...]")],
-    mapping: Annotated[str, typer.Option("--map", help="our column=your column, comma separated")] = "",
-    max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of bad rows that is still accepted")] = 0.05,
+    mapping: Annotated[str, typer.Option("--map", help="our column=your column, comma-separated")] = "",
+    max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="maximum share of bad rows")] = 0.05,
     hold_out: HoldOut = 0.0,
     dry_run: DryRun = False,
     replace: Replace = False,
 ) -> None:
     """Check your own tables, report what is wrong with them, and write them to the lake."""
-    _store(read_tables(interactions, items, _mapping(mapping), max_bad), hold_out, dry_run, replace)
+    known = keys_of_ids(wiring.lake(settings()))
+    _store(read_tables(interactions, items, _mapping(mapping), max_bad, known), hold_out, dry_run, replace)
 
 
 @app.command(epilog="Example: marquee data info")
 def info() -> None:
-    """What the lake holds."""
+    """Show what the lake holds."""
     found = steps.stored(settings())
     events = found.interactions
     out.print(f"{len(events):,} interactions of {events['user_id'].n_unique():,} users, {len(found.catalogue):,} items")
@@ -88,8 +91,10 @@ def info() -> None:
 
 
 @app.command(epilog="Example: marquee data erase --dry-run")
-def erase(dry_run: DryRun = False, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False) -> None:
-    """Delete everything Marquee wrote under its home folder."""
+def erase(
+    dry_run: DryRun = False, yes: Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")] = False
+) -> None:
+    """Delete everything that Marquee wrote under its home folder."""
     home = settings().home.resolve()
     known = ("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch", DATASETS, "tmdb")
     there = [home / name for name in known if (home / name).exists()]
@@ -127,5 +132,5 @@ def _store(dataset: Dataset, hold_out: float, dry_run: bool, replace: bool) -> N
         return
     loaded = steps.loaded_name(settings())
     if loaded not in (None, dataset.name) and not replace:
-        raise AlreadyRunning(f"the lake holds {loaded}; --replace throws it and its events away, or set MARQUEE_HOME")
+        raise AlreadyRunning(f"the lake holds {loaded}; use --replace to replace it and its events, or set MARQUEE_HOME")
     steps.load_data(settings(), dataset, hold_out, say)

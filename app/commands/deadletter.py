@@ -16,17 +16,16 @@ from rich.table import Table
 
 from app import wiring
 from app.console import err, out, settings
-from app.usecases import steps
 from core.deadletter import DeadLetter, open_letters
 from core.errors import InvalidInput
 from core.events import DEADLETTER, TOPICS
 from core.ports import EventLog, Record
 
-app = typer.Typer(no_args_is_help=True, help="Events that could not be used: look at them, replay them, drop them.")
-Ids = Annotated[list[str] | None, typer.Argument(help="ids of letters, or how they begin; all if left out")]
+app = typer.Typer(no_args_is_help=True, help="List, replay or drop events that could not be used.")
+Ids = Annotated[list[str] | None, typer.Argument(help="ids of letters or their prefixes; all letters by default")]
 Reason = Annotated[str, typer.Option(help="only letters with this reason, for example unknown_item")]
 Topic = Annotated[str, typer.Option(help="only letters of events of this topic")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would happen; change nothing")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="show what would happen; change nothing")]
 Letter = TypeVar("Letter")
 _SHOWN = 2000  # bytes of one event
 _CHUNK = 500  # letters between two movements of the progress bar
@@ -37,10 +36,10 @@ def list_(
     ids: Ids = None,
     reason: Reason = "",
     topic: Topic = "",
-    limit: Annotated[int, typer.Option(min=1, help="most letters that are shown, newest first")] = 50,
-    raw: Annotated[bool, typer.Option("--raw", help="show the event's bytes as well")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="maximum number of letters to show, newest first")] = 50,
+    raw: Annotated[bool, typer.Option("--raw", help="also show the event's bytes")] = False,
 ) -> None:
-    """Events that were set aside and neither replayed nor dropped since."""
+    """List events that were set aside and have been neither replayed nor dropped."""
     with closing(wiring.event_log(settings())) as log:
         letters = _chosen(log, ids, reason, topic)
     table = Table("id", "reason", "what is wrong", "set aside (UTC)", "from", "bytes")
@@ -56,7 +55,7 @@ def list_(
 
 @app.command("replay", epilog="Example: marquee deadletter replay --reason unknown_item --dry-run")
 def replay_(ids: Ids = None, reason: Reason = "", topic: Topic = "", dry_run: DryRun = False) -> None:
-    """Send letters that can be used now (the film came, the clock rule changed) through the log again, once each.
+    """Send the letters that can be used now (the film was added, the clock rule changed) through the log again, once each.
 
     What still cannot be used stays where it is. Harmless to repeat.
     """
@@ -79,7 +78,7 @@ def drop(
     everything: Annotated[bool, typer.Option("--all", help="every letter")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Give letters up for good."""
+    """Drop letters for good."""
     from streaming.deadletters.replaying import close
 
     if not (ids or reason or topic or everything):
@@ -108,11 +107,11 @@ def _chosen(log: EventLog, ids: Sequence[str] | None, reason: str, topic: str) -
 
 def _mended(letters: Sequence[DeadLetter]) -> tuple[list[tuple[DeadLetter, Record]], list[DeadLetter]]:
     """The letters that can be used now, with their records, and what is still wrong with the others."""
-    from feature_repo.transforms import item_genres
+    from lake.items_feed import KnownItems
     from streaming.deadletters.replaying import mended
     from streaming.decoding import Contract
 
-    contract = Contract(item_genres(steps.stored(settings()).catalogue), wiring.clock_rule(settings()))
+    contract = Contract(KnownItems(wiring.lake(settings())), wiring.clock_rule(settings()))
     outcomes = [(letter, mended(letter, contract, time.time())) for letter in letters]
     usable = [(letter, outcome) for letter, outcome in outcomes if isinstance(outcome, Record)]
     return usable, [outcome for _, outcome in outcomes if isinstance(outcome, DeadLetter)]

@@ -1,4 +1,4 @@
-"""`marquee evaluate`: recommenders compared under a protocol that nobody can argue with."""
+"""`marquee evaluate`: models compared under a protocol that nobody can argue with."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
 def evaluate(
     dataset: Annotated[str, typer.Option(help="a name (ml-latest-small, ml-1m, ...) or the path of a zip")] = "ml-latest-small",
     protocol: Annotated[str, typer.Option(help="loo, last, successive or strong")] = "successive",
-    models: Annotated[str, typer.Option(help="comma separated")] = "popularity,itemknn,ease,markov,two_tower",
+    models: Annotated[str, typer.Option(help="comma-separated")] = "popularity,itemknn,ease,markov,two_tower",
     config: Annotated[Path, typer.Option(help="training configuration of two_tower")] = DEFAULT_CONFIG,
-    seeds: Annotated[str, typer.Option(help="of two_tower, comma separated; each is a model of its own")] = "1",
+    seeds: Annotated[str, typer.Option(help="seeds of two_tower, comma-separated; each is a separate model")] = "1",
     folds: Annotated[int, typer.Option(min=1, max=50, help="rolling cut-offs of last and successive")] = 5,
     to: Annotated[
-        Path | None, typer.Option("--out", help="folder of the report; a new one under MARQUEE_HOME if left out")
+        Path | None, typer.Option("--out", help="folder of the report; by default a new one under MARQUEE_HOME")
     ] = None,
 ) -> None:
-    """Compare recommenders by full ranking: a table, JSON, pictures, and a run in MLflow.
+    """Compare models by full ranking: a table, JSON, pictures, and a run in MLflow.
 
     Nothing is sampled, ties go by a fixed hash, what a user has seen is left out, and intervals are over users. An interrupted
     run of the towers goes on where it stopped when the same command is given again.
@@ -56,4 +56,4 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise InvalidInput("--seeds", text, "numbers, comma separated: 1,2,3") from error
+        raise InvalidInput("--seeds", text, "comma-separated numbers: 1,2,3") from error

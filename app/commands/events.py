@@ -15,29 +15,29 @@ from rich.progress import Progress
 from app.console import err, out, settings
 from core.errors import InvalidInput
 
-app = typer.Typer(no_args_is_help=True, help="Bring events from elsewhere.")
+app = typer.Typer(no_args_is_help=True, help="Import events from other sources.")
 
 
 @app.callback()
 def _group() -> None:
-    """Bring events from elsewhere."""  # with one command only, typer would drop the group
+    """Import events from other sources."""  # with one command only, typer would drop the group
 
 
 @app.command("import", epilog="Example: marquee events import server.log --movies films.csv --dry-run; or from a pipe: -")
 def import_(
-    file: Annotated[str, typer.Argument(help="the log; - is standard input")] = "",
+    file: Annotated[str, typer.Argument(help="the log file, or - for standard input")] = "",
     form: Annotated[  # noqa: ARG001 - there is one so far; typer checks it
         Literal["course"], typer.Option("--format", help="course: the movie-streaming course's log")
     ] = "course",
     topic: Annotated[str, typer.Option(help="read this topic of the event log instead of a file")] = "",
     movies: Annotated[Path | None, typer.Option(help="CSV: id, item_id; else titles and years are compared")] = None,
-    gap: Annotated[float, typer.Option(min=1.0, help="minutes of pause that end a session of one film")] = 30.0,
+    gap: Annotated[float, typer.Option(min=1.0, help="minutes of inactivity that end a session of one film")] = 30.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check and report; send nothing")] = False,
 ) -> None:
-    """Send a log's ratings and watched sessions to the event log; a repeat counts once.
+    """Send the ratings and watched sessions of a course log (docs/events.md) to the event log; a repeat counts once.
 
-    What cannot be read, or names no film of the catalogue, goes to the dead-letter topic with the reason. A topic goes on, so
-    there a session that is still open is left for the next run.
+    What cannot be read, or names no film of the catalogue, goes to the dead-letter topic with the reason. A topic keeps
+    growing, so a session in it that is still open is left for the next run.
     """
     from app.usecases import course_log
 

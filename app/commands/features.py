@@ -10,17 +10,18 @@ import typer
 
 from app import processes, wiring
 from app.console import out, say, settings
-from app.usecases import steps
 from core.errors import AlreadyRunning, InvalidInput, NotFound
+from core.ids import original, parse_id, user_key
+from lake.items_feed import KnownItems
 
-app = typer.Typer(no_args_is_help=True, help="Compute, materialise, mend, compare and look at features.")
+app = typer.Typer(no_args_is_help=True, help="Compute, materialise, repair, compare and show features.")
 Engine = Annotated[str, typer.Option(help="polars, or spark for a lake that outgrows this machine's memory")]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @app.command(epilog="Example: marquee features materialize --every 12h")
 def materialize(
-    every: Annotated[str, typer.Option(help="do it again and again, for example every 30m, 12h or 1d; ends with Ctrl-C")] = "",
+    every: Annotated[str, typer.Option(help="repeat at this interval, for example 30m, 12h or 1d, until Ctrl-C")] = "",
     engine: Engine = "polars",
 ) -> None:
     """Compute every user's features from the lake, register the definitions with Feast, and fill the online store.
@@ -37,16 +38,16 @@ def materialize(
         run(settings(), say, online=not _consumer_runs(), engine=engine)
         if not every:
             return
-        say(f"again in {every}")
+        say(f"next run in {every}")
         time.sleep(seconds)
 
 
 @app.command(epilog="Example: marquee features backfill --dry-run")
 def backfill(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be written, and stop")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would be written; write nothing")] = False,
     engine: Engine = "polars",
 ) -> None:
-    """Write every user's online features again from the lake, over whatever is there.
+    """Rewrite every user's online features from the lake, replacing what is there.
 
     For an online store that came back empty, or whose records cannot be read. Not while the consumer runs.
     """
@@ -60,32 +61,37 @@ def backfill(
 @app.command(epilog="Example: marquee features verify --sample 1000")
 def verify(
     sample: Annotated[int, typer.Option(min=1, help="users to compare, drawn at random")] = 200,
-    seed: Annotated[int, typer.Option(help="of the draw")] = 0,
+    seed: Annotated[int, typer.Option(help="seed of the random sample")] = 0,
 ) -> None:
-    """Compare online features with what the lake's events come to, and exit with 1 if any are skewed."""
+    """Compare online features with those computed from the lake's events, and exit with 1 on skew."""
     from app.usecases.features import verify as run
 
     found = run(settings(), sample, seed)
     for line in found.lines():
         out.print(line, markup=False)
     if found.found:
-        say("stop the consumer cleanly, run `marquee features backfill`, start it again")
+        say("stop the consumer cleanly, run `marquee features backfill`, and start the consumer again")
         raise typer.Exit(1)
 
 
 @app.command(epilog="Example: marquee features show 42")
-def show(user_id: Annotated[int, typer.Argument(min=1, help="the user")]) -> None:
-    """One user's online features, as the API sees them now."""
-    user = wiring.features(settings()).read(user_id)
-    if user is None:
+def show(user_id: Annotated[str, typer.Argument(help="the user")]) -> None:
+    """Show one user's online features, as the API sees them now."""
+    try:
+        who = parse_id(user_id)
+    except ValueError as error:
+        raise InvalidInput("USER_ID", user_id, str(error).removeprefix("allowed: ")) from error
+    user = wiring.features(settings()).read(user_key(who))
+    if user is None or user.external_id != original(who):
         raise NotFound(f"user {user_id} has no online features")
-    titles = steps.stored(settings()).catalogue
-    out.print(f"user {user.user_id}: {user.n_events} events, {len(user.consumed)} films not to recommend again")
+    facts = KnownItems(wiring.lake(settings())).facts
+    out.print(f"user {who}: {user.n_events} events, {len(user.consumed)} films not to recommend again", markup=False)
     if user.profile:
         out.print(f"profile: {', '.join(user.profile)}", markup=False)
-    for item, value in list(zip(user.item_ids.tolist(), user.values.tolist(), strict=True))[-10:]:
-        row = int(titles.rows([item])[0])
-        out.print(f"  {item:>7}  {value:>5.1f}  {titles.titles[row] if row >= 0 else '(not in the catalogue)'}", markup=False)
+    for key, value in list(zip(user.item_ids.tolist(), user.values.tolist(), strict=True))[-10:]:
+        row = facts.row(key)
+        title = facts.title(row) if row >= 0 else "(not in the catalogue)"
+        out.print(f"  {facts.id_of(key)!s:>7}  {value:>5.1f}  {title}", markup=False)
     top = sorted(zip(user.genre_weights.tolist(), user.genres, strict=True), reverse=True)[:5]
     out.print("tastes: " + ", ".join(f"{genre} {weight:.2f}" for weight, genre in top))
 

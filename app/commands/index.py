@@ -12,9 +12,12 @@ from core.errors import DependencyUnavailable
 app = typer.Typer(no_args_is_help=True, help="Write and check the vector index.")
 
 
-@app.command(epilog="Example: marquee index publish   (Milvus must be running: `marquee up`)")
+@app.command(epilog="Example: marquee index publish")
 def publish() -> None:
-    """Write the live release's item embeddings into its own Milvus collection and point the live alias at it."""
+    """Write the live release's item embeddings into its own Milvus collection and point the live alias at it.
+
+    Milvus must be running: `marquee up`.
+    """
     steps.publish(settings(), say)
 
 

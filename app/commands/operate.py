@@ -42,14 +42,14 @@ def demo(
     config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
     leave: Annotated[bool, typer.Option("--exit", help="stop after the replay instead of staying up")] = False,
 ) -> None:
-    """The whole loop on real films: load, materialise, train, release, serve, replay. A second run reuses what is there."""
+    """Run the whole loop on real films: load, materialise, train, release, serve, replay. A second run reuses what is there."""
     from app.usecases.demo import run_demo
 
     run_demo(settings(), config, replay_seconds, leave)
 
 
 def init(config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG) -> None:
-    """Everything `demo` prepares, without starting processes: for containers, whose services run on their own."""
+    """Prepare what `demo` prepares, without starting processes: for containers, whose services run separately."""
     steps.prepare(settings(), read_movielens, config, say)
     steps.publish(settings(), say)
 
@@ -81,7 +81,9 @@ def train(
     devices: Annotated[int, typer.Option(min=1, help="processes of this machine that torchrun started")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="machines that torchrun started processes on")] = 1,
 ) -> None:
-    """Train the two towers alone on the lake and log the run to MLflow; `release build` does the rest as well.
+    """Train only the two towers, on the lake, and log the run to MLflow. The same as `python -m retrieval.train`.
+
+    `marquee release build` does this and the rest of a release.
 
     On several devices: torchrun --nproc-per-node 2 -m retrieval.train --devices 2
     """
@@ -91,7 +93,7 @@ def train(
 
 
 def doctor() -> None:
-    """Check each dependency of this machine and say how to mend what is wrong."""
+    """Check each dependency of this machine and say how to fix what is wrong."""
     from app.ops.doctor import examine
 
     raise typer.Exit(examine(settings()))

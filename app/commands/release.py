@@ -25,7 +25,7 @@ def build(
     promote: Annotated[bool, typer.Option(help="make it production if it passes the gate")] = True,
     seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
 ) -> None:
-    """Train, evaluate on later events, register the bundle, and promote it if the gate lets it."""
+    """Train, evaluate on later events, register the bundle, and promote it if it passes the gate."""
     steps.build(settings(), config, seed, promote, say)
 
 
@@ -34,20 +34,22 @@ def extend(
     items: Annotated[
         Path | None, typer.Option(help="CSV or Parquet: item_id, title [, genres (a|b), year, overview, ...]; else the lake's")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="name the new films only")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only name the new films")] = False,
 ) -> None:
-    """Let the production release know films that came later: placed by their content at once, without training.
+    """Add films that came later to the production release, placed by their content, without training.
 
     They learn online from their first events, and fully with the next `marquee release build`.
     """
     from datasets.tables import read_items
+    from lake.items_feed import keys_of_ids
 
-    steps.extend(settings(), read_items(items) if items else None, dry_run, say)
+    found = read_items(items, item_keys=keys_of_ids(wiring.lake(settings()))) if items else None
+    steps.extend(settings(), found, dry_run, say)
 
 
 @app.command("list", epilog="Example: marquee release list")
 def list_() -> None:
-    """The aliases, what they point at, and how good that was on held-out events."""
+    """List the aliases, the releases they point at, and how good those were on held-out events."""
     from recommender.release import open_release
 
     registry = wiring.registry(settings())
@@ -66,8 +68,8 @@ def list_() -> None:
 @app.command(epilog="Example: marquee release promote 3")
 def promote(
     version: Annotated[str, typer.Argument(help="registry version, as `release build` printed it")],
-    force: Annotated[bool, typer.Option("--force", help="promote although the gate says no")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="judge only")] = False,
+    force: Annotated[bool, typer.Option("--force", help="promote even if the gate refuses")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only judge")] = False,
 ) -> None:
     """Judge a registered release against production and make it production."""
     steps.promote(settings(), version, force, dry_run, say)
@@ -75,7 +77,7 @@ def promote(
 
 @app.command(epilog="Example: marquee release rollback")
 def rollback() -> None:
-    """Make the previous release production again. Running APIs take it up when they are restarted."""
+    """Make the previous release production again. Running APIs serve it after a restart."""
     from lifecycle.promotion import rollback as roll_back
 
     roll_back(wiring.registry(settings()))

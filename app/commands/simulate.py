@@ -13,27 +13,32 @@ from app.console import err, out, settings
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from app.usecases.simulating import Simulation, Tally
+    from evaluation.simulation.simulation import Simulation
+    from evaluation.simulation.tally import Tally
 
-MOST_USERS = 100_000_000
+MAX_USERS = 100_000_000
 PAST_EVENTS = 100_000
 
 
 def simulate(
-    users: Annotated[int, typer.Option(min=1, max=MOST_USERS, help="users who will ever come")] = 10_000,
+    users: Annotated[int, typer.Option(min=1, max=MAX_USERS, help="number of users")] = 10_000,
     items: Annotated[
-        int | None, typer.Option(min=1, max=1_000_000, help="films with ids from 1; the films of the lake if left out")
+        int | None, typer.Option(min=1, max=1_000_000, help="number of films, with ids from 1; by default the films of the lake")
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.1, max=1_000_000, help="visits a second (events a second with --to log)")] = 50.0,
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=1_000_000, help="visits per second (events per second with --to log)")
+    ] = 50.0,
     to: Annotated[str, typer.Option(help="api: choose from served lists; log: straight into the event log")] = "api",
-    url: Annotated[str | None, typer.Option(help="of the API; the one of the settings if left out")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="end after so long; 60 if nothing else ends it")] = None,
+    url: Annotated[str | None, typer.Option(help="address of the API; by default that of the settings")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="duration in seconds; 60 if --events is not given either")
+    ] = None,
     events: Annotated[
-        int | None, typer.Option(min=1, help="end after so many events; the API gets the few under way too")
+        int | None, typer.Option(min=1, help="stop after this many events; those in flight are still sent to the API")
     ] = None,
     cold: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of visits that are a new user's first")] = 0.05,
-    drift_days: Annotated[float, typer.Option(min=0.01, help="days of the world until a taste has turned")] = 90.0,
-    day_seconds: Annotated[float, typer.Option(min=0.1, help="seconds of the run that are one day of the world")] = 60.0,
+    drift_days: Annotated[float, typer.Option(min=0.01, help="simulated days until a taste has changed completely")] = 90.0,
+    day_seconds: Annotated[float, typer.Option(min=0.1, help="seconds of the run per simulated day")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="same seed, same world and same choices from the same lists")] = 1,
     world: Annotated[Path | None, typer.Option(help="write films and past events for `data import` there; send nothing")] = None,
     dry_run: Annotated[
@@ -46,19 +51,22 @@ def simulate(
     """
     if to not in ("api", "log"):
         raise InvalidInput("--to", to, "api or log")
-    from app.usecases.simulating import Simulation
     from evaluation.simulation.arrivals import Arrivals
+    from evaluation.simulation.simulation import WHOLE, ItemNames, Simulation
     from evaluation.simulation.world import World, WorldConfig, made_up
 
     config = WorldConfig(seed=seed, drift_days=drift_days)
+    names: ItemNames = WHOLE
     if items is None and world is None:
+        from app import wiring
         from app.usecases import steps
+        from lake.items_feed import KnownItems
 
         catalogue = steps.stored(settings()).catalogue
-        films = World(catalogue.ids, catalogue.genres, config)
+        films, names = World(catalogue.ids, catalogue.genres, config), KnownItems(wiring.lake(settings())).facts
     else:
         films = made_up(items or 20_000, config)
-    simulation = Simulation(films, Arrivals(users, seed, cold, visits_per_day=rate * day_seconds))
+    simulation = Simulation(films, Arrivals(users, seed, cold, visits_per_day=rate * day_seconds), names=names)
     if dry_run:
         _plan(simulation, rate, to)
     elif world is not None:
@@ -81,7 +89,7 @@ def _plan(simulation: Simulation, rate: float, to: str) -> None:
 def _write(simulation: Simulation, folder: Path, events: int) -> None:
     from rich.progress import Progress
 
-    from app.usecases.simulating import write_world
+    from evaluation.simulation.writing import write_world
 
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task("past events", total=events)
@@ -92,7 +100,9 @@ def _write(simulation: Simulation, folder: Path, events: int) -> None:
 def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds: float | None, events: int | None) -> None:
     from rich.progress import Progress
 
-    from app.usecases.simulating import Tally, TokenBucket, visit_api
+    from app.usecases.simulating import visit_api
+    from evaluation.simulation.pacing import TokenBucket
+    from evaluation.simulation.tally import Tally
 
     tally = Tally()
     bucket = TokenBucket(rate, burst=max(1.0, rate / 10))
@@ -107,7 +117,7 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
         try:
             if to == "log":
                 from app import wiring
-                from app.usecases.simulating import fill_log
+                from evaluation.simulation.drivers import fill_log
 
                 log = wiring.event_log(settings())
                 try:

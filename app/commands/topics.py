@@ -11,7 +11,7 @@ from app import wiring
 from app.console import out, settings
 from streaming.topics import SPECS, Change
 
-app = typer.Typer(no_args_is_help=True, help="Make the event log's topics what they should be.")
+app = typer.Typer(no_args_is_help=True, help="Bring the event log's topics in line with their specification.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="show the differences; change nothing")]
 
 
@@ -25,7 +25,7 @@ def apply(dry_run: DryRun = False) -> None:
     topics = wiring.topics(settings())
     changes = topics.plan(SPECS) if dry_run else topics.apply(SPECS)
     if not changes:
-        out.print("every topic is as it should be")
+        out.print("every topic matches its specification")
         return
     out.print(_table(changes))
     made = sum(not change.refused for change in changes)

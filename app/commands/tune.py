@@ -16,25 +16,25 @@ from core.settings import CONFIGS
 
 
 def tune(
-    trials: Annotated[int, typer.Option(min=1, help="trials that the study is to have in the end, finished ones included")] = 20,
-    timeout: Annotated[float, typer.Option(min=0, help="seconds after which no further trial is begun")] = float("inf"),
+    trials: Annotated[int, typer.Option(min=1, help="total number of trials of the study, finished ones included")] = 20,
+    timeout: Annotated[float, typer.Option(min=0, help="seconds after which no further trial is started")] = float("inf"),
     dataset: Annotated[str, typer.Option(help="a name, the path of a zip, or `lake`")] = "ml-latest-small",
     config: Annotated[Path, typer.Option(help="training configuration that trials start from")] = DEFAULT_CONFIG,
     space: Annotated[
-        Path | None, typer.Option(help="search space; the file in configs/tuning with the configuration's name if left out")
+        Path | None, typer.Option(help="search space; by default the file in configs/tuning with the configuration's name")
     ] = None,
     hold_out: Annotated[
-        str | None, typer.Option(help="what is kept out of sight: time (the latest 20 %) or loo (each user's last event)")
+        str | None, typer.Option(help="what is held out: time (the latest 20 %) or loo (each user's last event)")
     ] = None,
-    study: Annotated[str | None, typer.Option(help="name; DATASET-SPACE if left out")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="of the search and of every trial")] = 1,
-    out: Annotated[Path | None, typer.Option(help="where the best configuration goes; under MARQUEE_HOME if left out")] = None,
+    study: Annotated[str | None, typer.Option(help="name; by default DATASET-SPACE")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="seed of the search and of every trial")] = 1,
+    out: Annotated[Path | None, typer.Option(help="file for the best configuration; by default under MARQUEE_HOME")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything and show the plan; train nothing")] = False,
 ) -> None:
     """Search the training configuration with the best validation NDCG, trial by trial, and write it as a file.
 
-    Trials that fall behind are given up. Ctrl-C at any time: the same command goes on where it was, in the middle of a trial
-    too. Each trial is a run in MLflow, nested in the study's.
+    Trials that fall behind are pruned. Press Ctrl-C at any time: the same command resumes, even in the middle of a trial.
+    Each trial is a run in MLflow, nested in the study's.
     """
     if hold_out not in (None, "time", "loo"):
         raise InvalidInput("--hold-out", hold_out, "time or loo")

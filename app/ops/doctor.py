@@ -1,4 +1,4 @@
-"""`marquee doctor`: looks at each dependency and says how to mend what is wrong. Reads only; changes nothing."""
+"""`marquee doctor`: checks each dependency and says how to fix what is wrong. Reads only; changes nothing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _home(settings: Settings) -> Finding:
     home = settings.home.resolve()
     parent = next(folder for folder in (home, *home.parents) if folder.exists())
     writable = os.access(parent, os.W_OK | os.X_OK)
-    return Finding("home", writable, f"{home} ({'' if writable else 'not '}writable)", "set MARQUEE_HOME, or mend the rights")
+    return Finding("home", writable, f"{home} ({'' if writable else 'not '}writable)", "fix the permissions, or set MARQUEE_HOME")
 
 
 def _disk(settings: Settings) -> Finding:
@@ -80,7 +80,7 @@ def _data(settings: Settings) -> Finding:
 
 def _event_log(settings: Settings) -> Finding:
     if settings.event_log == "embedded" and not settings.folder("events").exists():
-        return Finding("event log", True, "embedded; made by the first event")
+        return Finding("event log", True, "embedded; the first event creates it")
     log = wiring.event_log(settings)
     try:
         log.subscribe("marquee.doctor", "doctor").close()
@@ -91,7 +91,7 @@ def _event_log(settings: Settings) -> Finding:
 
 def _feature_store(settings: Settings) -> Finding:
     if not settings.redis_url and not settings.folder("feast").exists():
-        return Finding("feature store", False, "nothing was materialised yet", "marquee features materialize")
+        return Finding("feature store", False, "no features have been materialised yet", "marquee features materialize")
     wiring.features(settings).read(1)
     return Finding("feature store", True, "Redis" if settings.redis_url else "SQLite", "marquee features materialize")
 
@@ -100,7 +100,7 @@ def _release(settings: Settings) -> Finding:
     from recommender.release import open_release
 
     if settings.tracking_uri.startswith("sqlite") and not settings.folder("mlflow").exists():
-        return Finding("release", False, "nothing was built yet", "marquee demo, or marquee release build")
+        return Finding("release", False, "no release has been built yet", "marquee demo, or marquee release build")
     release = open_release(wiring.registry(settings).fetch("production"))
     return Finding("release", True, f"{release.name}, NDCG@10 {release.manifest.metrics.get('ndcg@10', 0):.4f}")
 
@@ -108,12 +108,14 @@ def _release(settings: Settings) -> Finding:
 def _milvus(settings: Settings) -> Finding:
     host, _, port = settings.milvus_address.rpartition("//")[2].rpartition(":")
     up = processes.listening(host, int(port))
-    return Finding("milvus", up, f"{settings.milvus_address} {'answers' if up else 'is silent'}", "marquee up", needed=False)
+    return Finding(
+        "milvus", up, f"{settings.milvus_address} {'answers' if up else 'does not answer'}", "marquee up", needed=False
+    )
 
 
 def _api(settings: Settings) -> Finding:
     up = processes.answers(f"{settings.base_url}/health/live")
-    return Finding("api", up, f"{settings.base_url} {'answers' if up else 'is silent'}", "marquee up", needed=False)
+    return Finding("api", up, f"{settings.base_url} {'answers' if up else 'does not answer'}", "marquee up", needed=False)
 
 
 CHECKS = (_python, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api)

@@ -11,8 +11,8 @@ from app.usecases.learning import learning_loop
 from core.events import IMPRESSIONS, INTERACTIONS
 from core.ports import EventLog
 from core.settings import Settings
-from feature_repo.transforms import item_genres
 from lake import tables
+from lake.items_feed import KnownItems
 from streaming.consumer import Loop
 from streaming.decoding import Contract
 from streaming.handlers import impression_rows, known_interaction_rows
@@ -24,18 +24,17 @@ from streaming.statistics.statistics_loop import StatisticsLoop
 
 def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
     """Loops that keep features fresh, fill the lake, a table each, count what the lake holds, and learn online."""
-    stored = steps.stored(settings)
-    catalogue, genres = stored.catalogue, item_genres(stored.catalogue)
-    weigh = signals(settings, stored.interactions)
-    contract = Contract(genres, wiring.clock_rule(settings))
-    config = LoopConfig(settings.consumer_batch, settings.consumer_most, settings.consumer_poll)
+    weigh = signals(settings, steps.stored(settings).interactions)
     lake = wiring.lake(settings)
-    interactions = partial(known_interaction_rows, contract=contract)
+    items = KnownItems(lake)
+    contract = Contract(items, wiring.clock_rule(settings))
+    config = LoopConfig(settings.consumer_batch, settings.consumer_most, settings.consumer_poll)
+    interactions, impressions = partial(known_interaction_rows, contract=contract), partial(impression_rows, items=items)
     learning = [learning_loop(settings, log, features, contract, config)] if settings.learn else []
     return [
-        InteractionLoop(log, FeatureEffect(features, genres, weigh), contract, config, sets_aside=True),
+        InteractionLoop(log, FeatureEffect(features, items.genres, weigh), contract, config, sets_aside=True),
         LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
-        LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impression_rows, settings.lake_flush),
-        StatisticsLoop(lake, catalogue, wiring.published_stats(settings), settings.statistics_interval),
+        LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impressions, settings.lake_flush),
+        StatisticsLoop(lake, items, wiring.published_stats(settings), settings.statistics_interval),
         *learning,
     ]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from app import processes
+from app import processes, wiring
 from app.console import err, say
 from app.ops.ownership import sole_owner
 from app.ops.supervisor import Supervisor
@@ -14,6 +14,7 @@ from app.usecases import steps
 from app.usecases.replay import Replay
 from core.settings import Settings
 from datasets.movielens import read_movielens
+from lake.items_feed import ItemsFeed
 
 
 def run_up(settings: Settings) -> None:
@@ -31,7 +32,9 @@ def run_demo(settings: Settings, config: Path, replay_seconds: float, leave: boo
 
         async def replay(settings: Settings, supervisor: Supervisor) -> None:
             await _announce(settings, supervisor)
-            show = Replay(settings.base_url, settings.folder("run") / "replay.json", err)
+            facts = ItemsFeed(wiring.lake(settings)).look()
+            id_of = facts.id_of if facts else int
+            show = Replay(settings.base_url, settings.folder("run") / "replay.json", err, id_of)
             await asyncio.to_thread(show.run, steps.held_out(settings), replay_seconds, lambda: supervisor.stopping)
             if leave:
                 supervisor.stop()

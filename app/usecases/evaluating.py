@@ -21,7 +21,7 @@ from evaluation.baselines.markov import WindowedMarkov
 from evaluation.baselines.popularity import Popularity, PopularityConfig
 from evaluation.comparison import Make, Outcome, Pooled, compare
 from evaluation.protocols import PROTOCOLS, Protocol, folds_of
-from evaluation.two_tower import TwoTowerRecommender
+from evaluation.two_tower import TwoTower
 from retrieval.config import TrainConfig
 
 BASELINES: dict[str, Make] = {
@@ -55,7 +55,7 @@ class Comparison:
         if unknown or not self.models:
             raise InvalidInput("--models", ",".join(unknown) or "nothing", ", ".join(MODELS))
         if not self.seeds:
-            raise InvalidInput("--seeds", "nothing", "numbers, comma separated: 1,2,3")
+            raise InvalidInput("--seeds", "nothing", "comma-separated numbers: 1,2,3")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +73,14 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
     folds = folds_of(wanted.protocol, dataset.interactions, catalogue, folds=wanted.folds, has_time=dataset.has_time)
     asked = sum(len(fold.queries) for fold in folds)
     say(f"{dataset.name}: {len(dataset.interactions):,} events, {len(catalogue):,} items, {asked:,} queries ({wanted.protocol})")
-    made: list[TwoTowerRecommender] = []
+    made: list[TwoTower] = []
     models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name != TWO_TOWER}
     if TWO_TOWER in wanted.models:
         profiles = profiles_of(dataset)
         for seed in wanted.seeds:
 
-            def make(seed: int = seed) -> TwoTowerRecommender:
-                made.append(TwoTowerRecommender(wanted.towers, workdir / wanted.protocol, seed, progress, profiles))
+            def make(seed: int = seed) -> TwoTower:
+                made.append(TwoTower(wanted.towers, workdir / wanted.protocol, seed, progress, profiles))
                 return made[-1]
 
             models[f"{TWO_TOWER}-{seed}"] = make

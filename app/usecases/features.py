@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -42,12 +42,17 @@ def batch_features(settings: Settings, engine: str = "polars") -> list[UserFeatu
         raise InvalidInput("--engine", engine, " or ".join(ENGINES))
     found = steps.stored(settings)
     genres, weigh = item_genres(found.catalogue), signals(settings, found.interactions)
+    names = steps.external_ids(found.interactions)
+
+    def named(users: pl.DataFrame) -> list[UserFeatures]:
+        return [replace(one, external_id=names[one.user_id]) if one.user_id in names else one for one in to_users(users)]
+
     if engine == "polars":
-        return list(to_users(polars_features(found.interactions, genres, weigh, found.profiles)))
+        return named(polars_features(found.interactions, genres, weigh, found.profiles))
     session = local_session()
     try:
         files = wiring.lake(settings).files(INTERACTIONS)
-        return list(to_users(spark_frame(session, files, genres, weigh, found.profiles)))
+        return named(spark_frame(session, files, genres, weigh, found.profiles))
     finally:
         session.stop()
 

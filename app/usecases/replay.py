@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import polars as pl
@@ -17,12 +18,13 @@ from rich.table import Table
 
 from core import columns as c
 from core.errors import DependencyUnavailable
+from core.ids import ExternalId
 
 EVENTS_PER_SECOND = 5.0
 WATCHED = 3
 CANDIDATES = 30  # users among whom those to watch are chosen
 SHOWN = 5
-FIELDS = (c.EVENT_ID, c.USER, c.ITEM, c.KIND, c.VALUE, c.TS)
+FIELDS = (c.EVENT_ID, c.USER, c.EXTERNAL_USER, c.ITEM, c.KIND, c.VALUE, c.TS)
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,18 @@ class Shown:
     """The top of a user's list at one moment."""
 
     strategy: str
-    item_ids: tuple[int, ...]
+    item_ids: tuple[ExternalId, ...]
     titles: tuple[str, ...]
 
 
 class Replay:
     """Posts held-out events, each user's in time order, and prints the lists of a few users as they change."""
 
-    def __init__(self, base_url: str, cursor: Path, console: Console) -> None:
+    def __init__(
+        self, base_url: str, cursor: Path, console: Console, id_of: Callable[[int], ExternalId] = lambda key: key
+    ) -> None:
+        """`id_of` is what the company calls the item with a key."""
+        self._id_of = id_of
         self._http = httpx.Client(base_url=base_url, timeout=10.0)
         self._cursor = cursor
         self._console = console
@@ -49,12 +55,13 @@ class Replay:
         if todo.is_empty():
             self._console.print("every held-out event was replayed already; post your own with POST /events")
             return
-        before = self._watched(todo[c.USER].unique(maintain_order=True).to_list())
+        events_to_send = [self._named(event) for event in todo.select(FIELDS).iter_rows(named=True)]
+        before = self._watched(list(dict.fromkeys(event[c.USER] for event in events_to_send)))
         for user, shown in before.items():
             self._console.print(f"[bold]user {user}[/] before ({shown.strategy}): {' | '.join(shown.titles)}", soft_wrap=True)
         self._console.print(f"replaying {len(todo)} held-out events, {EVENTS_PER_SECOND:.0f} a second; Ctrl-C ends it")
         last = dict(before)
-        for done, event in enumerate(todo.select(FIELDS).iter_rows(named=True), start=1):
+        for done, event in enumerate(events_to_send, start=1):
             if stopped():
                 break
             self._post(event)
@@ -64,7 +71,12 @@ class Replay:
                 last[event[c.USER]] = self._tell(event, last[event[c.USER]])
         self._console.print(_summary(before, last))
 
-    def _watched(self, users: list[int]) -> dict[int, Shown]:
+    def _named(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event with ids in the place of keys."""
+        external = event.pop(c.EXTERNAL_USER)
+        return event | {c.USER: external or event[c.USER], c.ITEM: self._id_of(event[c.ITEM])}
+
+    def _watched(self, users: list[ExternalId]) -> dict[ExternalId, Shown]:
         """The lists of a few users: the first ones who are new, because they have the farthest to go, and known ones."""
         lists = {user: self._list(user) for user in users[:CANDIDATES]}
         new = [user for user, shown in lists.items() if shown.strategy == "popular_fallback"][: WATCHED - 2]
@@ -77,13 +89,13 @@ class Replay:
     def _post(self, event: dict[str, object]) -> None:
         self._request("POST", "/events", json={key: value for key, value in event.items() if value is not None})
 
-    def _list(self, user: int) -> Shown:
-        answer = self._request("GET", f"/recommend/{user}", params={"k": SHOWN})
+    def _list(self, user: ExternalId) -> Shown:
+        answer = self._request("GET", f"/recommend/{quote(str(user), safe='')}", params={"k": SHOWN})
         films = answer["recommendations"]
         return Shown(answer["strategy"], tuple(f["item_id"] for f in films), tuple(escape(f["title"]) for f in films))
 
-    def _tell(self, event: dict[str, object], previous: Shown) -> Shown:
-        now = self._list(int(str(event[c.USER])))
+    def _tell(self, event: dict[str, Any], previous: Shown) -> Shown:
+        now = self._list(event[c.USER])
         new = [title for item, title in zip(now.item_ids, now.titles, strict=True) if item not in previous.item_ids]
         value = "" if event[c.VALUE] is None else f" {event[c.VALUE]}"
         moved = f"new in the top {SHOWN}: {' | '.join(new)}" if new else "the same films on top"
@@ -97,7 +109,7 @@ class Replay:
             response = self._http.request(method, path, **arguments)  # type: ignore[arg-type]
             response.raise_for_status()
         except httpx.HTTPError as error:
-            raise DependencyUnavailable("api", str(error), "look at its log under var/logs") from error
+            raise DependencyUnavailable("api", str(error), "see its log under var/logs") from error
         answer: dict[str, Any] = response.json()
         return answer
 
@@ -108,7 +120,7 @@ def taking_turns(events: pl.DataFrame) -> pl.DataFrame:
     return events.with_columns(turn.alias("turn")).sort("turn", c.TS, c.USER, maintain_order=True).drop("turn")
 
 
-def _summary(before: dict[int, Shown], after: dict[int, Shown]) -> Table:
+def _summary(before: dict[ExternalId, Shown], after: dict[ExternalId, Shown]) -> Table:
     table = Table(title="What the events changed", show_lines=True)
     for name in ("user", "before", "after"):
         table.add_column(name)

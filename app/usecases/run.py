@@ -17,6 +17,7 @@ from app.ops.ownership import sole_builder
 from app.usecases import steps
 from core import columns as c
 from core.errors import InvalidInput
+from core.ids import ExternalId
 from core.settings import REPOSITORY, Settings
 
 if TYPE_CHECKING:
@@ -45,16 +46,17 @@ def api(settings: Settings) -> FastAPI:
     steps.require_release(settings)
     host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
-    accepting, accepts = wiring.accepting_log(settings, log)
+    accepting = wiring.accepting_log(settings, log)
     service = RecommendService(host, FeatureGate(features), log)
     follower, stop = following(host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval))
     follower.start()
     checks = (
         probes.release(host),
-        accepts,
+        accepting.check,
         probes.feature_store(features),
         probes.vector_index(host),
         probes.lake(lake),
+        probes.background((service.impressions.background, follower, *accepting.background)),
     )
 
     def erase(user_id: int) -> int:
@@ -67,14 +69,14 @@ def api(settings: Settings) -> FastAPI:
 
     parts = Api(
         service=service,
-        ingestion=Ingestion(accepting, lambda: host.facts, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)),
+        ingestion=Ingestion(accepting.log, lambda: host.facts, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)),
         readiness=Readiness(checks),
         code_version=wiring.code_version(REPOSITORY),
         example_users=_example_users(settings),
         erase=erase,
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
-    return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.close, features.close))
+    return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.log.close, features.close))
 
 
 def serve(settings: Settings) -> None:
@@ -164,7 +166,15 @@ def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None
     leads = process_rank() == 0
     with sole_builder(settings.home) if leads else nullcontext():
         trained = train_towers(
-            found.interactions, found.catalogue, training, workdir, seed=seed, progress=leads, devices=devices, nodes=nodes
+            found.interactions,
+            found.catalogue,
+            training,
+            workdir,
+            seed=seed,
+            progress=leads,
+            profiles=found.profiles,
+            devices=devices,
+            nodes=nodes,
         )
         if not leads:
             return
@@ -177,10 +187,12 @@ def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None
     say(f"towers in {folder}; MLflow run {run}; " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
 
-def _example_users(settings: Settings) -> list[int]:
-    """Users with a history to look at: the most active ones first seen."""
-    counts = steps.stored(settings).interactions.group_by(c.USER).len().sort("len", c.USER, descending=[True, False])
-    return sorted(counts[c.USER].head(EXAMPLE_USERS).to_list())
+def _example_users(settings: Settings) -> list[ExternalId]:
+    """Users with a history to look at: the most active ones."""
+    events = steps.stored(settings).interactions
+    counts = events.group_by(c.USER, c.EXTERNAL_USER).len().sort("len", c.USER, descending=[True, False])
+    most_active = counts.head(EXAMPLE_USERS).sort(c.USER).select(c.USER, c.EXTERNAL_USER)
+    return [external or key for key, external in most_active.iter_rows()]
 
 
 def _retrain(reasons: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from core.settings import REPOSITORY, Settings
 from datasets.dataset import Dataset
 from datasets.splits import before, cutoff, in_time_order
 from lake import tables
+from lake.item_keys import assign
 from lake.ports import Lake
 
 HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
@@ -54,6 +55,7 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -
         return
     cut = cutoff(dataset.interactions, 1 - hold_out) if hold_out else float("inf")
     kept = before(dataset.interactions, cut)
+    assign(lake, dataset.item_ids)
     lake.replace(tables.ITEMS, dataset.items)
     lake.replace(tables.TAGS, dataset.tags)
     lake.replace(tables.USERS, dataset.users if dataset.users is not None else tables.SCHEMAS[tables.USERS].to_frame())
@@ -88,10 +90,23 @@ def stored(settings: Settings) -> Stored:
     versions = _versions(lake)
     if min(versions.values()) < 0:
         raise NotFound("there is no data yet; load the bundled films with `marquee data load`")
-    interactions = lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS])
+    interactions = owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
     profiles = lake.read(tables.USERS) if lake.version(tables.USERS) >= 0 else tables.SCHEMAS[tables.USERS].to_frame()
     return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()))
+
+
+def owned(interactions: pl.DataFrame) -> pl.DataFrame:
+    """Without the events of users whose key belongs to a user who came earlier: their hashes collide (`core.ids`)."""
+    if interactions[c.EXTERNAL_USER].null_count() == len(interactions):
+        return interactions
+    owner = pl.col(c.EXTERNAL_USER).sort_by(c.OFFSET, c.TS).first().over(c.USER)
+    return interactions.filter(pl.col(c.EXTERNAL_USER).eq_missing(owner))
+
+
+def external_ids(interactions: pl.DataFrame) -> dict[int, str]:
+    """What the company calls the users whose ids are no whole numbers, by key."""
+    return dict(interactions.select(c.USER, c.EXTERNAL_USER).drop_nulls().unique(c.USER).iter_rows())
 
 
 def _versions(lake: Lake) -> dict[str, int]:
@@ -151,16 +166,18 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
     return version
 
 
-def extend(settings: Settings, films: pl.DataFrame | None, dry_run: bool, say: Say) -> None:
+def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | None, dry_run: bool, say: Say) -> None:
     """Make the production release know films that came later, and promote what comes of it.
 
-    `films` (with `core.items.ITEM_SCHEMA`) go into the lake first; those that it has stay as they are there.
+    The films `found` (with `core.items.ITEM_SCHEMA`) and the keys of their ids go into the lake first; those that it has stay as
+    they are there.
     """
     from lifecycle.extend import extend_release, new_films
 
     lake = wiring.lake(settings)
     items = lake.read(tables.ITEMS)
-    if films is not None:
+    if found is not None:
+        films, keys = found
         items = pl.concat([items, films.filter(~pl.col(c.ITEM).is_in(items[c.ITEM].implode()))], how="diagonal_relaxed")
     production = wiring.registry(settings).fetch("production")
     new = new_films(production, Catalogue.from_frame(items))
@@ -169,6 +186,8 @@ def extend(settings: Settings, films: pl.DataFrame | None, dry_run: bool, say: S
     if dry_run or new.is_empty():
         return
     with sole_builder(settings.home):
+        if found is not None:
+            assign(lake, keys)
         lake.replace(tables.ITEMS, items)
         folder = extend_release(production, new, _versions(lake), settings.folder("train"))
     promote(settings, register(settings, folder, say), force=False, dry_run=False, say=say)

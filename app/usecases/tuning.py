@@ -63,8 +63,8 @@ def tuning_data(settings: Settings, dataset: str, hold_out: HoldOut | None) -> T
     """The events that are left when those to be judged on are out of sight. Raises InvalidInput, NotFound, DatasetError."""
     if dataset == LAKE:
         found = steps.stored(settings)
-        name, interactions, catalogue, has_time = f"lake {found.data_version}", found.interactions, found.catalogue, True
-        profiles: Profiles = {}
+        name, interactions, has_time = f"lake {found.data_version}", found.interactions, True
+        catalogue, profiles = found.catalogue, found.profiles
     else:
         read = read_any(dataset, settings.folder("datasets"))
         name, interactions, has_time = f"{read.name} {read.digest}", read.interactions, read.has_time
@@ -126,7 +126,7 @@ def _run(study: TuningStudy, data: TuningData, search: Search, log: Callable[[],
         try:
             study.run(train, search.trials, search.timeout, on_trial, on_epoch)
         except KeyboardInterrupt:
-            say("interrupted; the same command goes on from here")
+            say("interrupted; the same command resumes from here")
             raise
 
 

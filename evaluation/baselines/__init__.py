@@ -1,1 +1,1 @@
-"""What a user would pick instead: recommenders to compare with, each in a file, as well-kept libraries where there are."""
+"""What a user would pick instead: models to compare with, each in a file, as well-kept libraries where there are."""

@@ -14,7 +14,7 @@ from core.errors import InvalidInput
 from evaluation.baselines.interactions import liked, query_items, user_items
 from evaluation.queries import LabelledQuery
 
-_MOST_ITEMS = 30_000  # the dense inverse needs 8 bytes x items^2, twice
+_MAX_ITEMS = 30_000  # the dense inverse needs 8 bytes x items^2, twice
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Ease:
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
         """Raises InvalidInput for a catalogue whose inverse would not fit into memory."""
-        if len(catalogue) > _MOST_ITEMS:
-            raise InvalidInput("items", len(catalogue), f"at most {_MOST_ITEMS} for EASE's dense inverse")
+        if len(catalogue) > _MAX_ITEMS:
+            raise InvalidInput("items", len(catalogue), f"at most {_MAX_ITEMS} for EASE's dense inverse")
         self._catalogue = catalogue
         matrix, _ = user_items(liked(train, catalogue), len(catalogue))
         gram = (matrix.T @ matrix).toarray().astype(np.float64)

@@ -40,7 +40,7 @@ class BundleCache:
                     folder.rename(Path(scratch) / ".damaged")
                 incoming.rename(folder)
         except OSError as error:
-            raise StorageFull("release cache", str(error), f"check space and rights of {self._root}") from error
+            raise StorageFull("release cache", str(error), f"check the free space and the permissions of {self._root}") from error
         return folder
 
     def remember(self, names: dict[str, str]) -> None:
@@ -53,7 +53,7 @@ class BundleCache:
             scratch.write_text(json.dumps(known | names, indent=2, sort_keys=True))
             scratch.replace(self._root / ALIASES)
         except OSError as error:
-            raise StorageFull("release cache", str(error), f"check space and rights of {self._root}") from error
+            raise StorageFull("release cache", str(error), f"check the free space and the permissions of {self._root}") from error
 
     def recall(self, name: str) -> Path | None:
         """The folder that a name meant when the registry last answered, if it is still here."""

@@ -25,7 +25,7 @@ class FolderRegistry:
     def register(self, bundle: Path) -> str:
         """Copy the bundle in; a half-copied one never gets a number. Raises BundleCorrupt or StorageFull."""
         if not (bundle / MANIFEST).is_file():
-            raise BundleCorrupt(f"{bundle} has no {MANIFEST}, so it is no release bundle")
+            raise BundleCorrupt(f"{bundle} has no {MANIFEST}, so it is not a release bundle")
         version = str(1 + max(self._versions(), default=0))
         incoming = self._root / f".incoming-{uuid.uuid4().hex}"
         try:
@@ -33,7 +33,7 @@ class FolderRegistry:
             incoming.rename(self._root / version)
         except OSError as error:
             shutil.rmtree(incoming, ignore_errors=True)
-            raise StorageFull("registry", str(error), f"check space and rights of {self._root}") from error
+            raise StorageFull("registry", str(error), f"check the free space and the permissions of {self._root}") from error
         return version
 
     def point(self, alias: str, version: str) -> None:
@@ -46,7 +46,7 @@ class FolderRegistry:
             scratch.write_text(json.dumps(aliases, indent=2))
             scratch.replace(self._root / ALIASES)
         except OSError as error:
-            raise StorageFull("registry", str(error), f"check space and rights of {self._root}") from error
+            raise StorageFull("registry", str(error), f"check the free space and the permissions of {self._root}") from error
 
     def version(self, alias_or_version: str) -> str:
         """The version that an alias means. Raises NotFound."""
@@ -56,7 +56,7 @@ class FolderRegistry:
         try:
             return self._aliases()[alias_or_version]
         except KeyError:
-            raise NotFound(f"no release is called {alias_or_version!r}; build one with `marquee release build`") from None
+            raise NotFound(f"there is no release {alias_or_version!r}; build one with `marquee release build`") from None
 
     def fetch(self, alias_or_version: str) -> Path:
         """The folder of that bundle. Raises NotFound."""

@@ -102,4 +102,4 @@ def _unforeseen(request_id: str) -> ASGIApp:
 
 def _template(scope: Scope) -> str:
     """The path of the route with its parameters' names, so that there are as many labels as routes."""
-    return str(getattr(scope.get("route"), "path", UNMATCHED))
+    return str(getattr(scope.get("route"), "path_format", UNMATCHED))

@@ -14,9 +14,10 @@ from serving.http.problems import MEDIA_TYPE
 from serving.models import Problem
 
 _REF = "#/components/schemas/{model}"
-DESCRIPTION = """Lists of films that answer every event, and the intake of those events.
+_BATCH = "InteractionBatch"  # the array of interactions, whose bound is a setting
+DESCRIPTION = """Recommendation lists of films that react to every event, and the intake of those events.
 
-Put a list's `request_id` into the events that answer it. Errors are RFC 9457 problem details."""
+Send a list's `request_id` with the events that respond to it. Errors are RFC 9457 problem details."""
 
 TAGS = [
     {"name": "lists", "description": "What to show to a user"},
@@ -30,10 +31,10 @@ PROBLEMS = {
     400: "The body is not JSON",
     401: "The admin key is missing",
     403: "The admin key is wrong, or admin routes are off",
-    404: "There is no such thing",
+    404: "Not found",
     413: "The body is too large",
     422: "A value is outside its allowed range; `errors` names it",
-    503: "A service that this needs is unavailable; `Retry-After` says when to ask again",
+    503: "A required service is unavailable; `Retry-After` says when to retry",
 }
 
 _RATING = {"user_id": 42, "item_id": 318, "kind": "rating", "value": 4.5}
@@ -46,7 +47,7 @@ EVENT_BODY: dict[str, Any] = {
                 "schema": {
                     "anyOf": [
                         {"$ref": _REF.format(model="Interaction")},
-                        {"type": "array", "items": {"$ref": _REF.format(model="Interaction")}, "maxItems": 1000},
+                        {"$ref": _REF.format(model=_BATCH)},
                     ]
                 },
                 "examples": {
@@ -70,21 +71,21 @@ def answers(model: type[BaseModel], example: object, description: str, status: i
     return {status: {"model": model, "description": description, "content": {"application/json": {"example": example}}}}
 
 
-def describe(app: FastAPI) -> None:
+def describe(app: FastAPI, max_batch_events: int) -> None:
     """Make the app's document complete: the schemas that only this module refers to are added to it."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _complete(
-                get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
-            )
+            document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
+            app.openapi_schema = _complete(document, max_batch_events)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _complete(document: dict[str, Any]) -> dict[str, Any]:
+def _complete(document: dict[str, Any], max_batch_events: int) -> dict[str, Any]:
     _, extra = models_json_schema([(Interaction, "validation"), (Problem, "validation")], ref_template=_REF)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra["$defs"])
+    schemas[_BATCH] = {"type": "array", "items": {"$ref": _REF.format(model="Interaction")}, "maxItems": max_batch_events}
     return document

@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
+from core import ids
 from core.errors import DependencyUnavailable, InvalidInput, MarqueeError
-from core.events import ID_PATTERN, MAX_ID
+from core.events import ID_PATTERN
 from core.kinds import KINDS, value_rules
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,14 +24,14 @@ LONGEST_VALUE = 100  # characters of a wrong value that are repeated to its send
 MOST_ERRORS = 20  # wrong fields that one answer names
 RETRY_AFTER = "2"  # seconds
 
-_ID = f"an integer from 1 to {MAX_ID}"
+_ID = ids.ALLOWED
 _TOKEN = f"a string that matches {ID_PATTERN}"
 ALLOWED = {
     "k": "an integer from 1 to 100",
     "limit": "an integer from 1 to 100",
     "format": "full or ids",
     "genre": "at most 20 names",
-    "exclude": f"at most 1000 integers from 1 to {MAX_ID}",
+    "exclude": f"at most 1000 ids, each {_ID}",
     "year_min": "an integer from 1 to 9999",
     "year_max": "an integer from 1 to 9999",
     "explain": "true or false",
@@ -55,7 +56,7 @@ class MalformedJson(MarqueeError):
 
 
 class BodyTooLarge(MarqueeError):
-    """The body is larger than the server reads."""
+    """The body is larger than the server accepts."""
 
     status = 413
     slug = "body-too-large"
@@ -85,7 +86,7 @@ class Unauthorized(MarqueeError):
 
     status = 401
     slug = "unauthorized"
-    title = "This needs the admin key"
+    title = "The admin key is required"
 
 
 class Forbidden(MarqueeError):
@@ -93,7 +94,7 @@ class Forbidden(MarqueeError):
 
     status = 403
     slug = "forbidden"
-    title = "This is not allowed"
+    title = "Forbidden"
 
 
 def problem(status: int, slug: str, title: str, detail: str, request_id: str, **extensions: Any) -> Response:
@@ -137,7 +138,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= MAX_ID else _cut(str(value))
+        return value if abs(value) <= ids.MAX_INTEGER else _cut(str(value))
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return _cut(value if isinstance(value, str) else repr(value))
@@ -174,10 +175,10 @@ def _http_words(request: Request, error: HTTPException) -> tuple[str, str, str]:
     """(slug, title, detail) of an error that the framework raised."""
     path = plain(request.url.path)
     if error.status_code == 404:
-        return "unknown-route", "There is no such route", f"nothing is at {path}; see /docs"
+        return "unknown-route", "There is no such route", f"there is nothing at {path}; see /docs"
     if error.status_code == 405:
         allow = (error.headers or {}).get("Allow", "")
-        return "method-not-allowed", "This route does not take this method", f"{path} takes {allow}, not {request.method}"
+        return "method-not-allowed", "This route does not support this method", f"{path} accepts {allow}, not {request.method}"
     phrase = HTTPStatus(error.status_code).phrase
     return phrase.lower().replace(" ", "-"), phrase, str(error.detail)
 

@@ -53,7 +53,7 @@ class Ingestion:
         """
         self._log = log
         self._items = items
-        self._max_batch = max_batch
+        self.max_batch = max_batch
         self._timeout = timeout
         self._clock = clock
         self._clock_rule = clock_rule
@@ -98,7 +98,7 @@ class Ingestion:
         for entry in entries[:MOST_ERRORS]:
             if entry["type"] == "too_long":
                 size = entry["ctx"]["actual_length"] or "more"
-                yield field_error("body", f"{size} events", f"at most {self._max_batch} events in one request")
+                yield field_error("body", f"{size} events", f"at most {self.max_batch} events in one request")
                 continue
             location = list(entry["loc"])
             index = {"index": location.pop(0)} if is_array and location else {}
@@ -117,8 +117,8 @@ class Ingestion:
 
     def _strangers(self, events: Sequence[Interaction]) -> list[int]:
         """Indices of events on items that the catalogue does not have."""
-        rows = self._items().rows([event.item_id for event in events])
-        return [index for index, row in enumerate(rows.tolist()) if row < 0]
+        items = self._items()
+        return [index for index, event in enumerate(events) if items.key_of(event.item_id) < 0]
 
     def _letter(self, event: Interaction) -> Record:
         value = event.model_dump_json().encode()
@@ -147,7 +147,7 @@ def _reason(event: Interaction) -> str:
 def _wrong_field(entry: Mapping[str, Any], location: Sequence[Any]) -> dict[str, Any]:
     """pydantic's account of one mistake in Marquee's words."""
     match entry["type"]:
-        case "value_error":  # the rule between `kind` and `value`, which says what it allows
+        case "value_error" if not location:  # the rule between `kind` and `value`, which says what it allows
             return field_error("value", entry["input"].get("value"), str(entry["ctx"]["error"]).partition("allowed: ")[2])
         case "extra_forbidden":
             return field_error(str(location[-1])[:64], entry["input"], "no such field; " + ", ".join(Interaction.model_fields))

@@ -12,12 +12,16 @@ from typing import NamedTuple
 from core.errors import DependencyUnavailable, StorageFull
 from core.ports import Record
 
-_TABLE = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
     place INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, accepted_at REAL NOT NULL,
     UNIQUE (topic, id)
-)
+);
+CREATE TABLE IF NOT EXISTS set_aside (
+    topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, accepted_at REAL NOT NULL,
+    reason TEXT NOT NULL, UNIQUE (topic, id)
+);
 """
 
 
@@ -42,7 +46,7 @@ class Outbox:
             self._connection = sqlite3.connect(path, timeout=busy_timeout, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")  # an fsync for each commit
-            self._connection.execute(_TABLE)
+            self._connection.executescript(_TABLES)
 
     def put(self, topic: str, records: Sequence[Record], now: float) -> int:
         """On disk when it returns: the number of records that were new. `now` is Unix seconds.
@@ -55,7 +59,7 @@ class Outbox:
             waiting = self._count(connection)
             if waiting + len(rows) > self._most:
                 remedy = "see docs/runbook.md; MARQUEE_OUTBOX_MAX_EVENTS sets how many are kept"
-                raise DependencyUnavailable("event log", f"{waiting} events wait for it already", remedy)
+                raise DependencyUnavailable("event log", f"{waiting} events are waiting for it already", remedy)
             insert = "INSERT OR IGNORE INTO outbox (topic, key, id, value, accepted_at) VALUES (?, ?, ?, ?, ?)"
             return connection.executemany(insert, rows).rowcount
 
@@ -69,6 +73,12 @@ class Outbox:
         """The log has everything up to this place."""
         with self._lock, self._translated(), self._connection as connection:
             connection.execute("DELETE FROM outbox WHERE place <= ?", (place,))
+
+    def set_aside(self, place: int, reason: str) -> None:
+        """Keep a copy of the event in the table `set_aside`, for people; it also waits until its place is forgotten."""
+        copied = "SELECT topic, key, id, value, accepted_at, ? FROM outbox WHERE place = ?"
+        with self._lock, self._translated(), self._connection as connection:
+            connection.execute(f"INSERT OR REPLACE INTO set_aside {copied}", (reason, place))
 
     def is_empty(self) -> bool:
         with self._lock, self._translated():
@@ -94,4 +104,4 @@ class Outbox:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise StorageFull("event log", f"outbox {self._path}: {error}", "free space or mend the rights") from error
+            raise StorageFull("event log", f"outbox {self._path}: {error}", "free disk space or fix the permissions") from error

@@ -3,6 +3,9 @@
 While the log answers, events go straight to it, where they are safer than on this disk. Once it does not, or while earlier
 events still wait, they are written to the outbox before they are acknowledged, and one thread delivers them in the order in
 which they came. So one user's events stay in order, and a client gets its 202 until the outbox is full.
+
+A delivery that fails of a bug is repeated. After three such failures it is made one by one, and an event that still fails
+while others succeed moves to the table `set_aside` of the outbox, where it blocks nobody and is not lost.
 """
 
 from __future__ import annotations
@@ -16,19 +19,21 @@ from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
+from core.background import Background
 from core.errors import DependencyUnavailable, MarqueeError, StorageFull
 from core.events import INTERACTIONS
 from core.ports import Clock, EventLog, LoggedRecord, Record, Subscription
-from core.telemetry import OUTBOX_AGE, OUTBOX_EVENTS
+from core.telemetry import OUTBOX_AGE, OUTBOX_EVENTS, RECORDS_SET_ASIDE
 from serving.health import Check, Finding, Status
-from serving.intake.outbox import Outbox
+from serving.intake.outbox import Outbox, Waiting
+from serving.poison import MAX_FAILURES, append_one_by_one
 
 _log = logging.getLogger(__name__)
 _BATCH = 500  # events of one delivery
 
 
 class OutboxLog:
-    """EventLog with an outbox before it. Thread-safe."""
+    """EventLog with an outbox before it. Thread-safe. `background` is the thread that delivers."""
 
     def __init__(self, inner: EventLog, path: Path, most: int, every: float = 1.0, clock: Clock = time.time) -> None:
         """`most` events are kept in the file `path`; `every` seconds the log is asked whether it is there."""
@@ -41,8 +46,9 @@ class OutboxLog:
         self._closed = False
         self._news = False  # something was put into the outbox since it was last looked into
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self._thread.start()
+        self._failures = 0  # unexpected ones in a row, of the oldest events
+        self.background = Background("outbox", self._deliver_all)
+        self.background.start()
 
     def append(self, topic: str, records: Sequence[Record]) -> int:
         """Durable when it returns, in the log or in the outbox. Raises DependencyUnavailable when the outbox is full too."""
@@ -69,10 +75,12 @@ class OutboxLog:
         def probe() -> Finding:
             waiting, since = self._outbox.state()
             if since is not None:
-                return Finding(Status.DEGRADED, f"{waiting} events wait in the outbox, for {self._clock() - since:.0f} s")
+                return Finding(
+                    Status.DEGRADED, f"{waiting} events have been waiting in the outbox for {self._clock() - since:.0f} s"
+                )
             if not self._answers:
                 return Finding(Status.DEGRADED, "the log does not answer; events are kept in the outbox")
-            return Finding(Status.UP, "the log answers, and nothing waits")
+            return Finding(Status.UP, "the log answers, and no events are waiting")
 
         return Check("event_log", probe)
 
@@ -81,12 +89,12 @@ class OutboxLog:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
+        self.background.stop()
         self._outbox.close()
         self._lock.close()
         self._inner.close()
 
-    def _run(self) -> None:
+    def _deliver_all(self) -> None:
         """Deliver until closed."""
         while not self._closed:
             self._news, delivered, failed = False, False, False
@@ -95,6 +103,9 @@ class OutboxLog:
             except MarqueeError as error:
                 failed = True
                 self._answered(False, error.detail)
+            except Exception:
+                self._failures += 1
+                raise  # to the supervisor, which starts this again
             with suppress(StorageFull):
                 self._measure()
             if failed:
@@ -107,12 +118,24 @@ class OutboxLog:
         batch = self._outbox.oldest(_BATCH) if self._alone() else []
         for topic, group in groupby(batch, key=lambda waiting: waiting.topic):
             run = list(group)
-            self._inner.append(topic, [waiting.record for waiting in run])
+            self._append(topic, run)
             self._outbox.forget(run[-1].place)
+            self._failures = 0
         if not batch:
             self._inner.append(INTERACTIONS, [])
         self._answered(True, f"{len(batch)} events delivered")
         return bool(batch)
+
+    def _append(self, topic: str, run: Sequence[Waiting]) -> None:
+        """At once, or one by one when this failed too often. Raises whatever the log does."""
+        records = [waiting.record for waiting in run]
+        if self._failures < MAX_FAILURES:
+            self._inner.append(topic, records)
+            return
+        for poison in append_one_by_one(lambda record: self._inner.append(topic, [record]), records):
+            _log.error("set aside: %s does not accept event %s", topic, records[poison.at].id, exc_info=poison.error)
+            self._outbox.set_aside(run[poison.at].place, f"{type(poison.error).__name__}: {poison.error}")
+            RECORDS_SET_ASIDE.labels(topic).inc()
 
     def _alone(self) -> bool:
         """One process delivers, as long as it lives: two would mix up the order."""
@@ -128,7 +151,7 @@ class OutboxLog:
 
     def _answered(self, answers: bool, detail: str) -> None:
         if answers != self._answers:
-            _log.warning("the event log %s: %s", "answers" if answers else "is away; the outbox keeps events", detail)
+            _log.warning("the event log %s: %s", "answers" if answers else "is unavailable; the outbox keeps events", detail)
         self._answers = answers
 
     def _measure(self) -> None:

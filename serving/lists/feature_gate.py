@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
-from core.ports import Clock, FeatureReader
+from core.ports import FeatureReader, Monotonic
 
 SERVICE = "feature store"
 
@@ -26,7 +26,7 @@ class FeatureGate:
         timeout: float = 0.25,
         retry_after: float = 2.0,
         threads: int = 8,
-        clock: Clock = time.monotonic,
+        clock: Monotonic = time.monotonic,
     ) -> None:
         """`timeout` and `retry_after` in seconds. The threads are its own, so that a dead store starves nothing else."""
         self._reader = reader

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from core.features import UserFeatures
+from core.ids import ExternalId
 from core.item_facts import ItemFacts
 from core.kinds import KINDS
 
 
-def history_of(user_id: int, user: UserFeatures | None, facts: ItemFacts, limit: int) -> dict[str, Any]:
+def history_of(user_id: ExternalId, user: UserFeatures | None, facts: ItemFacts, limit: int) -> dict[str, Any]:
     """The `limit` latest of the events that the online features keep."""
     if user is None:
         return {"user_id": user_id, "known": False, "n_events": 0, "events": []}
@@ -25,7 +26,7 @@ def _entry(facts: ItemFacts, row: int, item_id: int, code: int, value: float, ts
     item = facts.describe(row) if row >= 0 else {"title": None, "genres": []}
     kind = KINDS[code]
     return {
-        "item_id": item_id,
+        "item_id": facts.id_of(item_id),
         "title": item["title"],
         "genres": item["genres"],
         "kind": kind.value,

@@ -23,12 +23,12 @@ class LogImpressions:
         query, chosen = made.query, made.selection
         if not len(chosen):
             return
-        items = made.snapshot.catalogue.ids[chosen.rows].tolist()
+        items = [made.snapshot.facts.id_of(key) for key in made.snapshot.catalogue.ids[chosen.rows].tolist()]
         columns = (items, chosen.propensities.tolist(), chosen.scores.tolist(), chosen.explored.tolist())
         impressions = [
             Impression(
                 request_id=query.request_id,
-                user_id=query.user_id,
+                user_id=query.shown_user,
                 item_id=item_id,
                 position=position,
                 propensity=propensity,
@@ -41,5 +41,5 @@ class LogImpressions:
             )
             for position, (item_id, propensity, score, explored) in enumerate(zip(*columns, strict=True), query.page.offset)
         ]
-        key = str(query.user_id)
+        key = str(query.shown_user)
         self._writer.submit([Record(key, i.event_id, i.model_dump_json().encode()) for i in impressions])

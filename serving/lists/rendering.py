@@ -17,7 +17,7 @@ def full(made: Recommendation, explain: bool, trace: bool) -> dict[str, Any]:
     shown = zip(rows, items.tolist(), chosen.scores.tolist(), why, strict=True)
     body = {
         "request_id": query.request_id,
-        "user_id": query.user_id,
+        "user_id": query.shown_user,
         "cold_start": made.cold_start,
         "strategy": made.strategy,
         "model_version": made.snapshot.name,
@@ -32,8 +32,8 @@ def full(made: Recommendation, explain: bool, trace: bool) -> dict[str, Any]:
 
 def ids(made: Recommendation) -> dict[str, Any]:
     """Item ids alone."""
-    found = made.snapshot.catalogue.ids[made.selection.rows].tolist()
-    return {"cold_start": made.cold_start, "recommendations": found}
+    keys = made.snapshot.catalogue.ids[made.selection.rows].tolist()
+    return {"cold_start": made.cold_start, "recommendations": [made.snapshot.facts.id_of(key) for key in keys]}
 
 
 def reasons(made: Recommendation) -> list[list[dict[str, str]]]:
@@ -48,4 +48,4 @@ def trace_of(made: Recommendation) -> dict[str, Any]:
 
 def _described(facts: ItemFacts, row: int, item: int) -> dict[str, Any]:
     """An item that left the catalogue since the list was made has its id alone."""
-    return facts.describe(row) if row >= 0 else {"item_id": item, "title": "", "genres": [], "year": None}
+    return facts.describe(row) if row >= 0 else {"item_id": facts.id_of(item), "title": "", "genres": [], "year": None}

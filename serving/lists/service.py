@@ -16,6 +16,7 @@ from core.background import Background
 from core.errors import DependencyUnavailable
 from core.events import IMPRESSIONS
 from core.features import UserFeatures
+from core.ids import ExternalId, original, user_key
 from core.ports import Clock, EventLog
 from core.telemetry import LISTS, STAGE_ERRORS, STAGE_SECONDS
 from recommender.host import RecommenderHost
@@ -48,12 +49,12 @@ class RecommendService:
         host.act(LogImpressions(self.impressions))
 
     async def recommend(
-        self, user_id: int, page: Page, constraints: Constraints = NO_CONSTRAINTS, request_id: str | None = None
+        self, user: ExternalId, page: Page, constraints: Constraints = NO_CONSTRAINTS, request_id: str | None = None
     ) -> Recommendation:
         """A list; fewer items than asked for only when no more are eligible. Never fails for a dependency."""
         start = time.perf_counter()
         async with self._turn:
-            made = await self._recommend(user_id, page, constraints, request_id or uuid.uuid4().hex)
+            made = await self._recommend(user, page, constraints, request_id or uuid.uuid4().hex)
         made = replace(made, seconds=time.perf_counter() - start)
         _count(made)
         return made
@@ -64,13 +65,19 @@ class RecommendService:
         self.features.close()
         self.host.close()
 
-    async def _recommend(self, user_id: int, page: Page, constraints: Constraints, request_id: str) -> Recommendation:
-        trace = Trace()
-        user, answered = await self._read(user_id, trace)
-        arm = self.host.experiment.arm(user_id)
+    async def known(self, user: ExternalId) -> UserFeatures | None:
+        """What is known of a user; None for one never seen, and for one whose key is another's. Raises DependencyUnavailable."""
+        found = await self.features.read(user_key(user))
+        return found if found is None or found.external_id == original(user) else None
+
+    async def _recommend(self, who: ExternalId, page: Page, constraints: Constraints, request_id: str) -> Recommendation:
+        trace, key = Trace(), user_key(who)
+        user, answered = await self._read(who, trace)
+        arm = self.host.experiment.arm(key)
         query = Query(
             request_id=request_id,
-            user_id=user_id,
+            user_id=key,
+            external_id=who,
             now=self._clock(),
             seed=int(request_id[:16], 16),
             user=user,
@@ -80,11 +87,11 @@ class RecommendService:
         made = await self.host.of(arm).recommend(query)
         return replace(made, trace=Trace([*trace.stages, *made.trace.stages]))
 
-    async def _read(self, user_id: int, trace: Trace) -> tuple[UserFeatures | None, bool]:
+    async def _read(self, who: ExternalId, trace: Trace) -> tuple[UserFeatures | None, bool]:
         """The user's features, and whether the store could say."""
         with trace.stage("features", "online_store") as report:
             try:
-                user = await self.features.read(user_id)
+                user = await self.known(who)
             except DependencyUnavailable as error:
                 report(0, 0, error.detail)
                 return None, False

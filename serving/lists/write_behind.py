@@ -2,6 +2,10 @@
 
 An answer does not wait for a disk, and a log that is down is caught up with later. The price: a process that is killed
 loses the records of its last append or two, milliseconds normally. That is right for impressions and wrong for events.
+
+Records stay in line until they are appended, also when the append fails of a bug: the thread is started again and repeats the
+batch. After three such failures the batch is appended one by one, and a record that still fails while others succeed is set
+aside: logged as an error with its content, counted in `marquee_records_set_aside_total`, and taken out of the line.
 """
 
 from __future__ import annotations
@@ -10,8 +14,11 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
+from core.background import Background
 from core.errors import DependencyUnavailable
 from core.ports import EventLog, Record
+from core.telemetry import RECORDS_SET_ASIDE
+from serving.poison import MAX_FAILURES, append_one_by_one
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +26,12 @@ BATCH = 2000  # most records of one append
 
 
 class WriteBehind:
-    """Appends to one topic in the order of `submit`. Thread-safe."""
+    """Appends to one topic in the order of `submit`. Thread-safe. `background` is its thread."""
 
     def __init__(
         self, log: EventLog, topic: str, on_failure: Callable[[], None], capacity: int = 100_000, retry_after: float = 1.0
     ) -> None:
-        """`on_failure` is called once per failed append; `retry_after` seconds later it is tried again."""
+        """`on_failure` is called each time the log is away; `retry_after` seconds later the append is tried again."""
         self._log = log
         self._topic = topic
         self._on_failure = on_failure
@@ -33,17 +40,16 @@ class WriteBehind:
         self._waiting: list[Record] = []
         self._closed = False
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._failures = 0  # unexpected ones in a row, of the records at the head of the line
+        self.background = Background(f"write-behind {topic}", self._write)
+        self.background.start()
 
     def submit(self, records: Sequence[Record]) -> None:
         """Take the records; returns at once. Raises DependencyUnavailable when too many wait already."""
         with self._changed:
             if len(self._waiting) + len(records) > self._capacity:
-                raise DependencyUnavailable("event log", f"{len(self._waiting)} records wait for it", "see /health/ready")
+                raise DependencyUnavailable("event log", f"{len(self._waiting)} records are waiting for it", "see /health/ready")
             self._waiting.extend(records)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=f"write-behind {self._topic}", daemon=True)
-                self._thread.start()
             self._changed.notify_all()
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -54,25 +60,37 @@ class WriteBehind:
     def close(self, timeout: float = 5.0) -> None:
         """Flush and stop. What the log does not take within `timeout` seconds is lost, and said so."""
         if not self.flush(timeout):
-            log.error("%d records for %s are lost: the log did not take them", len(self._waiting), self._topic)
+            log.error("%d records for %s are lost: the event log did not accept them", len(self._waiting), self._topic)
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self.background.stop(timeout)
 
-    def _run(self) -> None:
+    def _write(self) -> None:
         while batch := self._next():
             try:
-                self._log.append(self._topic, batch)
+                self._append(batch)
             except DependencyUnavailable as error:
-                log.warning("%d records for %s wait: %s", len(self._waiting), self._topic, error.detail)
+                log.warning("%d records for %s are waiting: %s", len(self._waiting), self._topic, error.detail)
                 self._on_failure()
                 self._pause()
+            except Exception:
+                self._failures += 1
+                raise  # to the supervisor, which starts this again
             else:
+                self._failures = 0
                 with self._changed:
                     del self._waiting[: len(batch)]
                     self._changed.notify_all()
+
+    def _append(self, batch: list[Record]) -> None:
+        """At once, or one by one when this failed too often. Raises whatever the log does."""
+        if self._failures < MAX_FAILURES:
+            self._log.append(self._topic, batch)
+            return
+        for poison in append_one_by_one(lambda record: self._log.append(self._topic, [record]), batch):
+            log.error("set aside: %s does not accept %r", self._topic, batch[poison.at], exc_info=poison.error)
+            RECORDS_SET_ASIDE.labels(self._topic).inc()
 
     def _next(self) -> list[Record]:
         """The next records, which stay in line until they are appended; none when it is over."""

@@ -10,7 +10,7 @@ ROUTES = tuple(
         (method, path)
         for router in ROUTERS
         for route in router.routes
-        for path in [route.path]  # type: ignore[attr-defined]
+        for path in [route.path_format]  # type: ignore[attr-defined]
         for method in route.methods  # type: ignore[attr-defined]
     )
 )

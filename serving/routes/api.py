@@ -9,15 +9,20 @@ from typing import Annotated
 
 import orjson
 from fastapi import Path, Query, Request
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from core.events import MAX_ID
+from core.ids import MAX_LENGTH, ExternalId, parse_id
 from serving.health import Readiness
 from serving.http.problems import Forbidden, Unauthorized
 from serving.intake.ingestion import Ingestion
 from serving.lists.service import RecommendService
 
-Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+Id = Annotated[
+    ExternalId,
+    BeforeValidator(parse_id),
+    Path(description=f"an integer, or any string of up to {MAX_LENGTH} characters (URL-encoded)"),
+]
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
@@ -29,7 +34,7 @@ class Api:
     ingestion: Ingestion
     readiness: Readiness
     code_version: str
-    example_users: Sequence[int]
+    example_users: Sequence[ExternalId]
     erase: Callable[[int], int]  # forgets a user's features and lake rows; returns the number of rows
     admin_key: str | None
 

@@ -14,7 +14,7 @@ router = APIRouter(default_response_class=Response)
 
 
 @router.get(
-    "/items/{item_id}",
+    "/items/{item_id:path}",
     tags=["catalogue"],
     summary="A film",
     response_model=None,
@@ -23,11 +23,11 @@ router = APIRouter(default_response_class=Response)
 async def item(request: Request, item_id: Id) -> Response:
     """What is known of it now. `in_release` is false for a film that came after the release that is served."""
     host = api_of(request).service.host
-    row = host.facts.row(item_id)
-    if row < 0:
+    key = host.facts.key_of(item_id)
+    if key < 0:
         raise NotFound(f"item {item_id} is not in the catalogue", item_id=item_id)
-    now = host.main.snapshot
-    at = int(now.catalogue.rows([item_id])[0])
+    row, now = host.facts.row(key), host.main.snapshot
+    at = int(now.catalogue.rows([key])[0])
     known = {
         "shown": bool(host.facts.shown[row]),
         "in_release": at >= 0,

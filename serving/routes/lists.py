@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from core.events import MAX_ID
+from core.ids import ExternalId, parse_id
 from recommender.roles import Constraints, Page
 from serving import examples, models
 from serving.http.openapi import answers, problems
@@ -19,12 +19,12 @@ from serving.routes.api import Id, Limit, api_of, json
 router = APIRouter(default_response_class=Response)
 
 MAX_GENRES, MAX_EXCLUDED = 20, 1000
-ItemId = Annotated[int, Field(ge=1, le=MAX_ID)]
+ItemId = Annotated[ExternalId, BeforeValidator(parse_id)]
 Year = Annotated[int | None, Query(ge=1, le=9999)]
 
 
 @router.get(
-    "/recommend/{user_id}",
+    "/recommend/{user_id:path}",
     tags=["lists"],
     summary="A list for a user",
     response_model=None,
@@ -49,6 +49,7 @@ async def recommend(
     With `format=ids` the answer is `{"cold_start": false, "recommendations": [12, 5, 42]}`; its `request_id` is in the header
     `X-Request-Id`.
     """
-    constraints = Constraints(tuple(genre), frozenset(exclude), year_min, year_max)
+    facts = api_of(request).service.host.facts
+    constraints = Constraints(tuple(genre), frozenset(map(facts.key_ever, exclude)), year_min, year_max)
     made = await api_of(request).service.recommend(user_id, Page(k), constraints, request_id_of(request))
     return json(rendering.ids(made) if format == "ids" else rendering.full(made, explain, trace))

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
+from core.ids import user_key
 from serving import examples, models
 from serving.http.openapi import answers, problems
 from serving.lists.history import history_of
@@ -28,7 +29,7 @@ async def users(request: Request, limit: Limit = 10) -> Response:
 
 
 @router.get(
-    "/users/{user_id}/history",
+    "/users/{user_id:path}/history",
     tags=["users"],
     summary="The recent events of a user, newest first",
     response_model=None,
@@ -37,12 +38,12 @@ async def users(request: Request, limit: Limit = 10) -> Response:
 async def history(request: Request, user_id: Id, limit: Limit = 20) -> Response:
     """A user never seen has `known: false` and no events."""
     service = api_of(request).service
-    user = await service.features.read(user_id)
+    user = await service.known(user_id)
     return json(history_of(user_id, user, service.host.facts, limit))
 
 
 @router.delete(
-    "/users/{user_id}",
+    "/users/{user_id:path}",
     tags=["users"],
     summary="Erase a user's features and lake rows",
     response_model=None,
@@ -54,5 +55,5 @@ async def erase_user(
     """Needs the admin key. The event log keeps its records until their retention ends."""
     api = api_of(request)
     check_admin(api.admin_key, x_admin_key)
-    rows = await asyncio.to_thread(api.erase, user_id)
+    rows = await asyncio.to_thread(api.erase, user_key(user_id))
     return json({"user_id": user_id, "lake_rows": rows})

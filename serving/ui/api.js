@@ -12,11 +12,11 @@ async function call(path, options) {
 export const users = () => call("/users?limit=8");
 export const version = () => call("/version");
 export const health = () => call("/health/ready");
-export const history = (user) => call(`/users/${user}/history?limit=8`);
+export const history = (user) => call(`/users/${encodeURIComponent(user)}/history?limit=8`);
 
 export async function list(user, explain) {
   const start = performance.now();
-  const found = await call(`/recommend/${user}?k=20&trace=true&explain=${explain}`);
+  const found = await call(`/recommend/${encodeURIComponent(user)}?k=20&trace=true&explain=${explain}`);
   return { ...found, roundTrip: performance.now() - start };
 }
 

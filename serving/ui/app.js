@@ -8,8 +8,10 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const STRATEGIES = {
   two_tower: ["Personal", "Two towers and the ranker"],
   two_tower_mirror: ["Personal, from the mirror", "The vector index does not answer; the in-process mirror does"],
+  personal: ["Personal", "Sources other than the two towers, and the ranker"],
   popular_fallback: ["Popular now", "Nothing is known about this user's taste yet"],
   popular_degraded: ["Popular now, degraded", "The feature store does not answer"],
+  nothing_eligible: ["Nothing left", "No film may be shown to this user"],
 };
 
 const state = { user: null, list: null, events: 0, turn: 0 };
@@ -39,7 +41,7 @@ function show(user) {
     if (!current()) return;
     state.user = user;
     at("user").value = user;
-    window.history.replaceState(null, "", `#${user}`);
+    window.history.replaceState(null, "", `#${encodeURIComponent(user)}`);
     for (const chip of at("examples").children) chip.setAttribute("aria-pressed", String(chip.dataset.user === String(user)));
     drawHistory(history);
     drawList(list, null);
@@ -53,7 +55,7 @@ function act(place, action, name) {
   const { user, list, events } = state;
   return guarded(async (current) => {
     notice(`${action.say} ${name}…`);
-    const event = { user_id: user, item_id: place.item_id, kind: action.kind, value: action.value, request_id: list.request_id };
+    const event = { user_id: list.user_id, item_id: place.item_id, kind: action.kind, value: action.value, request_id: list.request_id };
     const receipt = await api.send(event);
     if (receipt.quarantined.length) throw new Error(receipt.quarantined[0].reason);
     const took = await api.applied(user, events);
@@ -133,9 +135,9 @@ async function drawHealth() {
 async function begin() {
   at("pick").addEventListener("submit", (event) => {
     event.preventDefault();
-    show(Number(at("user").value));
+    show(at("user").value.trim());
   });
-  at("newcomer").addEventListener("click", () => show(10_000_000 + Math.floor(Math.random() * 1e9)));
+  at("newcomer").addEventListener("click", () => show(String(10_000_000 + Math.floor(Math.random() * 1e9))));
   at("explain").addEventListener("change", () => state.user && show(state.user));
   drawHealth();
   setInterval(drawHealth, 10_000);
@@ -143,8 +145,8 @@ async function begin() {
   const { users } = await api.users().catch(() => ({ users: [] }));
   at("examples").replaceChildren(...users.map((user) =>
     element("button", { type: "button", "aria-pressed": "false", data: { user: String(user) }, onclick: () => show(user) }, String(user))));
-  const asked = Number(location.hash.slice(1));
-  await show(Number.isSafeInteger(asked) && asked > 0 ? asked : users[0] ?? 1);
+  const asked = decodeURIComponent(location.hash.slice(1));
+  await show(asked || String(users[0] ?? 1));
 }
 
 begin();

@@ -162,5 +162,7 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         if isinstance(error, OSError) or any(word in str(error) for word in _FULL):
-            raise StorageFull("event log", f"{path}: {error}", "free space or mend the rights; nothing was accepted") from error
+            raise StorageFull(
+                "event log", f"{path}: {error}", "free disk space or fix the permissions; nothing was accepted"
+            ) from error
         raise DependencyUnavailable("event log", f"{path}: {error}") from error

@@ -93,7 +93,9 @@ def translated(bootstrap: str) -> Iterator[None]:
     try:
         yield
     except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
-        raise InvalidInput("record", str(error)[:200], "no more bytes than the topic's max.message.bytes") from error
+        raise InvalidInput("record", str(error)[:200], "at most the topic's max.message.bytes") from error
     except KafkaError as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
-        raise DependencyUnavailable("kafka", f"{bootstrap}: {reason}", "start it (make kafka) or mend the address") from error
+        raise DependencyUnavailable(
+            "kafka", f"{bootstrap}: {reason}", "start it (`make kafka`), or correct MARQUEE_KAFKA_BOOTSTRAP"
+        ) from error

@@ -1,6 +1,6 @@
 """A consumer group's place in a topic, which leaves out repeats.
 
-Whether a record is a repeat hangs on the log alone: it is one if its id is among the `window` records before it in its
+Whether a record is a repeat depends on the log alone: it is one if its id is among the `window` records before it in its
 partition. Whoever reads the partition next, after a crash or a rebalance, first goes back by a window to fill its memory, so
 that it decides as its predecessor did. One user's events share a partition, and so do an event and its repeat.
 """

@@ -1,7 +1,7 @@
 """A course log -> interactions, and a dead letter for each line that cannot be used.
 
 Minutes become one `watch` per session, a rating a `rating`. Accounts and served lists are counted only: a list without the
-probability of its positions cannot be an impression. An event's id hangs on what it says, so that a repeat counts once.
+probability of its positions cannot be an impression. An event's id depends on its content alone, so that a repeat counts once.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from core.events import MAX_ID
+from core.ids import MAX_INTEGER
 from core.kinds import MINUTES, STARS
 from streaming.decoding import ENCODING, MALFORMED, MOST_BYTES, SCHEMA, TOO_LARGE
 
@@ -132,8 +132,8 @@ def _seconds(text: str) -> float:
 
 
 def _user(text: str) -> int:
-    if not _INTEGER.fullmatch(text) or not 1 <= int(text) <= MAX_ID:
-        raise _Bad(SCHEMA, f"userid is {text[:_SHOWN]!r}; allowed: 1 to {MAX_ID}")
+    if not _INTEGER.fullmatch(text) or not 1 <= int(text) <= MAX_INTEGER:
+        raise _Bad(SCHEMA, f"userid is {text[:_SHOWN]!r}; allowed: 1 to {MAX_INTEGER}")
     return int(text)
 
 

@@ -13,10 +13,10 @@ from streaming.decoding import Contract, Decoded, decode, decode_impression
 def mended(letter: DeadLetter, contract: Contract, now: float) -> Record | DeadLetter:
     """The record to append to the letter's topic, or a letter that says why it still cannot be used."""
     record = LoggedRecord(letter.topic, letter.partition, letter.offset, "", letter.id, letter.value, now)
-    outcome = decode_impression(record, now) if letter.topic == IMPRESSIONS else decode(record, contract, now)
+    outcome = decode_impression(record, now, contract.items) if letter.topic == IMPRESSIONS else decode(record, contract, now)
     if isinstance(outcome, DeadLetter):
         return outcome
-    event = outcome.event if isinstance(outcome, Decoded) else outcome
+    event = outcome.event if isinstance(outcome, Decoded) else outcome[0]
     return Record(str(event.user_id), _id(letter, event.event_id), letter.value)
 
 

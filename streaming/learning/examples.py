@@ -28,13 +28,13 @@ def examples_of(
     The features may hold the event itself and later ones already: everything from the event's second on is left out.
     """
     for one in batch:
-        event, user = one.event, users.get(one.event.user_id)
-        target = int(catalogue.rows(np.array([event.item_id]))[0])
+        event, user = one.event, users.get(one.user)
+        target = int(catalogue.rows(np.array([one.item]))[0])
         if user is None or target < 0 or event.kind not in TARGETS:
             continue
         past = _before(user, event)
         history = history_of(past)
-        if len(history) and event.item_id not in past.item_ids:
+        if len(history) and one.item not in past.item_ids:
             seen = catalogue.known_rows(user.consumed)
             yield Example(history, target, seen[seen != target])
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.catalogue import Catalogue
+from core.deadletter import DeadLetter
 from core.features import UserFeatures
-from core.ports import Clock, FeatureReader
+from core.ports import FeatureReader, Monotonic
 from core.telemetry import EVENTS_SHED, LEARNED_EXAMPLES, LEARNED_LIFT, LEARNED_ROLLBACKS, LEARNED_VERSION
 from lake.learned_vectors import LearnedVectors
 from retrieval.history import History
@@ -49,7 +50,7 @@ class LearningEffect:
         history_of: Callable[[UserFeatures], History],
         since: float,
         pace: LearningPace | None = None,
-        clock: Clock = time.monotonic,
+        clock: Monotonic = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`catalogue`, `history_of` and `since` (Unix seconds: what came before, it has learned) are those of the release."""
@@ -64,11 +65,11 @@ class LearningEffect:
         self._sleep = sleep
         self._rng = np.random.default_rng(0)
 
-    def apply(self, batch: Sequence[Decoded]) -> None:
+    def apply(self, batch: Sequence[Decoded]) -> Sequence[DeadLetter]:
         """Raises DependencyUnavailable before anything is learned."""
         began = self._clock()
         chosen = self._chosen([one for one in batch if one.event.ts >= self._since])
-        users = {user: self._store.read(user) for user in {one.event.user_id for one in chosen}}
+        users = {user: self._store.read(user) for user in {one.user for one in chosen}}
         examples = list(examples_of(chosen, users, self._catalogue, self._history_of))
         before = self._learner.guard.rollbacks
         learned = self._learner.learn(examples)
@@ -79,6 +80,7 @@ class LearningEffect:
             LEARNED_LIFT.set(self._learner.guard.lift)
             LEARNED_ROLLBACKS.inc(self._learner.guard.rollbacks - before)
             self._sleep(max(0.0, self._pace.interval - (self._clock() - began)))
+        return ()
 
     def _chosen(self, batch: Sequence[Decoded]) -> Sequence[Decoded]:
         """As much as there is time for, drawn evenly and in order; the others are counted as shed."""

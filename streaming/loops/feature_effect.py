@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from core.deadletter import DeadLetter
 from core.ports import Clock, FeatureReader, FeatureWriter
 from core.telemetry import EVENTS_APPLIED, FRESHNESS_SECONDS
 from feature_repo.signals import DEFAULT_SIGNALS, Signals
-from streaming.decoding import Decoded
+from streaming.decoding import ID_COLLISION, Decoded, dead
 from streaming.handlers import updated_users
+
+_COLLIDES = "the key of user {!r} is another user's; the events of the two are not merged"
 
 
 class FeatureStore(FeatureReader, FeatureWriter, Protocol):
@@ -41,13 +44,14 @@ class FeatureEffect:
         self._signals = signals
         self._clock = clock
 
-    def apply(self, batch: Sequence[Decoded]) -> None:
-        users = {one.event.user_id for one in batch}
-        changed = updated_users(batch, {user: self._store.read(user) for user in users}, self._genres, self._signals)
-        if changed:
-            self._store.write(changed)
+    def apply(self, batch: Sequence[Decoded]) -> Sequence[DeadLetter]:
+        users = {one.user for one in batch}
+        updated = updated_users(batch, {user: self._store.read(user) for user in users}, self._genres, self._signals)
+        if updated.users:
+            self._store.write(updated.users)
         now = self._clock()
         for kind, count in Counter(one.event.kind.value for one in batch).items():
             EVENTS_APPLIED.labels(kind).inc(count)
         for one in batch:
             FRESHNESS_SECONDS.observe(max(0.0, now - one.record.appended_at))
+        return [dead(one.record, ID_COLLISION, _COLLIDES.format(one.event.user_id), now) for one in updated.refused]

@@ -9,6 +9,7 @@ from functools import partial
 from threading import Event
 from typing import Protocol
 
+from core.deadletter import DeadLetter
 from core.events import INTERACTIONS
 from core.ports import Clock, EventLog, LoggedRecord
 from streaming.deadletters.set_aside import set_aside
@@ -21,13 +22,14 @@ class Effect(Protocol):
     """What interactions do to something. `name` is its consumer group, `dependency` what is waited for while it is away.
 
     `apply` gets every interaction at least once, in the log's order, and each user's from one process at a time. After
-    DependencyUnavailable the same batch comes again, so a repeat must change nothing; any other error ends the consumer.
+    DependencyUnavailable the same batch comes again, so a repeat must change nothing; any other error ends the consumer. What it
+    returns could not be used and is set aside.
     """
 
     name: str
     dependency: str
 
-    def apply(self, batch: Sequence[Decoded]) -> None: ...
+    def apply(self, batch: Sequence[Decoded]) -> Sequence[DeadLetter]: ...
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,15 @@ class InteractionLoop:
 
     def _take(self, records: Sequence[LoggedRecord], stop: Event) -> bool:
         """Whether everything of a batch is in; the effect first, because somebody waits for it."""
-        good, dead = decode_all(records, self._contract, self._clock())
+        decoded = until_it_works(partial(decode_all, records, self._contract, self._clock()), "lake", stop)
+        if decoded is None:
+            return False
+        good, dead = decoded
         batch = self._shedding.keep(good, self._pace) if self._shedding else good
-        done = until_it_works(partial(self._apply, batch), self._effect.dependency, stop)
-        if done and dead and self._sets_aside:
-            done = until_it_works(partial(set_aside, self._log, dead), "event_log", stop)
-        return bool(done)
-
-    def _apply(self, batch: Sequence[Decoded]) -> bool:
-        """True, for `until_it_works`."""
-        if batch:
-            self._effect.apply(batch)
+        refused = until_it_works(partial(self._effect.apply, batch), self._effect.dependency, stop) if batch else ()
+        if refused is None:
+            return False
+        dead += refused
+        if dead and self._sets_aside:
+            return bool(until_it_works(partial(set_aside, self._log, dead), "event_log", stop))
         return True

@@ -26,7 +26,7 @@ def until_it_works(work: Callable[[], Result], dependency: str, stop: Event) -> 
             result = work()
         except DependencyUnavailable as error:
             DEPENDENCY_UP.labels(dependency).set(0)
-            _log.warning("%s; trying again in %.1f s", error.detail, wait)
+            _log.warning("%s; retrying in %.1f s", error.detail, wait)
             if stop.wait(wait):
                 return None
             wait = min(wait * 2, _LONGEST)

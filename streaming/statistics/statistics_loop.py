@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 from threading import Event
 
-from core.catalogue import Catalogue
+import numpy as np
+
 from core.errors import DependencyUnavailable
 from core.ports import Clock
 from core.telemetry import STREAM_ACCEPTANCE
 from feature_repo.item_stats import STATS_COLUMNS, ItemCounts
+from lake.items_feed import KnownItems
 from lake.ports import Added, Lake
 from lake.published_stats import publish
 from lake.tables import IMPRESSIONS, INTERACTIONS
@@ -27,16 +29,17 @@ _log = logging.getLogger(__name__)
 class StatisticsLoop:
     """Publishes item statistics for the API, and the acceptance rate as a metric."""
 
-    def __init__(self, lake: Lake, catalogue: Catalogue, path: Path, interval: float, clock: Clock = time.time) -> None:
+    def __init__(self, lake: Lake, items: KnownItems, path: Path, interval: float, clock: Clock = time.time) -> None:
         """`path` of the published file; `interval` in seconds between two looks at the lake."""
-        self._catalogue = catalogue
+        self._items = items
+        self._counted = items.facts  # what the counts have rows of
         self._path = path
         self._interval = interval
         self._clock = clock
         self._events = lake.follow(INTERACTIONS, STATS_COLUMNS)
         self._answers = lake.follow(INTERACTIONS, INTERACTION_COLUMNS, history=False)
         self._shown = lake.follow(IMPRESSIONS, IMPRESSION_COLUMNS, history=False)
-        self._counts = ItemCounts(catalogue)
+        self._counts = ItemCounts(self._counted)
         self._acceptance = AcceptanceWindow()
 
     def run(self, stop: Event) -> None:
@@ -46,16 +49,20 @@ class StatisticsLoop:
                 self._count(self._events.look())
                 self._accept(self._shown.look(), self._answers.look())
             except DependencyUnavailable as error:
-                _log.warning("statistics wait: %s", error.detail)
+                _log.warning("statistics are not updated for now: %s", error.detail)
             stop.wait(self._interval)
 
     def _count(self, added: Added | None) -> None:
         if added is None:
             return
+        now = self._items.facts
+        if not np.array_equal(now.keys, self._counted.keys):
+            self._counts = self._counts.on(now, self._counted.keys)
+        self._counted = now
         if added.whole:
-            self._counts = ItemCounts(self._catalogue)
+            self._counts = ItemCounts(now)
         self._counts.add(added.rows)
-        publish(self._path, self._catalogue.ids, self._counts.stats(self._clock()))
+        publish(self._path, now.keys, self._counts.stats(self._clock()))
 
     def _accept(self, shown: Added | None, answers: Added | None) -> None:
         self._acceptance.add(shown.rows if shown else None, answers.rows if answers else None)

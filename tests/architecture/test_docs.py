@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import typer
 
+from app import reference
 from core import events, telemetry
+from core.errors import InvalidInput
 from core.kinds import KINDS, Kind
 from core.settings import Settings
 
@@ -18,47 +20,57 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 EVENTS = (ROOT / "docs" / "events.md").read_text()
 
 
-@pytest.mark.parametrize("name", sorted(Settings.model_fields))
-def test_every_setting(name: str) -> None:
-    assert f"`MARQUEE_{name.upper()}`" in REFERENCE
-
-
-def test_no_setting_is_documented_that_does_not_exist() -> None:
-    documented = set(re.findall(r"`MARQUEE_([A-Z_]+)`", REFERENCE))
-    assert documented == {name.upper() for name in Settings.model_fields}
-
-
-def _metrics() -> list[str]:
-    instruments = [value for value in vars(telemetry).values() if hasattr(value, "_name")]
-    return sorted(instrument._name + ("_total" if instrument._type == "counter" else "") for instrument in instruments)
-
-
-@pytest.mark.parametrize("name", _metrics())
-def test_every_metric(name: str) -> None:
-    assert f"`{name}`" in REFERENCE
-
-
-def _commands(command: Any, path: str) -> dict[str, Any]:
-    """Path -> command, for every leaf below."""
-    if not hasattr(command, "commands"):
-        return {path: command}
-    return {key: leaf for name, sub in command.commands.items() for key, leaf in _commands(sub, f"{path} {name}").items()}
-
-
-def test_every_command_is_documented_and_has_help_with_an_example() -> None:
+@pytest.fixture(scope="module")
+def root() -> Any:
+    """The click command of the whole command line."""
     from app.cli import app
 
-    for path, command in _commands(typer.main.get_command(app), "marquee").items():
-        assert f"`{path}`" in REFERENCE, path
+    return typer.main.get_command(app)
+
+
+def test_the_tables_are_what_the_code_says(root: Any) -> None:
+    assert reference.rendered(REFERENCE, reference.tables(root)) == REFERENCE, "run `marquee reference --write`"
+
+
+def test_every_table_is_in_the_document(root: Any) -> None:
+    assert set(re.findall(r"<!-- generated: (\w+) -->", REFERENCE)) == set(reference.tables(root))
+
+
+def test_a_table_has_every_setting_metric_command_and_endpoint(root: Any) -> None:
+    from serving.routes.all import ROUTES
+
+    tables = {name: table() for name, table in reference.tables(root).items()}
+    assert re.findall(r"^\| `MARQUEE_([A-Z_]+)`", tables["settings"], re.M) == [name.upper() for name in Settings.model_fields]
+    assert "| `MARQUEE_MAX_BATCH_EVENTS` | 1000 | 1 to 10000 |" in tables["settings"]
+    assert (
+        "| `MARQUEE_REDIS_URL` | unset |  | online features on Redis if set, else on SQLite; also `REDIS_URL` |"
+        in tables["settings"]
+    )
+    assert "| `marquee_lists_total` | counter | strategy |" in tables["metrics"]
+    assert tables["metrics"].count("\n") == 2 + len([one for one in vars(telemetry).values() if hasattr(one, "_name")])
+    assert (
+        "| `marquee data erase` | Delete everything that Marquee wrote under its home folder. | `--dry-run`, `--yes` |"
+        in tables["commands"]
+    )
+    assert all(f"| `{method} {path}` |" in tables["endpoints"] for method, path in ROUTES)
+
+
+def test_an_outdated_table_is_written_anew_and_prose_is_kept() -> None:
+    text = "Prose.\n<!-- generated: x -->\n| old |\n<!-- end -->\nMore.\n"
+    made = reference.rendered(text, {"x": lambda: "| new |\n"})
+    assert made == "Prose.\n<!-- generated: x -->\n| new |\n<!-- end -->\nMore.\n"
+    with pytest.raises(InvalidInput, match="generated is 'x'; allowed: y"):
+        reference.rendered(text, {"y": lambda: ""})
+
+
+def test_every_command_has_help_with_an_example(root: Any) -> None:
+    for path, command in reference.leaves(root, "marquee"):
         assert command.help, path
         assert "Example: " in str(command.epilog), path
 
 
-def test_every_endpoint() -> None:
-    from serving.routes.all import ROUTES
-
-    for method, path in ROUTES:
-        assert f"`{method} {path}`" in REFERENCE, (method, path)
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

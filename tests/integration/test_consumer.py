@@ -200,7 +200,7 @@ def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(caplog: pytest.L
         until(lambda: store.read(event.user_id) is not None)
         stop.set()
         thread.join()
-    assert caplog.text.count("trying again in") == 2
+    assert caplog.text.count("retrying in") == 2
 
 
 def test_a_bug_in_one_loop_stops_the_consumer_loudly() -> None:

@@ -26,7 +26,7 @@ def run(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProces
         (("data", "load", "ml-20m"), 1, "marquee data fetch ml-20m"),
         (("data", "fetch", "ml-2m"), 2, "one of ml-100k, ml-1m, ml-10m"),
         (("data", "fetch", "ml-1m", "--url", "http://127.0.0.1:9"), 1, "marquee data fetch ml-1m --from FILE"),
-        (("data", "fetch", "ml-1m", "--from", "nowhere.zip"), 1, "nowhere.zip is not there"),
+        (("data", "fetch", "ml-1m", "--from", "nowhere.zip"), 1, "nowhere.zip does not exist"),
         (("data", "enrich"), 1, "load data with `marquee data load`"),
         (("data", "load", "--hold-out", "2"), 2, "less than or equal to 0.5"),
         (("data", "import", "--interactions", "a.csv", "--items", "b.csv"), 1, "a.csv cannot be read"),
@@ -70,7 +70,7 @@ def test_loading_twice_changes_nothing_and_another_set_needs_a_word(tmp_path: Pa
     assert "has x already" in run(home, *own).stderr
     refused = run(home, "data", "load")
     assert refused.returncode == 1
-    assert "the lake holds x; --replace" in refused.stderr
+    assert "the lake holds x; use --replace" in refused.stderr
     assert run(home, "data", "load", "--replace").returncode == 0
     assert "9,742 items" in run(home, "data", "info").stdout
 

@@ -48,7 +48,9 @@ def test_a_report_from_start_to_end(tmp_path: Path) -> None:
         assert metrics["map@10"] <= metrics["mrr"]
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"report.json", "report.md", "accuracy.png", "popularity_bias.png", "learning_curve.png"}
-    assert "| markov |" in (tmp_path / "out" / "report.md").read_text()
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "| markov |" in text
+    assert "- ndcg: Gain of the target, discounted by its rank. Jaervelin and Kekaelaeinen, TOIS 2002." in text
     assert any("40 queries" in line for line in said)
     again = evaluate(dataset(), wanted, tmp_path / "work", progress=False, say=said.append)
     assert [one.metrics for one in again.outcomes] == [one.metrics for one in found.outcomes], "a finished run is not repeated"

@@ -93,7 +93,7 @@ def test_a_choice_that_means_nothing_is_said(marquee: Marquee, log: EmbeddedEven
 
 
 def test_topics_of_the_embedded_log_lose_what_is_past_retention(marquee: Marquee, log: EmbeddedEventLog) -> None:
-    assert "every topic is as it should be" in marquee("topics", "apply").output
+    assert "every topic matches its specification" in marquee("topics", "apply").output
     old = time.time() - 91 * DAY
     log.append(DEADLETTER, [Record("a", "a", b"{}", accepted_at=old), Record("b", "b", b"{}")])
     log.append(INTERACTIONS, [Record("7", "e1", b"{}", accepted_at=old)])  # nobody has committed it

@@ -1,83 +1,69 @@
-"""`marquee simulate`: at the set rate, from the lists that were served, and counted."""
+"""`marquee simulate` over HTTP: what the API is asked and told, what it refuses, and the command."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.usecases.simulating import ApiDriver, Simulation, Tally, TokenBucket, drive, fill_log, write_world
-from core.errors import InvalidInput
-from core.events import INTERACTIONS, Interaction
-from datasets.tables import read_tables
+from app.usecases.simulating import ApiService, visit_api
+from core.errors import DependencyUnavailable, InvalidInput
 from evaluation.simulation.arrivals import Arrivals
+from evaluation.simulation.choice import ChoiceModel
+from evaluation.simulation.drivers import Receipt, Refused, ServedList
+from evaluation.simulation.pacing import TokenBucket
+from evaluation.simulation.simulation import Event, Simulation
+from evaluation.simulation.tally import Tally
 from evaluation.simulation.world import WorldConfig, made_up
-from streaming.adapters.embedded import EmbeddedEventLog
+
+SIMULATION = Simulation(made_up(50, WorldConfig()), Arrivals(100), ChoiceModel(nothing=-50.0))  # nobody leaves without a film
 
 
-def simulation(seed: int = 1) -> Simulation:
-    return Simulation(made_up(50, WorldConfig(seed=seed)), Arrivals(100, seed))
+async def with_api(answer: httpx.MockTransport, event: Event) -> tuple[ServedList, Receipt]:
+    async with httpx.AsyncClient(transport=answer, base_url="http://api") as http:
+        service = ApiService(http)
+        return await service.ask(7), await service.tell(event)
 
 
-def test_the_bucket_lets_the_rate_through() -> None:
-    now = 0.0
-    bucket = TokenBucket(10.0, burst=1.0, clock=lambda: now)
-    for _ in range(101):
-        now += bucket.wait()
-    assert now == pytest.approx(10.0)
-
-
-def test_visitors_choose_from_what_the_api_served() -> None:
-    posted: list[Interaction] = []
+def test_the_api_is_asked_for_a_list_and_told_of_an_event() -> None:
+    posted: list[Event] = []
 
     def api(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
+            assert (request.url.path, dict(request.url.params)) == ("/recommend/7", {"format": "ids", "k": "20"})
             return httpx.Response(200, json={"recommendations": [5, 9, 4711]}, headers={"X-Request-Id": "list-1"})
-        posted.append(Interaction.model_validate(json.loads(request.content)))
-        return httpx.Response(202, json={"accepted": 1, "quarantined": []})
+        posted.append(json.loads(request.content))
+        return httpx.Response(202, json={"accepted": 2, "quarantined": ["why"]})
 
-    async def run() -> Tally:
-        tally = Tally()
-        async with httpx.AsyncClient(transport=httpx.MockTransport(api), base_url="http://api") as http:
-            made = simulation()
-            await drive(made, ApiDriver(http, made, tally), TokenBucket(1e6, 100), tally, lambda: tally.visits < 60)
-        return tally
-
-    tally = asyncio.run(run())
-    assert tally.visits == tally.lists == 60
-    assert 0 < tally.accepted == tally.sent == len(posted) < 60
-    assert {event.item_id for event in posted} == {5, 9}
-    assert {event.request_id for event in posted} == {"list-1"}
+    event = SIMULATION.event(SIMULATION.arrivals.visit(1), range(20), "list-1", 1_700_000_000.0)
+    assert event is not None
+    served, receipt = asyncio.run(with_api(httpx.MockTransport(api), event))
+    assert (served, receipt) == (ServedList([5, 9, 4711], "list-1"), Receipt(2, 1))
+    assert posted == [event]
 
 
-def test_refusals_are_counted_by_status() -> None:
-    async def run() -> Tally:
-        tally, made = Tally(), simulation()
-        transport = httpx.MockTransport(lambda request: httpx.Response(503))
-        async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
-            await drive(made, ApiDriver(http, made, tally), TokenBucket(1e6, 100), tally, lambda: tally.visits < 7)
-        return tally
+def test_a_refusal_has_the_status_or_the_name_of_the_error() -> None:
+    with pytest.raises(Refused) as status:
+        asyncio.run(with_api(httpx.MockTransport(lambda _: httpx.Response(503)), {}))
+    assert (status.value.reason, status.value.answered) == ("503", True)
 
-    assert asyncio.run(run()).refused == {"503": 7}
+    def broken(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("late", request=request)
 
-
-def test_the_log_gets_events_that_keep_the_contract(tmp_path: Path) -> None:
-    log, tally = EmbeddedEventLog(tmp_path / "log.db"), Tally()
-    fill_log(simulation(), log, TokenBucket(1e6, 1e6), tally, lambda: tally.sent < 40)
-    events = [Interaction.model_validate_json(record.value) for record in log.read(INTERACTIONS)]
-    log.close()
-    assert len(events) == tally.accepted == 40
+    with pytest.raises(Refused) as error:
+        asyncio.run(with_api(httpx.MockTransport(broken), {}))
+    assert (error.value.reason, error.value.answered) == ("ReadTimeout", False)
 
 
-def test_a_written_world_can_be_imported(tmp_path: Path) -> None:
-    interactions, items = write_world(simulation(), tmp_path, 80, lambda done: None)
-    dataset = read_tables(interactions, items, {}, 0.0)
-    assert (len(dataset.interactions), len(dataset.items)) == (80, 50)
+def test_an_api_that_is_not_there_is_named_before_the_first_visit() -> None:
+    tally = Tally()
+    with pytest.raises(DependencyUnavailable, match="nothing-here"):
+        asyncio.run(visit_api(SIMULATION, "http://127.0.0.1:9/nothing-here", TokenBucket(10, 1), tally, lambda: True))
+    assert tally.visits == 0
 
 
 def test_a_dry_run_sends_nothing_and_bad_input_says_what_is_allowed() -> None:

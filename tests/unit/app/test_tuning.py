@@ -12,13 +12,17 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
+from app.usecases.steps import load_data
 from app.usecases.tuning import Search, as_toml, tune, tuning_data
 from core.errors import InvalidInput, NotFound
+from core.items import PROFILE_SCHEMA
 from core.settings import Settings
+from datasets.registry import read_any
 from retrieval.config import TrainConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
 USERS, PER_USER, ITEMS = 20, 8, 30
+PROFILES = pl.DataFrame({"user_id": [1, 2], "profile": [["age:25", "job:artist"], []]}, schema=PROFILE_SCHEMA)
 
 
 def _ratings() -> pl.DataFrame:
@@ -79,6 +83,14 @@ def test_the_last_event_of_each_user_is_out_of_sight(home: Settings, with_times:
     last = _ratings().sort("timestamp").group_by("userId").last()
     pairs = tuning_data(home, with_times, "loo").interactions.select("user_id", "item_id")
     assert pairs.join(last, left_on=["user_id", "item_id"], right_on=["userId", "movieId"], how="semi").is_empty()
+
+
+def test_the_lake_brings_its_profiles(home: Settings, with_times: str) -> None:
+    dataset = replace(read_any(with_times, home.folder("datasets")), users=PROFILES)
+    load_data(home, dataset, 0.0, lambda _: None)
+    data = tuning_data(home, "lake", None)
+    assert data.profiles == {1: ["age:25", "job:artist"], 2: []}
+    assert len(data.interactions) == 0.8 * USERS * PER_USER
 
 
 def test_what_cannot_be_tuned_on_is_refused(home: Settings, without_times: str) -> None:

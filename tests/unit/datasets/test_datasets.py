@@ -79,7 +79,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         archive.writestr("x/ratings.csv", TINY["ratings.csv"])
     with pytest.raises(DatasetError, match=r"lacks movies\.csv, links\.csv, tags\.csv"):
         read_movielens(tmp_path / "x.zip")
-    with pytest.raises(DatasetError, match="no readable zip"):
+    with pytest.raises(DatasetError, match="not a readable zip"):
         read_movielens(tmp_path / "nowhere.zip")
 
 

@@ -155,7 +155,7 @@ def test_no_network_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(mirror: Mirror, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StorageFull, match="check space and rights"):
+    with pytest.raises(StorageFull, match="check the free space and the permissions"):
         fetching.download(NAME, tmp_path / "file", mirror.url)
 
 
@@ -179,7 +179,7 @@ def test_a_zip_fetched_by_hand_is_checked_and_stored(tmp_path: Path) -> None:
         (NAME, whole()[:500_000] + b"X" + whole()[500_001:], None, "is damaged"),
         ("ml-20m", whole(), None, "ml-20m has 20,000,263 ratings, this file has 100,000: it is another data set"),
         (NAME, whole(), "0" * 32, "does not have the checksum in x.zip.md5"),
-        (NAME, None, None, r"x\.zip is not there"),
+        (NAME, None, None, r"x\.zip does not exist"),
     ],
     ids=["truncated", "flipped", "another set", "checksum", "nowhere"],
 )

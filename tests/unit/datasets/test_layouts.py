@@ -119,11 +119,11 @@ def test_sequences_have_an_order_and_no_time_and_only_the_films_of_the_benchmark
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"README": "x"}, r"no MovieLens zip: it has none of ratings\.csv, ratings\.dat, u\.data, sequences\.parquet"),
+        ({"README": "x"}, r"not a MovieLens zip: it has none of ratings\.csv, ratings\.dat, u\.data, sequences\.parquet"),
         ({"ratings.dat": "x"}, r"lacks movies\.dat"),
         ({"u.data": "x"}, r"lacks u\.item, u\.user, u\.genre"),
         (ML_1M | {"movies.dat": "1::Heat\n"}, r"movies\.dat: line 1 has 2 fields, not the 3 expected"),
-        (ML_1M | {"ratings.dat": "1,2,3\n"}, r"ratings\.dat is no readable table"),
+        (ML_1M | {"ratings.dat": "1,2,3\n"}, r"ratings\.dat is not a readable table"),
         (ML_1M | {"ratings.dat": "a::b::c::d\n"}, r"no usable interaction.*a required field is missing"),
         ({"sequences.parquet": b"junk", "movies.dat": "1::a::b\n"}, r"sequences\.parquet cannot be read"),
         (ML_100K | {"u.data": "1\t2\n"}, r"u\.data: line 1 has 2 fields"),

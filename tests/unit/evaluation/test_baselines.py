@@ -13,7 +13,7 @@ from evaluation.baselines.item_knn import ItemKnn
 from evaluation.baselines.markov import MarkovConfig, WindowedMarkov
 from evaluation.baselines.popularity import Popularity, PopularityConfig
 from evaluation.queries import LabelledQuery
-from evaluation.ranking import Recommender
+from evaluation.ranking import Model
 
 N = 20
 DAY = 86_400.0
@@ -53,7 +53,7 @@ def query(rows: list[int], user: int = 999) -> LabelledQuery:
     ],
     ids=lambda model: model.name,
 )
-def test_a_taste_is_told_from_a_history(model: Recommender) -> None:
+def test_a_taste_is_told_from_a_history(model: Model) -> None:
     model.fit(two_tastes(), catalogue())
     for taste in (0, 1):
         (scores,) = model.scores([query([taste, taste + 2, taste + 6])])
@@ -65,7 +65,7 @@ def test_a_taste_is_told_from_a_history(model: Recommender) -> None:
 @pytest.mark.parametrize(
     "model", [Ease(), ItemKnn(), Als(FactorsConfig(4)), Bpr(FactorsConfig(4, iterations=5)), WindowedMarkov()]
 )
-def test_a_stranger_gets_scores_that_are_numbers(model: Recommender) -> None:
+def test_a_stranger_gets_scores_that_are_numbers(model: Model) -> None:
     model.fit(two_tastes(), catalogue())
     stranger = LabelledQuery(1000, None, 0, 0.0)
     assert np.isfinite(model.scores([stranger, query([0])])).all()

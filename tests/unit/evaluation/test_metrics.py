@@ -5,7 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from evaluation.metrics import NOT_FOUND, coverage, hit_rate, ndcg, popularity_debiased, rank_of, reciprocal_rank
+from core.errors import InvalidInput
+from evaluation.metrics import (
+    METRICS,
+    Facts,
+    hit_rate,
+    longest_list,
+    measure,
+    ndcg,
+    popularity_debiased,
+    reciprocal_rank,
+    requested,
+)
+from evaluation.ranking import NOT_FOUND, Ranked
 
 RANKS = np.array([0, 1, 2, 9, 10, 500, NOT_FOUND], dtype=np.int64)
 
@@ -32,14 +44,6 @@ def test_no_queries_no_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "n_items", "expected"),
-    [([[0, 1], [1, 2]], 6, 0.5), ([[3, 3]], 4, 0.25), ([[0, 1, 2]], 3, 1.0), ([], 5, 0.0), ([], 0, 0.0)],
-)
-def test_coverage(shown: list[list[int]], n_items: int, expected: float) -> None:
-    assert coverage(np.array(shown, dtype=np.intp), n_items) == expected
-
-
-@pytest.mark.parametrize(
     ("values", "popularity", "expected"),
     [
         ([1.0, 0.0], [1.0, 1.0], 0.5),  # equal popularity: the plain mean
@@ -53,52 +57,62 @@ def test_popularity_debiased(values: list[float], popularity: list[float], expec
     assert popularity_debiased(np.array(values), np.array(popularity)) == pytest.approx(expected)
 
 
-#   row        0    1    2    3    4
-SCORES = np.array([0.5, 0.9, 0.5, 0.1, 0.5], dtype=np.float32)
-TIES = np.array([30, 10, 20, 50, 40], dtype=np.uint64)
+def part(ranks: list[int], shown: list[list[int]], target_counts: list[float], n_items: int = 8) -> tuple[Ranked, Facts]:
+    counts = np.zeros(n_items)
+    counts[:2] = 3, 1
+    histories = [np.array([0])] * len(ranks)
+    facts = Facts(np.array(target_counts), counts, np.eye(n_items, dtype=np.float32), histories)
+    return Ranked(np.array(ranks, dtype=np.int64), np.array(shown, dtype=np.intp)), facts
 
 
-@pytest.mark.parametrize(
-    ("target", "excluded", "rank"),
-    [
-        (1, [], 0),
-        (2, [], 1),  # of the three with 0.5 the lowest tie value comes first
-        (0, [], 2),
-        (4, [], 3),
-        (3, [], 4),
-        (4, [1], 2),  # what is excluded is not ahead of anything
-        (4, [0, 1, 2], 0),
-        (3, [0, 1, 2, 4], 0),
-        (0, [0], 2),  # a target that is excluded itself is let back in
-        (0, [0, 2], 1),
-    ],
-)
-def test_rank_of(target: int, excluded: list[int], rank: int) -> None:
-    assert rank_of(SCORES, target, np.array(excluded, dtype=np.intp), TIES) == rank
+def test_metrics_by_name_by_hand() -> None:
+    one = part([0, 2, NOT_FOUND], [[0, 1, 2], [2, 3, -1], [-1, -1, -1]], [1.0, 2.0, 4.0])
+    names = ["hr@10", "hr@2", "ndcg@10", "mrr", "mrr@2", "map@10", "debiased_ndcg@10", "coverage@3", "coverage@1"]
+    assert measure(names, [one]) == pytest.approx(
+        {
+            "hr@10": 2 / 3,
+            "hr@2": 1 / 3,
+            "ndcg@10": (1 + 0.5) / 3,
+            "mrr": (1 + 1 / 3) / 3,
+            "mrr@2": 1 / 3,
+            "map@10": (1 + 1 / 3) / 3,
+            "debiased_ndcg@10": (1 + 0.25) / (1 + 0.5 + 0.25),
+            "coverage@3": 4 / 8,
+            "coverage@1": 2 / 8,
+        }
+    )
+    lists = measure(["novelty@2", "diversity@2", "miscalibration@1"], [part([5], [[0, 1]], [1.0])])
+    total = 3 + 1 + 6  # items without an event count as one with one
+    assert lists["novelty@2"] == pytest.approx(-(math.log2(3 / total) + math.log2(1 / total)) / 2)
+    assert (lists["diversity@2"], lists["miscalibration@1"]) == pytest.approx((1.0, 0.0))
 
 
-def slow_rank(scores: list[float], target: int, excluded: set[int], ties: list[int]) -> int:
-    """Where the target stands when the open rows are sorted."""
-    rows = [row for row in range(len(scores)) if row == target or row not in excluded]
-    return sorted(rows, key=lambda row: (-scores[row], ties[row])).index(target)
+def test_ranks_are_pooled_over_parts_and_lists_are_averaged_by_queries() -> None:
+    parts = [part([0, 0, 0], [[0], [0], [0]], [1.0, 1.0, 1.0]), part([9], [[1]], [4.0])]
+    found = measure(["hr@1", "debiased_ndcg@1", "coverage@1"], parts)
+    assert found == pytest.approx({"hr@1": 3 / 4, "debiased_ndcg@1": 3 / 3.25, "coverage@1": 1 / 8})
 
 
-def test_random_data_against_the_slow_reference() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(300):
-        n = int(rng.integers(1, 25))
-        scores = rng.integers(0, 5, size=n).astype(np.float32)  # few values: many ties
-        ties = rng.permutation(n).astype(np.uint64)
-        excluded = np.flatnonzero(rng.random(n) < 0.3)
-        target = int(rng.integers(n))
-        rank = rank_of(scores, target, excluded, ties)
-        assert rank == slow_rank(scores.tolist(), target, set(excluded.tolist()), ties.tolist())
-        gains = [1.0 / math.log2(place + 2) if place == rank and place < 10 else 0.0 for place in range(n)]
-        assert ndcg(np.array([rank]), 10)[0] == pytest.approx(sum(gains))
+def test_without_queries_every_metric_is_zero() -> None:
+    names = [f"{name}@1" for name in METRICS]
+    nothing = (Ranked.empty(0, 1), part([], [], [])[1])
+    assert measure(names, [nothing]) == dict.fromkeys(names, 0.0)
 
 
-def test_ranks_of_equal_scores_are_a_permutation() -> None:
-    """Nobody shares a place, so a constant score cannot win by standing first everywhere."""
-    scores, ties = np.zeros(50, dtype=np.float32), np.random.default_rng(1).permutation(50).astype(np.uint64)
-    ranks = [rank_of(scores, row, np.empty(0, dtype=np.intp), ties) for row in range(50)]
-    assert ranks == ties.astype(int).tolist()
+def test_every_metric_has_one_name_and_a_line_that_describes_it() -> None:
+    assert list(METRICS) == [metric.name for metric in METRICS.values()]
+    assert all(metric.description.endswith(".") and "\n" not in metric.description for metric in METRICS.values())
+    assert requested("ndcg@37")[1] == 37
+    assert longest_list(["hr@200", "coverage@10", "novelty@25", "mrr"]) == 25
+    assert longest_list(["hr@200"]) == 1
+
+
+@pytest.mark.parametrize("wrong", ["luck@10", "ndcg", "ndcg@0", "ndcg@-1", "ndcg@ten", "NDCG@10", "coverage", "@10", ""])
+def test_an_unknown_metric_is_answered_with_the_known_ones(wrong: str) -> None:
+    with pytest.raises(InvalidInput, match=r"hr@k, ndcg@k, mrr, map@k, debiased_ndcg@k, coverage@k"):
+        measure([wrong], [part([0], [[0]], [1.0])])
+
+
+def test_lists_that_were_kept_too_short_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="k of coverage is 4; allowed: 1 to 3"):
+        measure(["coverage@4"], [part([0], [[0, 1, 2]], [1.0])])

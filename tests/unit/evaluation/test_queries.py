@@ -66,18 +66,18 @@ def test_file_order_does_not_matter_and_ties_come_in_hash_order() -> None:
     assert targets == np.argsort(hashes).tolist() != list(range(N))
 
 
-@pytest.mark.parametrize("most", [0, 1, 7, 119])
-def test_a_sample_asks_fewer_of_the_same_queries(most: int) -> None:
+@pytest.mark.parametrize("max_queries", [0, 1, 7, 119])
+def test_a_sample_asks_fewer_of_the_same_queries(max_queries: int) -> None:
     every = [described(q) for q in labelled_queries(random_events(), CATALOGUE, 0, 60)]
-    drawn = [described(q) for q in labelled_queries(random_events(), CATALOGUE, 0, 60, most=most)]
-    assert len(drawn) == most
+    drawn = [described(q) for q in labelled_queries(random_events(), CATALOGUE, 0, 60, max_queries=max_queries)]
+    assert len(drawn) == max_queries
     places = [every.index(query) for query in drawn]
     assert places == sorted(places), "in time order, and each with the whole history"
 
 
 def test_a_sample_larger_than_the_period_is_the_period_and_the_seed_decides_a_smaller_one() -> None:
-    def asked(most: int | None, seed: int = 0) -> list[tuple[object, ...]]:
-        return [described(q) for q in labelled_queries(random_events(), CATALOGUE, 20, 60, most, seed)]
+    def asked(max_queries: int | None, seed: int = 0) -> list[tuple[object, ...]]:
+        return [described(q) for q in labelled_queries(random_events(), CATALOGUE, 20, 60, max_queries, seed)]
 
     assert asked(500) == asked(None)
     assert asked(20) == asked(20)

@@ -14,8 +14,9 @@ from core.events import MAX_ID
 from core.features import HISTORY_LENGTH, UserFeatures
 from core.kinds import CONSUMING, KIND_CODE, Kind
 from feature_repo import record
+from feature_repo.packing import Reader, Writer
 from feature_repo.record import UnreadableRecord, pack, unpack
-from feature_repo.record_columns import GENRES
+from feature_repo.record_columns import GENRES, read_consumed, write_consumed
 
 NOW = 1_700_000_000.0
 CONSUMES = np.array([kind in CONSUMING for kind in Kind])
@@ -91,30 +92,46 @@ def test_noise_is_refused_or_read_but_never_crashes(noise: bytes) -> None:
 
 
 def test_another_layout_is_refused() -> None:
-    with pytest.raises(UnreadableRecord, match="its layout is 2, and this code reads layout 1"):
+    with pytest.raises(UnreadableRecord, match="its layout is 2, and this code reads 1"):
         unpack(1, b"\x02" + pack(UserFeatures(1))[1:])
 
 
+GOLDEN_USER = UserFeatures(
+    user_id=7,
+    item_ids=np.array([260, 1, 2571]),
+    kinds=np.array([KIND_CODE["rating"], KIND_CODE["watch"], KIND_CODE["click"]]),
+    values=np.array([4.5, 95.25, 0.0], dtype=np.float32),
+    times=np.array([NOW - 60, NOW - 60, NOW]),
+    genres=("Drama", "Giallo"),
+    genre_weights=np.array([1.0, 0.5], dtype=np.float32),
+    n_events=3,
+    rating_count=1,
+    rating_sum=4.5,
+    last_seen=NOW,
+    consumed=np.array([1, 99, 260]),
+    profile=("age:25",),
+    applied_offset=41,
+)
+
+
+def test_layout_1_stays_readable() -> None:
+    """Records that version b4e2d62 stored have these bytes, whatever layout is written today."""
+    assert_identical(unpack(7, bytes.fromhex(GOLDEN)), GOLDEN_USER)
+
+
 def test_the_layout_stays_what_it_is() -> None:
-    """A change of any byte here needs a new `record.VERSION`: stored records have these bytes."""
-    user = UserFeatures(
-        user_id=7,
-        item_ids=np.array([260, 1, 2571]),
-        kinds=np.array([KIND_CODE[Kind.RATING], KIND_CODE[Kind.WATCH], KIND_CODE[Kind.CLICK]]),
-        values=np.array([4.5, 95.25, 0.0], dtype=np.float32),
-        times=np.array([NOW - 60, NOW - 60, NOW]),
-        genres=("Drama", "Giallo"),
-        genre_weights=np.array([1.0, 0.5], dtype=np.float32),
-        n_events=3,
-        rating_count=1,
-        rating_sum=4.5,
-        last_seen=NOW,
-        consumed=np.array([1, 99, 260]),
-        profile=("age:25",),
-        applied_offset=41,
-    )
-    assert pack(user).hex() == GOLDEN
-    assert_identical(unpack(7, bytes.fromhex(GOLDEN)), user)
+    """A change of any byte here needs a new `record.VERSION`, and a reader beside those that are there."""
+    assert pack(GOLDEN_USER).hex() == GOLDEN
+
+
+@pytest.mark.parametrize("consuming", [0, 0b1100, 0b110_0001_1100, 1 << 10, 1 << 63])
+def test_what_was_consumed_is_read_with_the_kinds_of_the_time_of_writing(consuming: int) -> None:
+    """Neither a kind that came later nor one that now consumes changes what an older record says."""
+    items, kinds = np.array([5, 6, 7, 8]), np.array([2, 3, 10, 1])
+    for consumed in (np.array([5, 6]), np.array([5, 6, 7]), np.array([], dtype=np.int64), np.array([1, 9])):
+        writer = Writer()
+        write_consumed(writer, consumed, items, kinds, consuming)
+        assert read_consumed(Reader(writer.bytes()), items, kinds).tolist() == consumed.tolist()
 
 
 GOLDEN = (

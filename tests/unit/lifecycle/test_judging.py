@@ -12,7 +12,7 @@ from core import bundle
 from core.catalogue import Catalogue
 from core.errors import DatasetError
 from evaluation.metrics import ndcg
-from evaluation.offline import K, judge_full
+from evaluation.ranking import FixedScores, K, rank_all
 from feature_repo.item_stats import item_stats
 from lifecycle.judging import DEPTH, Judgement, RankingRows, judge, queries, ranking_rows
 from ranking.candidate_features import CANDIDATE_FEATURES
@@ -139,7 +139,7 @@ def test_the_ranker_has_the_last_word_where_it_was_chosen(now: Snapshot, judged:
 
 def test_popularity_is_the_stronger_of_two_and_as_of_the_start_of_the_period(judged: Judgement) -> None:
     found, stats = queries(EVENTS, CATALOGUE, RANKER, END), item_stats(EVENTS, CATALOGUE, RANKER)
-    both = [judge_full("popular", found, lambda *_, s=s: s, CATALOGUE) for s in (stats.recent, stats.n_events)]
+    both = [rank_all(FixedScores("popular", s), found, CATALOGUE) for s in (stats.recent, stats.n_events)]
     assert judged.metrics["popularity_ndcg@10"] == max(float(ndcg(popular.ranks, K).mean()) for popular in both)
 
 

@@ -1,6 +1,7 @@
 """Training learns what there is to learn, repeats itself exactly, sees no future, and goes on where it was interrupted."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_an_interrupted_training_resumes_and_ends_where_it_would_have(
             train_towers(checkerboard(), catalogue(), config, workdir, seed=2, progress=False)
     assert (workdir / "last.ckpt").exists()
 
-    with caplog.at_level(logging.WARNING, "retrieval.training"):
+    with caplog.at_level(logging.WARNING, "retrieval"):
         resumed = train_towers(checkerboard(), catalogue(), config, workdir, seed=2, progress=False)
     assert "resumes" in caplog.text
     np.testing.assert_allclose(resumed.item_embeddings, whole.item_embeddings, atol=1e-6)
@@ -146,7 +147,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_resumed(
         (tmp_path / "work" / "last.ckpt").write_bytes(b"PK\x03\x04 half a file")
     else:
         torch.save({"fingerprint": "of another run", "epoch": 0}, tmp_path / "work" / "last.ckpt")
-    with caplog.at_level(logging.WARNING, "retrieval.training"):
+    with caplog.at_level(logging.WARNING, "retrieval"):
         trained = train_towers(checkerboard(), catalogue(), config, tmp_path / "work", seed=4, progress=False)
     assert "starts clean" in caplog.text
     np.testing.assert_array_equal(trained.item_embeddings, clean.item_embeddings)
@@ -195,7 +196,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, caplog: pytest.LogC
     config = small(epochs=2)
     first = train_towers(checkerboard(), catalogue(), config, tmp_path, seed=0, progress=False)
     epochs: list[int] = []
-    with caplog.at_level(logging.WARNING, "retrieval.training"):
+    with caplog.at_level(logging.WARNING, "retrieval"):
         again = train_towers(
             checkerboard(), catalogue(), config, tmp_path, seed=0, progress=False, on_epoch=lambda epoch, _: epochs.append(epoch)
         )
@@ -206,6 +207,41 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, caplog: pytest.LogC
     assert again.curve == first.curve
     other = train_towers(checkerboard(), catalogue(), config, tmp_path, seed=1, progress=False)
     assert not np.allclose(other.item_embeddings, first.item_embeddings)
+
+
+@pytest.mark.parametrize("column", ["titles", "overviews", "people", "keywords", "tags", "languages"])
+def test_other_content_is_trained_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture, column: str) -> None:
+    """Two films of one word more have another vocabulary: weights of other shapes."""
+    films, config = catalogue(), small(epochs=1)
+    word: object = ("heist",) if column in ("people", "keywords", "tags") else "heist"
+    enriched = replace(films, **{column: (word, word, *getattr(films, column)[2:])})
+    with caplog.at_level(logging.WARNING, "retrieval"):
+        first = train_towers(checkerboard(), films, config, tmp_path, seed=0, progress=False)
+        again = train_towers(checkerboard(), enriched, config, tmp_path, seed=0, progress=False)
+    assert "not trained again" not in caplog.text
+    assert not np.allclose(first.item_embeddings, again.item_embeddings)
+
+
+@pytest.mark.parametrize("file", ["best.ckpt", "last.ckpt"])
+@pytest.mark.parametrize("left_over", ["other shapes", "garbage"])
+def test_weights_that_other_code_left_are_not_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, file: str, left_over: str
+) -> None:
+    """The fingerprint is of this very run, but the file is not of this model."""
+    config = small(epochs=1)
+    clean = train_towers(checkerboard(), catalogue(), config, tmp_path, seed=0, progress=False)
+    best = torch.load(tmp_path / "best.ckpt", weights_only=True)
+    best["state_dict"] = {name: weight[:1] if weight.ndim else weight for name, weight in best["state_dict"].items()}
+    if file == "last.ckpt":
+        (tmp_path / "done.json").unlink()
+    if left_over == "garbage":
+        (tmp_path / file).write_bytes(b"PK\x03\x04 half a file")
+    else:
+        torch.save(best, tmp_path / file)
+    with caplog.at_level(logging.WARNING, "retrieval"):
+        trained = train_towers(checkerboard(), catalogue(), config, tmp_path, seed=0, progress=False)
+    assert "starts clean" in caplog.text
+    np.testing.assert_array_equal(trained.item_embeddings, clean.item_embeddings)
 
 
 def test_profiles_tell_newcomers_apart(tmp_path: Path) -> None:

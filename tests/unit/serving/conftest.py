@@ -110,7 +110,9 @@ class World:
             yield client
 
 
-def build_world(host: RecommenderHost | None = None, admin_key: str | None = "secret", max_body: int = 200_000) -> World:
+def build_world(
+    host: RecommenderHost | None = None, admin_key: str | None = "secret", max_body: int = 200_000, max_batch: int = 1000
+) -> World:
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
     clock = time.time
     gate = FeatureGate(features, timeout=2.0, retry_after=0.0)
@@ -120,7 +122,7 @@ def build_world(host: RecommenderHost | None = None, admin_key: str | None = "se
     erased: list[int] = []
     api = Api(
         service=service,
-        ingestion=Ingestion(log, lambda: host.facts, max_batch=1000, clock=clock),
+        ingestion=Ingestion(log, lambda: host.facts, max_batch=max_batch, clock=clock),
         readiness=readiness,
         code_version="deadbeef",
         example_users=[WARM, STRANGE],

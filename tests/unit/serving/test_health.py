@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 from synthetic import make_snapshot
 
+from core.background import Background, Phase
 from core.errors import DependencyUnavailable
 from lake.adapters.memory import MemoryLake
 from retrieval.adapters.mirror import MirrorIndex
@@ -117,3 +118,29 @@ async def test_a_lake_without_interactions_is_down() -> None:
     finding = probes.lake(MemoryLake()).probe()
     assert finding.status is Status.DOWN
     assert "marquee data load" in finding.detail
+
+
+async def test_background_threads_are_told() -> None:
+    over, now, bugs = threading.Event(), [0.0], [1]
+
+    def work() -> None:
+        if bugs:
+            raise ZeroDivisionError(bugs.pop())
+        over.wait()
+
+    failing = Background("failing", work, min_pause=0.0, max_pause=0.0, clock=lambda: now[0])
+    fine = Background("fine", over.wait)
+    check = probes.background([failing, fine])
+    assert check.probe() == Finding(Status.DOWN, "failing: stopped; fine: stopped")
+    fine.start()
+    failing.start()
+    while not failing.state.error or failing.state.phase is not Phase.RUNNING:
+        await asyncio.sleep(0.002)
+    now[0] = 59.0
+    assert check.probe() == Finding(Status.DEGRADED, "failing: running after ZeroDivisionError: 1, 59 s ago")
+    now[0] = 60.0
+    assert check.probe() == Finding(Status.UP, "2 threads run")
+    over.set()
+    fine.stop()
+    failing.stop()
+    assert check.probe().status is Status.DOWN

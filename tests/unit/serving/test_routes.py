@@ -110,6 +110,13 @@ async def test_every_reference_of_the_document_leads_somewhere(world) -> None:
     assert {"Interaction", "Problem", "RecommendationList"} <= names
 
 
+async def test_the_document_has_the_bound_of_a_batch(build_world) -> None:
+    document = (await get(build_world(max_batch=17), "/openapi.json")).json()
+    assert document["components"]["schemas"]["InteractionBatch"]["maxItems"] == 17
+    body = document["paths"]["/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {"$ref": "#/components/schemas/InteractionBatch"} in body["anyOf"]
+
+
 async def test_every_operation_has_a_summary_a_tag_and_no_framework_error(world) -> None:
     document = (await get(world, "/openapi.json")).json()
     for path, methods in document["paths"].items():

@@ -7,9 +7,13 @@ from typing import Any
 
 import orjson
 
-from app.usecases.simulating import ApiDriver, Simulation, Tally, TokenBucket, drive
+from app.usecases.simulating import ApiService
 from core.events import INTERACTIONS
 from evaluation.simulation.arrivals import Arrivals
+from evaluation.simulation.drivers import ServiceDriver
+from evaluation.simulation.pacing import TokenBucket, drive
+from evaluation.simulation.simulation import Simulation
+from evaluation.simulation.tally import Tally
 from evaluation.simulation.world import World, WorldConfig
 
 
@@ -19,7 +23,8 @@ def test_simulated_users_answer_served_lists(world: Any) -> None:
 
     async def run() -> None:
         async with world.client() as http:
-            await drive(made, ApiDriver(http, made, tally), TokenBucket(1e6, 100), tally, lambda: tally.visits < 30)
+            driver = ServiceDriver(ApiService(http), made, tally)
+            await drive(made, driver, TokenBucket(1e6, 100), tally, lambda: tally.visits < 30)
 
     asyncio.run(run())
     assert not tally.refused

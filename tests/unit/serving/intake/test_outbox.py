@@ -26,12 +26,15 @@ class Away(MemoryEventLog):
     def __init__(self, away: bool = True) -> None:
         super().__init__()
         self.away = away
+        self.poison: str | None = None  # an id that it fails on
         self.asked = threading.Semaphore(0)
 
     def append(self, topic: str, records: Sequence[Record]) -> int:
         self.asked.release()
         if self.away:
             raise DependencyUnavailable("kafka", "it is away")
+        if self.poison in [record.id for record in records]:
+            raise ZeroDivisionError("a bug")
         return super().append(topic, records)
 
     def ids(self, topic: str = INTERACTIONS) -> list[str]:
@@ -118,7 +121,7 @@ def test_a_repeat_is_kept_once(open_log: Callable[..., OutboxLog]) -> None:
 def test_beyond_the_bound_nothing_is_promised(open_log: Callable[..., OutboxLog], inner: Away) -> None:
     log = open_log(most=3)
     log.append(INTERACTIONS, records("a", "b"))
-    with pytest.raises(DependencyUnavailable, match="2 events wait for it already"):
+    with pytest.raises(DependencyUnavailable, match="2 events are waiting for it already"):
         log.append(INTERACTIONS, records("c", "d"))
     log.append(INTERACTIONS, records("c"))
     inner.away = False
@@ -131,7 +134,7 @@ def test_readiness_says_how_much_waits(open_log: Callable[..., OutboxLog], inner
     log = open_log()
     assert log.check().probe().status is Status.DEGRADED
     log.append(INTERACTIONS, records("a", "b"))
-    assert "2 events wait in the outbox" in log.check().probe().detail
+    assert "2 events have been waiting in the outbox" in log.check().probe().detail
     until(lambda: REGISTRY.get_sample_value("marquee_outbox_events") == 2)
     inner.away = False
     until(lambda: log.check().probe().status is Status.UP)
@@ -142,6 +145,24 @@ def test_the_log_is_asked_again_and_again(open_log: Callable[..., OutboxLog], in
     open_log()
     for _ in range(3):
         assert inner.asked.acquire(timeout=30)
+
+
+def test_a_bug_does_not_end_the_delivery_and_poison_is_set_aside(
+    open_log: Callable[..., OutboxLog], inner: Away, tmp_path: Path
+) -> None:
+    log = open_log()
+    log.append(INTERACTIONS, records("a", "poison", "c"))
+    inner.poison, inner.away = "poison", False
+    until(lambda: inner.ids() == ["a", "c"])
+    until(lambda: log.check().probe().status is Status.UP)
+    log.append(INTERACTIONS, records("d"))
+    assert inner.ids() == ["a", "c", "d"]
+    assert log.background.state.error == "ZeroDivisionError: a bug"
+    with sqlite3.connect(tmp_path / "outbox.db") as other:
+        assert other.execute("SELECT id, value, reason FROM set_aside").fetchall() == [
+            ("poison", b"poison", "ZeroDivisionError: a bug")
+        ]
+    other.close()
 
 
 def test_every_promise_is_synchronised_with_the_disk(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ async def test_a_full_writer_costs_the_impressions_and_not_the_list(world) -> No
     world.service.impressions._capacity = 10
     body = await get(world, f"/recommend/{WARM}", trace=True)
     assert len(body["recommendations"]) == 20
-    assert "records wait" in body["trace"]["stages"][-1]["error"]
+    assert "records are waiting" in body["trace"]["stages"][-1]["error"]
 
 
 async def test_an_impression_says_whether_its_position_explored(build_world, make_host) -> None:

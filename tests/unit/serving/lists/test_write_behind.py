@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from prometheus_client import REGISTRY
 
 from core.errors import DependencyUnavailable
 from core.ports import Record
@@ -69,7 +70,7 @@ def test_what_arrives_during_an_append_goes_together_with_the_next() -> None:
 def test_a_full_writer_refuses() -> None:
     writer = WriteBehind(Failing(times=10**9), TOPIC, lambda: None, capacity=3, retry_after=60.0)
     writer.submit([record(0), record(1)])
-    with pytest.raises(DependencyUnavailable, match="2 records wait"):
+    with pytest.raises(DependencyUnavailable, match="2 records are waiting"):
         writer.submit([record(2), record(3)])
     writer.close(timeout=0.01)
 
@@ -83,3 +84,62 @@ def test_closing_says_what_is_lost(caplog) -> None:
 
 def test_closing_what_was_never_used() -> None:
     WriteBehind(MemoryEventLog(), TOPIC, lambda: None).close()
+
+
+class Choosy(MemoryEventLog):
+    """Has a bug: fails on any batch with one of these ids in it, `times` times."""
+
+    def __init__(self, *poison: int, times: float = float("inf")) -> None:
+        super().__init__()
+        self.poison = {str(number) for number in poison}
+        self.times = times
+        self.failed = threading.Semaphore(0)
+
+    def append(self, topic, records):
+        if self.times and self.poison & {record.id for record in records}:
+            self.times -= 1
+            self.failed.release()
+            raise ZeroDivisionError("a bug of the log")
+        return super().append(topic, records)
+
+
+def set_aside() -> float:
+    return REGISTRY.get_sample_value("marquee_records_set_aside_total", {"topic": TOPIC}) or 0.0
+
+
+def test_a_bug_in_the_log_loses_nothing() -> None:
+    log, before = Choosy(0, 1, 2, times=2), set_aside()
+    writer = WriteBehind(log, TOPIC, lambda: None)
+    writer.submit([record(number) for number in range(3)])
+    assert writer.flush(30)
+    assert str(writer.background.state) == "running"
+    assert writer.background.state.error == "ZeroDivisionError: a bug of the log"
+    writer.close()
+    assert stored(log) == [0, 1, 2]
+    assert set_aside() == before
+
+
+def test_a_poison_record_does_not_block_the_line(caplog) -> None:
+    log, before = Choosy(1), set_aside()
+    writer = WriteBehind(log, TOPIC, lambda: None)
+    writer.submit([record(number) for number in range(4)])
+    assert writer.flush(30)
+    writer.submit([record(4)])
+    writer.close()
+    assert stored(log) == [0, 2, 3, 4]
+    assert set_aside() == before + 1
+    assert "set aside: t does not accept Record(key='k', id='1'" in caplog.text
+
+
+def test_a_log_that_fails_on_everything_is_not_taken_for_poison() -> None:
+    log, before = Choosy(0, 1), set_aside()
+    writer = WriteBehind(log, TOPIC, lambda: None)
+    writer.submit([record(0), record(1)])
+    for _ in range(5):  # three batches, then one by one
+        assert log.failed.acquire(timeout=30)
+    assert not writer.flush(0.0)
+    log.times = 0  # the bug is fixed
+    assert writer.flush(30)
+    writer.close()
+    assert stored(log) == [0, 1]
+    assert set_aside() == before

@@ -1,4 +1,4 @@
-"""What counts as a repeat hangs on the log alone, wherever a reader begins."""
+"""What counts as a repeat depends on the log alone, wherever a reader begins."""
 
 from __future__ import annotations
 

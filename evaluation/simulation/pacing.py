@@ -1,0 +1,57 @@
+"""Visits at a set rate, as many of them at the same time as are allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from core.ports import Clock
+from evaluation.simulation.arrivals import Visit
+from evaluation.simulation.simulation import Simulation
+from evaluation.simulation.tally import Tally
+
+
+class TokenBucket:
+    """Lets `rate` a second through, and after a pause at most `burst` at once."""
+
+    def __init__(self, rate: float, burst: float, clock: Clock = time.monotonic) -> None:
+        self._rate, self._burst, self._clock = rate, burst, clock
+        self._tokens, self._last = burst, clock()
+
+    def wait(self, wanted: float = 1.0) -> float:
+        """Take `wanted` tokens; seconds to wait until they are there."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate) - wanted
+        self._last = now
+        return max(0.0, -self._tokens / self._rate)
+
+
+async def drive(
+    simulation: Simulation,
+    visitor: Callable[[Visit], Awaitable[None]],
+    bucket: TokenBucket,
+    tally: Tally,
+    going: Callable[[], bool],
+    max_concurrent: int = 64,
+) -> None:
+    """Let visits happen at the bucket's rate while `going()`, at most `max_concurrent` of them at a time."""
+    room = asyncio.Semaphore(max_concurrent)
+
+    async def one(visit: Visit) -> None:
+        try:
+            await visitor(visit)
+        finally:
+            room.release()
+
+    start = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        while going():
+            if (pause := bucket.wait()) > 0:
+                await asyncio.sleep(pause)
+            await room.acquire()
+            visit = simulation.arrivals.visit(tally.visits)
+            tally.visits += 1
+            tally.cold += visit.cold
+            group.create_task(one(visit))
+    tally.seconds = time.perf_counter() - start
