@@ -70,6 +70,15 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -
     say(f"lake: {len(kept):,} interactions, {len(dataset.items):,} items; {len(dataset.interactions) - len(kept):,} held out")
 
 
+def _filled(settings: Settings, read: Callable[[], Dataset], say: Say) -> None:
+    """See to it that the lake holds data: what it holds stays, whatever it is; the bundled films go into an empty one only."""
+    if wiring.lake(settings).version(tables.INTERACTIONS) < 0:
+        load_data(settings, read(), HOLD_OUT, say)
+    else:
+        found = loaded_name(settings) or "data"
+        say(f"the lake has {found} already, which is used; `marquee data load --replace` loads another set")
+
+
 def loaded_name(settings: Settings) -> str | None:
     """The name of the data set in the lake, or None."""
     return _loaded(settings).get("name")
@@ -265,7 +274,7 @@ def require_release(settings: Settings) -> None:
 def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, say: Say) -> None:
     """Data, features and a release, each unless it is there."""
     timed = Timed(say)
-    timed.step("1 data", lambda say: load_data(settings, read(), HOLD_OUT, say))
+    timed.step("1 data", lambda say: _filled(settings, read, say))
     marker = settings.folder("feast") / "materialized"
     version = str(wiring.lake(settings).version(tables.INTERACTIONS))
 
