@@ -19,7 +19,7 @@ class GateConfig:
     """How good a release has to be."""
 
     tolerance: float = 0.02  # relative NDCG@10 that a release may lose against production on the same data
-    least_coverage: float = 0.01  # share of the catalogue that appears in somebody's top 10
+    min_coverage: float = 0.01  # share of the catalogue that appears in somebody's top 10
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def judge(candidate: Manifest, production: Manifest | None, config: GateConfig) 
             _complete(candidate),
             _beats_popularity(candidate),
             _holds_against(production, candidate, config.tolerance),
-            _covers(candidate, config.least_coverage),
+            _covers(candidate, config.min_coverage),
         )
     )
 
@@ -88,9 +88,11 @@ def _holds_against(production: Manifest | None, candidate: Manifest, tolerance: 
     return Check(name, passed, f"NDCG@10 {model:.4f}; {production.release} less {tolerance:.0%} is {floor:.4f}")
 
 
-def _covers(candidate: Manifest, least: float) -> Check:
+def _covers(candidate: Manifest, minimum: float) -> Check:
     coverage = _metric(candidate, COVERAGE)
-    return Check("it shows enough of the catalogue", coverage >= least, f"{coverage:.1%} in the top 10s; at least {least:.1%}")
+    return Check(
+        "it shows enough of the catalogue", coverage >= minimum, f"{coverage:.1%} in the top 10s; at least {minimum:.1%}"
+    )
 
 
 def _metric(manifest: Manifest, name: str) -> float:

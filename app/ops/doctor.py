@@ -16,7 +16,7 @@ from app.console import out
 from core.errors import MarqueeError
 from core.settings import Settings
 
-LEAST_FREE_GB = 2.0
+MIN_FREE_GB = 2.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _home(settings: Settings) -> Finding:
 def _disk(settings: Settings) -> Finding:
     home: Path = next(folder for folder in (settings.home.resolve(), *settings.home.resolve().parents) if folder.exists())
     free = shutil.disk_usage(home).free / 1e9
-    return Finding("disk", free >= LEAST_FREE_GB, f"{free:.0f} GB free", f"free {LEAST_FREE_GB:.0f} GB, or set MARQUEE_HOME")
+    return Finding("disk", free >= MIN_FREE_GB, f"{free:.0f} GB free", f"free {MIN_FREE_GB:.0f} GB, or set MARQUEE_HOME")
 
 
 def _data(settings: Settings) -> Finding:

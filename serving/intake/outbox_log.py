@@ -35,10 +35,10 @@ _BATCH = 500  # events of one delivery
 class OutboxLog:
     """EventLog with an outbox before it. Thread-safe. `background` is the thread that delivers."""
 
-    def __init__(self, inner: EventLog, path: Path, most: int, every: float = 1.0, clock: Clock = time.time) -> None:
-        """`most` events are kept in the file `path`; `every` seconds the log is asked whether it is there."""
+    def __init__(self, inner: EventLog, path: Path, max_events: int, every: float = 1.0, clock: Clock = time.time) -> None:
+        """`max_events` events are kept in the file `path`; `every` seconds the log is asked whether it is there."""
         self._inner = inner
-        self._outbox = Outbox(path, most)
+        self._outbox = Outbox(path, max_events)
         self._lock = path.with_suffix(".lock").open("w")
         self._every = every
         self._clock = clock

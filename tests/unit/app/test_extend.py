@@ -40,8 +40,8 @@ def test_new_films_get_content_embeddings_and_nothing_else_moves(release: Releas
     np.testing.assert_array_equal(longer.stats.recent[at], release.stats.recent)
     assert longer.stats.n_events[longer.catalogue.rows(np.array([5, 255]))].tolist() == [0, 0]
     assert (
-        judge(longer.manifest, release.manifest, GateConfig(least_coverage=0)).failed
-        == judge(release.manifest, None, GateConfig(least_coverage=0)).failed
+        judge(longer.manifest, release.manifest, GateConfig(min_coverage=0)).failed
+        == judge(release.manifest, None, GateConfig(min_coverage=0)).failed
     )
     assert "2 films more" in (longer.folder / "model_card.md").read_text()
 

@@ -8,7 +8,7 @@ from core.bundle import FILES, RANKER, Manifest
 from lifecycle.gates import GateConfig, judge
 
 GOOD = {"ndcg@10": 0.10, "popularity_ndcg@10": 0.06, "lift_low": 0.02, "lift_high": 0.06, "coverage@10": 0.2}
-CONFIG = GateConfig(tolerance=0.05, least_coverage=0.1)
+CONFIG = GateConfig(tolerance=0.05, min_coverage=0.1)
 
 
 def manifest(metrics: dict[str, float], data: int = 3, files: tuple[str, ...] = FILES) -> Manifest:
