@@ -40,7 +40,7 @@ class Stage(BaseModel):
     error: str | None
 
 
-class Trace(BaseModel):
+class ListTrace(BaseModel):
     milliseconds: float
     stages: list[Stage]
 
@@ -56,7 +56,7 @@ class RecommendationList(BaseModel):
     policy: str = Field(description="id of the policy that made the list")
     arm: str = Field(description="the user's arm of the running experiment")
     recommendations: list[Recommendation]
-    trace: Trace | None = Field(default=None, description="with trace=true")
+    trace: ListTrace | None = Field(default=None, description="with trace=true")
 
 
 class CompactList(BaseModel):

@@ -37,7 +37,7 @@ def consumer(log: EventLog, store: FeatureStore, lake: Lake) -> Consumer:
     """What `marquee consume` runs, on small batches, so that there are many moments to die at."""
     contract = Contract(WholeKeys(frozenset(GENRES)))
     rows = partial(known_interaction_rows, contract=contract)
-    config = LoopConfig(batch=7, most=40, poll=0.05)
+    config = LoopConfig(batch=7, max_batch=40, poll=0.05)
     return Consumer(
         [
             InteractionLoop(log, FeatureEffect(store, GENRES), contract, config, sets_aside=True),

@@ -227,7 +227,7 @@ def register(settings: Settings, folder: Path, say: Say) -> str:
 
 def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: Say) -> None:
     """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no."""
-    from lifecycle.gates import GateConfig, judge
+    from lifecycle.gates import GateConfig, check_gate
     from lifecycle.promotion import promote as move
 
     registry = wiring.registry(settings)
@@ -236,7 +236,7 @@ def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: S
         production = read_manifest(registry.fetch("production"))
     except NotFound:
         production = None
-    verdict = judge(candidate, production, GateConfig())
+    verdict = check_gate(candidate, production, GateConfig())
     for line in verdict.lines():
         say(line)
     if dry_run:

@@ -20,8 +20,8 @@ from core.events import ID_PATTERN
 from core.kinds import KINDS, value_rules
 
 MEDIA_TYPE = "application/problem+json"
-LONGEST_VALUE = 100  # characters of a wrong value that are repeated to its sender
-MOST_ERRORS = 20  # wrong fields that one answer names
+MAX_VALUE_LENGTH = 100  # characters of a wrong value that are repeated to its sender
+MAX_ERRORS = 20  # wrong fields that one answer names
 RETRY_AFTER = "2"  # seconds
 
 _ID = ids.ALLOWED
@@ -72,7 +72,7 @@ class InvalidFields(MarqueeError):
 
     def __init__(self, errors: Sequence[Mapping[str, Any]], total: int | None = None) -> None:
         """`errors` has entries of `field_error`; `total` is how many there were before the list was cut."""
-        shown = list(errors[:MOST_ERRORS])
+        shown = list(errors[:MAX_ERRORS])
         first = shown[0]
         where = f"event {first['index']}: " if "index" in first else ""
         extra: dict[str, Any] = {"errors": shown}
@@ -190,4 +190,4 @@ def _parameter_error(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cut(text: str) -> str:
     text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}… ({len(text)} characters)"

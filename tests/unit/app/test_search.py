@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app import wiring
-from app.search import Search, search_of
+from app.search import VectorSearch, search_of
 from core.errors import DependencyUnavailable
 from core.settings import Settings
 from recommender.release import Release
@@ -17,12 +17,12 @@ from retrieval.fallback import FallbackIndex
 from retrieval.verified_mirror import VerifiedMirror
 
 Mode = Literal["auto", "milvus", "mirror"]
-SearchIn = Callable[..., Search]
+SearchIn = Callable[..., VectorSearch]
 
 
 @pytest.fixture
 def search_in(tmp_path: Path, free_port: Callable[[], int], release: Release) -> SearchIn:
-    def make(mode: Mode, mirror_max_items: int = 1000) -> Search:
+    def make(mode: Mode, mirror_max_items: int = 1000) -> VectorSearch:
         uri = f"http://127.0.0.1:{free_port()}"
         settings = Settings(
             home=tmp_path, vector_search=mode, mirror_max_items=mirror_max_items, milvus_uri=uri, milvus_timeout=0.3
@@ -32,7 +32,7 @@ def search_in(tmp_path: Path, free_port: Callable[[], int], release: Release) ->
     return make
 
 
-def nearest(search: Search, release: Release) -> list[int]:
+def nearest(search: VectorSearch, release: Release) -> list[int]:
     """The three best for the first film's own vector."""
     return search.index.search(release.name, release.item_vectors[0], 3)[0].tolist()
 

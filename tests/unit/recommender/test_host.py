@@ -24,7 +24,7 @@ from core.item_facts import ItemFacts
 from lake import learned_vectors, published_stats
 from lake.learned_vectors import LearnedVectors
 from lifecycle.adapters.memory import FolderRegistry
-from lifecycle.gates import Check, Verdict
+from lifecycle.gates import GateCheck, GateResult
 from lifecycle.promotion import promote, rollback
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
@@ -36,7 +36,7 @@ from retrieval.adapters.mirror import MirrorIndex
 from serving import probes
 from serving.health import Status
 
-YES = Verdict((Check("fine", True, "as it should be"),))
+YES = GateResult((GateCheck("fine", True, "as it should be"),))
 KNOWN = user_of(10, 200, 330, 470)
 BOTH = Experiment.of({"arms": {"a": {"share": 0.6}, "b": {"share": 0.4, "release": "staging"}}}, "test.toml")
 PATIENT = make_policy()

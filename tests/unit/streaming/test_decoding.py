@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.deadletter import DeadLetter
 from core.events import ClockRule
 from core.ports import LoggedRecord
-from streaming.decoding import MOST_BYTES, REASONS, Contract, Decoded, WholeKeys, decode, decode_all, decode_impression
+from streaming.decoding import MAX_EVENT_BYTES, REASONS, Contract, Decoded, WholeKeys, decode, decode_all, decode_impression
 
 NOW = 1_790_000_000.0
 CONTRACT = Contract(WholeKeys(frozenset({1, 2})))
@@ -40,7 +40,7 @@ POISON = [
     (event(item_id=99), "unknown_item", "item 99 is not in the catalogue"),
     (event(ts=86_400.0), "clock", "ts is 86400.0; allowed: 631152000 to "),  # 1970
     (event(ts=4_070_908_800.0), "clock", "(now plus 300 s of clock skew)"),  # 2099
-    (event(event_id="x" * 2_000_000), "too_large", f"at most {MOST_BYTES}"),
+    (event(event_id="x" * 2_000_000), "too_large", f"at most {MAX_EVENT_BYTES}"),
 ]
 
 
