@@ -39,7 +39,7 @@ from retrieval.adapters.mirror import MirrorIndex
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
-from retrieval.training import train_towers
+from retrieval.training import TrainedTowers, train_towers
 
 Say = Callable[[str], None]
 
@@ -112,11 +112,7 @@ def build_release(
     draft = workdir / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    past = before(data.interactions, cuts.towers)
-    say(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
-    start = time.perf_counter()
-    trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True, profiles=data.profiles)
-    say(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
+    trained = _train_towers(data, cuts, train, workdir, seed, say)
     export(trained, draft)
     manifest = Manifest(
         release=new_name(),
@@ -153,6 +149,15 @@ def build_release(
     card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{judged.table}")
     (draft / bundle.MODEL_CARD).write_text(card)
     return seal(draft, manifest)
+
+
+def _train_towers(data: TrainingData, cuts: Cuts, train: TrainConfig, workdir: Path, seed: int, say: Say) -> TrainedTowers:
+    past = before(data.interactions, cuts.towers)
+    say(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
+    start = time.perf_counter()
+    trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True, profiles=data.profiles)
+    say(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
+    return trained
 
 
 def _as_served(draft: Path, manifest: Manifest, data: TrainingData, stats: ItemStats, vectors: NDArray[np.float32]) -> Snapshot:
