@@ -40,6 +40,7 @@ class Stored:
     catalogue: Catalogue
     data_version: dict[str, int]
     profiles: Profiles  # users' static attributes by user id
+    tags: pl.DataFrame  # what users called items, and when
 
 
 def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -> None:
@@ -93,7 +94,8 @@ def stored(settings: Settings) -> Stored:
     interactions = owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
     profiles = lake.read(tables.USERS) if lake.version(tables.USERS) >= 0 else tables.SCHEMAS[tables.USERS].to_frame()
-    return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()))
+    tags = lake.read(tables.TAGS) if lake.version(tables.TAGS) >= 0 else tables.SCHEMAS[tables.TAGS].to_frame()
+    return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()), tags)
 
 
 def owned(interactions: pl.DataFrame) -> pl.DataFrame:
@@ -149,7 +151,13 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
     with sole_builder(settings.home):
         folder = build_release(
             TrainingData(
-                found.interactions, found.catalogue, found.data_version, _described(settings, found), LICENCE, found.profiles
+                found.interactions,
+                found.catalogue,
+                found.data_version,
+                _described(settings, found),
+                LICENCE,
+                found.profiles,
+                found.tags,
             ),
             BuildConfig(),
             TrainConfig.load(config),

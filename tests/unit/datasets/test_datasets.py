@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from core.errors import DatasetError
+from core.ids import FIRST_ITEM_KEY, user_key
 from datasets.dataset import validate
 from datasets.layout_csv import COLUMNS
 from datasets.movielens import BUNDLED, read_movielens
@@ -134,7 +135,7 @@ def test_each_bad_row_is_set_aside_with_its_reason() -> None:
         "rating outside 0.5 to 5.0 stars",
         "rating outside 0.5 to 5.0 stars",
         "item_id is not in the catalogue",
-        "user_id outside 1 to 2^53-1",
+        "user_id is no id",
         "kind is none of view, click, watch, rating, purchase, watchlist_add, watchlist_remove, search, review, skip",
         "ts is no Unix time in seconds",
         "a required field is missing",
@@ -200,14 +201,33 @@ def test_your_own_films_may_say_more(tmp_path: Path) -> None:
 def test_films_alone_are_read_and_checked(tmp_path: Path) -> None:
     path = tmp_path / "films.csv"
     path.write_text("id,title,genres\n7,Heat (1995),Crime|Drama\n5,Up,\n")
-    films = read_items(path, {"item_id": "id"})
+    films, keys = read_items(path, {"item_id": "id"})
+    assert keys == {}
     assert films["item_id"].to_list() == [5, 7]
     assert films["genres"].to_list() == [[], ["Crime", "Drama"]]
     assert films["year"].to_list() == [None, 1995]
-    for rows, complaint in (("", "empty"), ("0,x\n", "outside 1 to"), ("5,x\n5,y\n", "repeated"), ("a,x\n", "missing")):
+    for rows, complaint in (("", "empty"), (",x\n", "missing"), ("5,x\n5,y\n", "repeated")):
         path.write_text("item_id,title\n" + rows)
         with pytest.raises(DatasetError, match=complaint):
             read_items(path)
+
+
+def test_ids_of_any_kind_become_keys_and_known_ones_keep_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_text("item_id,title\nSKU-7,Seven\n007,Bond\n7,Number\n")
+    known = {"SKU-7": FIRST_ITEM_KEY + 3}
+    films, keys = read_items(path, item_keys=known)
+    assert keys == known | {"007": FIRST_ITEM_KEY + 4}
+    assert dict(films.select("title", "item_id").iter_rows()) == {"Number": 7, "Seven": keys["SKU-7"], "Bond": keys["007"]}
+
+
+def test_leading_zeros_make_another_user(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n007,a,1000\n7,a,2000\nann@x.org,b,3000\n")
+    (tmp_path / "y.csv").write_text("item_id,title\na,A\nb,B\n")
+    dataset = read_tables(tmp_path / "x.csv", tmp_path / "y.csv")
+    users = dict(dataset.interactions.select("user_id", "external_user").iter_rows())
+    assert users == {user_key("007"): "007", 7: None, user_key("ann@x.org"): "ann@x.org"}
+    assert dataset.item_ids == {"a": FIRST_ITEM_KEY, "b": FIRST_ITEM_KEY + 1}
 
 
 def test_a_mapping_that_names_nothing_and_a_file_that_is_not_there(tmp_path: Path) -> None:

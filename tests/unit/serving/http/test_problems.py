@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import BundleCorrupt, DatasetError, InvalidInput, NotFound, SchemaMismatch, StorageFull
 from core.ids import ALLOWED
-from core.ids import MAX_INTEGER as MAX_ID
+from core.ids import MAX_INTEGER as MAX_INTEGER
 from serving.http.problems import of_error, plain
 from serving.models import Problem
 
@@ -49,7 +49,7 @@ async def test_what_is_no_id(world, path: str, user: str) -> None:
 
 
 async def test_the_largest_id_is_a_stranger(world) -> None:
-    assert (await ask(world, "GET", f"/recommend/{MAX_ID}")).json()["cold_start"] is True
+    assert (await ask(world, "GET", f"/recommend/{MAX_INTEGER}")).json()["cold_start"] is True
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ T0 = 1_700_000_000.0
 def event(item: int, at: float, kind: str = "rating", user: int = 7) -> Decoded:
     value = 4.0 if kind == "rating" else None
     made = Interaction.model_validate({"user_id": user, "item_id": item, "kind": kind, "value": value, "ts": T0 + at})
-    return Decoded(LoggedRecord("interactions", 0, int(at), str(user), made.event_id or "", b""), made)
+    return Decoded(LoggedRecord("interactions", 0, int(at), str(user), made.event_id or "", b""), made, user, item)
 
 
 def features(batch: Sequence[Decoded], user: int = 7) -> UserFeatures:
