@@ -25,7 +25,7 @@ def films(release: Release) -> pl.DataFrame:
 def test_new_films_get_content_embeddings_and_nothing_else_moves(release: Release, films: pl.DataFrame, tmp_path: Path) -> None:
     from core.catalogue import Catalogue
     from lifecycle.extend import extend_release, new_films
-    from lifecycle.gates import GateConfig
+    from lifecycle.gates import GateConfig, check_gate
     from recommender.release import open_release
 
     everything = Catalogue.from_frame(pl.concat([release.catalogue.to_frame(), films]))
