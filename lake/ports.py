@@ -24,10 +24,10 @@ class Writer:
 
 
 class Added(NamedTuple):
-    """`rows` came since the last look; if `whole`, they are all there are, and what was known before is void."""
+    """`rows` came since the last look; if `is_snapshot`, they are all there are, and what was known before is void."""
 
     rows: pl.DataFrame
-    whole: bool
+    is_snapshot: bool
 
 
 class Upserted(NamedTuple):

@@ -20,9 +20,9 @@ from streaming.consumer import Loop
 from streaming.decoding import Contract
 from streaming.learning.learned_publisher import LearnedPublisher
 from streaming.learning.learner import OnlineLearner
-from streaming.learning.learning_effect import LEARNER, LearningEffect, LearningPace
+from streaming.learning.learning_effect import LEARNER, LearningBudget, LearningEffect
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
-from streaming.loops.pace import Shedding
+from streaming.loops.overload import Shedding
 
 if TYPE_CHECKING:
     from recommender.release import Release
@@ -105,8 +105,8 @@ def _effect(settings: Settings, release: Release, features: FeatureReader) -> Le
     if learned is not None:
         learner.resume(learned)
         publish(learned)
-    pace, since = LearningPace(settings.learn_interval), release.manifest.trained_until
-    return LearningEffect(features, learner, publish, catalogue, release.encoder.history, since, pace)
+    budget, since = LearningBudget(settings.learn_interval), release.manifest.trained_until
+    return LearningEffect(features, learner, publish, catalogue, release.encoder.history, since, budget)
 
 
 def _once(error: MarqueeError, said: str) -> str:

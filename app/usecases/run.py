@@ -131,7 +131,7 @@ def watch(settings: Settings, once: bool) -> None:
     from monitoring.watchdog import Watchdog, WatchdogConfig
 
     wiring.logging_to_stderr()
-    dog = Watchdog(
+    watchdog = Watchdog(
         wiring.registry(settings),
         wiring.lake(settings),
         EvidentlyDrift(),
@@ -146,9 +146,9 @@ def watch(settings: Settings, once: bool) -> None:
         ),
     )
     if once:
-        dog.check()
+        watchdog.check()
     else:
-        _with_metrics(settings, settings.watchdog_metrics_port, dog.run)
+        _with_metrics(settings, settings.watchdog_metrics_port, watchdog.run)
 
 
 def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None], devices: int = 1, nodes: int = 1) -> None:

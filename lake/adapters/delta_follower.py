@@ -45,12 +45,12 @@ class DeltaFollower:
         if version == self._version:
             return None
         files = None if self._version is None else self._appended(self._version + 1, version)
-        whole = files is None
+        is_snapshot = files is None
         if files is None:
             files = delta.file_uris() if self._history else []
         rows = self._read(sorted(files))
         self._version = version
-        return Added(rows, whole) if len(rows) or (whole and self._history) else None
+        return Added(rows, is_snapshot) if len(rows) or (is_snapshot and self._history) else None
 
     def _appended(self, first: int, last: int) -> list[str] | None:
         """The files that these versions added, from Delta's log; None when they also took rows away or are forgotten there."""

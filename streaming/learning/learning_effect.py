@@ -24,7 +24,7 @@ LEARNER = "learner"  # the consumer group
 
 
 @dataclass(frozen=True)
-class LearningPace:
+class LearningBudget:
     """How much of the stream is learned from."""
 
     interval: float = 1.0  # seconds from one version to the next, at least
@@ -49,7 +49,7 @@ class LearningEffect:
         catalogue: Catalogue,
         history_of: Callable[[UserFeatures], History],
         since: float,
-        pace: LearningPace | None = None,
+        budget: LearningBudget | None = None,
         clock: Monotonic = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -60,7 +60,7 @@ class LearningEffect:
         self._catalogue = catalogue
         self._history_of = history_of
         self._since = since
-        self._pace = pace or LearningPace()
+        self._budget = budget or LearningBudget()
         self._clock = clock
         self._sleep = sleep
         self._rng = np.random.default_rng(0)
@@ -79,15 +79,15 @@ class LearningEffect:
             LEARNED_VERSION.set(learned.version)
             LEARNED_LIFT.set(self._learner.guard.lift)
             LEARNED_ROLLBACKS.inc(self._learner.guard.rollbacks - before)
-            self._sleep(max(0.0, self._pace.interval - (self._clock() - began)))
+            self._sleep(max(0.0, self._budget.interval - (self._clock() - began)))
         return ()
 
     def _chosen(self, batch: Sequence[Decoded]) -> Sequence[Decoded]:
         """As much as there is time for, drawn evenly and in order; the others are counted as shed."""
-        if len(batch) <= self._pace.max_events:
+        if len(batch) <= self._budget.max_events:
             return batch
         kept = np.zeros(len(batch), dtype=np.bool_)
-        kept[self._rng.choice(len(batch), self._pace.max_events, replace=False)] = True
+        kept[self._rng.choice(len(batch), self._budget.max_events, replace=False)] = True
         shed = Counter(one.event.kind.value for one, keep in zip(batch, kept, strict=True) if not keep)
         for kind, count in shed.items():
             EVENTS_SHED.labels(LEARNER, kind).inc(count)

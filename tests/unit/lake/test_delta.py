@@ -133,4 +133,4 @@ def test_files_that_were_vacuumed_before_they_were_read_make_a_follower_start_ag
         follower.look()
     again = follower.look()
     assert again is not None
-    assert (sorted(again.rows[c.EVENT_ID]), again.whole) == (["e0", "e1"], True)
+    assert (sorted(again.rows[c.EVENT_ID]), again.is_snapshot) == (["e0", "e1"], True)

@@ -20,20 +20,20 @@ _LEVELS = ((10.0, 1.0), (2.0, 0.3))
 class AdaptiveBatch:
     """The size of a group's batches: doubled while more waits than it takes, halved when little does."""
 
-    def __init__(self, group: str, smallest: int, largest: int) -> None:
+    def __init__(self, group: str, min_size: int, max_size: int) -> None:
         self._group = group
-        self._smallest = smallest
-        self.largest = max(smallest, largest)
-        self.limit = smallest
+        self._min_size = min_size
+        self.max_size = max(min_size, max_size)
+        self.limit = min_size
         self.lag = 0
 
-    def saw(self, lag: int) -> None:
+    def observe(self, lag: int) -> None:
         """`lag` records wait after the last poll."""
         self.lag = lag
         if lag > self.limit:
-            self.limit = min(self.limit * 2, self.largest)
+            self.limit = min(self.limit * 2, self.max_size)
         elif lag < self.limit // 4:
-            self.limit = max(self.limit // 2, self._smallest)
+            self.limit = max(self.limit // 2, self._min_size)
         CONSUMER_LAG.labels(self._group).set(lag)
         CONSUMER_BATCH.labels(self._group).set(self.limit)
 
@@ -48,7 +48,7 @@ class Shedding:
 
     def keep(self, batch: Sequence[Decoded], pace: AdaptiveBatch) -> Sequence[Decoded]:
         """The events of the batch that are worth their time now; the others are counted, and a change of mind is logged."""
-        floor = next((weight for batches, weight in _LEVELS if pace.lag > batches * pace.largest), 0.0)
+        floor = next((weight for batches, weight in _LEVELS if pace.lag > batches * pace.max_size), 0.0)
         if floor != self._floor:
             said = f"leaves out events that weigh less than {floor}" if floor else "takes every event again"
             _log.warning("%s %s: %d records wait", self._group, said, pace.lag)
