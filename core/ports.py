@@ -29,6 +29,12 @@ class Monotonic(Protocol):
     def __call__(self) -> float: ...
 
 
+class Echo(Protocol):
+    """Where a long task reports its progress, a line at a time; `print` is one."""
+
+    def __call__(self, line: str, /) -> object: ...
+
+
 # --- vectors ---------------------------------------------------------------------------------------------------------
 
 

@@ -144,8 +144,8 @@ class SearchSpace(BaseModel):
 
     def values_of(self, config: TrainConfig) -> dict[str, Value]:
         """What a configuration says of the parameters, as far as the space holds it."""
-        said = {name: getattr(config, name) for name in self.parameters}
-        return {name: value for name, value in said.items() if self.parameters[name].holds(value)}
+        values = {name: getattr(config, name) for name in self.parameters}
+        return {name: value for name, value in values.items() if self.parameters[name].holds(value)}
 
     def suggest(self, trial: Trial) -> dict[str, Value]:
         """The trial's values."""

@@ -51,8 +51,8 @@ class Report:
     def status(self) -> Status:
         if not self.ready:
             return Status.DOWN
-        well = all(finding.status is Status.UP for finding in self.findings.values())
-        return Status.UP if well else Status.DEGRADED
+        all_up = all(finding.status is Status.UP for finding in self.findings.values())
+        return Status.UP if all_up else Status.DEGRADED
 
     def as_json(self) -> dict[str, Any]:
         checks = {name: {"status": found.status.value, "detail": found.detail} for name, found in self.findings.items()}

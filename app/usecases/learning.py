@@ -44,13 +44,13 @@ class LearningLoop:
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set. A second consumer waits here until the one that learns is gone."""
-        said = ""
+        last_error = ""
         while not stop.is_set():
             try:
                 with sole_learner(self._settings.home):
                     self._learn(stop)
             except (AlreadyRunning, NotFound, SchemaMismatch, DependencyUnavailable) as error:
-                said = _once(error, said)
+                last_error = _log_once(error, last_error)
                 stop.wait(_WAIT)
 
     def _learn(self, stop: Event) -> None:
@@ -109,7 +109,7 @@ def _effect(settings: Settings, release: Release, features: FeatureReader) -> Le
     return LearningEffect(features, learner, publish, catalogue, release.encoder.history, since, budget)
 
 
-def _once(error: MarqueeError, said: str) -> str:
-    if error.detail != said:
+def _log_once(error: MarqueeError, last_error: str) -> str:
+    if error.detail != last_error:
         _log.info("nothing is learned online for now: %s", error.detail)
     return error.detail

@@ -50,8 +50,8 @@ class Shedding:
         """The events of the batch that are worth their time now; the others are counted, and a change of mind is logged."""
         floor = next((weight for batches, weight in _LEVELS if pace.lag > batches * pace.max_size), 0.0)
         if floor != self._floor:
-            said = f"leaves out events that weigh less than {floor}" if floor else "takes every event again"
-            _log.warning("%s %s: %d records wait", self._group, said, pace.lag)
+            change = f"leaves out events that weigh less than {floor}" if floor else "takes every event again"
+            _log.warning("%s %s: %d records wait", self._group, change, pace.lag)
             self._floor = floor
         if not floor:
             return batch
