@@ -62,7 +62,7 @@ def leave_one_out(interactions: pl.DataFrame, catalogue: Catalogue) -> Fold:
 
 
 def strong(interactions: pl.DataFrame, catalogue: Catalogue) -> Fold:
-    """A tenth of the users, drawn by a hash of their id, are strangers to the model and asked for their last event."""
+    """A tenth of the users, drawn by a hash of their id, are left out of training, and their last event is predicted."""
     ids = interactions[c.USER].to_numpy()
     held_out = pl.Series(tie_hash(ids, np.zeros_like(ids)) % np.uint64(_HELD_OUT_ONE_IN) == 0)
     _, queries = _without_last(interactions.filter(held_out), catalogue)

@@ -55,7 +55,7 @@ def unpack(user_id: int, raw: bytes) -> UserFeatures:
     except Malformed as error:
         raise UnreadableRecord(f"it is damaged: {error}") from error
     if not reader.finished():
-        raise UnreadableRecord("it is damaged: it goes on after its end")
+        raise UnreadableRecord("it is damaged: there are bytes after its end")
     return user
 
 

@@ -1,9 +1,9 @@
-"""Builds a release: trains on the past, decides on what came next, measures on what came after that.
+"""Builds a release: trains on the past, makes its choices on the events after that, and measures on the newest ones.
 
     events in time:  |------ towers learn ------|-- ranker learns --|-- scorer is chosen --|-- the gate's figures --|
                                              t_towers            t_ranker              t_choice                  now
 
-No part is judged on events that it, or a choice about it, has seen.
+No part is evaluated on events that were used to train it or to choose it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A release with films that came out after it was trained: the same towers and ranker, a longer catalogue, in seconds."""
+"""Adds new films to a release without training: the same towers and ranker with a longer catalogue, in seconds."""
 
 from __future__ import annotations
 

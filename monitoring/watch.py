@@ -1,4 +1,4 @@
-"""The decision: is this drift, and is it time to retrain? Pure; the watchdog acts on it."""
+"""Decides whether there is drift and whether to retrain. Pure; the watchdog acts on the decision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class WatchConfig:
-    """When to worry, and what to do about it."""
+    """What counts as drift, and whether to retrain on it."""
 
     drift_share: float = 0.5  # share of watched features
     min_acceptance: float = 0.0  # share of lists; 0 leaves acceptance out of the decision
@@ -30,7 +30,7 @@ class WatchConfig:
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict and the reasons for it, for people."""
+    """A verdict and readable reasons for it."""
 
     verdict: Verdict
     reasons: tuple[str, ...]

@@ -39,7 +39,7 @@ def load(
 @app.command(epilog="Example: marquee data fetch ml-1m; without network: marquee data fetch ml-1m --from ~/Downloads/ml-1m.zip")
 def fetch(
     name: Annotated[str, typer.Argument(help=f"one of {', '.join(FETCHABLE)}")],
-    file: Annotated[Path | None, typer.Option("--from", help="a zip that was downloaded by hand: check it and store it")] = None,
+    file: Annotated[Path | None, typer.Option("--from", help="a zip that was downloaded manually: check it and store it")] = None,
     url: Annotated[str | None, typer.Option(help="where NAME.zip and NAME.zip.md5 are; GroupLens if left out")] = None,
 ) -> None:
     """Download a MovieLens set with its checksum; an interrupted download is resumed."""

@@ -31,7 +31,7 @@ def evaluate(
     """Compare models by full ranking: a table, JSON, pictures, and a run in MLflow.
 
     Nothing is sampled, ties go by a fixed hash, what a user has seen is left out, and intervals are over users. An interrupted
-    run of the towers goes on where it stopped when the same command is given again.
+    run of the towers resumes where it stopped when the same command is run again.
     """
     from app.usecases.evaluating import Comparison, publish
     from app.usecases.evaluating import evaluate as run

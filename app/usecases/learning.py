@@ -54,7 +54,7 @@ class LearningLoop:
                 stop.wait(_WAIT)
 
     def _learn(self, stop: Event) -> None:
-        """Until `stop` is set or another release is production; the batch in hand is finished first."""
+        """Until `stop` is set or another release is production; the current batch is finished first."""
         version = self._version()
         over = Event()
         watcher = Background("learning-release", lambda: self._watch(version, stop, over))
@@ -97,7 +97,7 @@ def learning_loop(settings: Settings, log: EventLog, features: FeatureReader, co
 
 
 def _effect(settings: Settings, release: Release, features: FeatureReader) -> LearningEffect:
-    """Goes on from what was learned on the same release before, and brings the vector service up to date."""
+    """Resumes from what was learned on the same release before, and brings the vector service up to date."""
     catalogue, vectors, path = release.catalogue, release.item_vectors, wiring.learned_vectors(settings)
     learner = OnlineLearner(release.encoder.encode_histories, vectors, release.stats.n_events)
     publish = LearnedPublisher(path, wiring.milvus(settings), release.name, catalogue.ids, vectors)

@@ -1,4 +1,4 @@
-"""The steps from raw data to a live release. Each says what it did, and does nothing when it was done before."""
+"""The steps from raw data to a live release. Each reports what it did, and does nothing if it was done before."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def promote(settings: Settings, version: str, force: bool, dry_run: bool, echo: 
 
 
 def publish(settings: Settings, echo: Echo) -> None:
-    """See to it that Milvus has the production release's vectors and that its alias points at them."""
+    """Ensure that Milvus has the production release's vectors and that its alias points at them."""
     from rich.progress import Progress
 
     from app.console import err

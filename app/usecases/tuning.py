@@ -107,7 +107,7 @@ def tune(settings: Settings, data: TuningData, search: TuningRun, dry_run: bool,
 
 
 def _run(study: TuningStudy, data: TuningData, search: TuningRun, log: Callable[[], object], echo: Echo) -> None:
-    """The trials under a progress bar; MLflow that goes away meanwhile is told later."""
+    """The trials under a progress bar; if MLflow is unavailable meanwhile, results are logged later."""
     train = towers_trainer(data.interactions, data.catalogue, data.profiles, search.seed)
     with tqdm(total=search.trials, initial=len(study.trials), unit="trial", disable=not sys.stderr.isatty()) as bar:
 

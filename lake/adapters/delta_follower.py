@@ -1,4 +1,4 @@
-"""Reading a Delta table bit by bit: what was added since the last look, from Delta's log."""
+"""Reads a Delta table incrementally: the rows added since the last poll, from Delta's log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lake.ports import Added
 
 
 class DeltaFollower:
-    """Follows one table. A look that finds nothing new costs a listing, not a read."""
+    """Follows one table. A poll that finds nothing new costs a listing, not a read."""
 
     def __init__(self, path: Path, schema: pl.Schema, columns: Sequence[str], history: bool) -> None:
         """`schema` of the table as it is written today; older files may lack columns of it."""
@@ -24,7 +24,7 @@ class DeltaFollower:
         self._schema = schema
         self._columns = list(columns)
         self._history = history
-        self._version: int | None = None  # as of the last look; None before the first one, and to start again
+        self._version: int | None = None  # as of the last poll; None before the first one, and to start again
 
     def look(self) -> Added | None:
         """See `lake.ports.Follower`."""

@@ -1,4 +1,4 @@
-"""Topics on Kafka: made as their specs say, and brought in line with them."""
+"""Creates Kafka's topics from their specs and brings existing ones in line with them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class KafkaTopics:
 
 
 def create(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
-    """Make the topics that are not there, with as many replicas as the broker makes by default."""
+    """Create the missing topics with the broker's default replication factor."""
     existing = set(admin.list_topics())
     missing = {
         one.name: {"num_partitions": one.partitions, "configs": _configs(one)} for one in specs if one.name not in existing

@@ -1,6 +1,6 @@
-"""One line of the movie-streaming course's log -> what it says, or why it says nothing.
+"""One line of the movie-streaming course's log -> a parsed entry, or the reason why it was rejected.
 
-Pure, and total: every string of bytes has an answer and none raises. The four forms, after `<time>,<userid>,`:
+Pure and total: any byte string gives a result, and none raises. The four forms, after `<time>,<userid>,`:
 `GET /data/m/<movieid>/<minute>.mpg`, `GET /rate/<movieid>=<rating>`, `GET /create_account`, and
 `recommendation request <server>, status <code>, result: <ids>, <ms>`.
 """

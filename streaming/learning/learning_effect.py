@@ -1,4 +1,4 @@
-"""Online learning as an effect of the stream: events become examples, examples steps, steps a version that is published."""
+"""Online learning as an effect of the stream: events become training examples, and each new version is published."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class LearningBudget:
 
 
 class LearningEffect:
-    """Learns from a batch and publishes what came of it, at most once an interval: the next batch is larger for the wait.
+    """Learns from a batch and publishes the result at most once per interval; while it waits, the next batch grows.
 
-    What was learned is a guess that gets better, no record: a killed consumer forgets the steps since the last version, and
-    a batch that comes again after that is learned from again.
+    Learned vectors are an estimate and not a record: a killed consumer loses the steps since the last version, and a batch that
+    is delivered again is learned from again.
     """
 
     name = LEARNER

@@ -65,7 +65,7 @@ class InteractionLoop:
         self._pace = AdaptiveBatch(effect.name, config.batch, config.max_batch)
 
     def run(self, stop: Event) -> None:
-        """Until `stop` is set; the batch in hand is finished and committed first."""
+        """Run until `stop` is set; the current batch is finished and committed first."""
         subscription = retry_until_available(partial(self._log.subscribe, INTERACTIONS, self._effect.name), "event_log", stop)
         if subscription is None:
             return
@@ -80,7 +80,7 @@ class InteractionLoop:
             subscription.close()
 
     def _take(self, records: Sequence[LoggedRecord], stop: Event) -> bool:
-        """Whether everything of a batch is in; the effect first, because somebody waits for it."""
+        """Process a batch and return whether it is complete. The effect runs first, because it is latency-sensitive."""
         decoded = retry_until_available(partial(decode_all, records, self._contract, self._clock()), "lake", stop)
         if decoded is None:
             return False

@@ -1,4 +1,4 @@
-"""How a loop behaves under load: batches that grow with the backlog, and work that is left out, of least value first."""
+"""Behaviour under load: batches that grow with the backlog, and load shedding that drops the least valuable events first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEVELS = ((10.0, 1.0), (2.0, 0.3))
 
 
 class AdaptiveBatch:
-    """The size of a group's batches: doubled while more waits than it takes, halved when little does."""
+    """The size of a group's batches: doubled while more records wait than fit into one, halved when few do."""
 
     def __init__(self, group: str, min_size: int, max_size: int) -> None:
         self._group = group
@@ -39,7 +39,7 @@ class AdaptiveBatch:
 
 
 class Shedding:
-    """Chooses what an overloaded effect does without. For effects that learn, never for those that count or store."""
+    """Load shedding for effects that learn. Never use it for effects that count or store."""
 
     def __init__(self, group: str, weights: SignalWeights = DEFAULT_WEIGHTS) -> None:
         self._group = group
@@ -47,7 +47,7 @@ class Shedding:
         self._floor = 0.0
 
     def keep(self, batch: Sequence[Decoded], pace: AdaptiveBatch) -> Sequence[Decoded]:
-        """The events of the batch that are worth their time now; the others are counted, and a change of mind is logged."""
+        """The events of the batch that are worth processing now. Dropped events are counted, and a change of level is logged."""
         floor = next((weight for batches, weight in _LEVELS if pace.lag > batches * pace.max_size), 0.0)
         if floor != self._floor:
             change = f"leaves out events that weigh less than {floor}" if floor else "takes every event again"

@@ -62,7 +62,7 @@ def test_another_process_sees_what_the_writer_did(lake: DeltaLake, root: Path) -
 
 def test_a_path_that_cannot_be_written_is_a_typed_error_that_names_it(lake: DeltaLake, root: Path) -> None:
     root.write_text("a file where the folder should be")
-    with pytest.raises(StorageFull, match=r"check space and rights of .*lake") as caught:
+    with pytest.raises(StorageFull, match=r"check free space and permissions of .*lake") as caught:
         lake.append(INTERACTIONS, events(1), Writer("consumer", 1))
     assert caught.value.status == 503
     with pytest.raises(StorageFull):
