@@ -193,12 +193,8 @@ def _train_ranker(
 
 def _choose(data: TrainingData, cuts: Cuts, now: Snapshot, policy: Policy, echo: Echo) -> str:
     """`lambdamart` if it beat the sources' own order on the period of the choice, else `retrieval`."""
-    scores = {
-        scorer: judging.judge(data.interactions, now, policy.scored_by(scorer), cuts.ranker, cuts.choice, data.profiles).metrics[
-            "ndcg@10"
-        ]
-        for scorer in SCORERS
-    }
+    decided = {scorer: policy.scored_by(scorer) for scorer in SCORERS}
+    scores = judging.compare(data.interactions, now, decided, cuts.ranker, cuts.choice, data.profiles)
     best = max(scores, key=lambda scorer: scores[scorer])
     echo(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))
     return best

@@ -6,7 +6,7 @@ because its cost is a choice and not a property of the release. Statistics are a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,14 +92,31 @@ def judge(
     Raises DatasetError for a period without an event on an item of the catalogue.
     """
     catalogue = release.catalogue
-    found = queries(interactions, catalogue, start, end, profiles=profiles)
-    if not found:
-        raise DatasetError(f"no event on a known item lies from {start:.0f} to {end:.0f}: there is nothing to judge by")
-    stats = item_stats(interactions, catalogue, start)
+    found, stats = _period(interactions, catalogue, start, end, profiles)
     served = rank_lists(_served(found, release.with_stats(stats), policy), found, "as served")
     retrieval = rank_all(Towers(release, stats.recent), found, catalogue)
     popular = _best_popularity(found, stats, catalogue)
     return _judgement(found, stats, catalogue, {"as served": served, "two towers": retrieval} | popular)
+
+
+def compare(
+    interactions: pl.DataFrame,
+    release: Snapshot,
+    policies: Mapping[str, Policy],
+    start: float,
+    end: float,
+    profiles: Profiles | None = None,
+) -> dict[str, float]:
+    """NDCG@10 of the lists that each policy would have served in a period, by name: what a choice between them needs.
+
+    The same figures as `judge` has, without the alternatives and the intervals. Raises DatasetError as `judge` does.
+    """
+    found, stats = _period(interactions, release.catalogue, start, end, profiles)
+    now = release.with_stats(stats)
+    return {
+        name: float(ndcg(rank_lists(_served(found, now, policy), found, name).ranks, K).mean())
+        for name, policy in policies.items()
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +132,16 @@ class Towers:
         scores = self.release.encoder.encode_many(users) @ self.release.item_vectors.T
         scores[[query.user is None for query in queries]] = self.popularity
         return scores
+
+
+def _period(
+    interactions: pl.DataFrame, catalogue: Catalogue, start: float, end: float, profiles: Profiles | None
+) -> tuple[list[LabelledQuery], ItemStats]:
+    """The events to predict, and the statistics as of the start. Raises DatasetError for a period without any."""
+    found = queries(interactions, catalogue, start, end, profiles=profiles)
+    if not found:
+        raise DatasetError(f"no event on a known item lies from {start:.0f} to {end:.0f}: there is nothing to judge by")
+    return found, item_stats(interactions, catalogue, start)
 
 
 def _asked(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
