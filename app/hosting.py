@@ -19,7 +19,7 @@ from core.ports import ModelRegistry, VectorIndex
 from core.settings import Settings
 from lake.items_feed import ItemsFeed
 from lake.ports import Lake
-from lake.tables import POLICIES
+from lake.tables import POLICIES, read_or_empty
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
@@ -59,7 +59,7 @@ def remember(lake: Lake, policies: Iterable[Policy], now: float) -> None:
     A lake that cannot be written costs a warning: lists are made all the same.
     """
     try:
-        known = set(lake.read(POLICIES)[c.POLICY_ID]) if lake.version(POLICIES) >= 0 else set()
+        known = set(read_or_empty(lake, POLICIES)[c.POLICY_ID])
         new = {policy.id: policy for policy in policies if policy.id not in known}
         if new:
             columns = {

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from core import columns as c
 from core.errors import DatasetError, NotFound
 from core.items import ITEM_SCHEMA, complete
+from core.sorted_keys import rows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +45,7 @@ class Catalogue:
 
     def rows(self, item_ids: ArrayLike) -> NDArray[np.intp]:
         """The row of each id, -1 for an id that is not in the catalogue. Shape [m] -> [m]."""
-        wanted = np.asarray(item_ids, dtype=np.int64)
-        if not len(self.ids):
-            return np.full(wanted.shape, -1, dtype=np.intp)
-        at = np.searchsorted(self.ids, wanted).clip(max=len(self.ids) - 1)
-        return np.where(self.ids[at] == wanted, at, -1)
+        return rows_of(self.ids, item_ids)
 
     def known_rows(self, item_ids: ArrayLike) -> NDArray[np.intp]:
         """The rows of those ids that are in the catalogue. Shape [m] -> at most [m]."""

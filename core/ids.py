@@ -51,11 +51,6 @@ def parse_id(raw: object) -> ExternalId:
 Id = Annotated[ExternalId, BeforeValidator(parse_id)]
 
 
-def is_whole(key: int) -> bool:
-    """Whether a key is the id itself."""
-    return key < FIRST_ITEM_KEY
-
-
 def user_key(id_: ExternalId) -> int:
     """The key of a user: stable, everywhere, without a table."""
     if isinstance(id_, int):
@@ -69,8 +64,8 @@ def original(id_: ExternalId) -> str:
     return "" if isinstance(id_, int) else id_
 
 
-def shown(key: int, kept: str) -> ExternalId:
-    """The id behind a key, given what `original` kept."""
+def shown(key: int, kept: str | None) -> ExternalId:
+    """The id behind a key, given what `original` kept; tables have null for nothing."""
     return kept or key
 
 

@@ -14,6 +14,7 @@ from core import columns as c
 from core.catalogue import Catalogue
 from core.ids import ExternalId
 from core.items import complete
+from core.sorted_keys import rows_of
 
 
 class ItemFacts:
@@ -42,11 +43,7 @@ class ItemFacts:
 
     def rows(self, keys: ArrayLike) -> NDArray[np.intp]:
         """The row of each key, -1 for one that is not here. Shape [m] -> [m]."""
-        wanted = np.asarray(keys, dtype=np.int64)
-        if not len(self.keys):
-            return np.full(wanted.shape, -1, dtype=np.intp)
-        at = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
-        return np.where(self.keys[at] == wanted, at, -1)
+        return rows_of(self.keys, keys)
 
     def row(self, key: int) -> int:
         """The row of one key, or -1."""

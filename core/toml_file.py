@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
@@ -15,3 +15,12 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(what, str(path), f"a readable TOML file ({error})") from error
+
+
+def named_file(folder: Path, name: str, what: str) -> Path:
+    """`<name>.toml` in a folder of configurations. Raises NotFound that says which ones there are."""
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.toml")))
+        raise NotFound(f"there is no {what} {name!r}; {folder.parent.name}/{folder.name} has {known}")
+    return path

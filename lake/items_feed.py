@@ -15,7 +15,7 @@ from core.ids import ExternalId
 from core.item_facts import ItemFacts
 from core.ports import Monotonic
 from lake.ports import Lake
-from lake.tables import ITEM_IDS, ITEMS
+from lake.tables import ITEM_IDS, ITEMS, read_or_empty
 
 
 class ItemsFeed:
@@ -93,6 +93,4 @@ class _Genres(Mapping[int, Sequence[str]]):
 
 def keys_of_ids(lake: Lake) -> dict[str, int]:
     """The key of every item id that is no whole number. Raises DependencyUnavailable."""
-    if lake.version(ITEM_IDS) < 0:
-        return {}
-    return dict(lake.read(ITEM_IDS).select(c.ID, c.KEY).iter_rows())
+    return dict(read_or_empty(lake, ITEM_IDS).select(c.ID, c.KEY).iter_rows())

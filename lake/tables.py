@@ -6,6 +6,7 @@ import polars as pl
 
 from core import columns as c
 from core.items import ITEM_SCHEMA, PROFILE_SCHEMA, TAG_SCHEMA, complete
+from lake.ports import Lake
 
 INTERACTIONS = "interactions"
 IMPRESSIONS = "impressions"
@@ -74,6 +75,11 @@ def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
             *(pl.lit(None).alias(name) for name in _MAY_LACK if name in SCHEMAS[table] and name not in rows.columns),
         )
     return rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMAS[table].items())
+
+
+def read_or_empty(lake: Lake, table: str) -> pl.DataFrame:
+    """The table as it is now, without rows if it was never written. Raises DependencyUnavailable."""
+    return lake.read(table) if lake.version(table) >= 0 else SCHEMAS[table].to_frame()
 
 
 def widened(table: str, stored: pl.DataFrame) -> pl.DataFrame:

@@ -42,7 +42,6 @@ class Ranker:
         if unknown:
             raise BundleCorrupt(f"it was trained on {', '.join(unknown)}, which this code does not compute")
         self._booster = booster
-        self._columns = [CANDIDATE_FEATURES.index(name) for name in self.names]
 
     @classmethod
     def load(cls, path: Path) -> Ranker:
@@ -59,10 +58,6 @@ class Ranker:
 
     def save(self, path: Path) -> None:
         self._booster.save_model(path)
-
-    def select(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The columns named `names` of features [n, len(CANDIDATE_FEATURES)], for `score`."""
-        return features if self.names == CANDIDATE_FEATURES else features[:, self._columns]
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features [n, len(names)] -> scores [n]; only their order means something."""

@@ -55,5 +55,5 @@ def assemble(policy: Policy, now: Snapshot, threads: SourceThreads, bounded: boo
         hydrators=[config.build(now) for config in policy.hydrators],
         scorers=[config.build(now) for config in policy.scorers],
         selector=policy.selector.build(now),
-        completion=Completion(now.stats),
+        completion=Completion(now.popularity),
     )

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.catalogue import ItemStats
 from recommender.popularity import PopularityOrder
 from recommender.roles import Eligible, Query, Selection
 
@@ -19,8 +18,8 @@ class Completion:
 
     name = "popular"
 
-    def __init__(self, stats: ItemStats) -> None:
-        self._order = PopularityOrder(stats)
+    def __init__(self, popularity: PopularityOrder) -> None:
+        self._order = popularity
 
     def complete(self, query: Query, selection: Selection, eligible: Eligible) -> Selection:
         """The selection and what it lacked, up to `query.page.end` positions, within what is eligible."""

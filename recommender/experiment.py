@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput
 from core.settings import CONFIGS
-from core.toml_file import read_toml
+from core.toml_file import named_file, read_toml
 
 
 class Arm(BaseModel):
@@ -57,10 +56,7 @@ class Experiment(BaseModel):
     @classmethod
     def load(cls, name: str) -> Experiment:
         """From `configs/experiments/<name>.toml`. Raises NotFound, InvalidInput."""
-        path: Path = CONFIGS / "experiments" / f"{name}.toml"
-        if not path.is_file():
-            known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
-            raise NotFound(f"there is no experiment {name!r}; configs/experiments has {known}")
+        path = named_file(CONFIGS / "experiments", name, "experiment")
         return cls.of(read_toml(path, "experiment"), path.name)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from core.ports import VectorIndex
 from lake.learned_vectors import PublishedVectors
 from lake.published_stats import PublishedStats
 from ranking.ranker import Ranker
+from recommender.popularity import PopularityOrder
 from recommender.release import Release
 from retrieval.encoder import UserEncoder
 
@@ -60,6 +62,11 @@ class Snapshot:
         if self.release.ranker is None:
             raise BundleCorrupt(f"release {self.name} has no ranker; a policy that orders by it cannot serve it")
         return self.release.ranker
+
+    @cached_property
+    def popularity(self) -> PopularityOrder:
+        """Sorted once, for the source, for the fill-up and for every recommender on this snapshot."""
+        return PopularityOrder(self.stats)
 
     def title(self, row: int) -> str:
         """What the item of a catalogue row is called now."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput
 from core.settings import CONFIGS
-from core.toml_file import read_toml
+from core.toml_file import named_file, read_toml
 from recommender.parts.registry import AnyFilter, AnyHydrator, AnyScorer, AnySelector, AnySource
 from recommender.parts.scorers import ReleaseConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
@@ -88,11 +88,7 @@ class Policy(BaseModel):
 
 def pipeline_path(name: str) -> Path:
     """The file of a named pipeline. Raises NotFound."""
-    path = CONFIGS / "pipelines" / f"{name}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.toml")))
-        raise NotFound(f"there is no pipeline {name!r}; configs/pipelines has {known}")
-    return path
+    return named_file(CONFIGS / "pipelines", name, "pipeline")
 
 
 def _allowed(error: Any) -> str:

@@ -67,7 +67,7 @@ class SideEffect(Protocol):
 
 
 class Recommender:
-    """Makes lists. Immutable: when its release moves on, `on` makes the next one."""
+    """Makes lists. Immutable: when its release moves on, the host makes the next one."""
 
     def __init__(
         self,
@@ -80,15 +80,9 @@ class Recommender:
         """`bounded`: sources have the policy's time-outs. Offline there is nobody who waits, and a time-out would be a lie."""
         self.snapshot = snapshot
         self.policy = policy
-        self._threads = threads
         self._side_effects = tuple(side_effects)
-        self._bounded = bounded
         self._pipeline = assemble(policy, snapshot, threads, bounded)
         self._primary = tuple(config.part for config in policy.sources if not config.fills)
-
-    def on(self, snapshot: Snapshot) -> Recommender:
-        """The same policy on a newer snapshot."""
-        return Recommender(snapshot, self.policy, self._threads, self._side_effects, self._bounded)
 
     async def recommend(self, query: Query) -> Recommendation:
         """The query's page of the list. Fewer items than asked for only when no more are eligible; never fails for a

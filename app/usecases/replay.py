@@ -17,6 +17,7 @@ from rich.markup import escape  # there is a film called [REC]
 from rich.table import Table
 
 from core import columns as c
+from core import ids
 from core.errors import DependencyUnavailable
 from core.ids import ExternalId
 
@@ -74,7 +75,7 @@ class Replay:
     def _named(self, event: dict[str, Any]) -> dict[str, Any]:
         """The event with ids in the place of keys."""
         external = event.pop(c.EXTERNAL_USER)
-        return event | {c.USER: external or event[c.USER], c.ITEM: self._id_of(event[c.ITEM])}
+        return event | {c.USER: ids.shown(event[c.USER], external), c.ITEM: self._id_of(event[c.ITEM])}
 
     def _watched(self, users: list[ExternalId]) -> dict[ExternalId, Shown]:
         """The lists of a few users: the first ones who are new, because they have the farthest to go, and known ones."""

@@ -17,7 +17,7 @@ from app.ops.ownership import sole_builder
 from app.usecases import steps
 from core import columns as c
 from core.errors import InvalidInput
-from core.ids import ExternalId
+from core.ids import ExternalId, shown
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
 
@@ -193,7 +193,7 @@ def _example_users(settings: Settings) -> list[ExternalId]:
     events = steps.stored(settings).interactions
     counts = events.group_by(c.USER, c.EXTERNAL_USER).len().sort("len", c.USER, descending=[True, False])
     most_active = counts.head(EXAMPLE_USERS).sort(c.USER).select(c.USER, c.EXTERNAL_USER)
-    return [external or key for key, external in most_active.iter_rows()]
+    return [shown(key, external) for key, external in most_active.iter_rows()]
 
 
 def _retrain(reasons: str) -> None:

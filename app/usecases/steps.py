@@ -102,9 +102,8 @@ def stored(settings: Settings) -> Stored:
         raise NotFound("there is no data yet; load the bundled films with `marquee data load`")
     interactions = owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
-    profiles = lake.read(tables.USERS) if lake.version(tables.USERS) >= 0 else tables.SCHEMAS[tables.USERS].to_frame()
-    tags = lake.read(tables.TAGS) if lake.version(tables.TAGS) >= 0 else tables.SCHEMAS[tables.TAGS].to_frame()
-    return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()), tags)
+    profiles = tables.read_or_empty(lake, tables.USERS).select(c.USER, c.PROFILE)
+    return Stored(interactions, catalogue, versions, dict(profiles.iter_rows()), tables.read_or_empty(lake, tables.TAGS))
 
 
 def owned(interactions: pl.DataFrame) -> pl.DataFrame:

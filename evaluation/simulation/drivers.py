@@ -60,22 +60,22 @@ class ServiceDriver:
     """Fetches the visitor's list from a service and hands in what the visitor takes from it."""
 
     def __init__(self, service: Service, simulation: Simulation, statistics: RunStatistics, clock: Clock = time.time) -> None:
-        self._service, self._simulation, self._tally, self._clock = service, simulation, statistics, clock
+        self._service, self._simulation, self._statistics, self._clock = service, simulation, statistics, clock
 
     async def __call__(self, visit: Visit) -> None:
         served = await self._timed(self._service.ask(visit.user))
         if served is None:
             return
-        self._tally.lists += 1
+        self._statistics.lists += 1
         rows = self._simulation.rows_of(served.item_ids)
         event = self._simulation.event(visit, rows, served.request_id, self._clock())
         if event is None:
             return
-        self._tally.sent += 1
+        self._statistics.sent += 1
         receipt = await self._timed(self._service.tell(event))
         if receipt is not None:
-            self._tally.accepted += receipt.accepted
-            self._tally.quarantined += receipt.quarantined
+            self._statistics.accepted += receipt.accepted
+            self._statistics.quarantined += receipt.quarantined
 
     async def _timed(self, request: Awaitable[_Answer]) -> _Answer | None:
         """The answer, or None after counting why there is none; an answer's latency counts, also a refusal's."""
@@ -83,11 +83,11 @@ class ServiceDriver:
         try:
             answer = await request
         except Refused as refusal:
-            self._tally.refused[refusal.reason] += 1
+            self._statistics.refused[refusal.reason] += 1
             if refusal.answered:
-                self._tally.took(time.perf_counter() - start)
+                self._statistics.took(time.perf_counter() - start)
             return None
-        self._tally.took(time.perf_counter() - start)
+        self._statistics.took(time.perf_counter() - start)
         return answer
 
 
@@ -105,11 +105,9 @@ def fill_log(
         batch: list[Record] = []
         while going() and len(batch) < _LOG_BATCH:
             visit = simulation.arrivals.visit(statistics.visits)
-            statistics.visits, statistics.cold, statistics.lists = (
-                statistics.visits + 1,
-                statistics.cold + visit.cold,
-                statistics.lists + 1,
-            )
+            statistics.visits += 1
+            statistics.cold += visit.cold
+            statistics.lists += 1
             if (event := simulation.browse(visit, clock())) is not None:
                 statistics.sent += 1
                 batch.append(Record(str(event[c.USER]), event[c.EVENT_ID], orjson.dumps(event)))

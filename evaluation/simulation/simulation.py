@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core import columns as c
 from core.ids import ExternalId
+from core.sorted_keys import rows_of
 from evaluation.simulation.arrivals import Arrivals, Visit
 from evaluation.simulation.choice import ChoiceModel, browsed, stars
 from evaluation.simulation.world import World
@@ -53,10 +54,7 @@ class Simulation:
 
     def rows_of(self, item_ids: Sequence[ExternalId]) -> NDArray[np.intp]:
         """The world's rows of items [k], -1 for one that is not of this world."""
-        known = self.world.item_ids
-        wanted = np.array([self.names.key_ever(id_) for id_ in item_ids], dtype=np.int64)
-        at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-        return np.where(known[at] == wanted, at, -1).astype(np.intp)
+        return rows_of(self.world.item_ids, [self.names.key_ever(id_) for id_ in item_ids])
 
     def event(self, visit: Visit, rows: Sequence[int] | NDArray[np.intp], request_id: str | None, now: float) -> Event | None:
         """What the visitor does with a list of the world's rows (-1: not of this world), or None: nothing."""

@@ -8,7 +8,6 @@ import numpy as np
 
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
-from recommender.popularity import PopularityOrder
 from recommender.roles import Eligible, Fetched, Query
 
 
@@ -29,7 +28,7 @@ class PopularSource:
     name = "popular"
 
     def __init__(self, now: Snapshot, k: int) -> None:
-        self._order = PopularityOrder(now.stats)
+        self._order = now.popularity
         self._recent = now.stats.recent
         self._k = k
 

@@ -9,19 +9,18 @@ from typing import Annotated
 
 import orjson
 from fastapi import Path, Query, Request
-from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from core.ids import MAX_LENGTH, ExternalId, parse_id
+from core import ids
+from core.ids import ExternalId
 from serving.health import Readiness
 from serving.http.problems import Forbidden, Unauthorized
 from serving.intake.ingestion import Ingestion
 from serving.lists.service import RecommendService
 
 Id = Annotated[
-    ExternalId,
-    BeforeValidator(parse_id),
-    Path(description=f"an integer, or any string of up to {MAX_LENGTH} characters (URL-encoded)"),
+    ids.Id,
+    Path(description=f"an integer, or any string of up to {ids.MAX_LENGTH} characters (URL-encoded)"),
 ]
 Limit = Annotated[int, Query(ge=1, le=100)]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BeforeValidator
 from starlette.responses import Response
 
-from core.ids import ExternalId, parse_id
+from core.ids import Id as ItemId
 from recommender.roles import Constraints, Page
 from serving import examples, models
 from serving.http.openapi import answers, problems
@@ -19,7 +18,6 @@ from serving.routes.api import Id, Limit, api_of, json
 router = APIRouter(default_response_class=Response)
 
 MAX_GENRES, MAX_EXCLUDED = 20, 1000
-ItemId = Annotated[ExternalId, BeforeValidator(parse_id)]
 Year = Annotated[int | None, Query(ge=1, le=9999)]
 
 

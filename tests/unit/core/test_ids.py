@@ -18,7 +18,6 @@ from core.ids import (
     MAX_LENGTH,
     ExternalId,
     assign_keys,
-    is_whole,
     original,
     parse_id,
     shown,
@@ -72,7 +71,7 @@ def test_keys_of_different_kinds_never_meet(raw: list[ExternalId]) -> None:
     items = assign_keys(ids, {})
     for id_ in ids:
         assert (user_key(id_) == id_) if isinstance(id_, int) else FIRST_USER_KEY <= user_key(id_) < 2**63
-        assert is_whole(user_key(id_)) is isinstance(id_, int)
+        assert (user_key(id_) < FIRST_ITEM_KEY) is isinstance(id_, int)
     assert all(FIRST_ITEM_KEY <= key < FIRST_USER_KEY for key in items.values())
     assert len(set(items.values())) == len(items) == len({id_ for id_ in ids if isinstance(id_, str)})
 

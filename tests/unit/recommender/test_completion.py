@@ -23,7 +23,7 @@ def short(*rows: int) -> Selection:
 
 def test_it_adds_the_most_popular_that_are_not_there_yet() -> None:
     first = int(POPULAR[1])
-    whole = Completion(NOW.stats).complete(make_query(4), short(first), EVERYTHING)
+    whole = Completion(NOW.popularity).complete(make_query(4), short(first), EVERYTHING)
     assert whole.rows.tolist() == [first, *POPULAR[[0, 2, 3]].tolist()]
     assert (np.diff(whole.scores) < 0).all()
     assert whole.propensities.tolist() == [0.5, 1, 1, 1]
@@ -34,14 +34,14 @@ def test_it_adds_the_most_popular_that_are_not_there_yet() -> None:
 def test_it_stays_within_what_is_eligible_and_leaves_the_mask_alone() -> None:
     eligible = np.zeros_like(EVERYTHING)
     eligible[[3, 7]] = True
-    whole = Completion(NOW.stats).complete(make_query(10), short(3), eligible)
+    whole = Completion(NOW.popularity).complete(make_query(10), short(3), eligible)
     assert whole.rows.tolist() == [3, 7]
     assert np.flatnonzero(eligible).tolist() == [3, 7]
 
 
 def test_it_fills_up_to_the_end_of_the_page() -> None:
-    assert len(Completion(NOW.stats).complete(make_query(10, offset=5), short(), EVERYTHING)) == 15
+    assert len(Completion(NOW.popularity).complete(make_query(10, offset=5), short(), EVERYTHING)) == 15
 
 
 def test_nothing_eligible_nothing_added() -> None:
-    assert len(Completion(NOW.stats).complete(make_query(10), short(), np.zeros_like(EVERYTHING))) == 0
+    assert len(Completion(NOW.popularity).complete(make_query(10), short(), np.zeros_like(EVERYTHING))) == 0

@@ -276,7 +276,7 @@ def test_a_recommender_moves_on_with_its_release() -> None:
     before = Recommender(NOW, make_policy(), threads)
     catalogue = make_catalogue()
     hidden = ItemFacts(catalogue.to_frame().with_columns(hidden=pl.col("item_id") > 100))
-    after = before.on(NOW.with_facts(hidden))
+    after = Recommender(NOW.with_facts(hidden), make_policy(), threads)
     query = make_query(20)
     assert len(asyncio.run(before.recommend(query)).selection) == 20
     assert sorted(ids(asyncio.run(after.recommend(query)))) == list(range(10, 101, 10))

@@ -112,7 +112,7 @@ def pipeline(
         hydrators=[part],
         scorers=[part],
         selector=GreedySelector(),
-        completion=Completion(NOW.stats),
+        completion=Completion(NOW.popularity),
     )
 
 

@@ -94,32 +94,29 @@ async def test_a_film_that_does_not_exist(world) -> None:
     assert check(await ask(world, "GET", "/items/11"), 404, "not-found")["item_id"] == 11
 
 
-async def test_a_body_that_says_it_is_too_large_is_refused_unread(world) -> None:
+class Chunks:
+    """A body of a megabyte in a thousand chunks, of which `sent` were asked for."""
+
     sent = 0
 
-    async def body() -> AsyncIterator[bytes]:
-        nonlocal sent
+    async def sent_one_by_one(self) -> AsyncIterator[bytes]:
         for _ in range(1000):
-            sent += 1
+            self.sent += 1
             yield b"x" * 1000
 
-    response = await ask(world, "POST", "/events", content=body(), headers={"Content-Length": "1000000"})
+
+async def test_a_body_that_says_it_is_too_large_is_refused_unread(world) -> None:
+    body = Chunks()
+    response = await ask(world, "POST", "/events", content=body.sent_one_by_one(), headers={"Content-Length": "1000000"})
     assert check(response, 413, "body-too-large")["limit"] == 200_000
-    assert sent == 0
+    assert body.sent == 0
     assert response.headers["connection"] == "close"
 
 
 async def test_a_chunked_body_is_cut_where_it_becomes_too_large(world) -> None:
-    sent = 0
-
-    async def body() -> AsyncIterator[bytes]:
-        nonlocal sent
-        for _ in range(1000):
-            sent += 1
-            yield b"x" * 1000
-
-    check(await ask(world, "POST", "/events", content=body()), 413, "body-too-large")
-    assert sent <= 202
+    body = Chunks()
+    check(await ask(world, "POST", "/events", content=body.sent_one_by_one()), 413, "body-too-large")
+    assert body.sent <= 202
 
 
 async def test_a_body_of_the_limit_is_read(world) -> None:
