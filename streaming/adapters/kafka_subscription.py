@@ -88,6 +88,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         """Raises DependencyUnavailable."""
         deadline = time.monotonic() + timeout
         with translated(self._bootstrap):
+            self._join()
             while True:
                 left = max(0.0, deadline - time.monotonic())
                 batches = self._consumer.poll(timeout_ms=int(left * 1000), max_records=limit)
@@ -117,6 +118,18 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=int(self._timeout * 1000))
+
+    def _join(self) -> None:
+        """Be a member of the group, however short the polls are; `timeout` seconds at most.
+
+        kafka-python (3.0.12) loses a join that a poll's timeout cuts off: its answer is never taken up, and when the answer
+        makes `need_rejoin` false, the member sends no heartbeat, is put out of the group and reads nothing ever again.
+        """
+        coordinator = self._consumer._coordinator
+        if coordinator.rejoining:
+            coordinator.rejoin_needed = True
+        if coordinator.need_rejoin():
+            coordinator.ensure_active_group(timeout_ms=int(self._timeout * 1000))
 
     def _new(self, place: TopicPartition, batch: Sequence[Any]) -> list[LoggedRecord]:
         """The records of the batch that are no repeats; none when the partition has to be read from earlier on first."""

@@ -138,6 +138,16 @@ def test_many_threads_append_without_losing_or_doubling(log: EventLog) -> None:
     )
 
 
+def test_polls_that_do_not_wait_get_everything(log: EventLog) -> None:
+    """However short a poll is: on Kafka, joining a group takes longer than each of these."""
+    log.append(TOPIC, records(*map(str, range(50))))
+    subscription, got, deadline = log.subscribe(TOPIC, "g"), 0, time.monotonic() + 20
+    while got < 50 and time.monotonic() < deadline:
+        got += len(subscription.poll(10, 0.0))
+        subscription.commit()
+    assert got == 50
+
+
 def test_lag_is_what_waits_to_be_polled(log: EventLog) -> None:
     log.append(TOPIC, records("a", "b", "c"))
     subscription = log.subscribe(TOPIC, "g")

@@ -85,10 +85,12 @@ def record(event: Interaction) -> Record:
     return Record(str(event.user_id), event.event_id, event.model_dump_json().encode())
 
 
-def until(condition: Callable[[], bool], seconds: float = 90.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 90.0, told: Callable[[], object] = lambda: "") -> None:
+    """`told`: what a failure says of how far it came."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited too long"
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds:.0f} s in vain: {told()}")
         time.sleep(0.05)
 
 
@@ -146,14 +148,15 @@ class Outcome:
         self._online = redis.Redis.from_url(redis_url)
         self._online.flushdb()
 
-    def is_complete(self, count: int) -> bool:
-        """Whether so many events, or more, are in both."""
+    def counts(self) -> tuple[int, int]:
+        """The events in the features and in the lake."""
         users = [features for user in range(1, USERS + 1) if (features := self.store.read(user))]
-        return (
-            sum(user.n_events for user in users) >= count
-            and self.lake.version("interactions") >= 0
-            and len(self.lake.read("interactions")) >= count
-        )
+        rows = len(self.lake.read("interactions")) if self.lake.version("interactions") >= 0 else 0
+        return sum(user.n_events for user in users), rows
+
+    def wait_for(self, count: int) -> None:
+        """Until so many events, or more, are in both."""
+        until(lambda: min(self.counts()) >= count, told=self.counts)
 
     def features(self) -> dict[bytes, Any]:
         """Each key of the online store as it lies there."""
@@ -198,7 +201,7 @@ class Stage:
         thread = threading.Thread(target=consumer(log, clean.store, clean.lake).run, args=(stop,))
         thread.start()
         try:
-            until(lambda: clean.is_complete(count))
+            clean.wait_for(count)
         finally:
             stop.set()
             thread.join()
@@ -230,7 +233,7 @@ def test_killed_at_random_moments(stage: Stage) -> None:
         time.sleep(dice.uniform(0.3, 1.5))  # a moment to die at: while it joins, folds, writes or commits
         assert stage.consumers.end(pid, signal.SIGKILL) == signal.SIGKILL
     pid = stage.consumers.start("victim")
-    until(lambda: stage.outcome.is_complete(len(made)))
+    stage.outcome.wait_for(len(made))
     assert stage.consumers.end(pid, signal.SIGTERM) == 0
     stage.assert_as_one_clean_pass(len(made))
 
@@ -245,7 +248,7 @@ def test_a_second_consumer_that_joins_and_leaves(stage: Stage) -> None:
         time.sleep(0.1)
     assert stage.consumers.end(second, signal.SIGTERM) == 0
     stage.append(made[500:])
-    until(lambda: stage.outcome.is_complete(len(made)))
+    stage.outcome.wait_for(len(made))
     assert stage.consumers.end(first, signal.SIGTERM) == 0
     stage.assert_as_one_clean_pass(len(made))
 
@@ -262,7 +265,7 @@ def test_repeats_and_disorder(stage: Stage, kafka_bootstrap: str) -> None:
         time.sleep(0.5)
         stage.consumers.end(pid, signal.SIGKILL)
         pid = stage.consumers.start("victim")
-    until(lambda: stage.outcome.is_complete(len(made)))
+    stage.outcome.wait_for(len(made))
     assert stage.consumers.end(pid, signal.SIGTERM) == 0
     stage.assert_as_one_clean_pass(len(made))
     in_order = {user.user_id: user for user in fold_history(_as_table(made), _catalogue())}
@@ -280,7 +283,8 @@ def test_poison_is_set_aside_once_although_the_consumer_dies(stage: Stage) -> No
         time.sleep(0.3)
         stage.consumers.end(pid, signal.SIGKILL)
         pid = stage.consumers.start("victim")
-    until(lambda: stage.outcome.is_complete(len(made)) and len(open_letters(stage.log.read(DEADLETTER))) == len(poison))
+    stage.outcome.wait_for(len(made))
+    until(lambda: len(open_letters(stage.log.read(DEADLETTER))) == len(poison))
     assert stage.consumers.end(pid, signal.SIGTERM) == 0
     letters = list(open_letters(stage.log.read(DEADLETTER)).values())
     assert sorted(letter.value for letter in letters) == sorted(poison)
@@ -303,7 +307,8 @@ def test_wrong_clocks_and_two_megabytes_are_set_aside_or_refused(stage: Stage, k
         stranger.send(f"{stage.prefix}.{INTERACTIONS}", noise).get(timeout=30)
     stranger.close()
     pid = stage.consumers.start()
-    until(lambda: stage.outcome.is_complete(len(made)) and len(open_letters(stage.log.read(DEADLETTER))) == 3)
+    stage.outcome.wait_for(len(made))
+    until(lambda: len(open_letters(stage.log.read(DEADLETTER))) == 3)
     assert stage.consumers.end(pid, signal.SIGTERM) == 0
     letters = open_letters(stage.log.read(DEADLETTER)).values()
     assert sorted(letter.reason for letter in letters) == ["clock", "clock", "too_large"]
@@ -322,13 +327,13 @@ def test_a_broker_that_is_killed_and_comes_back(broker_stage: Stage, kafka_broke
     stage, made = broker_stage, events(300, seed=6)
     pid = stage.consumers.start("steady")
     stage.append(made[:150])
-    until(lambda: stage.outcome.is_complete(1))  # it has begun, and is not done
+    stage.outcome.wait_for(1)  # it has begun, and is not done
     kafka_broker.kill()
     with pytest.raises(DependencyUnavailable, match="kafka"):
         stage.append(made[150:])
     kafka_broker.start()
     until(lambda: accepted(stage, made[150:]))
-    until(lambda: stage.outcome.is_complete(len(made)))
+    stage.outcome.wait_for(len(made))
     assert stage.consumers.end(pid, signal.SIGTERM) == 0
     stage.assert_as_one_clean_pass(len(made))
 
