@@ -14,7 +14,7 @@ from retrieval.verified_mirror import VerifiedMirror
 
 
 @dataclass(frozen=True)
-class Search:
+class VectorSearch:
     """The index that a release is searched in, whether its mirror stands in for Milvus now, and the mirror, if it has one."""
 
     index: VectorIndex
@@ -22,16 +22,16 @@ class Search:
     mirror: MirrorIndex | None
 
 
-def search_of(settings: Settings, release: Release, milvus: VectorIndex) -> Search:
+def search_of(settings: Settings, release: Release, milvus: VectorIndex) -> VectorSearch:
     """See decision 4. A catalogue above `mirror_max_items` has no mirror, whatever the mode.
 
     Every release has a mirror of its own, which is freed with it; Milvus has a collection for each.
     """
     if settings.vector_search != "mirror" and len(release.catalogue) > settings.mirror_max_items:
-        return Search(milvus, lambda: False, None)
+        return VectorSearch(milvus, lambda: False, None)
     mirror = MirrorIndex()
     mirror.publish(release.name, release.catalogue.ids, release.item_vectors)
     if settings.vector_search == "mirror":
-        return Search(mirror, lambda: False, mirror)
+        return VectorSearch(mirror, lambda: False, mirror)
     index = FallbackIndex(milvus, mirror) if settings.vector_search == "milvus" else VerifiedMirror(mirror, milvus)
-    return Search(index, lambda: index.degraded, mirror)
+    return VectorSearch(index, lambda: index.degraded, mirror)

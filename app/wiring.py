@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from feature_repo.adapters.feast_store import FeastFeatures
     from lifecycle.adapters.mlflow import MlflowRegistry
     from retrieval.adapters.milvus import MilvusIndex
-    from serving.health import Check
+    from serving.health import HealthCheck
     from streaming.topics import TopicAdmin
 
 
@@ -55,7 +55,7 @@ class Accepting(NamedTuple):
     """The log that takes in what clients are promised, its readiness, and the threads that it runs."""
 
     log: EventLog
-    check: Check
+    check: HealthCheck
     background: tuple[Background, ...] = ()
 
 

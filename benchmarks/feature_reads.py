@@ -120,9 +120,9 @@ def memory(store: FeastFeatures, url: str, users: Sequence[UserFeatures], copies
     `redis` is a server as Redis ships it, `redis_compact` one with `hash-max-listpack-value` at COMPACT.
     """
     client, found = Redis.from_url(url), {}
-    for name, most in (("redis", None), ("redis_compact", COMPACT)):
-        if most:
-            client.config_set("hash-max-listpack-value", most)
+    for name, max_value in (("redis", None), ("redis_compact", COMPACT)):
+        if max_value:
+            client.config_set("hash-max-listpack-value", max_value)
         client.flushall()
         before = client.info("memory")["used_memory"]
         for copy in tqdm(range(copies), name, leave=False):

@@ -56,7 +56,7 @@ class World:
     known: NDArray[np.float32]  # each item's events before it [n]
 
     @classmethod
-    def of(cls, start: float, end: float, most: int | None, seed: int, work: Path) -> World:
+    def of(cls, start: float, end: float, max_queries: int | None, seed: int, work: Path) -> World:
         """Shares of the events in time order between which is predicted."""
         data = read_movielens()
         catalogue = Catalogue.from_frame(data.items)
@@ -67,7 +67,7 @@ class World:
         trained = train_towers(before(data.interactions, first), catalogue, config, folder, seed=seed, progress=True)
         export(trained, folder)
         encoder = UserEncoder(folder / "user_tower.onnx", trained.item_embeddings, catalogue)
-        queries = list(labelled_queries(data.interactions, catalogue, first, last, most, seed=0))
+        queries = list(labelled_queries(data.interactions, catalogue, first, last, max_queries, seed=0))
         seen = before(data.interactions, first)
         past = {user.user_id: user for user in fold_history(seen, catalogue)}
         return cls(catalogue, encoder, queries, past, item_stats(seen, catalogue, first).n_events)

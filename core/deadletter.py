@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from core.errors import InvalidInput
 from core.ports import LoggedRecord, Record
 
-MOST_BYTES = 8 * 2**20  # of one event that are kept: beyond, the letter itself would not fit its topic
+MAX_KEPT_BYTES = 8 * 2**20  # of one event that are kept: beyond, the letter itself would not fit its topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class DeadLetter:
 
 def to_record(letter: DeadLetter) -> Record:
     """The record for the dead-letter topic."""
-    kept = letter.value[:MOST_BYTES]
+    kept = letter.value[:MAX_KEPT_BYTES]
     body = asdict(letter) | {"value": base64.b64encode(kept).decode()}
     if len(kept) < len(letter.value):
         body["detail"] = f"{letter.detail}; only the first {len(kept)} of its {len(letter.value)} bytes are kept"

@@ -83,7 +83,10 @@ class ItemFacts:
         wanted = name.strip().casefold()
         if wanted not in self._with_genre:
             named = self._items[c.GENRES].list.eval(pl.element().str.to_lowercase().eq(wanted)).list.any()
-            self._with_genre[wanted] = named.fill_null(False).to_numpy()
+            found: NDArray[np.bool_] = named.fill_null(False).to_numpy()
+            if not found.any():
+                return found  # not kept: anybody can ask for any name
+            self._with_genre[wanted] = found
         return self._with_genre[wanted]
 
     @cached_property

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     )
 
     consumer_batch: int = Field(500, ge=1, description="events applied in one batch while the consumer keeps up")
-    consumer_most: int = Field(5000, ge=1, description="maximum number of events in one batch when the consumer is behind")
+    consumer_max_batch: int = Field(5000, ge=1, description="maximum number of events in one batch when the consumer is behind")
     consumer_poll: float = Field(
         0.5, gt=0, description="seconds for which the consumer waits for events before it checks its own state"
     )

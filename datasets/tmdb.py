@@ -27,7 +27,7 @@ _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 CAST = 5  # the leading roles
 _WORKERS = 8  # requests in flight
 _ATTEMPTS = 5
-_LONGEST_WAIT = 60.0  # seconds that an answer of 429 may ask for
+_MAX_WAIT = 60.0  # seconds that an answer of 429 may ask for
 
 
 class Cache:
@@ -53,7 +53,7 @@ class Cache:
             file.write("".join(f"\n{json.dumps(film)}" for film in films))  # a new line first: the last one may be half
 
 
-class Pace:
+class RateLimit:
     """At most `per_second` permits a second, for all threads together."""
 
     def __init__(self, per_second: float, clock: Monotonic = time.monotonic) -> None:
@@ -79,7 +79,7 @@ class Tmdb:
     url: str
     key: SecretStr
     cache: Cache
-    pace: Pace
+    pace: RateLimit
     sleep: Callable[[float], None] = time.sleep
 
     def fetch(self, ids: Sequence[int]) -> Iterator[int]:
@@ -139,4 +139,4 @@ def _names(entries: Iterable[dict[str, Any]]) -> list[str]:
 def _retry_after(answer: httpx.Response, attempt: int) -> float:
     """Seconds until the next try: what the answer asks for, else one more each time."""
     asked = answer.headers.get("Retry-After", "")
-    return min(float(asked), _LONGEST_WAIT) if asked.isdigit() else float(attempt)
+    return min(float(asked), _MAX_WAIT) if asked.isdigit() else float(attempt)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
 from evaluation.intervals import Interval, bootstrap, paired_bootstrap
-from evaluation.metrics import Facts, longest_list, measure, ndcg
+from evaluation.metrics import Facts, max_cutoff, measure, ndcg
 from evaluation.protocols import Fold
 from evaluation.ranking import K, Model, rank_all
 
@@ -75,7 +75,7 @@ def _outcome(
     for fold, known in zip(folds, facts, strict=True):
         model = make()
         model.fit(fold.train, catalogue)
-        parts.append((rank_all(model, fold.queries, catalogue, longest_list(metrics)), known))
+        parts.append((rank_all(model, fold.queries, catalogue, max_cutoff(metrics)), known))
     ranks = np.concatenate([ranked.ranks for ranked, _ in parts])
     return Outcome(name, ranks, measure(metrics, parts) | by_group(ranks, pooled), bootstrap(ndcg(ranks, K), pooled.users))
 

@@ -161,7 +161,7 @@ def requested(name: str) -> tuple[Metric, int]:
     return metric, int(match["k"] or NOT_FOUND)
 
 
-def longest_list(names: Sequence[str]) -> int:
+def max_cutoff(names: Sequence[str]) -> int:
     """How long the shown lists must be for these metrics, at least 1."""
     wanted = [requested(name) for name in names]
     return max([1, *(k for metric, k in wanted if isinstance(metric, ListMetric))])

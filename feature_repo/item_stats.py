@@ -19,7 +19,7 @@ DAY_SECONDS = 86_400.0
 STATS_COLUMNS = (c.ITEM, c.KIND, c.VALUE, c.TS)  # of the lake's interactions, what the statistics read
 
 
-class Rows(Protocol):
+class ItemRows(Protocol):
     """Items in rows: a release's catalogue, or what is known of items now."""
 
     def rows(self, ids: ArrayLike, /) -> NDArray[np.intp]:
@@ -36,7 +36,7 @@ class ItemCounts:
     `PRIOR_RATINGS` ratings at the global mean added (Bayesian shrinkage; the middle of the scale where nobody rated).
     """
 
-    def __init__(self, catalogue: Rows, half_life_days: float = HALF_LIFE_DAYS) -> None:
+    def __init__(self, catalogue: ItemRows, half_life_days: float = HALF_LIFE_DAYS) -> None:
         self._catalogue = catalogue
         self._half_life = half_life_days * DAY_SECONDS
         self._events, self._recent, self._stars, self._ratings = (np.zeros(len(catalogue)) for _ in range(4))
@@ -57,7 +57,7 @@ class ItemCounts:
         self._stars += self._sum(at[rated], rows[c.VALUE].to_numpy()[rated])
         self._ratings += self._sum(at[rated], np.ones(int(rated.sum())))
 
-    def on(self, catalogue: Rows, keys: NDArray[np.int64]) -> ItemCounts:
+    def on(self, catalogue: ItemRows, keys: NDArray[np.int64]) -> ItemCounts:
         """The same counts on another catalogue; `keys` [n] are those of this one's rows. Items that it lacks are forgotten."""
         at = catalogue.rows(keys)
         known = at >= 0

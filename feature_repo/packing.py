@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Uints = NDArray[np.uint64]
-_MOST = 2**24  # a longer column is damage, and would fill the memory before it showed
+_MAX_ROWS = 2**24  # a longer column is damage, and would fill the memory before it showed
 _BYTES = np.arange(8, dtype=np.uint64)
 _FIRST_OF_SIZE = np.array([256**size for size in range(8)], dtype=np.uint64)  # the least number that needs byte `size`
 
@@ -108,7 +108,7 @@ class Reader:
         if not n:
             return np.empty(0, dtype=np.uint64)
         low, width = self.uint(), self.uint()
-        if n > _MOST or width > 64:
+        if n > _MAX_ROWS or width > 64:
             raise Malformed(f"{n} integers of {width} bits")
         if not width:
             return np.full(n, low, dtype=np.uint64)

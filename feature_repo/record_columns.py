@@ -23,8 +23,8 @@ GENRES: tuple[str, ...] = (
 _GENRE_BIT = {name: 1 << place for place, name in enumerate(GENRES)}
 _CONSUMING = sum(1 << code for code in codes(CONSUMING))
 _UNITS = (1, 1000)  # per second: in which times are tried; times that fit neither are written as the float64 they are
-_MOST_HALVES = 10  # 0 to 5 stars are a code; a larger number of halves follows its code, as does any other float32
-_LARGE, _OTHER = _MOST_HALVES + 1, _MOST_HALVES + 2
+_MAX_HALVES = 10  # 0 to 5 stars are a code; a larger number of halves follows its code, as does any other float32
+_LARGE, _OTHER = _MAX_HALVES + 1, _MAX_HALVES + 2
 _TOO_LARGE = 2.0**16
 _FAR_FUTURE = 2.0**40  # seconds; up to here milliseconds are exact integers of a float64
 
@@ -34,7 +34,7 @@ def write_values(writer: Writer, values: Floats) -> None:
     with np.errstate(over="ignore"):
         halves = values * np.float32(2)
     whole = (halves == np.floor(halves)) & ~np.signbit(halves) & (halves < _TOO_LARGE)
-    small = whole & (halves <= _MOST_HALVES)
+    small = whole & (halves <= _MAX_HALVES)
     codes = np.where(small, halves, np.where(whole, np.float32(_LARGE), np.float32(_OTHER))).astype(np.uint64)
     writer.fixed(codes)
     if not small.all():
@@ -47,7 +47,7 @@ def read_values(reader: Reader, n: int) -> Floats:
     if n and codes.max() > _OTHER:
         raise Malformed(f"a value of code {codes.max()}")
     values = codes.astype(np.float32) / np.float32(2)
-    if n and codes.max() > _MOST_HALVES:
+    if n and codes.max() > _MAX_HALVES:
         large, other = codes == _LARGE, codes == _OTHER
         values[large] = reader.fixed(int(large.sum())).astype(np.float32) / np.float32(2)
         values[other] = reader.floats(int(other.sum()))

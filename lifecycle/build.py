@@ -27,6 +27,7 @@ from core.catalogue import Catalogue, ItemStats
 from core.errors import InvalidInput
 from core.feature_schema import FeatureSchema
 from core.features import Profiles
+from core.items import TAG_SCHEMA, with_tags
 from datasets.splits import before, cutoff
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
@@ -39,7 +40,7 @@ from retrieval.adapters.mirror import MirrorIndex
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
-from retrieval.training import train_towers
+from retrieval.training import TrainedTowers, train_towers
 
 Say = Callable[[str], None]
 
@@ -54,6 +55,13 @@ class TrainingData:
     description: str
     licence: str
     profiles: Profiles = field(default_factory=dict)  # users' static attributes ("age:25") by user id
+    tags: pl.DataFrame = field(default_factory=TAG_SCHEMA.to_frame)  # what users called items, and when
+
+    def as_of(self, moment: float) -> TrainingData:
+        """With the tags that items had by then (Unix seconds) as content; a later one may answer what is to be predicted."""
+        if self.tags.is_empty():
+            return self
+        return replace(self, catalogue=Catalogue.from_frame(with_tags(self.catalogue.to_frame(), self.tags, moment)))
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ def build_release(
     training goes on where it stopped. Raises DatasetError when there is too little to learn from.
     """
     cuts = Cuts.of(data.interactions, config)
+    data = data.as_of(cuts.towers)
     draft = workdir / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -118,18 +127,8 @@ def build_release(
     trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True, profiles=data.profiles)
     say(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
     export(trained, draft)
-    manifest = Manifest(
-        release=new_name(),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        code_version=code_version,
-        data_version=data.data_version,
-        trained_until=cuts.choice,
-        feature_schema=feature_schema.digest,
-        dim=trained.item_embeddings.shape[1],
-        n_items=len(data.catalogue),
-        metrics={},
-        config={**train.model_dump(), "seed": seed, "policy": policy.id},
-        files={},
+    manifest = _begun(
+        data, cuts, trained, feature_schema, code_version, {**train.model_dump(), "seed": seed, "policy": policy.id}
     )
     unranked = _as_served(
         draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained.item_embeddings
@@ -153,6 +152,25 @@ def build_release(
     card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{judged.table}")
     (draft / bundle.MODEL_CARD).write_text(card)
     return seal(draft, manifest)
+
+
+def _begun(
+    data: TrainingData, cuts: Cuts, trained: TrainedTowers, schema: FeatureSchema, code_version: str, config: dict[str, object]
+) -> Manifest:
+    """The manifest of a release that has no figures and no files yet."""
+    return Manifest(
+        release=new_name(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        code_version=code_version,
+        data_version=data.data_version,
+        trained_until=cuts.choice,
+        feature_schema=schema.digest,
+        dim=trained.item_embeddings.shape[1],
+        n_items=len(data.catalogue),
+        metrics={},
+        config=config,
+        files={},
+    )
 
 
 def _as_served(draft: Path, manifest: Manifest, data: TrainingData, stats: ItemStats, vectors: NDArray[np.float32]) -> Snapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.errors import MarqueeError, NotFound
 from core.ports import ModelRegistry
-from lifecycle.gates import Verdict
+from lifecycle.gates import GateResult
 
 PRODUCTION = "production"
 PREVIOUS = "previous"
@@ -17,7 +17,7 @@ class PromotionRefused(MarqueeError):
     slug = "promotion-refused"
     title = "The release did not pass the gate"
 
-    def __init__(self, version: str, verdict: Verdict) -> None:
+    def __init__(self, version: str, verdict: GateResult) -> None:
         failed = "; ".join(f"{check.name} ({check.detail})" for check in verdict.failed)
         super().__init__(
             f"version {version} stays out of production: it failed {failed}; promote it anyway with --force",
@@ -26,7 +26,7 @@ class PromotionRefused(MarqueeError):
         )
 
 
-def promote(registry: ModelRegistry, version: str, verdict: Verdict, force: bool = False) -> None:
+def promote(registry: ModelRegistry, version: str, verdict: GateResult, force: bool = False) -> None:
     """Make a version production; what was production becomes `previous`. Promoting it twice changes nothing.
 
     Raises PromotionRefused when the verdict is no and `force` is not set, NotFound for an unknown version.

@@ -23,7 +23,7 @@ class WatchConfig:
     """When to worry, and what to do about it."""
 
     drift_share: float = 0.5  # share of watched features
-    least_acceptance: float = 0.0  # share of lists; 0 leaves acceptance out of the decision
+    min_acceptance: float = 0.0  # share of lists; 0 leaves acceptance out of the decision
     retrain: bool = False
     cooldown: float = 3600.0  # seconds
 
@@ -60,8 +60,8 @@ def _worries(report: DriftReport | None, acceptance: float | None, config: Watch
     worries = []
     if report is not None and report.drifted and report.share >= config.drift_share:
         worries.append(_summary(report))
-    if acceptance is not None and acceptance < config.least_acceptance:
-        worries.append(f"acceptance is {acceptance:.1%}, below {config.least_acceptance:.1%}")
+    if acceptance is not None and acceptance < config.min_acceptance:
+        worries.append(f"acceptance is {acceptance:.1%}, below {config.min_acceptance:.1%}")
     return tuple(worries)
 
 

@@ -32,8 +32,8 @@ class WatchdogConfig:
 
     interval: float = 60.0  # seconds between checks
     window: int = 2_000  # newest interactions
-    least_rows: int = 200
-    least_users: int = 10  # a window of three people tells of three people
+    min_rows: int = 200
+    min_users: int = 10  # a window of three people tells of three people
     decision: WatchConfig = field(default_factory=WatchConfig)
 
 
@@ -90,7 +90,7 @@ class Watchdog:
 
     def _compare(self, baseline: Baseline, window: Window) -> DriftReport | None:
         """None when the window is too small, or shares no feature with the reference that has enough rows in both."""
-        if len(window.interactions) < self._config.least_rows or window.users < self._config.least_users:
+        if len(window.interactions) < self._config.min_rows or window.users < self._config.min_users:
             return None
         current = baseline.columns(window.interactions)
         comparable = [

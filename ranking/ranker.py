@@ -6,14 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BundleCorrupt, DatasetError
 from ranking.candidate_features import CANDIDATE_FEATURES
+
+if TYPE_CHECKING:
+    import lightgbm as lgb  # imported where it is needed: it takes a second
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Ranker:
     @classmethod
     def load(cls, path: Path) -> Ranker:
         """From LightGBM's text format. Raises BundleCorrupt when it is damaged or was trained on other features."""
+        import lightgbm as lgb
+
         try:
             _check_trees(path)
             return cls(lgb.Booster(model_file=str(path)))
@@ -97,6 +101,8 @@ def train_ranker(
     `features` [n, len(names)] are those of `CANDIDATE_FEATURES` with these names. Raises DatasetError when no query has a
     relevant candidate.
     """
+    import lightgbm as lgb
+
     if not relevant.any():
         raise DatasetError("no training query has a relevant candidate: the ranker has nothing to learn")
     parameters = {

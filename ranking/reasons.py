@@ -14,7 +14,7 @@ from core.kinds import KINDS
 
 SIMILAR = 0.5  # cosine from which two films count as alike
 POPULAR_SHARE = 0.02  # the most popular share of the catalogue
-MOST = 2
+MAX_REASONS = 2
 # By kind code: the value (stars, minutes, 0 for none) from which an event speaks for a film; infinite where a kind never does.
 _ENJOYED_FROM = np.array([np.inf if kind.spec.enjoyed_from is None else kind.spec.enjoyed_from for kind in KINDS], np.float32)
 
@@ -54,7 +54,7 @@ class Reasons:
         for row, was_explored in zip(rows.tolist(), explored.tolist(), strict=True):
             reasons = [EXPLORED] if was_explored and len(past) else []
             reasons += self._similar(row, past) + self._genres(row, user) + self._popularity(row)
-            found.append(reasons[:MOST])
+            found.append(reasons[:MAX_REASONS])
         return found
 
     def _liked_rows(self, user: UserFeatures | None) -> NDArray[np.intp]:

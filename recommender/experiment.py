@@ -50,9 +50,9 @@ class Experiment(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or "arms"
-            shown = first["input"] if field != "arms" else {name: arm.get("share") for name, arm in values["arms"].items()}
-            raise InvalidInput(f"{field} in {where}", shown, str(first["msg"])) from error
+            field = ".".join(str(part) for part in first["loc"])
+            shown = first["input"] if field else {name: arm["share"] for name, arm in values["arms"].items()}
+            raise InvalidInput(f"{field or 'arms'} in {where}", shown, str(first["msg"])) from error
 
     @classmethod
     def load(cls, name: str) -> Experiment:

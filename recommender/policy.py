@@ -66,7 +66,9 @@ class Policy(BaseModel):
         return hashlib.sha256(self.body.encode()).hexdigest()[:12]
 
     def exploring(self, epsilon: float) -> Policy:
-        """The same policy with another exploration rate, where its selector has one."""
+        """The same policy with another exploration rate, where its selector has one. Raises InvalidInput."""
+        if not 0 <= epsilon < 1:
+            raise InvalidInput("exploration", epsilon, "0 to below 1")
         if not isinstance(self.selector, EpsilonConfig):
             return self
         return self.model_copy(update={"selector": self.selector.model_copy(update={"epsilon": epsilon})})

@@ -21,8 +21,8 @@ Floats = NDArray[np.float32]
 
 FIELDS = ("genre", "year", "title", "overview", "tag", "person", "keyword", "language")
 ALWAYS_READ = (FIELDS.index("genre"), FIELDS.index("year"))
-_AT_LEAST = 2  # items with a token, before it says anything: the token of a single film is only another id of it
-_MOST = 32  # tokens of one field of one item, the rarest: a long overview costs no more than a good one
+_MIN_ITEMS = 2  # items with a token, before it says anything: the token of a single film is only another id of it
+_MAX_TOKENS = 32  # tokens of one field of one item, the rarest: a long overview costs no more than a good one
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_IN_TITLE = re.compile(r"\s*\(\d{4}\)\s*$")
 
@@ -82,7 +82,7 @@ class Vocabulary:
         with_field = np.bincount(pairs % len(FIELDS), minlength=len(FIELDS))
         idf = np.log1p(with_field[fields] / count)
         always = np.isin(fields, ALWAYS_READ)
-        kept = always | (count >= _AT_LEAST)
+        kept = always | (count >= _MIN_ITEMS)
         return cls(hashes[kept], np.where(always, 1.0, idf)[kept].astype(np.float32))
 
     def bags(self, tokens: ContentTokens) -> Bags:
@@ -93,7 +93,7 @@ class Vocabulary:
         group = items * len(FIELDS) + tokens.fields[known]
         order = np.lexsort((rows, -self.idf[rows], group))
         rows, items, group = rows[order], items[order], group[order]
-        few = np.arange(len(group)) - np.searchsorted(group, group) < _MOST
+        few = np.arange(len(group)) - np.searchsorted(group, group) < _MAX_TOKENS
         rows, items, group = rows[few], items[few], group[few]
         _, place = np.unique(group, return_inverse=True)
         length = np.sqrt(np.bincount(place, weights=self.idf[rows].astype(np.float64) ** 2))

@@ -31,8 +31,8 @@ def export(trained: TrainedTowers, folder: Path) -> None:
 
 def export_user_tower(model: Towers, dim: int, path: Path) -> None:
     """The user tower as ONNX: inputs `INPUTS` as in `UserTower` with any B, L and P, output `user` [B, d]."""
-    most = model.history_length
-    shape = (2, min(most, 3))
+    max_length = model.history_length
+    shape = (2, min(max_length, 3))
     example = (
         torch.zeros(*shape, dim),
         torch.zeros(shape, dtype=torch.int64),
@@ -58,5 +58,5 @@ def export_user_tower(model: Towers, dim: int, path: Path) -> None:
             dynamo=False,
         )
     exported = onnx.load(str(path))
-    onnx.helper.set_model_props(exported, {HISTORY_LENGTH: str(most), N_KINDS: str(len(KINDS))})
+    onnx.helper.set_model_props(exported, {HISTORY_LENGTH: str(max_length), N_KINDS: str(len(KINDS))})
     onnx.save(exported, str(path))

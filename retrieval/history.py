@@ -33,13 +33,13 @@ class History:
         return len(self.rows)
 
 
-def history_of(user: UserFeatures, catalogue: Catalogue, most: int, n_kinds: int = len(KINDS)) -> History:
-    """The user's `most` latest events in the words of one release, which knows the first `n_kinds` kinds of event.
+def history_of(user: UserFeatures, catalogue: Catalogue, max_length: int, n_kinds: int = len(KINDS)) -> History:
+    """The user's `max_length` latest events in the words of one release, which knows the first `n_kinds` kinds of event.
 
     Events of later kinds, and those on items that it does not know, are left out.
     """
     rows = catalogue.rows(user.item_ids)
-    known = np.flatnonzero((rows >= 0) & (user.kinds < n_kinds))[-most:]
+    known = np.flatnonzero((rows >= 0) & (user.kinds < n_kinds))[-max_length:]
     times = user.times[known]
     seconds = np.maximum(np.diff(times, prepend=times[:1]), 0.0)
     return History(

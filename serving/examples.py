@@ -8,11 +8,14 @@ LIST = {
     "cold_start": False,
     "strategy": "two_tower",
     "model_version": "20261120-221530-1a2b3c",
+    "policy": "fd9956c82c64",
+    "arm": "control",
     "recommendations": [
         {
             "item_id": 318,
             "title": "Shawshank Redemption, The (1994)",
             "genres": ["Crime", "Drama"],
+            "year": 1994,
             "score": 2.31,
             "reasons": [{"code": "similar", "text": "Because you enjoyed Green Mile, The (1999)"}],
         }
@@ -35,6 +38,8 @@ ITEM = {
     "title": "Shawshank Redemption, The (1994)",
     "genres": ["Crime", "Drama"],
     "year": 1994,
+    "shown": True,
+    "in_release": True,
     "events": 317.0,
     "popularity_now": 4.2,
     "rating_mean": 4.41,
@@ -60,6 +65,7 @@ LIVE = {"status": "up"}
 READY = {"status": "up", "checks": {"feature_store": {"status": "up", "detail": "answered in 0.4 ms"}}}
 VERSION = {
     "release": "20261120-221530-1a2b3c",
+    "policy": "fd9956c82c64",
     "created": "2026-11-20T22:15:30Z",
     "code_version": "5262a28c0ffe",
     "release_code_version": "5262a28c0ffe",

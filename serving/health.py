@@ -32,7 +32,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """One dependency. `probe` may block and may raise MarqueeError, which means down; `needed` if nothing is served without."""
 
     name: str
@@ -63,7 +63,7 @@ class Readiness:
     """Runs the checks every `interval` seconds and hands out the last report."""
 
     def __init__(
-        self, checks: Sequence[Check], interval: float = 1.5, timeout: float = 1.0, clock: Monotonic = time.monotonic
+        self, checks: Sequence[HealthCheck], interval: float = 1.5, timeout: float = 1.0, clock: Monotonic = time.monotonic
     ) -> None:
         self._checks = checks
         self._interval = interval
@@ -101,7 +101,7 @@ class Readiness:
         self._last = (self._clock(), report)
         return report
 
-    async def _ask(self, check: Check) -> Finding:
+    async def _ask(self, check: HealthCheck) -> Finding:
         """One probe under the time-out. A probe that still hangs from last time is not started again."""
         running = self._under_way.get(check.name)
         if running is None or running.done():

@@ -24,6 +24,7 @@ class Recommendation(BaseModel):
     item_id: ExternalId
     title: str
     genres: list[str]
+    year: int | None = Field(description="null where it is unknown")
     score: float = Field(description="of the last scorer; only the order within one list means something")
     reasons: list[Reason] = Field(description="empty unless explain=true")
 
@@ -39,7 +40,7 @@ class Stage(BaseModel):
     error: str | None
 
 
-class Trace(BaseModel):
+class ListTrace(BaseModel):
     milliseconds: float
     stages: list[Stage]
 
@@ -55,7 +56,7 @@ class RecommendationList(BaseModel):
     policy: str = Field(description="id of the policy that made the list")
     arm: str = Field(description="the user's arm of the running experiment")
     recommendations: list[Recommendation]
-    trace: Trace | None = Field(default=None, description="with trace=true")
+    trace: ListTrace | None = Field(default=None, description="with trace=true")
 
 
 class CompactList(BaseModel):

@@ -11,27 +11,27 @@ from core.ports import EventLog, FeatureReader
 from lake.ports import Lake
 from lake.tables import INTERACTIONS as TABLE
 from recommender.host import RecommenderHost
-from serving.health import Check, Finding, Status
+from serving.health import Finding, HealthCheck, Status
 
 RECENT = 60.0  # seconds for which a failure of a background thread is shown
 PROBE_USER = 1  # any id does: a store that answers "never seen" is up
 
 
-def event_log(log: EventLog) -> Check:
+def event_log(log: EventLog) -> HealthCheck:
     """An append of nothing: the log answers, and nothing is stored."""
 
     def probe() -> Finding:
         return _timed(lambda: log.append(INTERACTIONS, []))
 
-    return Check("event_log", probe)
+    return HealthCheck("event_log", probe)
 
 
-def feature_store(reader: FeatureReader) -> Check:
+def feature_store(reader: FeatureReader) -> HealthCheck:
     """Without it every list is the popular one."""
-    return Check("feature_store", lambda: _timed(lambda: reader.read(PROBE_USER)))
+    return HealthCheck("feature_store", lambda: _timed(lambda: reader.read(PROBE_USER)))
 
 
-def vector_index(host: RecommenderHost) -> Check:
+def vector_index(host: RecommenderHost) -> HealthCheck:
     """Whether the collection of the release is there, or the mirror answers in its place."""
 
     def probe() -> Finding:
@@ -43,10 +43,10 @@ def vector_index(host: RecommenderHost) -> Check:
             return Finding(Status.DOWN, f"no complete collection of release {now.name}; run `marquee index publish`")
         return Finding(Status.UP, f"release {now.name}")
 
-    return Check("vector_index", probe)
+    return HealthCheck("vector_index", probe)
 
 
-def release(host: RecommenderHost) -> Check:
+def release(host: RecommenderHost) -> HealthCheck:
     """The release that is loaded, which nothing can be served without, and whether a newer one was refused."""
 
     def probe() -> Finding:
@@ -55,10 +55,10 @@ def release(host: RecommenderHost) -> Check:
             return Finding(Status.DEGRADED, f"{name} goes on: version {version}, which {alias} means now, was refused: {why}")
         return Finding(Status.UP, name)
 
-    return Check("release", probe, needed=True)
+    return HealthCheck("release", probe, needed=True)
 
 
-def lake(tables: Lake) -> Check:
+def lake(tables: Lake) -> HealthCheck:
     """Whether interactions were ever written, and at which version they are."""
 
     def probe() -> Finding:
@@ -67,10 +67,10 @@ def lake(tables: Lake) -> Check:
             return Finding(Status.DOWN, "no interactions were ever written; run `marquee data load`")
         return Finding(Status.UP, f"interactions at version {version}")
 
-    return Check("lake", probe)
+    return HealthCheck("lake", probe)
 
 
-def background(threads: Sequence[Background]) -> Check:
+def background(threads: Sequence[Background]) -> HealthCheck:
     """Degraded while a thread restarts, and for a minute after; down when one is not running at all."""
 
     def probe() -> Finding:
@@ -79,7 +79,7 @@ def background(threads: Sequence[Background]) -> Check:
         told = [f"{name}: {_said(state)}" for name, state in found.items() if _status(state) is not Status.UP]
         return Finding(worst, "; ".join(told) or f"{len(found)} threads run")
 
-    return Check("background", probe)
+    return HealthCheck("background", probe)
 
 
 def _status(state: State) -> Status:

@@ -28,7 +28,7 @@ UNKNOWN_ITEM = "unknown_item"  # can be replayed when the catalogue has the item
 CLOCK = "clock"  # a time that cannot be true
 REASONS = (TOO_LARGE, ENCODING, MALFORMED, SCHEMA_VERSION, SCHEMA, UNKNOWN_ITEM, CLOCK, ID_COLLISION)
 
-MOST_BYTES = 16_384  # of an event; the contract's fields come to less than one kilobyte
+MAX_EVENT_BYTES = 16_384  # of an event; the contract's fields come to less than one kilobyte
 
 Event = TypeVar("Event", bound=BaseModel)
 
@@ -107,8 +107,8 @@ def decode_all(records: Iterable[LoggedRecord], contract: Contract, now: float) 
 
 
 def _parsed(record: LoggedRecord, schema: type[Event], now: float) -> Event | DeadLetter:
-    if len(record.value) > MOST_BYTES:
-        return dead(record, TOO_LARGE, f"{len(record.value)} bytes; allowed: at most {MOST_BYTES}", now)
+    if len(record.value) > MAX_EVENT_BYTES:
+        return dead(record, TOO_LARGE, f"{len(record.value)} bytes; allowed: at most {MAX_EVENT_BYTES}", now)
     try:
         return schema.model_validate_json(record.value)
     except ValidationError as error:

@@ -16,7 +16,7 @@ MIB = 2**20
 class TopicSpec:
     """One topic.
 
-    `retention` is seconds after which a record may go, `most_bytes` the size of a partition from which on the oldest go. A
+    `retention` is seconds after which a record may go, `max_bytes` the size of a partition from which on the oldest go. A
     `compacted` topic forgets a key once a record without a value closed it. `awaited` names the groups without whose commit
     the embedded log deletes nothing; Kafka deletes by age and size alone, so there retention must outlast any pause of theirs.
     """
@@ -24,9 +24,9 @@ class TopicSpec:
     name: str
     partitions: int
     retention: float
-    most_bytes: int | None = None
+    max_bytes: int | None = None
     compacted: bool = False
-    most_message_bytes: int = MIB
+    max_message_bytes: int = MIB
     awaited: tuple[str, ...] = ()
 
 
@@ -35,7 +35,7 @@ class TopicSpec:
 SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(INTERACTIONS, partitions=6, retention=30 * DAY, awaited=("features", "lake")),
     TopicSpec(IMPRESSIONS, partitions=6, retention=14 * DAY, awaited=("lake",)),
-    TopicSpec(DEADLETTER, partitions=1, retention=90 * DAY, compacted=True, most_message_bytes=16 * MIB),
+    TopicSpec(DEADLETTER, partitions=1, retention=90 * DAY, compacted=True, max_message_bytes=16 * MIB),
 )
 
 

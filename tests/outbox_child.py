@@ -1,6 +1,6 @@
 """An API's event log in a process that can be killed: takes an event for each line, and says 202 or 503.
 
-python tests/outbox_child.py BOOTSTRAP FOLDER MOST
+python tests/outbox_child.py BOOTSTRAP FOLDER MAX_EVENTS
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from streaming.adapters.kafka import KafkaEventLog
 
 
 def main() -> None:
-    bootstrap, folder, most = sys.argv[1:]
-    log = OutboxLog(KafkaEventLog(bootstrap, timeout=1.5), Path(folder) / "outbox.db", int(most))
+    bootstrap, folder, max_events = sys.argv[1:]
+    log = OutboxLog(KafkaEventLog(bootstrap, timeout=1.5), Path(folder) / "outbox.db", int(max_events))
     print("ready", flush=True)
     for line in sys.stdin:
         user, _, id_ = line.strip().partition(" ")

@@ -77,7 +77,7 @@ def promote(
 
 @app.command(epilog="Example: marquee release rollback")
 def rollback() -> None:
-    """Make the previous release production again. Running APIs serve it after a restart."""
+    """Make the previous release production again. Running APIs and consumers take it up within seconds."""
     from lifecycle.promotion import rollback as roll_back
 
     roll_back(wiring.registry(settings()))

@@ -31,7 +31,7 @@ def tune(
     out: Annotated[Path | None, typer.Option(help="file for the best configuration; by default under MARQUEE_HOME")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything and show the plan; train nothing")] = False,
 ) -> None:
-    """Search the training configuration with the best validation NDCG, trial by trial, and write it as a file.
+    """TuningRun the training configuration with the best validation NDCG, trial by trial, and write it as a file.
 
     Trials that fall behind are pruned. Press Ctrl-C at any time: the same command resumes, even in the middle of a trial.
     Each trial is a run in MLflow, nested in the study's.
@@ -43,7 +43,7 @@ def tune(
     home = settings()
     space = space or CONFIGS / "tuning" / config.name
     name = study or f"{Path(dataset).stem}-{space.stem}"
-    search = tuning.Search(
+    search = tuning.TuningRun(
         config=config,
         space=space,
         study=name,

@@ -16,11 +16,11 @@ from app.console import out
 from core.errors import MarqueeError
 from core.settings import Settings
 
-LEAST_FREE_GB = 2.0
+MIN_FREE_GB = 2.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the report. `needed`: without it Marquee does not work."""
 
     name: str
@@ -41,81 +41,83 @@ def examine(settings: Settings) -> int:
     return int(any(finding.needed and not finding.ok for finding in findings))
 
 
-def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+def _guarded(check: Callable[[Settings], Diagnosis], settings: Settings) -> Diagnosis:
     try:
         return check(settings)
     except MarqueeError as error:
-        return Finding(check.__name__.strip("_"), False, error.detail, "see docs/runbook.md")
+        return Diagnosis(check.__name__.strip("_"), False, error.detail, "see docs/runbook.md")
 
 
-def _python(settings: Settings) -> Finding:  # noqa: ARG001
+def _python(settings: Settings) -> Diagnosis:  # noqa: ARG001
     found = ".".join(map(str, sys.version_info[:3]))
-    return Finding("python", (3, 11) <= sys.version_info[:2] < (3, 13), found, "use Python 3.11 or 3.12")
+    return Diagnosis("python", (3, 11) <= sys.version_info[:2] < (3, 13), found, "use Python 3.11 or 3.12")
 
 
-def _torch(settings: Settings) -> Finding:  # noqa: ARG001
+def _torch(settings: Settings) -> Diagnosis:  # noqa: ARG001
     import torch
 
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU: training runs on the CPU"
-    return Finding("torch", True, f"{torch.__version__}, {device}")
+    return Diagnosis("torch", True, f"{torch.__version__}, {device}")
 
 
-def _home(settings: Settings) -> Finding:
+def _home(settings: Settings) -> Diagnosis:
     home = settings.home.resolve()
     parent = next(folder for folder in (home, *home.parents) if folder.exists())
     writable = os.access(parent, os.W_OK | os.X_OK)
-    return Finding("home", writable, f"{home} ({'' if writable else 'not '}writable)", "fix the permissions, or set MARQUEE_HOME")
+    return Diagnosis(
+        "home", writable, f"{home} ({'' if writable else 'not '}writable)", "fix the permissions, or set MARQUEE_HOME"
+    )
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> Diagnosis:
     home: Path = next(folder for folder in (settings.home.resolve(), *settings.home.resolve().parents) if folder.exists())
     free = shutil.disk_usage(home).free / 1e9
-    return Finding("disk", free >= LEAST_FREE_GB, f"{free:.0f} GB free", f"free {LEAST_FREE_GB:.0f} GB, or set MARQUEE_HOME")
+    return Diagnosis("disk", free >= MIN_FREE_GB, f"{free:.0f} GB free", f"free {MIN_FREE_GB:.0f} GB, or set MARQUEE_HOME")
 
 
-def _data(settings: Settings) -> Finding:
+def _data(settings: Settings) -> Diagnosis:
     versions = {table: wiring.lake(settings).version(table) for table in ("interactions", "items")}
-    return Finding("data", min(versions.values()) >= 0, f"Delta versions {versions}", "marquee data load")
+    return Diagnosis("data", min(versions.values()) >= 0, f"Delta versions {versions}", "marquee data load")
 
 
-def _event_log(settings: Settings) -> Finding:
+def _event_log(settings: Settings) -> Diagnosis:
     if settings.event_log == "embedded" and not settings.folder("events").exists():
-        return Finding("event log", True, "embedded; the first event creates it")
+        return Diagnosis("event log", True, "embedded; the first event creates it")
     log = wiring.event_log(settings)
     try:
         log.subscribe("marquee.doctor", "doctor").close()
     finally:
         log.close()
-    return Finding("event log", True, settings.event_log, "start Kafka, or unset MARQUEE_EVENT_LOG")
+    return Diagnosis("event log", True, settings.event_log, "start Kafka, or unset MARQUEE_EVENT_LOG")
 
 
-def _feature_store(settings: Settings) -> Finding:
+def _feature_store(settings: Settings) -> Diagnosis:
     if not settings.redis_url and not settings.folder("feast").exists():
-        return Finding("feature store", False, "no features have been materialised yet", "marquee features materialize")
+        return Diagnosis("feature store", False, "no features have been materialised yet", "marquee features materialize")
     wiring.features(settings).read(1)
-    return Finding("feature store", True, "Redis" if settings.redis_url else "SQLite", "marquee features materialize")
+    return Diagnosis("feature store", True, "Redis" if settings.redis_url else "SQLite", "marquee features materialize")
 
 
-def _release(settings: Settings) -> Finding:
+def _release(settings: Settings) -> Diagnosis:
     from recommender.release import open_release
 
     if settings.tracking_uri.startswith("sqlite") and not settings.folder("mlflow").exists():
-        return Finding("release", False, "no release has been built yet", "marquee demo, or marquee release build")
+        return Diagnosis("release", False, "no release has been built yet", "marquee demo, or marquee release build")
     release = open_release(wiring.registry(settings).fetch("production"))
-    return Finding("release", True, f"{release.name}, NDCG@10 {release.manifest.metrics.get('ndcg@10', 0):.4f}")
+    return Diagnosis("release", True, f"{release.name}, NDCG@10 {release.manifest.metrics.get('ndcg@10', 0):.4f}")
 
 
-def _milvus(settings: Settings) -> Finding:
+def _milvus(settings: Settings) -> Diagnosis:
     host, _, port = settings.milvus_address.rpartition("//")[2].rpartition(":")
     up = processes.listening(host, int(port))
-    return Finding(
+    return Diagnosis(
         "milvus", up, f"{settings.milvus_address} {'answers' if up else 'does not answer'}", "marquee up", needed=False
     )
 
 
-def _api(settings: Settings) -> Finding:
+def _api(settings: Settings) -> Diagnosis:
     up = processes.answers(f"{settings.base_url}/health/live")
-    return Finding("api", up, f"{settings.base_url} {'answers' if up else 'does not answer'}", "marquee up", needed=False)
+    return Diagnosis("api", up, f"{settings.base_url} {'answers' if up else 'does not answer'}", "marquee up", needed=False)
 
 
 CHECKS = (_python, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api)

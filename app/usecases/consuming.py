@@ -28,7 +28,7 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
     lake = wiring.lake(settings)
     items = KnownItems(lake)
     contract = Contract(items, wiring.clock_rule(settings))
-    config = LoopConfig(settings.consumer_batch, settings.consumer_most, settings.consumer_poll)
+    config = LoopConfig(settings.consumer_batch, settings.consumer_max_batch, settings.consumer_poll)
     interactions, impressions = partial(known_interaction_rows, contract=contract), partial(impression_rows, items=items)
     learning = [learning_loop(settings, log, features, contract, config)] if settings.learn else []
     return [

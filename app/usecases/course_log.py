@@ -25,7 +25,7 @@ from streaming.course_log.events import CourseLog
 from streaming.course_log.movies import MovieIds
 from streaming.course_log.sessions import Sessions
 from streaming.deadletters.set_aside import set_aside
-from streaming.decoding import MOST_BYTES
+from streaming.decoding import MAX_EVENT_BYTES
 
 _BATCH = 500
 
@@ -67,10 +67,10 @@ def from_topic(settings: Settings, topic: str) -> Iterator[bytes]:
 
 def from_stream(stream: BinaryIO) -> Iterator[bytes]:
     """Its lines; of one that is longer than any event only the beginning, so that memory is bounded."""
-    while line := stream.readline(MOST_BYTES + 1):
+    while line := stream.readline(MAX_EVENT_BYTES + 1):
         rest = line
-        while not rest.endswith(b"\n") and len(rest) > MOST_BYTES:
-            rest = stream.readline(MOST_BYTES + 1)
+        while not rest.endswith(b"\n") and len(rest) > MAX_EVENT_BYTES:
+            rest = stream.readline(MAX_EVENT_BYTES + 1)
         if line.strip():
             yield line
 

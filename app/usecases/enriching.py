@@ -15,7 +15,7 @@ from core.errors import InvalidInput, NotFound
 from core.items import coverage, with_details
 from core.settings import Settings
 from datasets.enrich import from_file, from_rows
-from datasets.tmdb import Cache, Pace, Tmdb
+from datasets.tmdb import Cache, RateLimit, Tmdb
 from lake import tables
 
 _PER_SECOND = 20.0  # half of what TMDB allows
@@ -52,7 +52,7 @@ def _from_api(settings: Settings, wanted: list[int], dry_run: bool, say: Say) ->
     if lacking and not dry_run:
         if settings.tmdb_api_key is None:
             raise InvalidInput("MARQUEE_TMDB_API_KEY", None, "a key from themoviedb.org, or --from FILE")
-        client = Tmdb(settings.tmdb_url, settings.tmdb_api_key, cache, Pace(_PER_SECOND))
+        client = Tmdb(settings.tmdb_url, settings.tmdb_api_key, cache, RateLimit(_PER_SECOND))
         with Progress(console=err, transient=True) as bar:
             task = bar.add_task("TMDB", total=len(lacking))
             for done in client.fetch(lacking):

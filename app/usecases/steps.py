@@ -40,6 +40,7 @@ class Stored:
     catalogue: Catalogue
     data_version: dict[str, int]
     profiles: Profiles  # users' static attributes by user id
+    tags: pl.DataFrame  # what users called items, and when
 
 
 def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -> None:
@@ -69,6 +70,15 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -
     say(f"lake: {len(kept):,} interactions, {len(dataset.items):,} items; {len(dataset.interactions) - len(kept):,} held out")
 
 
+def _filled(settings: Settings, read: Callable[[], Dataset], say: Say) -> None:
+    """See to it that the lake holds data: what it holds stays, whatever it is; the bundled films go into an empty one only."""
+    if wiring.lake(settings).version(tables.INTERACTIONS) < 0:
+        load_data(settings, read(), HOLD_OUT, say)
+    else:
+        found = loaded_name(settings) or "data"
+        say(f"the lake has {found} already, which is used; `marquee data load --replace` loads another set")
+
+
 def loaded_name(settings: Settings) -> str | None:
     """The name of the data set in the lake, or None."""
     return _loaded(settings).get("name")
@@ -93,7 +103,8 @@ def stored(settings: Settings) -> Stored:
     interactions = owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
     profiles = lake.read(tables.USERS) if lake.version(tables.USERS) >= 0 else tables.SCHEMAS[tables.USERS].to_frame()
-    return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()))
+    tags = lake.read(tables.TAGS) if lake.version(tables.TAGS) >= 0 else tables.SCHEMAS[tables.TAGS].to_frame()
+    return Stored(interactions, catalogue, versions, dict(profiles.select(c.USER, c.PROFILE).iter_rows()), tags)
 
 
 def owned(interactions: pl.DataFrame) -> pl.DataFrame:
@@ -149,7 +160,13 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
     with sole_builder(settings.home):
         folder = build_release(
             TrainingData(
-                found.interactions, found.catalogue, found.data_version, _described(settings, found), LICENCE, found.profiles
+                found.interactions,
+                found.catalogue,
+                found.data_version,
+                _described(settings, found),
+                LICENCE,
+                found.profiles,
+                found.tags,
             ),
             BuildConfig(),
             TrainConfig.load(config),
@@ -210,7 +227,7 @@ def register(settings: Settings, folder: Path, say: Say) -> str:
 
 def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: Say) -> None:
     """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no."""
-    from lifecycle.gates import GateConfig, judge
+    from lifecycle.gates import GateConfig, check_gate
     from lifecycle.promotion import promote as move
 
     registry = wiring.registry(settings)
@@ -219,7 +236,7 @@ def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: S
         production = read_manifest(registry.fetch("production"))
     except NotFound:
         production = None
-    verdict = judge(candidate, production, GateConfig())
+    verdict = check_gate(candidate, production, GateConfig())
     for line in verdict.lines():
         say(line)
     if dry_run:
@@ -257,7 +274,7 @@ def require_release(settings: Settings) -> None:
 def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, say: Say) -> None:
     """Data, features and a release, each unless it is there."""
     timed = Timed(say)
-    timed.step("1 data", lambda say: load_data(settings, read(), HOLD_OUT, say))
+    timed.step("1 data", lambda say: _filled(settings, read, say))
     marker = settings.folder("feast") / "materialized"
     version = str(wiring.lake(settings).version(tables.INTERACTIONS))
 

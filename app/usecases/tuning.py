@@ -46,7 +46,7 @@ class TuningData:
 
 
 @dataclass(frozen=True)
-class Search:
+class TuningRun:
     """One `marquee tune`."""
 
     config: Path
@@ -79,7 +79,7 @@ def tuning_data(settings: Settings, dataset: str, hold_out: HoldOut | None) -> T
     return TuningData(f"{name} without {words}: {len(seen):,} events", seen, catalogue, profiles)
 
 
-def tune(settings: Settings, data: TuningData, search: Search, dry_run: bool, say: Say) -> None:
+def tune(settings: Settings, data: TuningData, search: TuningRun, dry_run: bool, say: Say) -> None:
     """Run the search, or take it up again, and write the best configuration. Raises what makes it impossible, in one line."""
     study = TuningStudy(
         settings.folder("tuning") / "studies.db",
@@ -106,7 +106,7 @@ def tune(settings: Settings, data: TuningData, search: Search, dry_run: bool, sa
     say(f"configuration: {search.out}")
 
 
-def _run(study: TuningStudy, data: TuningData, search: Search, log: Callable[[], object], say: Say) -> None:
+def _run(study: TuningStudy, data: TuningData, search: TuningRun, log: Callable[[], object], say: Say) -> None:
     """The trials under a progress bar; MLflow that goes away meanwhile is told later."""
     train = towers_trainer(data.interactions, data.catalogue, data.profiles, search.seed)
     with tqdm(total=search.trials, initial=len(study.trials), unit="trial", disable=not sys.stderr.isatty()) as bar:
@@ -130,7 +130,7 @@ def _run(study: TuningStudy, data: TuningData, search: Search, log: Callable[[],
             raise
 
 
-def _describe(study: TuningStudy, data: TuningData, search: Search, say: Say) -> None:
+def _describe(study: TuningStudy, data: TuningData, search: TuningRun, say: Say) -> None:
     say(f"data: {data.description}")
     say(f"base: {search.config}; of every trial: {study.space.fixed or 'nothing else'}; pruning: {study.space.pruning.kind}")
     for name, parameter in study.space.parameters.items():
@@ -148,7 +148,7 @@ def _values(trial: TrialRecord) -> str:
     )
 
 
-def _origin(study: TuningStudy, best: TrialRecord, data: TuningData, search: Search) -> list[str]:
+def _origin(study: TuningStudy, best: TrialRecord, data: TuningData, search: TuningRun) -> list[str]:
     return [
         f"Chosen by `{search.command}`:",
         f"study {study.name}, trial {best.number} of {len(study.trials)}, validation {METRIC} {best.score:.4f},",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.ports import DriftReport
 from monitoring.samples import THRESHOLD, Samples, check_samples
 
-LEAST_DEVIATION = 1e-3  # of a constant reference
+MIN_DEVIATION = 1e-3  # of a constant reference
 
 
 def normed_wasserstein(reference: NDArray[np.float64], current: NDArray[np.float64]) -> float:
@@ -23,7 +23,7 @@ def normed_wasserstein(reference: NDArray[np.float64], current: NDArray[np.float
     below_reference = np.searchsorted(np.sort(reference), points[:-1], side="right") / len(reference)
     below_current = np.searchsorted(np.sort(current), points[:-1], side="right") / len(current)
     area = np.abs(below_reference - below_current) @ np.diff(points)
-    return float(area / max(float(np.std(reference)), LEAST_DEVIATION))
+    return float(area / max(float(np.std(reference)), MIN_DEVIATION))
 
 
 class WassersteinDrift:

@@ -20,8 +20,8 @@ from core.events import ID_PATTERN
 from core.kinds import KINDS, value_rules
 
 MEDIA_TYPE = "application/problem+json"
-LONGEST_VALUE = 100  # characters of a wrong value that are repeated to its sender
-MOST_ERRORS = 20  # wrong fields that one answer names
+MAX_VALUE_LENGTH = 100  # characters of a wrong value that are repeated to its sender
+MAX_ERRORS = 20  # wrong fields that one answer names
 RETRY_AFTER = "2"  # seconds
 
 _ID = ids.ALLOWED
@@ -30,6 +30,10 @@ ALLOWED = {
     "k": "an integer from 1 to 100",
     "limit": "an integer from 1 to 100",
     "format": "full or ids",
+    "genre": "at most 20 names",
+    "exclude": f"at most 1000 ids, each {_ID}",
+    "year_min": "an integer from 1 to 9999",
+    "year_max": "an integer from 1 to 9999",
     "explain": "true or false",
     "trace": "true or false",
     "user_id": _ID,
@@ -68,7 +72,7 @@ class InvalidFields(MarqueeError):
 
     def __init__(self, errors: Sequence[Mapping[str, Any]], total: int | None = None) -> None:
         """`errors` has entries of `field_error`; `total` is how many there were before the list was cut."""
-        shown = list(errors[:MOST_ERRORS])
+        shown = list(errors[:MAX_ERRORS])
         first = shown[0]
         where = f"event {first['index']}: " if "index" in first else ""
         extra: dict[str, Any] = {"errors": shown}
@@ -180,10 +184,10 @@ def _http_words(request: Request, error: HTTPException) -> tuple[str, str, str]:
 
 
 def _parameter_error(entry: Mapping[str, Any]) -> dict[str, Any]:
-    field = str(entry["loc"][-1])
+    field = str(entry["loc"][1])  # after "path" or "query"; of a repeated parameter the place in the list may follow
     return field_error(field, entry.get("input"), ALLOWED.get(field, str(entry["msg"])))
 
 
 def _cut(text: str) -> str:
     text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}… ({len(text)} characters)"

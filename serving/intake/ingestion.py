@@ -18,7 +18,7 @@ from core.events import DEADLETTER, DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule,
 from core.item_facts import ItemFacts
 from core.ports import Clock, EventLog, Record
 from core.telemetry import EVENTS_ACCEPTED, EVENTS_DUPLICATE, EVENTS_QUARANTINED
-from serving.http.problems import ALLOWED, MOST_ERRORS, InvalidFields, MalformedJson, field_error
+from serving.http.problems import ALLOWED, MAX_ERRORS, InvalidFields, MalformedJson, field_error
 
 UNKNOWN_ITEM = "unknown_item"
 MIXED = "mixed"  # the kind that is counted when a batch was only partly new: the log says how many, not which
@@ -95,7 +95,7 @@ class Ingestion:
             raise InvalidFields(list(self._wrong_fields(entries, is_array)), total=error.error_count()) from None
 
     def _wrong_fields(self, entries: Sequence[Mapping[str, Any]], is_array: bool) -> Iterator[dict[str, Any]]:
-        for entry in entries[:MOST_ERRORS]:
+        for entry in entries[:MAX_ERRORS]:
             if entry["type"] == "too_long":
                 size = entry["ctx"]["actual_length"] or "more"
                 yield field_error("body", f"{size} events", f"at most {self.max_batch} events in one request")
@@ -147,7 +147,7 @@ def _reason(event: Interaction) -> str:
 def _wrong_field(entry: Mapping[str, Any], location: Sequence[Any]) -> dict[str, Any]:
     """pydantic's account of one mistake in Marquee's words."""
     match entry["type"]:
-        case "value_error":  # the rule between `kind` and `value`, which says what it allows
+        case "value_error" if not location:  # the rule between `kind` and `value`, which says what it allows
             return field_error("value", entry["input"].get("value"), str(entry["ctx"]["error"]).partition("allowed: ")[2])
         case "extra_forbidden":
             return field_error(str(location[-1])[:64], entry["input"], "no such field; " + ", ".join(Interaction.model_fields))

@@ -36,10 +36,10 @@ class Waiting(NamedTuple):
 class Outbox:
     """A bounded queue in SQLite. Thread-safe; several processes may hold one on the same file."""
 
-    def __init__(self, path: Path, most: int, busy_timeout: float = 2.0) -> None:
-        """`most` events are kept. Raises StorageFull when the file cannot be made."""
+    def __init__(self, path: Path, max_events: int, busy_timeout: float = 2.0) -> None:
+        """`max_events` events are kept. Raises StorageFull when the file cannot be made."""
         self._path = path
-        self._most = most
+        self._max_events = max_events
         self._lock = threading.Lock()
         with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ class Outbox:
         rows = [(topic, one.key, one.id, one.value, now) for one in records]
         with self._lock, self._translated(), self._connection as connection:
             waiting = self._count(connection)
-            if waiting + len(rows) > self._most:
+            if waiting + len(rows) > self._max_events:
                 remedy = "see docs/runbook.md; MARQUEE_OUTBOX_MAX_EVENTS sets how many are kept"
                 raise DependencyUnavailable("event log", f"{waiting} events are waiting for it already", remedy)
             insert = "INSERT OR IGNORE INTO outbox (topic, key, id, value, accepted_at) VALUES (?, ?, ?, ?, ?)"

@@ -24,7 +24,7 @@ from core.errors import DependencyUnavailable, MarqueeError, StorageFull
 from core.events import INTERACTIONS
 from core.ports import Clock, EventLog, LoggedRecord, Record, Subscription
 from core.telemetry import OUTBOX_AGE, OUTBOX_EVENTS, RECORDS_SET_ASIDE
-from serving.health import Check, Finding, Status
+from serving.health import Finding, HealthCheck, Status
 from serving.intake.outbox import Outbox, Waiting
 from serving.poison import MAX_FAILURES, append_one_by_one
 
@@ -35,10 +35,10 @@ _BATCH = 500  # events of one delivery
 class OutboxLog:
     """EventLog with an outbox before it. Thread-safe. `background` is the thread that delivers."""
 
-    def __init__(self, inner: EventLog, path: Path, most: int, every: float = 1.0, clock: Clock = time.time) -> None:
-        """`most` events are kept in the file `path`; `every` seconds the log is asked whether it is there."""
+    def __init__(self, inner: EventLog, path: Path, max_events: int, every: float = 1.0, clock: Clock = time.time) -> None:
+        """`max_events` events are kept in the file `path`; `every` seconds the log is asked whether it is there."""
         self._inner = inner
-        self._outbox = Outbox(path, most)
+        self._outbox = Outbox(path, max_events)
         self._lock = path.with_suffix(".lock").open("w")
         self._every = every
         self._clock = clock
@@ -69,7 +69,7 @@ class OutboxLog:
     def read(self, topic: str) -> Iterator[LoggedRecord]:
         return self._inner.read(topic)
 
-    def check(self) -> Check:
+    def check(self) -> HealthCheck:
         """Degraded while the log is away or events wait; down when even the outbox cannot be written."""
 
         def probe() -> Finding:
@@ -82,7 +82,7 @@ class OutboxLog:
                 return Finding(Status.DEGRADED, "the log does not answer; events are kept in the outbox")
             return Finding(Status.UP, "the log answers, and no events are waiting")
 
-        return Check("event_log", probe)
+        return HealthCheck("event_log", probe)
 
     def close(self) -> None:
         """What waits stays on disk for the next process."""

@@ -13,9 +13,9 @@ from core.errors import DependencyUnavailable, StorageFull
 from core.ports import LoggedRecord, Record
 
 # Seconds between two looks for other processes' appends, doubling while nothing comes: a look costs microseconds
-_SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.01
+_MIN_NAP, _MAX_NAP = 0.001, 0.01
 _PAGE = 1000  # records of one look while everything is read
-_MOST_COUNTED = 100_000
+_MAX_COUNTED = 100_000
 _FULL = ("full", "readonly", "read-only", "disk I/O", "unable to open")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS log (
@@ -88,7 +88,7 @@ class EmbeddedSubscription:
     def poll(self, limit: int, timeout: float) -> list[LoggedRecord]:
         """Raises DependencyUnavailable when the file cannot be read."""
         deadline = time.monotonic() + timeout
-        nap = _SHORTEST_NAP
+        nap = _MIN_NAP
         with translated(self._path):
             while True:
                 version = self._data_version()
@@ -99,7 +99,7 @@ class EmbeddedSubscription:
                     if (left := deadline - time.monotonic()) <= 0:
                         return []
                     time.sleep(min(nap, left))
-                    nap = min(2 * nap, _LONGEST_NAP)
+                    nap = min(2 * nap, _MAX_NAP)
 
     def commit(self) -> None:
         with translated(self._path), self._connection:
@@ -112,7 +112,7 @@ class EmbeddedSubscription:
         """Counted up to a hundred thousand: beyond, the exact figure says nothing more and costs a scan."""
         waiting = "SELECT COUNT(*) FROM (SELECT 1 FROM log WHERE topic = ? AND offset > ? LIMIT ?)"
         with translated(self._path):
-            return int(self._connection.execute(waiting, (self._topic, self._position, _MOST_COUNTED)).fetchone()[0])
+            return int(self._connection.execute(waiting, (self._topic, self._position, _MAX_COUNTED)).fetchone()[0])
 
     def close(self) -> None:
         self._connection.close()
@@ -140,7 +140,7 @@ def open_log(path: Path, busy_timeout: float) -> sqlite3.Connection:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() >= deadline:
                 raise
-        time.sleep(_LONGEST_NAP)
+        time.sleep(_MAX_NAP)
 
 
 def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:

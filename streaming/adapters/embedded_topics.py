@@ -81,9 +81,9 @@ class EmbeddedTopics:
 
 
 def _too_much(connection: sqlite3.Connection, spec: TopicSpec) -> int:
-    if spec.most_bytes is None:
+    if spec.max_bytes is None:
         return 0
-    return int(connection.execute(_TOO_MUCH, (spec.name, spec.most_bytes)).fetchone()[0] or 0)
+    return int(connection.execute(_TOO_MUCH, (spec.name, spec.max_bytes)).fetchone()[0] or 0)
 
 
 def _committed(connection: sqlite3.Connection, spec: TopicSpec) -> int:

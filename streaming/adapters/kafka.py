@@ -20,7 +20,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from core.ports import LoggedRecord, Record
-from streaming.adapters.kafka_sdk import ID, MOST_BYTES, Deadline, connection, ended, logged, opened, translated
+from streaming.adapters.kafka_sdk import ID, MAX_REQUEST_BYTES, Deadline, connection, ended, logged, opened, translated
 from streaming.adapters.kafka_subscription import KafkaSubscription
 from streaming.adapters.kafka_topics import create
 from streaming.topics import SPECS, TopicSpec
@@ -153,7 +153,7 @@ class KafkaEventLog:
             compression_type="gzip",
             linger_ms=1,
             max_block_ms=milliseconds,
-            max_request_size=MOST_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
             delivery_timeout_ms=milliseconds + 100,
             metrics_enabled=False,
         )

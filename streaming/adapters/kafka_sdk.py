@@ -15,7 +15,7 @@ from core.errors import DependencyUnavailable, InvalidInput
 from core.ports import LoggedRecord
 
 ID = "id"  # the header that carries a record's id
-MOST_BYTES = 16 * 2**20  # of one request: dead letters carry whole events
+MAX_REQUEST_BYTES = 16 * 2**20  # of one request: dead letters carry whole events
 _LAST_CALL = 5.0  # seconds that a sender which was told to drop everything may take for it
 Client = TypeVar("Client")
 

@@ -88,6 +88,6 @@ def _configs(spec: TopicSpec) -> dict[str, str]:
     return {
         "cleanup.policy": "compact,delete" if spec.compacted else "delete",
         "retention.ms": str(round(spec.retention * 1000)),
-        "retention.bytes": str(-1 if spec.most_bytes is None else spec.most_bytes),
-        "max.message.bytes": str(spec.most_message_bytes),
+        "retention.bytes": str(-1 if spec.max_bytes is None else spec.max_bytes),
+        "max.message.bytes": str(spec.max_message_bytes),
     }

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 
 from core.ids import MAX_INTEGER
 from core.kinds import MINUTES, STARS
-from streaming.decoding import ENCODING, MALFORMED, MOST_BYTES, SCHEMA, TOO_LARGE
+from streaming.decoding import ENCODING, MALFORMED, MAX_EVENT_BYTES, SCHEMA, TOO_LARGE
 
-LONGEST_FILM = int(MINUTES.high)  # minutes
+MAX_MINUTES = int(MINUTES.high)  # minutes
 _SHOWN = 40  # characters of a bad field
 
 
@@ -101,8 +101,8 @@ def parse(line: bytes | str) -> Said | Rejected:
 
 
 def _text(raw: bytes) -> str:
-    if len(raw) > MOST_BYTES:
-        raise _Bad(TOO_LARGE, f"more than {MOST_BYTES} bytes")
+    if len(raw) > MAX_EVENT_BYTES:
+        raise _Bad(TOO_LARGE, f"more than {MAX_EVENT_BYTES} bytes")
     try:
         return raw.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -139,8 +139,8 @@ def _user(text: str) -> int:
 
 def _watched(ts: float, user_id: int, match: re.Match[str]) -> Said:
     minute = int(match["minute"])
-    if not 0 <= minute < LONGEST_FILM:
-        raise _Bad(SCHEMA, f"minute is {minute}; allowed: 0 to {LONGEST_FILM - 1}")
+    if not 0 <= minute < MAX_MINUTES:
+        raise _Bad(SCHEMA, f"minute is {minute}; allowed: 0 to {MAX_MINUTES - 1}")
     return Watched(ts, user_id, match["movie"], minute)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from streaming.course_log.parse import Watched
 
 GAP = 30 * 60.0  # seconds; a longer pause ends a session
-MOST_OPEN = 200_000  # about 75 MB
+MAX_OPEN = 200_000  # about 75 MB
 _Key = tuple[int, str]
 
 
@@ -34,12 +34,12 @@ class _Open:
 class Sessions:
     """Sessions as they end, by the log's own time: the same lines in the same order always make the same sessions.
 
-    Beyond `most_open` the one that was silent longest ends early, so memory is bounded whatever the log says.
+    Beyond `max_open` the one that was silent longest ends early, so memory is bounded whatever the log says.
     """
 
-    def __init__(self, gap: float = GAP, most_open: int = MOST_OPEN) -> None:
+    def __init__(self, gap: float = GAP, max_open: int = MAX_OPEN) -> None:
         self._gap = gap
-        self._most_open = most_open
+        self._max_open = max_open
         self._open: OrderedDict[_Key, _Open] = OrderedDict()  # the one touched last at the end
         self._now = float("-inf")
 
@@ -71,7 +71,7 @@ class Sessions:
     def _silent(self) -> Iterator[Session]:
         while self._open:
             key, oldest = next(iter(self._open.items()))
-            if len(self._open) <= self._most_open and oldest.end + self._gap >= self._now:
+            if len(self._open) <= self._max_open and oldest.end + self._gap >= self._now:
                 return
             yield self._close(key)
 

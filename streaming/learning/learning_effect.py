@@ -28,7 +28,7 @@ class LearningPace:
     """How much of the stream is learned from."""
 
     interval: float = 1.0  # seconds from one version to the next, at least
-    most: int = 256  # events of a batch that become examples: what one core does in a third of a second
+    max_events: int = 256  # events of a batch that become examples: what one core does in a third of a second
 
 
 class LearningEffect:
@@ -84,10 +84,10 @@ class LearningEffect:
 
     def _chosen(self, batch: Sequence[Decoded]) -> Sequence[Decoded]:
         """As much as there is time for, drawn evenly and in order; the others are counted as shed."""
-        if len(batch) <= self._pace.most:
+        if len(batch) <= self._pace.max_events:
             return batch
         kept = np.zeros(len(batch), dtype=np.bool_)
-        kept[self._rng.choice(len(batch), self._pace.most, replace=False)] = True
+        kept[self._rng.choice(len(batch), self._pace.max_events, replace=False)] = True
         shed = Counter(one.event.kind.value for one, keep in zip(batch, kept, strict=True) if not keep)
         for kind, count in shed.items():
             EVENTS_SHED.labels(LEARNER, kind).inc(count)

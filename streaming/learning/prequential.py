@@ -16,12 +16,12 @@ class GuardConfig:
     """When what was learned is taken back."""
 
     window: int = 2_000  # latest examples that are compared
-    least: int = 500  # examples before a verdict
+    min_examples: int = 500  # examples before a verdict
     z: float = 2.33  # standard errors by which the learned version must be worse; 2.33 errs once in a hundred verdicts
 
     def __post_init__(self) -> None:
-        if not 2 <= self.least <= self.window:
-            raise InvalidInput("least", self.least, f"2 to window ({self.window})")
+        if not 2 <= self.min_examples <= self.window:
+            raise InvalidInput("min_examples", self.min_examples, f"2 to window ({self.window})")
 
 
 class Guard:
@@ -40,7 +40,7 @@ class Guard:
     def observe(self, frozen: NDArray[np.float64], learned: NDArray[np.float64]) -> bool:
         """Take in NDCG@10 per example [m] of both versions; True when the learned one must go. The window then starts anew."""
         self._gains.extend((learned - frozen).tolist())
-        if len(self._gains) < self.config.least:
+        if len(self._gains) < self.config.min_examples:
             return False
         gains = np.array(self._gains)
         error = gains.std(ddof=1) / np.sqrt(len(gains))

@@ -14,7 +14,7 @@ from core.events import INTERACTIONS
 from core.ports import Clock, EventLog, LoggedRecord
 from streaming.deadletters.set_aside import set_aside
 from streaming.decoding import Contract, Decoded, decode_all
-from streaming.loops.pace import Pace, Shedding
+from streaming.loops.pace import AdaptiveBatch, Shedding
 from streaming.loops.retrying import until_it_works
 
 
@@ -37,7 +37,7 @@ class LoopConfig:
     """Events applied at once, at least and (under load) at most, and how long an idle poll waits (seconds)."""
 
     batch: int = 500
-    most: int = 5000
+    max_batch: int = 5000
     poll: float = 0.5
 
 
@@ -62,7 +62,7 @@ class InteractionLoop:
         self._sets_aside = sets_aside
         self._shedding = shedding
         self._clock = clock
-        self._pace = Pace(effect.name, config.batch, config.most)
+        self._pace = AdaptiveBatch(effect.name, config.batch, config.max_batch)
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set; the batch in hand is finished and committed first."""

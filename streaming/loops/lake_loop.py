@@ -16,9 +16,9 @@ from streaming.loops.retrying import until_it_works
 
 GROUP = "lake"
 ToRows = Callable[[Sequence[LoggedRecord], float], Rows]  # (records, now in Unix seconds)
-_MOST = 20_000  # records of one append
+_MAX_RECORDS = 20_000  # records of one append
 APPENDS_PER_MERGE = 50
-_SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 0.5  # seconds of one poll: an idle loop sleeps, a stop is seen soon
+_MIN_WAIT, _MAX_WAIT = 0.05, 0.5  # seconds of one poll: an idle loop sleeps, a stop is seen soon
 
 
 class LakeLoop:
@@ -59,9 +59,9 @@ class LakeLoop:
     def _gather(self, poll: Callable[[int, float], list[LoggedRecord]], stop: Event) -> list[LoggedRecord]:
         gathered: list[LoggedRecord] = []
         deadline = time.monotonic() + self._flush
-        while len(gathered) < _MOST and not stop.is_set():
-            wait = min(max(deadline - time.monotonic(), _SHORTEST_WAIT), _LONGEST_WAIT)
-            gathered += until_it_works(partial(poll, _MOST - len(gathered), wait), "event_log", stop) or []
+        while len(gathered) < _MAX_RECORDS and not stop.is_set():
+            wait = min(max(deadline - time.monotonic(), _MIN_WAIT), _MAX_WAIT)
+            gathered += until_it_works(partial(poll, _MAX_RECORDS - len(gathered), wait), "event_log", stop) or []
             if time.monotonic() >= deadline:
                 break
         return gathered

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 _LEVELS = ((10.0, 1.0), (2.0, 0.3))
 
 
-class Pace:
+class AdaptiveBatch:
     """The size of a group's batches: doubled while more waits than it takes, halved when little does."""
 
     def __init__(self, group: str, smallest: int, largest: int) -> None:
@@ -46,7 +46,7 @@ class Shedding:
         self._weights = weights
         self._floor = 0.0
 
-    def keep(self, batch: Sequence[Decoded], pace: Pace) -> Sequence[Decoded]:
+    def keep(self, batch: Sequence[Decoded], pace: AdaptiveBatch) -> Sequence[Decoded]:
         """The events of the batch that are worth their time now; the others are counted, and a change of mind is logged."""
         floor = next((weight for batches, weight in _LEVELS if pace.lag > batches * pace.largest), 0.0)
         if floor != self._floor:

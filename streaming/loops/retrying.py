@@ -11,7 +11,7 @@ from core.errors import DependencyUnavailable
 from core.telemetry import DEPENDENCY_UP
 
 Result = TypeVar("Result")
-_FIRST, _LONGEST = 0.1, 5.0  # seconds between attempts
+_FIRST_WAIT, _MAX_WAIT = 0.1, 5.0  # seconds between attempts
 _log = logging.getLogger(__name__)
 
 
@@ -20,7 +20,7 @@ def until_it_works(work: Callable[[], Result], dependency: str, stop: Event) -> 
 
     Only DependencyUnavailable is waited out: a bug stays loud.
     """
-    wait = _FIRST
+    wait = _FIRST_WAIT
     while True:
         try:
             result = work()
@@ -29,7 +29,7 @@ def until_it_works(work: Callable[[], Result], dependency: str, stop: Event) -> 
             _log.warning("%s; retrying in %.1f s", error.detail, wait)
             if stop.wait(wait):
                 return None
-            wait = min(wait * 2, _LONGEST)
+            wait = min(wait * 2, _MAX_WAIT)
         else:
             DEPENDENCY_UP.labels(dependency).set(1)
             return result

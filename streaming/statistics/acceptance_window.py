@@ -14,9 +14,9 @@ INTERACTION_COLUMNS = (c.REQUEST_ID, c.USER, c.ITEM, c.KIND)
 class AcceptanceWindow:
     """The newest impressions, and the interactions that answer lists."""
 
-    def __init__(self, most: int = 50_000) -> None:
-        """`most` rows of each are kept."""
-        self._most = most
+    def __init__(self, max_rows: int = 50_000) -> None:
+        """`max_rows` rows of each are kept."""
+        self._max_rows = max_rows
         self._shown: pl.DataFrame | None = None
         self._answers: pl.DataFrame | None = None
 
@@ -34,5 +34,5 @@ class AcceptanceWindow:
 
     def _tail(self, known: pl.DataFrame | None, new: pl.DataFrame | None) -> pl.DataFrame | None:
         if new is None or known is None:
-            return known if new is None else new.tail(self._most)
-        return pl.concat([known, new]).tail(self._most)
+            return known if new is None else new.tail(self._max_rows)
+        return pl.concat([known, new]).tail(self._max_rows)

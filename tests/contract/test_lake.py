@@ -24,7 +24,6 @@ from lake.tables import (
     POLICIES,
     SCHEMAS,
     TAGS,
-    USER_IDS,
     USERS,
 )
 
@@ -203,12 +202,10 @@ def test_a_forgotten_user_is_in_no_table_and_the_others_stay(lake: Lake) -> None
     lake.replace(TAGS, pl.DataFrame({c.USER: [7, 8], c.ITEM: [1, 1], c.TAG: ["a", "b"], c.TS: [NOW, NOW]}))
     lake.replace(USERS, pl.DataFrame({c.USER: [7, 8], c.PROFILE: [["age:25"], []]}))
     ids = pl.DataFrame({c.KEY: [7, 8], c.ID: ["seven", "eight"]})
-    lake.append(USER_IDS, ids)
     lake.append(ITEM_IDS, ids)
-    assert lake.forget_user(7) == 8
+    assert lake.forget_user(7) == 7
     for table in (INTERACTIONS, IMPRESSIONS, TAGS, USERS):
         assert lake.read(table)[c.USER].to_list() == [8]
-    assert lake.read(USER_IDS)[c.ID].to_list() == ["eight"]
     assert len(lake.read(ITEM_IDS)) == 2
     assert lake.forget_user(7) == 0
 

@@ -11,10 +11,9 @@ import pytest
 from core.bundle import FILES, MANIFEST, Manifest, digests, open_bundle
 from core.errors import BundleCorrupt, InvalidInput, NotFound
 from core.feature_schema import LEGACY
-from core.ports import Tracker
+from core.ports import ModelRegistry, Tracker
 from lifecycle.adapters.memory import FolderRegistry, MemoryTracker
 from lifecycle.adapters.mlflow import MlflowRegistry, MlflowTracker
-from lifecycle.promotion import VersionedRegistry
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
 SCHEMA = LEGACY
@@ -48,7 +47,7 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
 
 
-Make = Callable[[], VersionedRegistry]
+Make = Callable[[], ModelRegistry]
 
 
 @pytest.fixture(params=["folder", "mlflow"])
@@ -61,7 +60,7 @@ def make_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
 
 
 @pytest.fixture
-def registry(make_registry: Make) -> VersionedRegistry:
+def registry(make_registry: Make) -> ModelRegistry:
     return make_registry()
 
 
@@ -70,7 +69,7 @@ def bundles(tmp_path: Path) -> tuple[Path, Path]:
     return make_bundle(tmp_path / "a", "release-a"), make_bundle(tmp_path / "b", "release-b")
 
 
-def test_what_is_registered_is_fetched_whole(registry: VersionedRegistry, bundles: tuple[Path, Path]) -> None:
+def test_what_is_registered_is_fetched_whole(registry: ModelRegistry, bundles: tuple[Path, Path]) -> None:
     versions = [registry.register(bundle) for bundle in bundles]
     for version, bundle in zip(versions, bundles, strict=True):
         fetched = registry.fetch(version)
@@ -79,7 +78,7 @@ def test_what_is_registered_is_fetched_whole(registry: VersionedRegistry, bundle
 
 
 def test_versions_are_distinct_and_a_registered_bundle_may_change_or_vanish(
-    registry: VersionedRegistry, bundles: tuple[Path, Path]
+    registry: ModelRegistry, bundles: tuple[Path, Path]
 ) -> None:
     first = registry.register(bundles[0])
     (bundles[0] / FILES[0]).write_text("edited after registration")
@@ -101,7 +100,7 @@ def test_an_alias_moves_and_survives_the_process(make_registry: Make, bundles: t
 
 
 @pytest.mark.parametrize("name", ["production", "99", "no such name"])
-def test_an_unknown_name_is_not_found(registry: VersionedRegistry, bundles: tuple[Path, Path], name: str) -> None:
+def test_an_unknown_name_is_not_found(registry: ModelRegistry, bundles: tuple[Path, Path], name: str) -> None:
     with pytest.raises(NotFound):
         registry.fetch(name)
     registry.register(bundles[0])
@@ -111,7 +110,7 @@ def test_an_unknown_name_is_not_found(registry: VersionedRegistry, bundles: tupl
         registry.version(name)
 
 
-def test_an_alias_cannot_mean_an_unknown_version(registry: VersionedRegistry, bundles: tuple[Path, Path]) -> None:
+def test_an_alias_cannot_mean_an_unknown_version(registry: ModelRegistry, bundles: tuple[Path, Path]) -> None:
     version = registry.register(bundles[0])
     registry.point("production", version)
     with pytest.raises(NotFound):
@@ -120,13 +119,13 @@ def test_an_alias_cannot_mean_an_unknown_version(registry: VersionedRegistry, bu
 
 
 @pytest.mark.parametrize("alias", ["3", "v3", "latest", "", "../production", "Production"])
-def test_an_alias_that_could_be_mistaken_is_refused(registry: VersionedRegistry, bundles: tuple[Path, Path], alias: str) -> None:
+def test_an_alias_that_could_be_mistaken_is_refused(registry: ModelRegistry, bundles: tuple[Path, Path], alias: str) -> None:
     version = registry.register(bundles[0])
     with pytest.raises(InvalidInput, match="alias is"):
         registry.point(alias, version)
 
 
-def test_a_folder_without_a_manifest_is_refused(registry: VersionedRegistry, tmp_path: Path) -> None:
+def test_a_folder_without_a_manifest_is_refused(registry: ModelRegistry, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BundleCorrupt, match=MANIFEST):
         registry.register(tmp_path / "empty")

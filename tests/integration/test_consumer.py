@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,13 @@ from lake.adapters.delta import DeltaLake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.memory import MemoryEventLog
 from streaming.consumer import Consumer
-from streaming.decoding import Contract
+from streaming.decoding import Contract, WholeKeys
 from streaming.loops.feature_effect import FeatureEffect, FeatureStore
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
 from streaming.loops.lake_loop import LakeLoop
 
 GENRES = {item: ("Drama",) if item % 2 else ("Crime",) for item in range(1, 41)}
+ITEMS = WholeKeys(frozenset(range(1, 41)))
 CHILD = """
 import signal, sys, threading
 from functools import partial
@@ -41,7 +43,7 @@ from lake.adapters.delta import DeltaLake
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.consumer import Consumer
-from streaming.decoding import Contract
+from streaming.decoding import Contract, WholeKeys
 from streaming.loops.feature_effect import FeatureEffect
 from streaming.handlers import known_interaction_rows
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
@@ -54,7 +56,7 @@ signal.signal(signal.SIGTERM, lambda *_: stop.set())
 log = EmbeddedEventLog(home / "log.db")
 store = FeastFeatures(FeastConfig(home / "feast"))
 
-contract = Contract(genres)
+contract = Contract(WholeKeys(frozenset(genres)))
 rows = partial(known_interaction_rows, contract=contract)
 print("running", flush=True)
 Consumer([
@@ -105,7 +107,9 @@ def same(one: UserFeatures | None, other: UserFeatures | None) -> bool:
 
 
 def feature_loop(log: EventLog, store: FeatureStore) -> InteractionLoop:
-    return InteractionLoop(log, FeatureEffect(store, GENRES), Contract(GENRES), LoopConfig(poll=0.02), sets_aside=True)
+    return InteractionLoop(
+        log, FeatureEffect(store, GENRES), Contract(WholeKeys(frozenset(GENRES))), LoopConfig(poll=0.02), sets_aside=True
+    )
 
 
 def clean_pass(all_events: list[Interaction]) -> MemoryFeatures:
@@ -223,11 +227,12 @@ def test_a_bug_in_one_loop_stops_the_consumer_loudly() -> None:
 def test_impressions_reach_the_lake_once_although_the_commit_was_lost(tmp_path: Path) -> None:
     from streaming.handlers import impression_rows
 
+    rows = partial(impression_rows, items=ITEMS)
     log, lake = MemoryEventLog(), DeltaLake(tmp_path)
     shown = [
         Impression(
             request_id="r", user_id=7, item_id=item, position=item, propensity=0.5, score=1.0, policy="p", arm="a",
-            model_version="m", ts=1e9,
+            model_version="m", ts=1e9, explored=False,
         )
         for item in range(1, 6)
     ]  # fmt: skip
@@ -235,7 +240,7 @@ def test_impressions_reach_the_lake_once_although_the_commit_was_lost(tmp_path: 
     for _ in range(2):  # the second loop starts where the first one would have, had it died before its commit
         log.advance(IMPRESSIONS, "lake", 0)
         stop = threading.Event()
-        thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", impression_rows, 0.05).run, args=(stop,))
+        thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", rows, 0.05).run, args=(stop,))
         thread.start()
         until(lambda: log.progress(IMPRESSIONS, "lake") == 5)
         stop.set()
@@ -247,15 +252,16 @@ def test_impressions_reach_the_lake_once_although_the_commit_was_lost(tmp_path: 
 def test_the_lakes_files_are_merged_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from streaming.handlers import impression_rows
 
+    rows = partial(impression_rows, items=ITEMS)
     monkeypatch.setattr("streaming.loops.lake_loop.APPENDS_PER_MERGE", 3)
     log, lake = MemoryEventLog(), DeltaLake(tmp_path)
     stop = threading.Event()
-    thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", impression_rows, 0.0).run, args=(stop,))
+    thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", rows, 0.0).run, args=(stop,))
     thread.start()
     for item in range(1, 7):
         one = Impression(
             request_id="r", user_id=7, item_id=item, position=item, propensity=0.5, score=1.0, policy="p", arm="a",
-            model_version="m", ts=1e9,
+            model_version="m", ts=1e9, explored=False,
         )  # fmt: skip
         log.append(IMPRESSIONS, [Record("7", str(item), one.model_dump_json().encode())])
         until(lambda done=item: log.progress(IMPRESSIONS, "lake") == done)

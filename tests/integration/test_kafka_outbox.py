@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
 ]
 CHILD = Path(__file__).resolve().parents[1] / "outbox_child.py"
-MOST = 60
+MAX_EVENTS = 60
 USERS = ("7", "8", "9")
 
 
@@ -40,7 +40,7 @@ class Api:
     """A process that takes events."""
 
     def __init__(self, bootstrap: str, folder: Path) -> None:
-        command = [sys.executable, str(CHILD), bootstrap, str(folder), str(MOST)]
+        command = [sys.executable, str(CHILD), bootstrap, str(folder), str(MAX_EVENTS)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._line() == "ready"
 
@@ -106,8 +106,8 @@ def test_every_promise_is_kept(stopped_broker: Broker, tmp_path: Path) -> None:
     assert_in_order(wait_for(stopped_broker.bootstrap, 30), range(30))
     assert [api.take(number) for number in range(30, 40)] == [202] * 10
     stopped_broker.kill()  # in the middle
-    assert [api.take(number) for number in range(40, 40 + MOST)] == [202] * MOST
+    assert [api.take(number) for number in range(40, 40 + MAX_EVENTS)] == [202] * MAX_EVENTS
     assert [api.take(number) for number in range(100, 103)] == [503] * 3  # the stated bound
     stopped_broker.start()
-    assert_in_order(wait_for(stopped_broker.bootstrap, 40 + MOST), range(40 + MOST))
+    assert_in_order(wait_for(stopped_broker.bootstrap, 40 + MAX_EVENTS), range(40 + MAX_EVENTS))
     api.close()

@@ -124,3 +124,22 @@ def test_a_set_that_was_fetched_is_loaded_by_its_name_and_one_without_times_is_n
     refused = run(tmp_path / "other", "data", "load", str(tmp_path / "ordered.zip"))
     assert refused.returncode == 1
     assert "has an order but no times" in refused.stderr
+
+
+def test_init_trains_on_what_the_lake_holds(tmp_path: Path) -> None:
+    """The documented path, import and then init, once replaced people's own events by the bundled films."""
+    from app.usecases.steps import prepare, stored
+    from core.errors import DatasetError
+    from core.settings import CONFIGS, Settings
+    from datasets.movielens import read_movielens
+
+    home = tmp_path / "home"
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\nann,a,1000\nann,b,2000\n")
+    (tmp_path / "y.csv").write_text("item_id,title\na,A\nb,B\n")
+    own = ("data", "import", "--interactions", str(tmp_path / "x.csv"), "--items", str(tmp_path / "y.csv"))
+    assert run(home, *own).returncode == 0
+    said: list[str] = []
+    with pytest.raises(DatasetError):  # two events are too few to train on: that it tried with them is the point
+        prepare(Settings(home=home), read_movielens, CONFIGS / "training" / "demo.toml", said.append)
+    assert any("the lake has x already, which is used" in line for line in said)
+    assert len(stored(Settings(home=home)).interactions) == 2

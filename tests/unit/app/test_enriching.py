@@ -20,7 +20,7 @@ from core.errors import DatasetError, DependencyUnavailable, InvalidInput, NotFo
 from core.settings import Settings
 from datasets.dataset import validate
 from datasets.enrich import from_file
-from datasets.tmdb import Cache, Pace, Tmdb
+from datasets.tmdb import Cache, RateLimit, Tmdb
 from lake.adapters.delta import DeltaLake
 from lake.tables import ITEMS
 
@@ -91,7 +91,7 @@ def server() -> Iterator[Tmdbish]:
 
 
 def client(server: Tmdbish, folder: Path, key: str = KEY) -> Tmdb:
-    return Tmdb(server.url, SecretStr(key), Cache(folder / "films.jsonl"), Pace(1e6), lambda seconds: None)
+    return Tmdb(server.url, SecretStr(key), Cache(folder / "films.jsonl"), RateLimit(1e6), lambda seconds: None)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_a_refused_key_is_never_shown(home: Settings, server: Tmdbish, caplog: p
 def test_it_waits_as_long_as_it_is_told_and_asks_again(server: Tmdbish, tmp_path: Path) -> None:
     server.refusals = [(429, {"Retry-After": "7"}), (503, {}), (429, {"Retry-After": "100000"})]
     waits = [0.0]  # they are what the clock shows
-    asking = Tmdb(server.url, SecretStr(KEY), Cache(tmp_path / "x"), Pace(1e6, lambda: sum(waits)), waits.append)
+    asking = Tmdb(server.url, SecretStr(KEY), Cache(tmp_path / "x"), RateLimit(1e6, lambda: sum(waits)), waits.append)
     assert list(asking.fetch([949])) == [1]
     assert server.asked == [949] * 4
     assert [round(wait) for wait in waits] == [0, 0, 7, 2, 60]
@@ -196,7 +196,7 @@ def test_a_token_goes_into_the_header(server: Tmdbish, tmp_path: Path) -> None:
 
 
 def test_the_pace_spreads_requests_and_waits_longer_when_told() -> None:
-    pace = Pace(4.0, clock=lambda: 100.0)
+    pace = RateLimit(4.0, clock=lambda: 100.0)
     assert [pace.wait() for _ in range(3)] == [0.0, 0.25, 0.5]
     assert pace.wait(at_least=10.0) == 10.0
     assert pace.wait() == 10.25

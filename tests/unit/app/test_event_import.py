@@ -13,7 +13,7 @@ from core.deadletter import open_letters
 from core.errors import InvalidInput
 from core.events import DEADLETTER, INTERACTIONS, Interaction
 from core.ports import Record
-from streaming.decoding import MOST_BYTES
+from streaming.decoding import MAX_EVENT_BYTES
 
 LINES = [
     b"2020-10-01T12:00:00,1,GET /data/m/1/0.mpg",
@@ -21,7 +21,7 @@ LINES = [
     b"2020-10-01T12:02:00,1,GET /rate/two=4",
     b"2020-10-01T12:02:30,1,GET /rate/nobody=4",
     b"\xff\xfe",
-    b"x" * (3 * MOST_BYTES),
+    b"x" * (3 * MAX_EVENT_BYTES),
 ]
 Marquee = Callable[..., Result]
 

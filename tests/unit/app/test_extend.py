@@ -25,7 +25,7 @@ def films(release: Release) -> pl.DataFrame:
 def test_new_films_get_content_embeddings_and_nothing_else_moves(release: Release, films: pl.DataFrame, tmp_path: Path) -> None:
     from core.catalogue import Catalogue
     from lifecycle.extend import extend_release, new_films
-    from lifecycle.gates import GateConfig, judge
+    from lifecycle.gates import GateConfig, check_gate
     from recommender.release import open_release
 
     everything = Catalogue.from_frame(pl.concat([release.catalogue.to_frame(), films]))
@@ -40,8 +40,8 @@ def test_new_films_get_content_embeddings_and_nothing_else_moves(release: Releas
     np.testing.assert_array_equal(longer.stats.recent[at], release.stats.recent)
     assert longer.stats.n_events[longer.catalogue.rows(np.array([5, 255]))].tolist() == [0, 0]
     assert (
-        judge(longer.manifest, release.manifest, GateConfig(least_coverage=0)).failed
-        == judge(release.manifest, None, GateConfig(least_coverage=0)).failed
+        check_gate(longer.manifest, release.manifest, GateConfig(min_coverage=0)).failed
+        == check_gate(release.manifest, None, GateConfig(min_coverage=0)).failed
     )
     assert "2 films more" in (longer.folder / "model_card.md").read_text()
 

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from app.search import Search, search_of
+from app import wiring
+from app.search import VectorSearch, search_of
 from core.errors import DependencyUnavailable
 from core.settings import Settings
 from recommender.release import Release
@@ -16,22 +17,22 @@ from retrieval.fallback import FallbackIndex
 from retrieval.verified_mirror import VerifiedMirror
 
 Mode = Literal["auto", "milvus", "mirror"]
-SearchIn = Callable[..., Search]
+SearchIn = Callable[..., VectorSearch]
 
 
 @pytest.fixture
 def search_in(tmp_path: Path, free_port: Callable[[], int], release: Release) -> SearchIn:
-    def make(mode: Mode, mirror_max_items: int = 1000) -> Search:
+    def make(mode: Mode, mirror_max_items: int = 1000) -> VectorSearch:
         uri = f"http://127.0.0.1:{free_port()}"
         settings = Settings(
             home=tmp_path, vector_search=mode, mirror_max_items=mirror_max_items, milvus_uri=uri, milvus_timeout=0.3
         )
-        return search_of(settings, release)
+        return search_of(settings, release, wiring.milvus(settings))
 
     return make
 
 
-def nearest(search: Search, release: Release) -> list[int]:
+def nearest(search: VectorSearch, release: Release) -> list[int]:
     """The three best for the first film's own vector."""
     return search.index.search(release.name, release.item_vectors[0], 3)[0].tolist()
 
@@ -82,7 +83,8 @@ def test_the_largest_catalogue_that_is_mirrored(search_in: SearchIn, release: Re
 
 @pytest.mark.service("milvus")
 def test_auto_recovers_once_milvus_has_the_release(tmp_path: Path, milvus_uri: str, release: Release) -> None:
-    search = search_of(Settings(home=tmp_path, vector_search="auto", milvus_uri=milvus_uri, milvus_timeout=30), release)
+    settings = Settings(home=tmp_path, vector_search="auto", milvus_uri=milvus_uri, milvus_timeout=30)
+    search = search_of(settings, release, wiring.milvus(settings))
     assert search.index.ready(release.name)
     assert search.degraded(), "Milvus answers, but lacks the release"
     search.index.publish(release.name, release.catalogue.ids, release.item_vectors)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from lake.lake import Lake
 
 from app.usecases.run import train
 from app.usecases.tuning import as_toml
 from core.items import PROFILE_SCHEMA, complete
 from core.settings import Settings
-from lake import lake as tables
+from lake import tables
+from lake.adapters.delta import DeltaLake
 from retrieval.config import TrainConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> Settings:
         "request_id": pl.Series([None] * n, dtype=pl.String),
         "log_offset": np.full(n, -1),
     }
-    lake = Lake(settings.folder("lake"))
+    lake = DeltaLake(settings.folder("lake"))
     lake.replace(tables.ITEMS, complete(items))
     lake.replace(tables.USERS, _profiles("age:25"))
     lake.replace(tables.INTERACTIONS, pl.DataFrame(events))
@@ -54,7 +54,7 @@ def test_profiles_are_learned_from(home: Settings, tmp_path: Path, caplog: pytes
     said: list[str] = []
     with caplog.at_level(logging.WARNING, "retrieval.training"):
         train(home, config, 1, said.append)
-        Lake(home.folder("lake")).replace(tables.USERS, _profiles("age:50"))
+        DeltaLake(home.folder("lake")).replace(tables.USERS, _profiles("age:50"))
         train(home, config, 1, said.append)
         assert "not trained again" not in caplog.text
         train(home, config, 1, said.append)

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from app.usecases.steps import load_data
-from app.usecases.tuning import Search, as_toml, tune, tuning_data
+from app.usecases.tuning import TuningRun, as_toml, tune, tuning_data
 from core.errors import InvalidInput, NotFound
 from core.items import PROFILE_SCHEMA
 from core.settings import Settings
@@ -64,11 +64,11 @@ def home(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def search(tmp_path: Path) -> Search:
+def search(tmp_path: Path) -> TuningRun:
     config, space = tmp_path / "base.toml", tmp_path / "space.toml"
     config.write_text(as_toml(TrainConfig(dim=8, blocks=1, heads=1, epochs=2, batch_events=64, validation_share=0.2), []))
     space.write_text("[parameters]\ndropout = { low = 0.1, high = 0.5 }\n[fixed]\nhistory_length = 5\n")
-    return Search(config, space, "small", 2, float("inf"), 1, tmp_path / "best.toml", "marquee tune")
+    return TuningRun(config, space, "small", 2, float("inf"), 1, tmp_path / "best.toml", "marquee tune")
 
 
 def test_the_latest_fifth_is_out_of_sight(home: Settings, with_times: str) -> None:
@@ -101,7 +101,7 @@ def test_what_cannot_be_tuned_on_is_refused(home: Settings, without_times: str) 
 
 
 def test_trials_end_in_a_configuration_and_in_mlflow_and_are_not_repeated(
-    home: Settings, with_times: str, search: Search
+    home: Settings, with_times: str, search: TuningRun
 ) -> None:
     data, said = tuning_data(home, with_times, None), []
     tune(home, data, search, True, said.append)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.deadletter import MOST_BYTES, DeadLetter, closing_record, from_bytes, open_letters, to_record
+from core.deadletter import MAX_KEPT_BYTES, DeadLetter, closing_record, from_bytes, open_letters, to_record
 from core.errors import InvalidInput
 from core.ports import LoggedRecord, Record
 
@@ -28,10 +28,10 @@ def test_setting_aside_again_makes_the_same_letter_and_another_place_another() -
 
 
 def test_what_is_too_large_for_the_topic_keeps_its_beginning() -> None:
-    huge = replace(LETTER, value=b"x" * (MOST_BYTES + 5))
+    huge = replace(LETTER, value=b"x" * (MAX_KEPT_BYTES + 5))
     kept = from_bytes(to_record(huge).value)
-    assert len(kept.value) == MOST_BYTES
-    assert f"of its {MOST_BYTES + 5} bytes are kept" in kept.detail
+    assert len(kept.value) == MAX_KEPT_BYTES
+    assert f"of its {MAX_KEPT_BYTES + 5} bytes are kept" in kept.detail
 
 
 def test_a_letter_is_open_until_it_is_closed() -> None:

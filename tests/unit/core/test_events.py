@@ -27,6 +27,22 @@ def test_golden_impression_round_trips_and_is_identified_by_its_place() -> None:
     assert impression.event_id == "r-9:0"
 
 
+def test_an_impression_of_version_1_stays_readable_and_does_not_say_whether_it_explored() -> None:
+    impression = Impression.model_validate_json((GOLDEN / "impression_v1.json").read_text())
+    assert (impression.schema_version, impression.explored, impression.policy) == (1, None, "epsilon")
+
+
+def test_since_version_2_an_impression_says_whether_it_explored() -> None:
+    known = json.loads((GOLDEN / "impression.json").read_text())
+    with pytest.raises(ValidationError, match="explored"):
+        Impression.model_validate({**known, "explored": None})
+    del known["explored"], known["schema_version"]
+    with pytest.raises(ValidationError, match="explored"):
+        Impression.model_validate(known)
+    with pytest.raises(ValidationError, match="schema_version"):
+        Impression.model_validate({**known, "schema_version": 3, "explored": True})
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -37,7 +53,7 @@ def test_golden_impression_round_trips_and_is_identified_by_its_place() -> None:
         {"kind": "applause"},
         {"user_id": 0},
         {"user_id": 2**53},
-        {"user_id": "1"},
+        {"user_id": ""},
         {"user_id": True},
         {"item_id": 1.5},
         {"event_id": ""},

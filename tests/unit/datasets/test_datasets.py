@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from core.errors import DatasetError
+from core.ids import FIRST_ITEM_KEY, user_key
 from datasets.dataset import validate
 from datasets.layout_csv import COLUMNS
 from datasets.movielens import BUNDLED, read_movielens
@@ -209,6 +210,24 @@ def test_films_alone_are_read_and_checked(tmp_path: Path) -> None:
         path.write_text("item_id,title\n" + rows)
         with pytest.raises(DatasetError, match=complaint):
             read_items(path)
+
+
+def test_ids_of_any_kind_become_keys_and_known_ones_keep_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_text("item_id,title\nSKU-7,Seven\n007,Bond\n7,Number\n")
+    known = {"SKU-7": FIRST_ITEM_KEY + 3}
+    films, keys = read_items(path, item_keys=known)
+    assert keys == known | {"007": FIRST_ITEM_KEY + 4}
+    assert dict(films.select("title", "item_id").iter_rows()) == {"Number": 7, "Seven": keys["SKU-7"], "Bond": keys["007"]}
+
+
+def test_leading_zeros_make_another_user(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n007,a,1000\n7,a,2000\nann@x.org,b,3000\n")
+    (tmp_path / "y.csv").write_text("item_id,title\na,A\nb,B\n")
+    dataset = read_tables(tmp_path / "x.csv", tmp_path / "y.csv")
+    users = dict(dataset.interactions.select("user_id", "external_user").iter_rows())
+    assert users == {user_key("007"): "007", 7: None, user_key("ann@x.org"): "ann@x.org"}
+    assert dataset.item_ids == {"a": FIRST_ITEM_KEY, "b": FIRST_ITEM_KEY + 1}
 
 
 def test_a_mapping_that_names_nothing_and_a_file_that_is_not_there(tmp_path: Path) -> None:

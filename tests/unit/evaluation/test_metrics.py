@@ -10,7 +10,7 @@ from evaluation.metrics import (
     METRICS,
     Facts,
     hit_rate,
-    longest_list,
+    max_cutoff,
     measure,
     ndcg,
     popularity_debiased,
@@ -103,8 +103,8 @@ def test_every_metric_has_one_name_and_a_line_that_describes_it() -> None:
     assert list(METRICS) == [metric.name for metric in METRICS.values()]
     assert all(metric.description.endswith(".") and "\n" not in metric.description for metric in METRICS.values())
     assert requested("ndcg@37")[1] == 37
-    assert longest_list(["hr@200", "coverage@10", "novelty@25", "mrr"]) == 25
-    assert longest_list(["hr@200"]) == 1
+    assert max_cutoff(["hr@200", "coverage@10", "novelty@25", "mrr"]) == 25
+    assert max_cutoff(["hr@200"]) == 1
 
 
 @pytest.mark.parametrize("wrong", ["luck@10", "ndcg", "ndcg@0", "ndcg@-1", "ndcg@ten", "NDCG@10", "coverage", "@10", ""])

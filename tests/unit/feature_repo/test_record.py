@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.events import MAX_ID
 from core.features import HISTORY_LENGTH, UserFeatures
+from core.ids import MAX_INTEGER
 from core.kinds import CONSUMING, KIND_CODE, Kind
-from feature_repo import record
 from feature_repo.packing import Reader, Writer
-from feature_repo.record import UnreadableRecord, pack, unpack
+from feature_repo.record import NAMED, PLAIN, UnreadableRecord, pack, unpack
 from feature_repo.record_columns import GENRES, read_consumed, write_consumed
 
 NOW = 1_700_000_000.0
@@ -31,7 +30,7 @@ def assert_identical(left: UserFeatures, right: UserFeatures) -> None:
             assert (type(one), one) == (type(other), other), name
 
 
-ITEM = st.integers(1, 50) | st.integers(1, MAX_ID)
+ITEM = st.integers(1, 50) | st.integers(1, MAX_INTEGER)
 VALUE = st.integers(0, 10).map(lambda halves: halves / 2) | st.floats(width=32)
 MOMENTS = (
     st.integers(0, 2**32).map(float),
@@ -55,7 +54,7 @@ def users(draw: st.DrawFn) -> UserFeatures:
     implied = np.unique(items[CONSUMES[kinds]])
     consumed = [implied, np.union1d(implied, sorted_ids(draw)), sorted_ids(draw)][draw(st.integers(0, 2))]
     return UserFeatures(
-        user_id=draw(st.integers(1, MAX_ID)),
+        user_id=draw(st.integers(1, MAX_INTEGER)),
         item_ids=items,
         kinds=kinds,
         values=values.astype(np.float32),
@@ -85,15 +84,15 @@ def test_a_record_that_ends_early_or_late_is_refused(user: UserFeatures, data: s
             unpack(user.user_id, damaged)
 
 
-@given(st.binary(max_size=200))
-def test_noise_is_refused_or_read_but_never_crashes(noise: bytes) -> None:
+@given(st.sampled_from([PLAIN, NAMED]), st.binary(max_size=200))
+def test_noise_is_refused_or_read_but_never_crashes(layout: int, noise: bytes) -> None:
     with suppress(UnreadableRecord):
-        assert unpack(1, bytes([record.VERSION]) + noise).user_id == 1
+        assert unpack(1, bytes([layout]) + noise).user_id == 1
 
 
 def test_another_layout_is_refused() -> None:
-    with pytest.raises(UnreadableRecord, match="its layout is 2, and this code reads 1"):
-        unpack(1, b"\x02" + pack(UserFeatures(1))[1:])
+    with pytest.raises(UnreadableRecord, match="its layout is 3, and this code reads 1, 2"):
+        unpack(1, b"\x03" + pack(UserFeatures(1))[1:])
 
 
 GOLDEN_USER = UserFeatures(
@@ -120,7 +119,7 @@ def test_layout_1_stays_readable() -> None:
 
 
 def test_the_layout_stays_what_it_is() -> None:
-    """A change of any byte here needs a new `record.VERSION`, and a reader beside those that are there."""
+    """A change of any byte here needs a new layout, and a reader beside those that are there."""
     assert pack(GOLDEN_USER).hex() == GOLDEN
 
 
@@ -167,12 +166,20 @@ def typical(n: int, seed: int, seconds: float) -> UserFeatures:
     )
 
 
-@pytest.mark.parametrize(("n", "seconds", "most"), [(60, 1.0, 530), (60, 0.0, 720), (HISTORY_LENGTH, 0.0, 1900)])
-def test_a_typical_record_is_small(n: int, seconds: float, most: int) -> None:
-    assert np.mean([len(pack(typical(n, seed, seconds))) for seed in range(20)]) <= most
+@pytest.mark.parametrize(("n", "seconds", "max_bytes"), [(60, 1.0, 530), (60, 0.0, 720), (HISTORY_LENGTH, 0.0, 1900)])
+def test_a_typical_record_is_small(n: int, seconds: float, max_bytes: int) -> None:
+    assert np.mean([len(pack(typical(n, seed, seconds))) for seed in range(20)]) <= max_bytes
 
 
 def test_what_the_history_implies_costs_nothing() -> None:
     user = typical(60, 1, 1.0)
     without = replace(user, consumed=user.consumed[1:])
     assert len(pack(user)) < len(pack(without))
+
+
+def test_the_id_behind_a_hashed_key_comes_along_and_whole_numbers_cost_nothing() -> None:
+    named = replace(GOLDEN_USER, user_id=2**62 + 1, external_id="ann@x.org/é")
+    assert unpack(named.user_id, pack(named)).external_id == named.external_id
+    assert len(pack(named)) == len(pack(GOLDEN_USER)) + 1 + len(named.external_id.encode())
+    assert pack(named)[0] == NAMED
+    assert pack(GOLDEN_USER)[0] == PLAIN

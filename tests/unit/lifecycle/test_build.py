@@ -17,6 +17,7 @@ from evaluation.watched import read_columns
 from lifecycle.build import BuildConfig, Cuts, TrainingData, build_release
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker, RankerConfig
+from recommender.policy import Policy
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 
@@ -26,9 +27,9 @@ BUILD = BuildConfig(
     towers_until=0.6,
     ranker_until=0.8,
     choice_until=0.9,
-    candidates=20,
     ranker=RankerConfig(trees=5, leaves=4, min_rows_per_leaf=10, threads=1),
 )
+POLICY = Policy.load("default")
 CATALOGUE = Catalogue.from_frame(
     pl.DataFrame(
         {
@@ -78,8 +79,6 @@ class Built:
 
 
 def build(workdir: Path, events: pl.DataFrame = EVENTS, train: TrainConfig = TRAIN) -> Built:
-    pipeline = workdir / "source.toml"
-    pipeline.write_text('name = "test"\n')
     said: list[str] = []
     data = TrainingData(events, CATALOGUE, {"interactions": 3}, "A small world.", "none needed")
     folder = build_release(
@@ -87,7 +86,7 @@ def build(workdir: Path, events: pl.DataFrame = EVENTS, train: TrainConfig = TRA
         BUILD,
         train,
         workdir / "work",
-        pipeline=pipeline,
+        policy=POLICY,
         feature_schema=SCHEMA,
         code_version="abc",
         seed=1,
@@ -113,10 +112,11 @@ def mirrored_from(start: float) -> pl.DataFrame:
 def test_the_bundle_is_whole_and_fits_only_its_schema(built: Built) -> None:
     manifest = built.manifest
     assert built.folder.name == manifest.release
-    assert set(manifest.files) == {*bundle.FILES, bundle.PIPELINE}
+    assert set(manifest.files) == set(bundle.FILES)
     assert sorted(path.name for path in built.folder.iterdir()) == sorted([*manifest.files, bundle.MANIFEST])
     assert (manifest.dim, manifest.n_items, manifest.code_version) == (8, N_ITEMS, "abc")
     assert manifest.data_version == {"interactions": 3}
+    assert manifest.config["policy"] == POLICY.id
     assert manifest.features == replace(SCHEMA, history=TRAIN.history_length)
     assert bundle.open_bundle(built.folder, replace(SCHEMA, candidate=(*CANDIDATE_FEATURES, "mood"))) == manifest
     with pytest.raises(SchemaMismatch, match=f"candidate feature {CANDIDATE_FEATURES[-1]}"):
@@ -129,7 +129,6 @@ def test_every_part_of_the_bundle_opens(built: Built) -> None:
     vectors = np.load(built.folder / bundle.ITEM_EMBEDDINGS, allow_pickle=False)
     assert UserEncoder(built.folder / bundle.USER_TOWER, vectors, catalogue).dim == 8
     assert Ranker.load(built.folder / bundle.RANKER).score(np.zeros((2, 16), np.float32)).shape == (2,)
-    assert (built.folder / bundle.PIPELINE).read_text() == 'name = "test"\n'
     assert "A small world." in (built.folder / bundle.MODEL_CARD).read_text()
     assert len(read_columns(built.folder / bundle.REFERENCE)["value"]) == len(EVENTS)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.bundle import FILES, RANKER, Manifest
-from lifecycle.gates import GateConfig, judge
+from lifecycle.gates import GateConfig, check_gate
 
 GOOD = {"ndcg@10": 0.10, "popularity_ndcg@10": 0.06, "lift_low": 0.02, "lift_high": 0.06, "coverage@10": 0.2}
-CONFIG = GateConfig(tolerance=0.05, least_coverage=0.1)
+CONFIG = GateConfig(tolerance=0.05, min_coverage=0.1)
 
 
 def manifest(metrics: dict[str, float], data: int = 3, files: tuple[str, ...] = FILES) -> Manifest:
@@ -19,7 +19,7 @@ def manifest(metrics: dict[str, float], data: int = 3, files: tuple[str, ...] = 
 
 
 def test_a_good_first_release_passes_every_check() -> None:
-    verdict = judge(manifest(GOOD), None, CONFIG)
+    verdict = check_gate(manifest(GOOD), None, CONFIG)
     assert verdict.passed
     assert verdict.failed == ()
     assert len(verdict.lines()) == len(verdict.checks) == 4
@@ -39,18 +39,18 @@ def test_a_good_first_release_passes_every_check() -> None:
     ids=str,
 )
 def test_one_bad_figure_fails_one_check(change: dict[str, float], failed: str) -> None:
-    verdict = judge(manifest(GOOD | change), None, CONFIG)
+    verdict = check_gate(manifest(GOOD | change), None, CONFIG)
     assert not verdict.passed
     assert [check.name for check in verdict.failed] == [failed]
 
 
 @pytest.mark.parametrize("missing", ["ndcg@10", "popularity_ndcg@10", "lift_low", "coverage@10"])
 def test_a_missing_metric_fails(missing: str) -> None:
-    assert not judge(manifest({name: value for name, value in GOOD.items() if name != missing}), None, CONFIG).passed
+    assert not check_gate(manifest({name: value for name, value in GOOD.items() if name != missing}), None, CONFIG).passed
 
 
 def test_an_incomplete_bundle_fails_and_names_the_file() -> None:
-    verdict = judge(manifest(GOOD, files=tuple(name for name in FILES if name != RANKER)), None, CONFIG)
+    verdict = check_gate(manifest(GOOD, files=tuple(name for name in FILES if name != RANKER)), None, CONFIG)
     assert [check.name for check in verdict.failed] == ["the bundle is complete"]
     assert RANKER in verdict.failed[0].detail
 
@@ -58,14 +58,14 @@ def test_an_incomplete_bundle_fails_and_names_the_file() -> None:
 @pytest.mark.parametrize(("ndcg", "passed"), [(0.0951, True), (0.0949, False), (0.2, True)])
 def test_on_the_same_data_it_may_lose_the_tolerance_and_no_more(ndcg: float, passed: bool) -> None:
     production = manifest({"ndcg@10": 0.1})
-    assert judge(manifest(GOOD | {"ndcg@10": ndcg}), production, CONFIG).passed is passed
+    assert check_gate(manifest(GOOD | {"ndcg@10": ndcg}), production, CONFIG).passed is passed
 
 
 def test_on_other_data_figures_are_not_compared() -> None:
-    verdict = judge(manifest(GOOD, data=4), manifest({"ndcg@10": 0.9}, data=3), CONFIG)
+    verdict = check_gate(manifest(GOOD, data=4), manifest({"ndcg@10": 0.9}, data=3), CONFIG)
     assert verdict.passed
     assert any("not compared" in line for line in verdict.lines())
 
 
 def test_a_production_release_without_the_figure_does_not_block_its_successor() -> None:
-    assert judge(manifest(GOOD), manifest({}), CONFIG).passed
+    assert check_gate(manifest(GOOD), manifest({}), CONFIG).passed

@@ -1,10 +1,12 @@
 """Judging on two tastes that never mix: towers that learned them, rows for the ranker, and the figures of a release."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from synthetic import POPULAR, TWO_TOWER, make_manifest, make_policy
 
 from core import bundle
 from core.catalogue import Catalogue
@@ -12,9 +14,14 @@ from core.errors import DatasetError
 from evaluation.metrics import ndcg
 from evaluation.ranking import FixedScores, K, rank_all
 from feature_repo.item_stats import item_stats
-from lifecycle.judging import Candidate, Judgement, RankingRows, Retriever, judge, queries, ranking_rows
+from lifecycle.judging import DEPTH, Judgement, RankingRows, judge, queries, ranking_rows
 from ranking.candidate_features import CANDIDATE_FEATURES
-from ranking.ranker import Ranker, RankerConfig, train_ranker
+from ranking.ranker import RankerConfig, train_ranker
+from recommender.live import Snapshot
+from recommender.recommender import Offline
+from recommender.release import Release
+from recommender.roles import Page, Query
+from retrieval.adapters.mirror import MirrorIndex
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
@@ -46,50 +53,52 @@ EVENTS = checkerboard()
 STATS = item_stats(EVENTS, CATALOGUE, TOWERS)
 
 
+FEATURES = [{"part": "candidate_features"}]
+RETRIEVAL = make_policy(source=[TWO_TOWER | {"k": 12}, POPULAR], hydrator=FEATURES)
+RANKED = make_policy(source=[TWO_TOWER | {"k": 12}, POPULAR], hydrator=FEATURES, scorer=[{"part": "lambdamart"}])
+
+
 @pytest.fixture(scope="module")
-def retriever(tmp_path_factory: pytest.TempPathFactory) -> Retriever:
+def unranked(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Towers alone, with statistics as of the end of what they learned from."""
     folder: Path = tmp_path_factory.mktemp("towers")
     trained = train_towers(EVENTS.filter(pl.col("ts") < TOWERS), CATALOGUE, CONFIG, folder, seed=0, progress=False)
     export(trained, folder)
-    return Retriever(UserEncoder(folder / bundle.USER_TOWER, trained.item_embeddings, CATALOGUE), CATALOGUE, candidates=12)
+    vectors, index = trained.item_embeddings, MirrorIndex()
+    index.publish("r1", CATALOGUE.ids, vectors)
+    encoder = UserEncoder(folder / bundle.USER_TOWER, vectors, CATALOGUE)
+    return Snapshot.of(Release(folder, make_manifest("r1", N_ITEMS), CATALOGUE, STATS, vectors, encoder, None), index)
 
 
 @pytest.fixture(scope="module")
-def rows(retriever: Retriever) -> RankingRows:
-    return ranking_rows(queries(EVENTS, CATALOGUE, TOWERS, RANKER), retriever, STATS)
+def rows(unranked: Snapshot) -> RankingRows:
+    return ranking_rows(queries(EVENTS, CATALOGUE, TOWERS, RANKER), unranked, RETRIEVAL)
 
 
 @pytest.fixture(scope="module")
-def ranker(rows: RankingRows) -> Ranker:
+def now(unranked: Snapshot, rows: RankingRows) -> Snapshot:
+    """The towers and a ranker on top of them."""
     config = RankerConfig(trees=10, leaves=4, min_rows_per_leaf=20, threads=1)
-    return train_ranker(rows.features, rows.relevant, rows.groups, config, seed=0)
+    ranker = train_ranker(rows.features, rows.relevant, rows.groups, config, seed=0)
+    return replace(unranked, release=replace(unranked.release, ranker=ranker))
 
 
 @pytest.fixture(scope="module")
-def judged(retriever: Retriever, ranker: Ranker) -> Judgement:
-    return judge(EVENTS, Candidate(retriever, ranker, "retrieval"), RANKER, END)
+def judged(now: Snapshot) -> Judgement:
+    return judge(EVENTS, now, RETRIEVAL, RANKER, END)
 
 
-def test_candidates_are_the_best_unseen(retriever: Retriever) -> None:
+def test_the_ranker_learns_from_the_best_unseen(unranked: Snapshot) -> None:
     found = queries(EVENTS, CATALOGUE, TOWERS, RANKER)
-    for query, scores in zip(found, retriever.scores(found), strict=True):
-        best = retriever.best(scores, query)
+    asked = [Query(str(n), one.user_id, one.ts, n, one.user, Page(DEPTH)) for n, one in enumerate(found)]
+    with Offline(unranked, RETRIEVAL) as offline:
+        made = list(offline.candidates(asked))
+    for query, candidates in zip(found, made, strict=True):
+        scores = unranked.item_vectors @ unranked.encoder.encode(query.user)
+        best = candidates.rows[candidates.primary]
         open_rows = np.setdiff1d(np.arange(N_ITEMS), query.excluded(CATALOGUE))
         assert len(best) == len(set(best.tolist())) == 12
-        np.testing.assert_allclose(scores[best], np.sort(scores[open_rows])[::-1][:12])
-
-
-def test_scores_of_a_user_without_history_are_zero(retriever: Retriever) -> None:
-    strangers = [query for query in queries(EVENTS, CATALOGUE, 0, 1) if query.user is None]
-    assert len(strangers) == N_USERS
-    assert not retriever.scores(strangers).any()
-
-
-def test_asking_for_more_candidates_than_items_gives_all_unseen(retriever: Retriever) -> None:
-    everything = Retriever(retriever.encoder, CATALOGUE, candidates=500)
-    query = queries(EVENTS, CATALOGUE, RANKER, END)[0]
-    best = everything.best(everything.scores([query])[0], query)
-    assert sorted(best.tolist()) == np.setdiff1d(np.arange(N_ITEMS), query.excluded(CATALOGUE)).tolist()
+        np.testing.assert_allclose(scores[best], np.sort(scores[open_rows])[::-1][:12], atol=1e-5)
 
 
 def test_each_training_query_of_the_ranker_has_one_relevant_candidate(rows: RankingRows) -> None:
@@ -100,8 +109,8 @@ def test_each_training_query_of_the_ranker_has_one_relevant_candidate(rows: Rank
     assert 0 < len(rows.groups) <= len(queries(EVENTS, CATALOGUE, TOWERS, RANKER))
 
 
-def test_without_queries_there_are_no_rows(retriever: Retriever) -> None:
-    nothing = ranking_rows([], retriever, STATS)
+def test_without_queries_there_are_no_rows(unranked: Snapshot) -> None:
+    nothing = ranking_rows([], unranked, RETRIEVAL)
     assert nothing.features.shape == (0, len(CANDIDATE_FEATURES))
     assert (len(nothing.relevant), nothing.groups) == (0, [])
 
@@ -119,8 +128,8 @@ def test_towers_that_learned_the_tastes_beat_popularity(judged: Judgement) -> No
     assert [line.split("|")[1].strip() for line in judged.table.splitlines()[2:4]] == ["as served", "two towers"]
 
 
-def test_the_ranker_has_the_last_word_where_it_was_chosen(retriever: Retriever, ranker: Ranker, judged: Judgement) -> None:
-    ranked = judge(EVENTS, Candidate(retriever, ranker, "lambdamart"), RANKER, END)
+def test_the_ranker_has_the_last_word_where_it_was_chosen(now: Snapshot, judged: Judgement) -> None:
+    ranked = judge(EVENTS, now, RANKED, RANKER, END)
     same = {name for name in judged.metrics if name.startswith(("retrieval_", "popularity_"))} | {"queries", "users"}
     assert {name: ranked.metrics[name] for name in same} == {name: judged.metrics[name] for name in same}
     assert ranked.metrics["ndcg@10"] != judged.metrics["ndcg@10"]
@@ -134,21 +143,32 @@ def test_popularity_is_the_stronger_of_two_and_as_of_the_start_of_the_period(jud
     assert judged.metrics["popularity_ndcg@10"] == max(float(ndcg(popular.ranks, K).mean()) for popular in both)
 
 
-def test_later_events_change_no_figure(retriever: Retriever, ranker: Ranker, judged: Judgement) -> None:
+def test_later_events_change_no_figure(now: Snapshot, judged: Judgement) -> None:
     later = EVENTS.with_columns(ts=pl.col("ts") + 100.0, item_id=N_ITEMS + 1 - pl.col("item_id"))
-    again = judge(pl.concat([EVENTS, later]), Candidate(retriever, ranker, "retrieval"), RANKER, END)
+    again = judge(pl.concat([EVENTS, later]), now, RETRIEVAL, RANKER, END)
     assert again.metrics == judged.metrics
 
 
-def test_users_never_seen_are_served_and_judged_by_popularity(retriever: Retriever, ranker: Ranker) -> None:
+def test_users_never_seen_are_served_and_judged_by_popularity(now: Snapshot) -> None:
     """The first step of everyone: popular items are all that there is, for the towers and as served."""
-    first = judge(EVENTS, Candidate(retriever, ranker, "lambdamart"), 0.0, 1.0).metrics
+    first = judge(EVENTS, now, RANKED, 0.0, 1.0).metrics
     assert (first["warm_share"], first["warm_ndcg@10"]) == (0.0, 0.0)
     assert first["queries"] == N_USERS
     assert 0 <= first["hr@10"] <= 1
     assert first["coverage@10"] == K / N_ITEMS
 
 
-def test_a_period_without_events_is_no_judgement(retriever: Retriever, ranker: Ranker) -> None:
+def test_a_period_without_events_is_no_judgement(now: Snapshot) -> None:
     with pytest.raises(DatasetError, match="no event"):
-        judge(EVENTS, Candidate(retriever, ranker, "retrieval"), 500.0, 600.0)
+        judge(EVENTS, now, RETRIEVAL, 500.0, 600.0)
+
+
+def test_a_policy_that_shows_other_lists_gets_other_figures(now: Snapshot, judged: Judgement) -> None:
+    """With three candidates of the towers and then what is popular, the lists are worse where tastes never mix."""
+    few = judge(EVENTS, now, make_policy(source=[TWO_TOWER | {"k": 3}, POPULAR]), RANKER, END)
+    assert few.metrics["retrieval_ndcg@10"] == judged.metrics["retrieval_ndcg@10"]
+    assert few.metrics["ndcg@10"] < judged.metrics["ndcg@10"]
+
+
+def test_what_exploration_costs_is_not_judged(now: Snapshot, judged: Judgement) -> None:
+    assert judge(EVENTS, now, RETRIEVAL.exploring(0.9), RANKER, END).metrics == judged.metrics

@@ -9,11 +9,13 @@ import pytest
 from core.bundle import MANIFEST
 from core.errors import NotFound
 from lifecycle.adapters.memory import FolderRegistry
-from lifecycle.gates import Check, Verdict
+from lifecycle.gates import GateCheck, GateResult
 from lifecycle.promotion import PREVIOUS, PRODUCTION, PromotionRefused, promote, rollback
 
-YES = Verdict((Check("fine", True, "as it should be"),))
-NO = Verdict((Check("fine", True, "as it should be"), Check("covers", False, "1 % of 10 %"), Check("beats", False, "worse")))
+YES = GateResult((GateCheck("fine", True, "as it should be"),))
+NO = GateResult(
+    (GateCheck("fine", True, "as it should be"), GateCheck("covers", False, "1 % of 10 %"), GateCheck("beats", False, "worse"))
+)
 
 
 @pytest.fixture

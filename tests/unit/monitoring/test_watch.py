@@ -10,8 +10,8 @@ from monitoring.watch import Verdict, WatchConfig, decide
 CALM = DriftReport({"a": 0.1, "b": 0.2}, {"a": False, "b": False})
 HALF = DriftReport({"a": 0.1, "b": 0.9}, {"a": False, "b": True})
 ALL = DriftReport({"a": 0.5, "b": 0.9}, {"a": True, "b": True})
-LOOK = WatchConfig(drift_share=0.5, least_acceptance=0.1, retrain=False, cooldown=100.0)
-ACT = WatchConfig(drift_share=0.5, least_acceptance=0.1, retrain=True, cooldown=100.0)
+LOOK = WatchConfig(drift_share=0.5, min_acceptance=0.1, retrain=False, cooldown=100.0)
+ACT = WatchConfig(drift_share=0.5, min_acceptance=0.1, retrain=True, cooldown=100.0)
 NOW = 1000.0
 
 

@@ -84,7 +84,7 @@ class World:
 
     folder: Path
     config: WatchdogConfig = field(
-        default_factory=lambda: WatchdogConfig(window=400, least_rows=50, decision=WatchConfig(retrain=True, cooldown=100.0))
+        default_factory=lambda: WatchdogConfig(window=400, min_rows=50, decision=WatchConfig(retrain=True, cooldown=100.0))
     )
     now: float = 5_000_000.0
     asked: list[str] = field(default_factory=list)
@@ -276,6 +276,6 @@ def test_run_checks_until_it_is_stopped(world: World) -> None:
             return super().compare(*samples)
 
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
-    config = WatchdogConfig(interval=0.0, window=400, least_rows=50)
+    config = WatchdogConfig(interval=0.0, window=400, min_rows=50)
     Watchdog(world.registry, world.lake, Stopping(), Journal(world.folder / "watch"), world.asked.append, config).run(stop)
     assert len(seen) == 2

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from core.pipeline import Candidates, Query
 from numpy.typing import NDArray
 
 from core.errors import BundleCorrupt, DatasetError
 from ranking.candidate_features import CANDIDATE_FEATURES
-from ranking.ranker import Ranker, RankerConfig, RankScorer, RetrievalScorer, fill_last, train_ranker
+from ranking.ranker import Ranker, RankerConfig, train_ranker
 
 F = len(CANDIDATE_FEATURES)
 PLANTED = CANDIDATE_FEATURES.index("cosine_liked")
 SMALL = RankerConfig(trees=30, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
-QUERY = Query("r", 1, 3, now=0.0, seed=0)
 
 
 def planted_rule(queries: int, size: int = 10, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int8], list[int]]:
@@ -128,7 +126,6 @@ def test_a_ranker_of_fewer_features_in_another_order_still_reads_its_own(tmp_pat
     assert max(loaded.importance().items(), key=lambda entry: entry[1])[0] == "cosine_liked"
     np.testing.assert_array_equal(loaded.select(features), mine)
     np.testing.assert_array_equal(loaded.score(loaded.select(features)), trained.score(mine))
-    assert order(RankScorer(loaded).score(QUERY, mixed_candidates())) == [1, 0, 2, 3, 4, 5]
 
 
 def test_a_ranker_of_a_feature_that_is_not_computed_is_refused_by_its_name(ranker: Ranker, tmp_path: Path) -> None:
@@ -154,63 +151,3 @@ def test_a_cut_file_does_not_take_the_process_down(ranker: Ranker, tmp_path: Pat
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleCorrupt):
         Ranker.load(tmp_path / "nothing.txt")
-
-
-def mixed_candidates() -> Candidates:
-    """Three found by retrieval, then three fill-ups on another scale."""
-    features = np.zeros((6, F), dtype=np.float32)
-    features[:, PLANTED] = [0.0, 2.0, -2.0, 9.0, 9.0, 9.0]
-    scores = np.array([0.9, 0.5, 0.1, 300.0, 200.0, 0.25], dtype=np.float32)
-    return Candidates(np.arange(6), scores, np.array([0, 0, 0, 1, 1, 1], dtype=np.int8), features)
-
-
-def order(scores: NDArray[np.float32]) -> list[int]:
-    return np.argsort(-scores, kind="stable").tolist()
-
-
-def test_the_ranker_orders_what_retrieval_found_and_fill_ups_follow_in_their_own_order(ranker: Ranker) -> None:
-    assert order(RankScorer(ranker).score(QUERY, mixed_candidates())) == [1, 0, 2, 3, 4, 5]
-
-
-def test_retrieval_keeps_the_order_of_each_source() -> None:
-    assert order(RetrievalScorer().score(QUERY, mixed_candidates())) == [0, 1, 2, 3, 4, 5]
-
-
-def test_only_fill_ups_keep_their_order(ranker: Ranker) -> None:
-    fillers = mixed_candidates().take(np.array([3, 4, 5]))
-    assert order(RankScorer(ranker).score(QUERY, fillers)) == [0, 1, 2]
-    assert order(RetrievalScorer().score(QUERY, fillers)) == [0, 1, 2]
-
-
-def test_scoring_changes_nothing_that_it_was_given(ranker: Ranker) -> None:
-    candidates = mixed_candidates()
-    before = candidates.scores.copy()
-    RankScorer(ranker).score(QUERY, candidates)
-    RetrievalScorer().score(QUERY, candidates)
-    np.testing.assert_array_equal(candidates.scores, before)
-
-
-def test_nothing_found_nothing_scored(ranker: Ranker) -> None:
-    nothing = mixed_candidates().take(np.empty(0, dtype=np.intp))
-    assert len(RankScorer(ranker).score(QUERY, nothing)) == len(RetrievalScorer().score(QUERY, nothing)) == 0
-
-
-def test_scoring_before_hydrating_names_the_missing_part(ranker: Ranker) -> None:
-    bare = Candidates.of(np.arange(2), np.zeros(2, dtype=np.float32))
-    with pytest.raises(ValueError, match="candidate_features"):
-        RankScorer(ranker).score(QUERY, bare)
-
-
-@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3, 1e6])
-def test_later_sources_stay_behind_on_every_scale_and_no_order_is_turned(scale: float) -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        origin = np.sort(rng.integers(0, 3, size=30)).astype(np.int8)
-        scores = (rng.normal(size=30) * np.where(origin == 0, 1.0, scale)).astype(np.float32)
-        moved = fill_last(scores, origin)
-        ahead = np.lexsort((np.arange(30), -moved))
-        assert (np.diff(origin[ahead]) >= 0).all()
-        for source in range(3):
-            own = origin == source
-            assert (np.diff(moved[own][np.argsort(scores[own], kind="stable")]) >= 0).all()
-        np.testing.assert_array_equal(moved[origin == 0], scores[origin == 0])

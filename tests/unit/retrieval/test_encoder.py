@@ -24,10 +24,10 @@ CATALOGUE = Catalogue.from_frame(
 EMBEDDINGS = np.array([[1, 0], [0, 1], [4, 4]], dtype=np.float32)
 
 
-MOST = 6
+MAX_LENGTH = 6
 
 
-def write_tower(path: Path, drop: str | None = None, most: int | None = MOST, n_kinds: int | None = None) -> Path:
+def write_tower(path: Path, drop: str | None = None, max_length: int | None = MAX_LENGTH, n_kinds: int | None = None) -> Path:
     """A tower with the real one's contract: the mean over events of item + kind + value + gap, plus the profile's sum."""
     f, i = TensorProto.FLOAT, TensorProto.INT64
     inputs = {"items": (f, ["B", "L", 2]), "kinds": (i, ["B", "L"]), "values": (f, ["B", "L"]), "gaps": (f, ["B", "L"])}
@@ -59,9 +59,9 @@ def write_tower(path: Path, drop: str | None = None, most: int | None = MOST, n_
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
-    if most is not None:
+    if max_length is not None:
         known = {} if n_kinds is None else {N_KINDS: str(n_kinds)}
-        helper.set_model_props(model, {HISTORY_LENGTH: str(most), **known})
+        helper.set_model_props(model, {HISTORY_LENGTH: str(max_length), **known})
     onnx.save(model, path)
     return path
 
@@ -81,7 +81,7 @@ TWO_EVENTS = user([30, 10], [3, 1], [5.0, 0.0], [100.0, 100.0 + np.e - 1])
 
 
 def test_history_gives_rows_and_log_gaps() -> None:
-    history = history_of(TWO_EVENTS, CATALOGUE, MOST)
+    history = history_of(TWO_EVENTS, CATALOGUE, MAX_LENGTH)
     assert history.rows.tolist() == [2, 0]
     assert history.kinds.tolist() == [3, 1]
     assert history.values.tolist() == [5.0, 0.0]
@@ -89,7 +89,7 @@ def test_history_gives_rows_and_log_gaps() -> None:
 
 
 def test_items_the_release_does_not_know_are_skipped_and_gaps_bridge_them() -> None:
-    history = history_of(user([10, 999, 20], [1, 1, 1], [0, 0, 0], [0.0, 10.0, 30.0]), CATALOGUE, MOST)
+    history = history_of(user([10, 999, 20], [1, 1, 1], [0, 0, 0], [0.0, 10.0, 30.0]), CATALOGUE, MAX_LENGTH)
     assert history.rows.tolist() == [0, 1]
     np.testing.assert_allclose(history.gaps, [0.0, np.log1p(30.0)], rtol=1e-6)
 
@@ -106,20 +106,20 @@ def test_events_of_kinds_that_the_tower_does_not_know_are_left_out(tmp_path: Pat
 
 
 def test_a_clock_that_ran_backwards_counts_as_no_gap() -> None:
-    history = history_of(user([10, 20], [1, 1], [0, 0], [50.0, 20.0]), CATALOGUE, MOST)
+    history = history_of(user([10, 20], [1, 1], [0, 0], [50.0, 20.0]), CATALOGUE, MAX_LENGTH)
     assert history.gaps.tolist() == [0.0, 0.0]
 
 
 def test_only_the_latest_events_are_read() -> None:
-    n = MOST + 5
-    history = history_of(user([10] * 5 + [20] * (n - 5), [1] * n, [0] * n, [float(t) for t in range(n)]), CATALOGUE, MOST)
-    assert history.rows.tolist() == [1] * MOST
+    n = MAX_LENGTH + 5
+    history = history_of(user([10] * 5 + [20] * (n - 5), [1] * n, [0] * n, [float(t) for t in range(n)]), CATALOGUE, MAX_LENGTH)
+    assert history.rows.tolist() == [1] * MAX_LENGTH
     assert history.gaps[0] == 0.0
 
 
 def test_batches_are_padded_on_the_right() -> None:
-    short = history_of(user([20], [7], [3.0], [5.0]), CATALOGUE, MOST)
-    inputs = tower_inputs([history_of(TWO_EVENTS, CATALOGUE, MOST), short], EMBEDDINGS)
+    short = history_of(user([20], [7], [3.0], [5.0]), CATALOGUE, MAX_LENGTH)
+    inputs = tower_inputs([history_of(TWO_EVENTS, CATALOGUE, MAX_LENGTH), short], EMBEDDINGS)
     assert inputs["length"].tolist() == [2, 1]
     assert inputs["items"].tolist() == [[[4, 4], [1, 0]], [[0, 1], [0, 0]]]
     assert inputs["kinds"].tolist() == [[3, 1], [7, 0]]
@@ -195,7 +195,7 @@ def test_serving_reads_a_history_as_training_read_it() -> None:
     start, end = sequences.starts[:-1], sequences.starts[1:] - 1  # the last event of each user is what training predicts
     trained = collate(sequences, Windows(start, end, start, np.arange(2)))
     seen = [UserFeatures(u, one.item_ids[:-1], one.kinds[:-1], one.values[:-1], one.times[:-1]) for u, one in events.items()]
-    served = tower_inputs([history_of(one, CATALOGUE, MOST) for one in seen], EMBEDDINGS)
+    served = tower_inputs([history_of(one, CATALOGUE, MAX_LENGTH) for one in seen], EMBEDDINGS)
     real = np.arange(trained.rows.shape[1]) < served["length"][:, None]
     np.testing.assert_array_equal(trained.counted.numpy()[:, 1:] & ~real, False)
     np.testing.assert_array_equal(served["items"][real], EMBEDDINGS[trained.rows.numpy()][real])
@@ -222,12 +222,12 @@ def test_refuses_a_tower_with_other_inputs(tmp_path: Path) -> None:
 
 def test_refuses_a_tower_that_does_not_say_how_much_it_reads(tmp_path: Path) -> None:
     with pytest.raises(BundleCorrupt, match="how many events"):
-        UserEncoder(write_tower(tmp_path / "tower.onnx", most=None), EMBEDDINGS, CATALOGUE)
+        UserEncoder(write_tower(tmp_path / "tower.onnx", max_length=None), EMBEDDINGS, CATALOGUE)
 
 
 def test_serving_does_not_import_torch() -> None:
     import subprocess
     import sys
 
-    check = "import retrieval.encoder, retrieval.sources, retrieval.fallback, sys; sys.exit('torch' in sys.modules)"
+    check = "import retrieval.encoder, recommender.parts.two_tower, retrieval.fallback, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -10,7 +10,7 @@ from retrieval.config import TrainConfig
 from retrieval.two_tower import TwoTower
 from retrieval.user_tower import UserTower, value_buckets
 
-LONGEST = 12
+MAX_LENGTH = 12
 Inputs = dict[str, torch.Tensor]
 
 
@@ -37,7 +37,7 @@ def _catalogue(n: int) -> Catalogue:
 @pytest.fixture(params=["sasrec", "ligr", "hstu"])
 def tower(request: pytest.FixtureRequest) -> UserTower:
     torch.manual_seed(0)
-    return UserTower(TrainConfig(dim=16, block=request.param, history_length=LONGEST)).eval()
+    return UserTower(TrainConfig(dim=16, block=request.param, history_length=MAX_LENGTH)).eval()
 
 
 @torch.no_grad()
@@ -54,7 +54,7 @@ def test_a_later_event_changes_no_earlier_state(tower: UserTower) -> None:
 
 @torch.no_grad()
 def test_what_padding_holds_changes_nothing(tower: UserTower) -> None:
-    history, length = _history(3, LONGEST, 16), torch.tensor([5, 0, 5])
+    history, length = _history(3, MAX_LENGTH, 16), torch.tensor([5, 0, 5])
     padded, short = tower(**history, length=length), tower(**_cut(history, slice(5)), length=length)
     torch.testing.assert_close(padded, short, atol=1e-5, rtol=0)
 

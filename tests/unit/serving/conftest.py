@@ -5,97 +5,47 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-from core.pipeline import Pipeline, TimedSource
 from fastapi import FastAPI
-from ranking.filters import SeenFilter
-from ranking.selectors import EpsilonSelector
-from retrieval.sources import PopularSource, TwoTowerSource
-from serving.api import Api
-from serving.lists.release import ServedRelease
+from synthetic import make_policy, make_snapshot
 
-from core.bundle import Manifest
-from core.catalogue import Catalogue, ItemStats
+from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
+from core.item_facts import ItemFacts
 from feature_repo.adapters.memory import MemoryFeatures
 from feature_repo.transforms import UserEvent, apply
-from ranking.ranker import RetrievalScorer
-from ranking.reasons import Reasons
 from recommender.experiment import Experiment
-from retrieval.adapters.mirror import MirrorIndex
+from recommender.host import RecommenderHost
+from recommender.live import Feeds, LiveRelease, Snapshot
 from serving import probes
 from serving.factory import create_app
 from serving.health import Readiness
 from serving.intake.ingestion import Ingestion
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.service import RecommendService
+from serving.routes.api import Api
 from streaming.adapters.memory import MemoryEventLog
 
-N_ITEMS = 300
-GENRES = ("Comedy", "Crime", "Drama")
 NOW = 1_790_000_000.0
 WARM, COLD, STRANGE = 7, 999, 8  # a user with a history, one never seen, one whose history is unknown to the release
 
 
-def make_catalogue(n: int = N_ITEMS) -> Catalogue:
-    rng = np.random.default_rng(0)
-    genres = (rng.random((n, len(GENRES))) < 0.4).astype(np.float32)
-    titles = tuple(f"Film {row} <b>&" for row in range(n))
-    return Catalogue(np.arange(1, n + 1, dtype=np.int64) * 10, titles, GENRES, genres, np.full(n, 1990, dtype=np.float32))
-
-
-class MeanEncoder:
-    """The mean of the history's item vectors: a user tower without learning."""
-
-    def __init__(self, catalogue: Catalogue, vectors: np.ndarray) -> None:
-        self._catalogue = catalogue
-        self._vectors = vectors
-
-    def encode(self, user: UserFeatures) -> np.ndarray | None:
-        rows = self._catalogue.rows(user.item_ids)
-        known = rows[rows >= 0]
-        return self._vectors[known].mean(axis=0) if len(known) else None
-
-
-def make_release(name: str = "r1", catalogue: Catalogue | None = None, exploration: float = 0.0) -> ServedRelease:
-    catalogue = catalogue or make_catalogue()
-    rng = np.random.default_rng(1)
-    n = len(catalogue)
-    vectors = rng.normal(size=(n, 8)).astype(np.float32)
-    stats = ItemStats(NOW, *(rng.random(n).astype(np.float32) * 5 for _ in range(3)))
-    index = MirrorIndex()
-    index.publish(name, catalogue.ids, vectors)
-    pipeline = Pipeline(
-        name="test",
-        sources=[
-            TimedSource(TwoTowerSource(index, MeanEncoder(catalogue, vectors), catalogue, name, 200), 5.0),
-            TimedSource(PopularSource(stats, catalogue, 200), 5.0),
-        ],
-        filters=[SeenFilter(catalogue)],
-        hydrators=[],
-        scorers=[RetrievalScorer()],
-        selector=EpsilonSelector(exploration, 50),
-    )
-    manifest = Manifest(
-        release=name,
-        created="2026-11-20T22:15:30Z",
-        code_version="abc",
-        data_version={"interactions": 3},
-        trained_until=NOW,
-        feature_schema="0" * 12,
-        dim=8,
-        n_items=n,
-        metrics={"ndcg@10": 0.1},
-        config={},
-        files={},
-    )
-    return ServedRelease(manifest, catalogue, stats, pipeline, Reasons(catalogue, stats, vectors).explain)
+def make_host(
+    *snapshots: Snapshot, exploration: float = 0.0, look: Callable[[], ItemFacts | None] = lambda: None, **arms: Any
+) -> RecommenderHost:
+    """Serves these releases (r1 by default) as arms a, b, ...; all users get the first one unless `arms` says otherwise."""
+    known = snapshots or (make_snapshot(),)
+    arms = arms or {"control": {"share": 1.0, "release": "r1"}}
+    experiment = Experiment.of({"arms": arms}, "test.toml")
+    releases = {now.name: LiveRelease("1", now, Feeds(Path("none"), Path("none"))) for now in known}
+    policies = {arm: make_policy(exploration) for arm in arms}
+    return RecommenderHost(experiment, policies, releases.__getitem__, lambda _: "1", look)
 
 
 class Breakable:
@@ -138,7 +88,14 @@ class World:
 
     @property
     def catalogue(self) -> Catalogue:
-        return self.service.release.catalogue
+        return self.service.host.main.snapshot.catalogue
+
+    def break_source(self, name: str, fetch: Callable[..., Any]) -> None:
+        """Let a source of every arm do this instead."""
+        for arm in self.service.host.experiment.arms:
+            for timed in self.service.host.of(arm)._pipeline.sources:
+                if timed.source.name == name:
+                    timed.source.fetch = fetch  # type: ignore[method-assign]
 
     def remember(self, user_id: int, item_ids: list[int], kind: str = "rating", value: float | None = 4.0) -> None:
         user = self.features.inner.read(user_id) or UserFeatures(user_id)
@@ -154,20 +111,18 @@ class World:
 
 
 def build_world(
-    release: ServedRelease | None = None, admin_key: str | None = "secret", max_body: int = 200_000, max_batch: int = 1000
+    host: RecommenderHost | None = None, admin_key: str | None = "secret", max_body: int = 200_000, max_batch: int = 1000
 ) -> World:
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
     clock = time.time
     gate = FeatureGate(features, timeout=2.0, retry_after=0.0)
-    release = release or make_release()
-    service = RecommendService(release, gate, log, Experiment(), lambda: degraded[0], clock)
-    readiness = Readiness(
-        [probes.event_log(log), probes.feature_store(features), probes.release(lambda: service.release)], timeout=5.0
-    )
+    host = host or make_host(replace(make_snapshot(), search_degraded=lambda: degraded[0]))
+    service = RecommendService(host, gate, log, clock)
+    readiness = Readiness([probes.event_log(log), probes.feature_store(features), probes.release(host)], timeout=5.0)
     erased: list[int] = []
     api = Api(
         service=service,
-        ingestion=Ingestion(log, lambda: service.release.catalogue, max_batch=max_batch, clock=clock),
+        ingestion=Ingestion(log, lambda: host.facts, max_batch=max_batch, clock=clock),
         readiness=readiness,
         code_version="deadbeef",
         example_users=[WARM, STRANGE],
@@ -201,9 +156,9 @@ def _build_world() -> Callable[..., World]:
     return build_world
 
 
-@pytest.fixture(scope="session", name="make_release")
-def _make_release() -> Callable[..., ServedRelease]:
-    return make_release
+@pytest.fixture(scope="session", name="make_host")
+def _make_host() -> Callable[..., RecommenderHost]:
+    return make_host
 
 
 @pytest.fixture(scope="session", name="refuse")

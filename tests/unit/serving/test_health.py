@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
+from synthetic import make_snapshot
 
 from core.background import Background, Phase
 from core.errors import DependencyUnavailable
 from lake.adapters.memory import MemoryLake
 from retrieval.adapters.mirror import MirrorIndex
 from serving import probes
-from serving.health import Check, Finding, Readiness, Status
+from serving.health import Finding, HealthCheck, Readiness, Status
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +50,7 @@ async def test_lists_are_served_without_the_log_and_it_says_so(world, refuse) ->
 
 
 async def test_without_what_is_needed_it_is_not_ready(world) -> None:
-    world.app.state.api.readiness._checks = [Check("release", dead, needed=True)]
+    world.app.state.api.readiness._checks = [HealthCheck("release", dead, needed=True)]
     async with world.client() as client:
         response = await client.get("/health/ready")
     assert (response.status_code, response.json()["status"]) == (503, "down")
@@ -63,7 +65,7 @@ async def test_a_probe_that_hangs_is_down_and_is_not_started_twice() -> None:
         return well()
 
     now = [0.0]
-    readiness = Readiness([Check("slow", hang), Check("quick", well)], timeout=0.02, clock=lambda: now[0])
+    readiness = Readiness([HealthCheck("slow", hang), HealthCheck("quick", well)], timeout=0.02, clock=lambda: now[0])
     try:
         for _ in range(3):
             report = await readiness.report()
@@ -78,7 +80,7 @@ async def test_a_probe_that_hangs_is_down_and_is_not_started_twice() -> None:
 
 async def test_a_report_is_kept_for_a_while() -> None:
     asked, now = [], [0.0]
-    readiness = Readiness([Check("a", lambda: asked.append(1) or well())], interval=1.0, timeout=1.0, clock=lambda: now[0])
+    readiness = Readiness([HealthCheck("a", lambda: asked.append(1) or well())], interval=1.0, timeout=1.0, clock=lambda: now[0])
     for now[0] in (0.0, 1.0, 2.9, 3.1):
         await readiness.report()
     assert len(asked) == 2
@@ -92,7 +94,7 @@ async def test_the_background_task_asks_by_itself() -> None:
         loop.call_soon_threadsafe(asked.put_nowait, 1)
         return well()
 
-    readiness = Readiness([Check("a", probe)], interval=0.0)
+    readiness = Readiness([HealthCheck("a", probe)], interval=0.0)
     task = asyncio.create_task(readiness.watch())
     for _ in range(3):
         await asyncio.wait_for(asked.get(), 10)
@@ -100,9 +102,10 @@ async def test_the_background_task_asks_by_itself() -> None:
     readiness.close()
 
 
-async def test_the_index_is_degraded_while_the_mirror_answers() -> None:
+async def test_the_index_is_degraded_while_the_mirror_answers(make_host) -> None:
     index, degraded = MirrorIndex(), [False]
-    check = probes.vector_index(index, lambda: "r1", lambda: degraded[0])
+    now = replace(make_snapshot("r1"), index=index, search_degraded=lambda: degraded[0])
+    check = probes.vector_index(make_host(now))
     assert check.probe().status is Status.DOWN
     assert "marquee index publish" in check.probe().detail
     index.publish("r1", np.array([1]), np.ones((1, 2), np.float32))

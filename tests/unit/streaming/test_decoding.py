@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from core.deadletter import DeadLetter
 from core.events import ClockRule
 from core.ports import LoggedRecord
-from streaming.decoding import MOST_BYTES, REASONS, Contract, Decoded, decode, decode_all, decode_impression
+from streaming.decoding import MAX_EVENT_BYTES, REASONS, Contract, Decoded, WholeKeys, decode, decode_all, decode_impression
 
 NOW = 1_790_000_000.0
-CONTRACT = Contract({1, 2})
+CONTRACT = Contract(WholeKeys(frozenset({1, 2})))
 GOOD = {"event_id": "e", "user_id": 7, "item_id": 1, "kind": "rating", "value": 4.0, "ts": NOW}
 
 
@@ -40,7 +40,7 @@ POISON = [
     (event(item_id=99), "unknown_item", "item 99 is not in the catalogue"),
     (event(ts=86_400.0), "clock", "ts is 86400.0; allowed: 631152000 to "),  # 1970
     (event(ts=4_070_908_800.0), "clock", "(now plus 300 s of clock skew)"),  # 2099
-    (event(event_id="x" * 2_000_000), "too_large", f"at most {MOST_BYTES}"),
+    (event(event_id="x" * 2_000_000), "too_large", f"at most {MAX_EVENT_BYTES}"),
 ]
 
 
@@ -63,7 +63,7 @@ def test_the_rest_of_a_batch_goes_on() -> None:
 def test_the_clock_rule_can_be_set() -> None:
     rule = ClockRule(skew=3600.0, earliest=0.0)
     for ts in (86_400.0, NOW + 3000.0):
-        assert isinstance(decode(logged(event(ts=ts)), Contract({1}, rule), NOW), Decoded)
+        assert isinstance(decode(logged(event(ts=ts)), Contract(WholeKeys(frozenset({1})), rule), NOW), Decoded)
 
 
 def test_time_is_compared_with_when_the_log_took_it_and_not_with_now() -> None:
@@ -73,7 +73,7 @@ def test_time_is_compared_with_when_the_log_took_it_and_not_with_now() -> None:
 
 
 def test_an_impression_that_is_none_is_a_dead_letter() -> None:
-    letter = decode_impression(logged(b"{}"), NOW)
+    letter = decode_impression(logged(b"{}"), NOW, CONTRACT.items)
     assert isinstance(letter, DeadLetter)
     assert letter.reason == "schema"
 

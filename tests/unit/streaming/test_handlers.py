@@ -8,12 +8,14 @@ import numpy as np
 
 from core.events import Impression, Interaction
 from core.features import UserFeatures
+from core.ids import user_key
 from core.ports import LoggedRecord
 from lake.tables import IMPRESSIONS, INTERACTIONS, SCHEMAS
-from streaming.decoding import Contract, Decoded, decode
+from streaming.decoding import Contract, Decoded, WholeKeys, decode
 from streaming.handlers import impression_rows, interaction_rows, known_interaction_rows, updated_users
 
 NOW = 1e9
+ITEMS = WholeKeys(frozenset({1, 2}))
 GENRES = {1: ("Drama",), 2: ("Crime", "Drama")}
 
 
@@ -28,13 +30,13 @@ def rating(offset: int, item: int, user: int = 7, stars: float = 4.0) -> LoggedR
 
 
 def decoded(record: LoggedRecord) -> Decoded:
-    outcome = decode(record, Contract(GENRES), now=0.0)
+    outcome = decode(record, Contract(ITEMS), now=0.0)
     assert isinstance(outcome, Decoded)
     return outcome
 
 
 def test_several_events_of_one_user_make_one_update() -> None:
-    [user] = updated_users([decoded(rating(1, 1)), decoded(rating(2, 2, stars=2.0))], {}, GENRES)
+    [user] = updated_users([decoded(rating(1, 1)), decoded(rating(2, 2, stars=2.0))], {}, GENRES).users
     assert user.item_ids.tolist() == [1, 2]
     assert user.consumed.tolist() == [1, 2]
     assert user.genres == ("Crime", "Drama")
@@ -43,10 +45,10 @@ def test_several_events_of_one_user_make_one_update() -> None:
 
 def test_batches_do_not_matter_and_neither_does_a_redelivery() -> None:
     records = [decoded(rating(offset, 1 + offset % 2, user=offset % 3 + 1)) for offset in range(1, 20)]
-    at_once = {user.user_id: user for user in updated_users(records, {}, GENRES)}
+    at_once = {user.user_id: user for user in updated_users(records, {}, GENRES).users}
     known: dict[int, UserFeatures | None] = {}
     for start in (0, 4, 4, 9, 2):  # overlapping slices: what was delivered before comes again
-        known |= {user.user_id: user for user in updated_users(records[start : start + 10], known, GENRES)}
+        known |= {user.user_id: user for user in updated_users(records[start : start + 10], known, GENRES).users}
     assert set(known) == set(at_once)
     for user_id, user in at_once.items():
         other = known[user_id]
@@ -58,8 +60,8 @@ def test_batches_do_not_matter_and_neither_does_a_redelivery() -> None:
 
 def test_an_update_that_changes_nothing_is_not_written() -> None:
     records = [decoded(rating(1, 1))]
-    known = {7: updated_users(records, {}, GENRES)[0]}
-    assert updated_users(records, known, GENRES) == []
+    known = {7: updated_users(records, {}, GENRES).users[0]}
+    assert updated_users(records, known, GENRES) == ([], [])
 
 
 def test_rows_for_the_lake_fit_its_tables() -> None:
@@ -81,11 +83,30 @@ def test_rows_for_the_lake_fit_its_tables() -> None:
         arm="a",
         model_version="m",
         ts=1.0,
+        explored=False,
     )
     records = [logged(9, impression.model_dump_json().encode()), logged(10, b"[]")]
-    shown, [letter] = impression_rows(records, now=NOW)
+    shown, [letter] = impression_rows(records, NOW, ITEMS)
     assert (letter.reason, letter.offset) == ("schema", 10)
-    assert set(shown.columns) == set(SCHEMAS[IMPRESSIONS]) - {"day", "explored"}
+    assert set(shown.columns) == set(SCHEMAS[IMPRESSIONS]) - {"day"}
     assert interaction_rows([]).is_empty()
-    assert known_interaction_rows([view, logged(4, b"{")], NOW, Contract(GENRES)).table["event_id"].to_list() == ["v"]
+    assert known_interaction_rows([view, logged(4, b"{")], NOW, Contract(ITEMS)).table["event_id"].to_list() == ["v"]
     assert Interaction.model_validate_json(view.value).request_id == "r"
+
+
+def test_events_of_a_user_whose_key_is_another_users_are_refused() -> None:
+    theirs = decoded(rating(1, 1, user=9))
+    owner = UserFeatures(9, external_id="somebody else")
+    updated = updated_users([theirs, decoded(rating(2, 2))], {9: owner}, GENRES)
+    assert updated.refused == [theirs]
+    assert [user.user_id for user in updated.users] == [7]
+
+
+def test_ids_that_are_no_whole_numbers_become_keys_and_the_users_id_comes_along() -> None:
+    record = logged(1, {"event_id": "e", "user_id": "ann@x.org", "item_id": 1, "kind": "view", "ts": NOW})
+    one = decoded(record)
+    assert one.user == user_key("ann@x.org") >= 2**62
+    [row] = interaction_rows([one]).select("user_id", "external_user", "item_id").rows()
+    assert row == (one.user, "ann@x.org", 1)
+    [user] = updated_users([one], {}, GENRES).users
+    assert (user.user_id, user.external_id) == (one.user, "ann@x.org")

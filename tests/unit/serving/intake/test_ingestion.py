@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from core.events import DEADLETTER, INTERACTIONS, MAX_ID, Interaction
+from core.events import DEADLETTER, INTERACTIONS, Interaction
+from core.ids import MAX_INTEGER as MAX_INTEGER
 from core.kinds import KINDS
 
 pytestmark = pytest.mark.anyio
@@ -85,10 +86,11 @@ async def test_an_unknown_item_is_set_aside_whole(world) -> None:
 
 
 WRONG = [
-    ({"user_id": 0}, "user_id", 0, f"1 to {MAX_ID}"),
-    ({"user_id": -3}, "user_id", -3, f"1 to {MAX_ID}"),
-    ({"item_id": MAX_ID + 1}, "item_id", str(MAX_ID + 1), f"1 to {MAX_ID}"),
-    ({"user_id": "7"}, "user_id", "7", "an integer"),
+    ({"user_id": 0}, "user_id", 0, f"1 to {MAX_INTEGER}"),
+    ({"user_id": -3}, "user_id", -3, f"1 to {MAX_INTEGER}"),
+    ({"item_id": MAX_INTEGER + 1}, "item_id", str(MAX_INTEGER + 1), f"1 to {MAX_INTEGER}"),
+    ({"user_id": ""}, "user_id", "", "an integer"),
+    ({"user_id": "x" * 129}, "user_id", "x" * 100 + "… (129 characters)", "a string of 1 to 128"),
     ({"user_id": True}, "user_id", True, "an integer"),
     ({"user_id": 7.5}, "user_id", 7.5, "an integer"),
     ({"user_id": None}, "user_id", None, "an integer"),

@@ -61,8 +61,8 @@ def inner() -> Away:
 def open_log(inner: Away, tmp_path: Path) -> Iterator[Callable[..., OutboxLog]]:
     opened: list[OutboxLog] = []
 
-    def make(most: int = 100) -> OutboxLog:
-        opened.append(OutboxLog(inner, tmp_path / "outbox.db", most, every=0.02))
+    def make(max_events: int = 100) -> OutboxLog:
+        opened.append(OutboxLog(inner, tmp_path / "outbox.db", max_events, every=0.02))
         return opened[-1]
 
     yield make
@@ -119,7 +119,7 @@ def test_a_repeat_is_kept_once(open_log: Callable[..., OutboxLog]) -> None:
 
 
 def test_beyond_the_bound_nothing_is_promised(open_log: Callable[..., OutboxLog], inner: Away) -> None:
-    log = open_log(most=3)
+    log = open_log(max_events=3)
     log.append(INTERACTIONS, records("a", "b"))
     with pytest.raises(DependencyUnavailable, match="2 events are waiting for it already"):
         log.append(INTERACTIONS, records("c", "d"))

@@ -8,12 +8,17 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from prometheus_client import REGISTRY
+from synthetic import make_snapshot
 
 from core.events import IMPRESSIONS, Impression
+from core.item_facts import ItemFacts
+from recommender.roles import Page
 from serving.lists.feature_gate import FeatureGate
-from serving.models import CompactList, RecommendationList
+from serving.models import CompactList, Recommendation, RecommendationList
 
 pytestmark = pytest.mark.anyio
 WARM, COLD, STRANGE = 7, 999, 8
@@ -55,6 +60,7 @@ async def test_a_warm_user(world) -> None:
     body = await get(world, f"/recommend/{WARM}")
     assert (body["cold_start"], body["strategy"], body["model_version"]) == (False, "two_tower", "r1")
     RecommendationList.model_validate(body)
+    assert set(body["recommendations"][0]) == set(Recommendation.model_fields)
     assert "trace" not in body
     assert all(entry["reasons"] == [] for entry in body["recommendations"])
 
@@ -63,7 +69,7 @@ async def test_a_warm_user(world) -> None:
 async def test_a_user_without_a_usable_history_is_cold(world, user: int) -> None:
     body = await get(world, f"/recommend/{user}")
     assert (body["cold_start"], body["strategy"]) == (True, "popular_fallback")
-    popular = world.catalogue.ids[world.service.release.stats.popular_rows(20)].tolist()
+    popular = world.catalogue.ids[world.service.host.main.snapshot.stats.popular_rows(20)].tolist()
     assert ids(body) == popular
 
 
@@ -74,7 +80,7 @@ async def test_the_mirror_is_named_while_the_index_is_degraded(world) -> None:
 
 
 async def test_a_warm_user_gets_popular_films_when_retrieval_is_dead(world, refuse) -> None:
-    world.service.release.pipeline.sources[0].source.fetch = lambda query: refuse()
+    world.break_source("two_tower", lambda *_: refuse())
     body = await get(world, f"/recommend/{WARM}", trace=True)
     assert (body["cold_start"], body["strategy"]) == (False, "popular_fallback")
     assert len(body["recommendations"]) == 20
@@ -83,8 +89,8 @@ async def test_a_warm_user_gets_popular_films_when_retrieval_is_dead(world, refu
 
 
 async def test_k_films_even_when_every_source_is_dead(world, refuse) -> None:
-    for timed in world.service.release.pipeline.sources:
-        timed.source.fetch = lambda query: refuse()
+    for source in ("two_tower", "popular"):
+        world.break_source(source, lambda *_: refuse())
     body = await get(world, f"/recommend/{WARM}", k=100)
     assert len(set(ids(body))) == 100
     assert not set(ids(body)) & {10, 20, 30, 40, 50}
@@ -105,7 +111,7 @@ async def test_a_feature_store_that_hangs_costs_one_time_out_and_then_nothing(wo
     world.features.broken = lambda: time.sleep(0.3)
     gate = FeatureGate(world.features, timeout=0.01, retry_after=10.0, threads=1, clock=lambda: now[0])
     world.service.features = gate
-    answers = [await world.service.recommend(WARM, 5) for _ in range(2)]
+    answers = [await world.service.recommend(WARM, Page(5)) for _ in range(2)]
     assert [answer.strategy for answer in answers] == ["popular_degraded"] * 2
     errors = [answer.trace.stages[0].error for answer in answers]
     assert "no answer within 10 ms" in errors[0]
@@ -113,7 +119,7 @@ async def test_a_feature_store_that_hangs_costs_one_time_out_and_then_nothing(wo
     world.features.broken = None
     now[0] = 11.0
     world.service.features = FeatureGate(world.features, timeout=5.0, clock=lambda: now[0])
-    assert (await world.service.recommend(WARM, 5)).strategy == "two_tower"
+    assert (await world.service.recommend(WARM, Page(5))).strategy == "two_tower"
     gate.close()
 
 
@@ -142,13 +148,22 @@ async def test_a_full_writer_costs_the_impressions_and_not_the_list(world) -> No
     assert "records are waiting" in body["trace"]["stages"][-1]["error"]
 
 
+async def test_an_impression_says_whether_its_position_explored(build_world, make_host) -> None:
+    world = build_world(make_host(exploration=0.6))
+    await get(world, f"/recommend/{WARM}", k=50)
+    logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
+    assert {one.explored for one in logged} == {True, False}
+    assert all(one.propensity < 0.1 for one in logged[:40] if one.explored)
+    assert all(one.propensity > 0.4 for one in logged if not one.explored)
+
+
 async def test_impressions_are_the_list_with_propensities(world) -> None:
     body = await get(world, f"/recommend/{WARM}", k=7)
     logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
     assert [impression.item_id for impression in logged] == ids(body)
     assert [impression.position for impression in logged] == list(range(7))
     assert {(i.request_id, i.user_id, i.policy, i.arm, i.model_version) for i in logged} == {
-        (body["request_id"], WARM, "epsilon", "control", "r1")
+        (body["request_id"], WARM, world.service.host.main.policy.id, "control", "r1")
     }
     assert all(0 < impression.propensity <= 1 for impression in logged)
     assert [impression.score for impression in logged] == pytest.approx([e["score"] for e in body["recommendations"]])
@@ -177,8 +192,8 @@ async def test_explain_says_why(world) -> None:
     RecommendationList.model_validate(body)
 
 
-async def test_an_explored_film_says_so(build_world, make_release) -> None:
-    world = build_world(make_release(exploration=0.9))
+async def test_an_explored_film_says_so(build_world, make_host) -> None:
+    world = build_world(make_host(exploration=0.9))
     body = await get(world, f"/recommend/{WARM}", k=50, explain=True)
     assert any(entry["reasons"][0]["code"] == "explored" for entry in body["recommendations"] if entry["reasons"])
 
@@ -186,7 +201,7 @@ async def test_an_explored_film_says_so(build_world, make_release) -> None:
 async def test_trace_has_every_stage_in_order(world) -> None:
     trace = (await get(world, f"/recommend/{WARM}", trace=True))["trace"]
     assert [stage["stage"] for stage in trace["stages"]] == [
-        "features", "source", "source", "filter", "scorer", "selector", "side_effect"
+        "features", "filter", "filter", "source", "source", "scorer", "selector", "side_effect"
     ]  # fmt: skip
     assert trace["milliseconds"] >= max(stage["milliseconds"] for stage in trace["stages"])
 
@@ -199,11 +214,65 @@ async def test_a_rating_moves_the_next_list(world) -> None:
     assert after != before[:-1] + after[-1:]
 
 
-async def test_another_release_takes_over_between_two_requests(world, make_release) -> None:
-    world.service.serve(make_release("r2"))
-    assert (await get(world, f"/recommend/{WARM}"))["model_version"] == "r2"
-    assert REGISTRY.get_sample_value("marquee_release_info", {"release": "r1"}) == 0
-    assert REGISTRY.get_sample_value("marquee_release_info", {"release": "r2"}) == 1
+async def test_what_the_host_took_over_is_in_the_next_list(build_world, make_host) -> None:
+    """A title that changed and an item that was hidden, without a restart."""
+    facts: list[ItemFacts] = []
+    world = build_world(make_host(look=lambda: facts.pop() if facts else None))
+    first = ids(await get(world, f"/recommend/{WARM}"))[0]
+    second = ids(await get(world, f"/recommend/{WARM}"))[1]
+    frame = world.catalogue.to_frame()
+    facts.append(ItemFacts(frame.with_columns(hidden=pl.col("item_id") == first, title=pl.col("title") + " (new)")))
+    world.service.host.look()
+    shown = (await get(world, f"/recommend/{WARM}"))["recommendations"]
+    assert first not in [entry["item_id"] for entry in shown]
+    assert shown[0]["item_id"] == second
+    assert all(entry["title"].endswith("(new)") for entry in shown)
+    async with world.client() as client:
+        item = (await client.get(f"/items/{first}")).json()
+    assert (item["shown"], item["in_release"]) == (False, True)
+
+
+async def test_the_arm_decides_the_release_before_the_list_is_made(build_world, make_host) -> None:
+    arms = {"a": {"share": 0.5, "release": "r1"}, "b": {"share": 0.5, "release": "r2"}}
+    host = make_host(make_snapshot("r1"), make_snapshot("r2", seed=2), **arms)
+    world = build_world(host)
+    bodies = [await get(world, f"/recommend/{user}") for user in range(1, 41)]
+    assert {(body["arm"], body["model_version"]) for body in bodies} == {("a", "r1"), ("b", "r2")}
+    assert all(body["arm"] == host.experiment.arm(body["user_id"]) for body in bodies)
+    logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
+    assert {(one.arm, one.model_version) for one in logged} == {("a", "r1"), ("b", "r2")}
+
+
+@pytest.mark.parametrize("who", ["warm", "cold", "degraded"])
+async def test_constraints_hold_for_every_item(world, refuse, who: str) -> None:
+    if who == "degraded":
+        world.features.broken = refuse
+    asked = {"genre": ["drama", "Crime"], "year_min": 1985, "year_max": 1999, "exclude": [10, 70, 999_999], "k": 100}
+    body = await get(world, f"/recommend/{COLD if who == 'cold' else WARM}", **asked)
+    shown = body["recommendations"]
+    assert 10 < len(shown) < 100, "fewer than asked, since no more meet the constraints"
+    for entry in shown:
+        assert {"Drama", "Crime"} & set(entry["genres"])
+        assert 1985 <= entry["year"] <= 1999
+        assert entry["item_id"] not in (10, 70)
+    years, genres = world.catalogue.years, world.catalogue.genres[:, [1, 2]].any(axis=1)
+    meets = (years >= 1985) & (years <= 1999) & genres & ~np.isin(world.catalogue.ids, [10, 70])
+    if who == "warm":
+        meets &= ~np.isin(world.catalogue.ids, [10, 20, 30, 40, 50])
+    assert sorted(ids(body)) == world.catalogue.ids[meets].tolist()
+
+
+async def test_excluded_items_make_room_for_the_next_ones(world) -> None:
+    first = ids(await get(world, f"/recommend/{WARM}", k=30))
+    assert ids(await get(world, f"/recommend/{WARM}", k=20, exclude=first[:10])) == first[10:]
+
+
+@pytest.mark.parametrize("user", [WARM, COLD])
+async def test_when_nothing_is_left_the_list_is_empty_and_says_so(world, user: int) -> None:
+    body = await get(world, f"/recommend/{user}", genre="Western", trace=True)
+    assert (body["recommendations"], body["strategy"]) == ([], "nothing_eligible")
+    RecommendationList.model_validate(body)
+    assert world.read_log(IMPRESSIONS) == []
 
 
 async def test_a_hundred_requests_at_once_do_not_mix_users(world) -> None:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from streaming.course_log.parse import Joined, Rated, Recommended, Rejected, Watched, parse
-from streaming.decoding import MOST_BYTES, REASONS
+from streaming.decoding import MAX_EVENT_BYTES, REASONS
 
 NOON = 1_601_553_600.0  # 2020-10-01T12:00:00Z
 VALID = (
@@ -46,7 +46,7 @@ def test_times(when: str) -> None:
         (b"2020-10-01T12:00:00,42,GET /", "malformed", "what happened is 'GET /'"),
         (b"2020-10-01T12:00:00,42,GET /rate/a=4\x00", "malformed", "x00"),
         (b"2020-10-01T12:00:00,\xff,GET /create_account", "encoding", "byte 20 is no UTF-8"),
-        (b"2020-10-01T12:00:00,42," + b"x" * 2_000_000, "too_large", f"more than {MOST_BYTES} bytes"),
+        (b"2020-10-01T12:00:00,42," + b"x" * 2_000_000, "too_large", f"more than {MAX_EVENT_BYTES} bytes"),
         (b"yesterday,42,GET /create_account", "schema", "time is 'yesterday'"),
         (b"1969-12-31T23:59:59,42,GET /create_account", "schema", "from 1970 on"),
         (b"0001-01-01T00:00:00+14:00,42,GET /create_account", "schema", "time is"),

@@ -39,7 +39,7 @@ def test_what_is_open_is_left_where_a_log_goes_on() -> None:
 
 
 def test_memory_is_bounded_and_the_longest_silent_goes_first() -> None:
-    sessions = Sessions(gap=1e9, most_open=2)
+    sessions = Sessions(gap=1e9, max_open=2)
     assert run(sessions, [(0.0, 1, "a", 0), (1.0, 2, "a", 0), (2.0, 1, "a", 1), (3.0, 3, "a", 0)]) == [
         Session(2, "a", 1.0, 1.0, 1)
     ]
@@ -50,7 +50,7 @@ def test_no_minute_is_lost_and_the_same_lines_make_the_same_sessions() -> None:
     lines = [(dice.uniform(0, 5000), dice.randint(1, 5), dice.choice("ab"), number % 1440) for number in range(1440)]
 
     def all_of() -> list[Session]:
-        sessions = Sessions(gap=200.0, most_open=4)
+        sessions = Sessions(gap=200.0, max_open=4)
         return run(sessions, lines) + list(sessions.close())
 
     assert sum(session.minutes for session in all_of()) == len(lines)

@@ -21,7 +21,7 @@ from streaming.learning.prequential import GuardConfig
 
 N = 12
 NONE = np.empty(0, dtype=np.int64)
-CALM = GuardConfig(window=10_000, least=10_000)
+CALM = GuardConfig(window=10_000, min_examples=10_000)
 
 
 @cache
@@ -95,7 +95,9 @@ def test_no_vector_leaves_its_ball() -> None:
 def test_what_does_harm_is_taken_back_and_published() -> None:
     """Everybody takes up one half of the films, and from one day on the other half: now the release was better."""
     vectors = world()[1]
-    found = learner(LearnerConfig(batch=8, replay=0.0, learning_rate=0.3, radius=5), GuardConfig(window=16, least=16, z=0.5))
+    found = learner(
+        LearnerConfig(batch=8, replay=0.0, learning_rate=0.3, radius=5), GuardConfig(window=16, min_examples=16, z=0.5)
+    )
     for turn in range(40):
         found.learn(examples(3 + turn % 4, 8))
     before = found.guard.rollbacks

@@ -35,7 +35,7 @@ T0 = 1_700_000_000.0
 def event(item: int, at: float, kind: str = "rating", user: int = 7) -> Decoded:
     value = 4.0 if kind == "rating" else None
     made = Interaction.model_validate({"user_id": user, "item_id": item, "kind": kind, "value": value, "ts": T0 + at})
-    return Decoded(LoggedRecord("interactions", 0, int(at), str(user), made.event_id or "", b""), made)
+    return Decoded(LoggedRecord("interactions", 0, int(at), str(user), made.event_id or "", b""), made, user, item)
 
 
 def features(batch: Sequence[Decoded], user: int = 7) -> UserFeatures:
@@ -56,7 +56,7 @@ def encode(histories: Sequence[History], vectors: np.ndarray) -> np.ndarray:
 class World:
     """An effect on a store, a mirror and a file."""
 
-    def __init__(self, tmp_path: Path, index: MirrorIndex | None = None, most: int = 256) -> None:
+    def __init__(self, tmp_path: Path, index: MirrorIndex | None = None, max_events: int = 256) -> None:
         self.path = tmp_path / "learned.parquet"
         self.index = index or MirrorIndex()
         self.index.publish("r1", CATALOGUE.ids, VECTORS)
@@ -64,7 +64,7 @@ class World:
         self.learner = OnlineLearner(encode, VECTORS, np.zeros(8, np.float32), LearnerConfig(batch=4, replay=0.0))
         self.slept: list[float] = []
         publish = LearnedPublisher(self.path, self.index, "r1", CATALOGUE.ids, VECTORS)
-        pace = LearningPace(interval=2.0, most=most)
+        pace = LearningPace(interval=2.0, max_events=max_events)
         self.effect = LearningEffect(
             self.store, self.learner, publish, CATALOGUE, read, T0, pace, clock=lambda: 0.0, sleep=self.slept.append
         )
@@ -158,6 +158,6 @@ def test_more_than_there_is_time_for_is_counted_as_shed(tmp_path: Path) -> None:
         return REGISTRY.get_sample_value("marquee_events_shed_total", {"group": "learner", "kind": "rating"}) or 0.0
 
     before = shed()
-    world = World(tmp_path, most=2)
+    world = World(tmp_path, max_events=2)
     world.effect.apply([event(10 * n, n) for n in range(1, 7)])
     assert shed() - before == 4

@@ -17,7 +17,9 @@ from prometheus_client import REGISTRY
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DependencyUnavailable
 from feature_repo.item_stats import ItemCounts, item_stats
+from lake import tables
 from lake.adapters.memory import MemoryLake
+from lake.items_feed import KnownItems
 from lake.published_stats import PublishedStats, publish
 from lake.tables import IMPRESSIONS, INTERACTIONS
 from streaming.statistics.statistics_loop import StatisticsLoop
@@ -93,7 +95,8 @@ def lake() -> MemoryLake:
 def published(lake: MemoryLake, tmp_path: Path) -> Iterator[PublishedStats]:
     """What a loop over the lake publishes, at its second look and later."""
     stop, path = threading.Event(), tmp_path / "stats" / "items.parquet"
-    loop = StatisticsLoop(lake, CATALOGUE, path, 0.02, lambda: NOW)
+    lake.replace(tables.ITEMS, CATALOGUE.to_frame())
+    loop = StatisticsLoop(lake, KnownItems(lake, 0.0), path, 0.02, lambda: NOW)
     thread = threading.Thread(target=loop.run, args=(stop,))
     thread.start()
     yield PublishedStats(path)

@@ -1,0 +1,72 @@
+"""The host as a process builds it: releases of the registry, policies of the files, the exploration rate of the settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from synthetic import make_query, user_of
+from tiny_release import copied
+
+from app import wiring
+from app.hosting import host_of, policies_of
+from core.errors import NotFound
+from core.settings import Settings
+from lake.tables import ITEMS
+from recommender.experiment import Experiment
+from recommender.parts.selectors import EpsilonConfig
+from recommender.release import Release
+
+
+@pytest.fixture
+def settings(tmp_path: Path, free_port: Callable[[], int]) -> Settings:
+    """Nothing listens where Milvus would be."""
+    uri = f"http://127.0.0.1:{free_port()}"
+    return Settings(home=tmp_path, milvus_uri=uri, milvus_timeout=0.3, release_interval=1e-6, exploration=0.0)
+
+
+def test_each_arm_has_its_policy_with_the_exploration_rate_of_the_settings(settings: Settings) -> None:
+    arms = {"a": {"share": 0.5}, "b": {"share": 0.5, "policy": "default"}}
+    policies = policies_of(settings.model_copy(update={"exploration": 0.25}), Experiment.of({"arms": arms}, "test.toml"))
+    assert policies.keys() == {"a", "b"}
+    assert policies["a"] == policies["b"]
+    assert policies["a"].selector == EpsilonConfig(epsilon=0.25, pool=50)
+
+
+def test_a_policy_that_does_not_exist_is_named(settings: Settings) -> None:
+    with pytest.raises(NotFound, match=r"'nothing'.*default"):
+        policies_of(settings, Experiment.of({"arms": {"a": {"share": 1.0, "policy": "nothing"}}}, "test.toml"))
+
+
+def test_without_a_release_there_is_no_host(settings: Settings) -> None:
+    with pytest.raises(NotFound):
+        host_of(settings)
+
+
+def test_a_promotion_and_a_corrected_item_are_in_the_next_list(settings: Settings, release: Release, tmp_path: Path) -> None:
+    """On MLflow, a Delta lake, and a Milvus that is away: its mirror answers, and both releases have one of their own."""
+    registry, lake = wiring.registry(settings), wiring.lake(settings)
+    first, second = (registry.register(copied(release.folder, tmp_path / name, name)) for name in ("r1", "r2"))
+    registry.point("production", first)
+    items = release.catalogue.to_frame()
+    lake.replace(ITEMS, items)
+    host = host_of(settings)
+    try:
+        query = make_query(10, user_of(10, 200, 330))
+        before = asyncio.run(host.main.recommend(query))
+        assert (before.snapshot.name, before.strategy) == ("r1", "two_tower")
+        best = int(release.catalogue.ids[before.selection.rows[0]])
+        hidden = items.with_columns(hidden=pl.col("item_id") == best, title=pl.col("title") + " (new)")
+        lake.replace(ITEMS, hidden)
+        registry.point("production", second)
+        host.look()
+        after = asyncio.run(host.main.recommend(query))
+        assert after.snapshot.name == "r2"
+        assert after.selection.rows[:9].tolist() == before.selection.rows[1:].tolist()
+        assert host.facts.title(0) == "Film 10 (new)"
+        assert not host.facts.shown[host.facts.row(best)]
+    finally:
+        host.close()

@@ -1,0 +1,72 @@
+"""`marquee items`: the catalogue while it is served."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from app.usecases.items import change, parsed
+from core.errors import InvalidInput, NotFound
+from lake.adapters.memory import MemoryLake
+from lake.item_keys import assign
+from lake.items_feed import ItemsFeed
+from lake.tables import ITEMS
+
+
+@pytest.fixture
+def lake() -> MemoryLake:
+    lake = MemoryLake()
+    key = assign(lake, ["SKU/é"])["SKU/é"]
+    titles = {
+        "item_id": [1, 2, key],
+        "title": ["One", "[Two]", "Three"],
+        "genres": [["a"], ["b"], []],
+        "year": [1999, None, 2001],
+    }
+    lake.replace(ITEMS, pl.DataFrame(titles))
+    return lake
+
+
+def test_hiding_is_one_version_and_what_was_hidden_stays_hidden(lake: MemoryLake) -> None:
+    feed, before = ItemsFeed(lake), lake.version(ITEMS)
+    found = change(lake, parsed(["1", "SKU/é"]), {"hidden": True})
+    assert (found.changed, found.unchanged) == ((1, "SKU/é"), ())
+    facts = feed.look()
+    assert facts is not None
+    assert facts.shown.tolist() == [False, True, False]
+    assert [facts.title(row) for row in range(3)] == ["One", "[Two]", "Three"], "the rest of a row stays as it is"
+    assert lake.version(ITEMS) == before + 1
+    assert change(lake, [1, 2], {"hidden": True}).unchanged == (1,)
+    assert change(lake, [1], {"hidden": False}).changed == (1,)
+
+
+def test_a_visible_item_is_not_shown_again(lake: MemoryLake) -> None:
+    before = lake.version(ITEMS)
+    assert change(lake, [2], {"hidden": False}).unchanged == (2,)
+    assert lake.version(ITEMS) == before
+
+
+def test_all_or_nothing(lake: MemoryLake) -> None:
+    before = lake.version(ITEMS)
+    with pytest.raises(NotFound, match="not in the catalogue: 99, nope; nothing was changed"):
+        change(lake, [1, 99, "nope"], {"hidden": True})
+    assert lake.version(ITEMS) == before
+
+
+def test_a_dry_run_writes_nothing(lake: MemoryLake) -> None:
+    before = lake.version(ITEMS)
+    assert change(lake, [1], {"title": "Other"}, dry_run=True).changed == (1,)
+    assert lake.version(ITEMS) == before
+
+
+def test_facts_are_corrected(lake: MemoryLake) -> None:
+    change(lake, ["SKU/é"], {"title": "[bold]New", "genres": ["Drama", "War"], "year": 2020})
+    row = lake.read(ITEMS).filter(pl.col("title") == "[bold]New")
+    assert row.select("genres", "year").rows() == [(["Drama", "War"], 2020)]
+
+
+def test_what_cannot_be_changed_or_is_no_id_is_named(lake: MemoryLake) -> None:
+    with pytest.raises(InvalidInput, match="column is 'item_id'"):
+        change(lake, [1], {"item_id": 5})
+    with pytest.raises(InvalidInput, match="item id"):
+        parsed(["a\nb"])

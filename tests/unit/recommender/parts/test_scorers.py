@@ -1,0 +1,139 @@
+"""Scorers: the ranker's order, the sources' own order, and fill-ups behind both on every scale."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from synthetic import make_query
+
+from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.ranker import Ranker, RankerConfig, train_ranker
+from recommender.candidates import Candidates, merge
+from recommender.live import Snapshot
+from recommender.parts.scorers import LambdaMartConfig, RankScorer, ReleaseConfig, RetrievalConfig, RetrievalScorer, behind
+from recommender.release import Release
+from recommender.roles import Fetched
+from retrieval.adapters.mirror import MirrorIndex
+
+F = len(CANDIDATE_FEATURES)
+PLANTED = CANDIDATE_FEATURES.index("cosine_liked")
+QUERY = make_query()
+CONFIG = RankerConfig(trees=30, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
+
+
+@pytest.fixture(scope="module")
+def ranker() -> Ranker:
+    """Learned that the candidate with the highest value of one feature comes next."""
+    features = np.random.default_rng(0).normal(size=(150, 10, F)).astype(np.float32)
+    relevant = (features[:, :, PLANTED] == features[:, :, PLANTED].max(axis=1, keepdims=True)).astype(np.int8)
+    return train_ranker(features.reshape(-1, F), relevant.ravel(), [10] * 150, CONFIG, seed=0)
+
+
+def fetched(rows: list[int], scores: list[float]) -> Fetched:
+    return Fetched(np.array(rows, dtype=np.intp), np.array(scores, dtype=np.float32))
+
+
+def with_planted(candidates: Candidates, values: list[float]) -> Candidates:
+    features = np.zeros((len(candidates), F), dtype=np.float32)
+    features[:, PLANTED] = values
+    return candidates.with_features(CANDIDATE_FEATURES, features)
+
+
+def mixed(values: tuple[float, ...] = (0.0, 2.0, -2.0, 9.0, 9.0, 9.0)) -> Candidates:
+    """Three found by retrieval, then three fill-ups on another scale."""
+    sources = {"two_tower": fetched([0, 1, 2], [0.9, 0.5, 0.1]), "popular": fetched([3, 4, 5], [300.0, 200.0, 0.25])}
+    return with_planted(merge(sources, ["popular"]), list(values))
+
+
+def only_fill_ups() -> Candidates:
+    return with_planted(merge({"popular": fetched([3, 4, 5], [300.0, 200.0, 0.25])}, ["popular"]), [1, 5, 9])
+
+
+def order(scores: NDArray[np.float32], candidates: Candidates) -> list[int]:
+    return candidates.rows[np.argsort(-scores, kind="stable")].tolist()
+
+
+def test_the_ranker_orders_what_retrieval_found_and_fill_ups_follow_in_their_own_order(ranker: Ranker) -> None:
+    assert order(RankScorer(ranker).score(QUERY, mixed()), mixed()) == [1, 0, 2, 3, 4, 5]
+
+
+def test_a_ranker_of_fewer_features_finds_its_own_by_name() -> None:
+    """What older code trained: hydrators attach more features than it knows, in another order."""
+    names = ("film_year", "cosine_liked")
+    features = np.random.default_rng(0).normal(size=(150, 10, 2)).astype(np.float32)
+    relevant = (features[:, :, 1] == features[:, :, 1].max(axis=1, keepdims=True)).astype(np.int8)
+    old = train_ranker(features.reshape(-1, 2), relevant.ravel(), [10] * 150, CONFIG, seed=0, names=names)
+    assert order(RankScorer(old).score(QUERY, mixed()), mixed()) == [1, 0, 2, 3, 4, 5]
+
+
+def test_a_second_primary_source_competes_by_score(ranker: Ranker) -> None:
+    """Its items do not land behind the first one's: the ranker reads their features like any other's."""
+    sources = {"two_tower": fetched([0, 1], [0.9, 0.5]), "other": fetched([2, 3], [7.0, 6.0]), "popular": fetched([4], [1.0])}
+    found = with_planted(merge(sources, ["popular"]), [0.0, -2.0, 2.0, -1.0, 9.0])
+    scores = RankScorer(ranker).score(QUERY, found)
+    assert order(scores, found)[0] == 2
+    assert order(scores, found)[-1] == 4
+
+
+def test_retrieval_keeps_the_order_of_one_source() -> None:
+    assert order(RetrievalScorer().score(QUERY, mixed()), mixed()) == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_ranks_of_several_primary_sources_are_fused() -> None:
+    """An item that both found leads, and the scale of neither source matters."""
+    for scale in (1e-3, 1.0, 1e3):
+        sources = {"a": fetched([0, 1, 2], [0.9, 0.5, 0.4]), "b": fetched([3, 1, 4], [9 * scale, 8 * scale, scale])}
+        found = merge(sources)
+        scores = RetrievalScorer().score(QUERY, found)
+        assert order(scores, found) == [1, 0, 3, 2, 4]
+        assert scores[found.rows.tolist().index(1)] == pytest.approx(2 / 62)
+
+
+def test_only_fill_ups_keep_their_order(ranker: Ranker) -> None:
+    for scorer in (RankScorer(ranker), RetrievalScorer()):
+        assert order(scorer.score(QUERY, only_fill_ups()), only_fill_ups()) == [3, 4, 5]
+
+
+def test_scoring_changes_nothing_that_it_was_given(ranker: Ranker) -> None:
+    candidates = mixed()
+    before = candidates.scores.copy()
+    RankScorer(ranker).score(QUERY, candidates)
+    RetrievalScorer().score(QUERY, candidates)
+    np.testing.assert_array_equal(candidates.scores, before)
+
+
+def test_nothing_found_nothing_scored(ranker: Ranker) -> None:
+    nothing = merge({"two_tower": Fetched.nothing(), "popular": Fetched.nothing()}, ["popular"])
+    assert len(RankScorer(ranker).score(QUERY, nothing)) == len(RetrievalScorer().score(QUERY, nothing)) == 0
+
+
+def test_scoring_before_hydrating_names_the_missing_feature(ranker: Ranker) -> None:
+    with pytest.raises(KeyError, match=CANDIDATE_FEATURES[0]):
+        RankScorer(ranker).score(QUERY, merge({"two_tower": fetched([0, 1], [1, 2])}))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3, 1e6])
+def test_fill_ups_stay_behind_on_every_scale_and_no_order_is_turned(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        primary = rng.random(30) < 0.5
+        scores = (rng.normal(size=30) * np.where(primary, 1.0, scale)).astype(np.float32)
+        moved = behind(scores.copy(), primary)
+        assert moved[primary].min() > moved[~primary].max()
+        assert (np.diff(moved[~primary][np.argsort(scores[~primary], kind="stable")]) >= 0).all()
+        np.testing.assert_array_equal(moved[primary], scores[primary])
+
+
+@pytest.mark.parametrize(("won", "scorer"), [("lambdamart", RankScorer), ("retrieval", RetrievalScorer)])
+def test_the_scorer_release_is_the_one_that_won(release: Release, won: str, scorer: type) -> None:
+    manifest = release.manifest.model_copy(update={"config": {**release.manifest.config, "scorer": won}})
+    assert type(ReleaseConfig().build(Snapshot.of(replace(release, manifest=manifest), MirrorIndex()))) is scorer
+
+
+def test_a_file_can_name_its_scorer(release: Release) -> None:
+    now = Snapshot.of(release, MirrorIndex())
+    assert type(LambdaMartConfig().build(now)) is RankScorer
+    assert type(RetrievalConfig().build(now)) is RetrievalScorer

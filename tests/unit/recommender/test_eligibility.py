@@ -1,0 +1,87 @@
+"""What may be shown at all: items that the lake knows and nobody hid, within what the request asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from synthetic import make_query
+
+from core.catalogue import Catalogue
+from core.item_facts import ItemFacts
+from recommender.eligibility import Eligibility
+from recommender.roles import Constraints
+
+ITEMS = pl.DataFrame(
+    {
+        "item_id": [1, 2, 3, 4, 5],
+        "title": list("abcde"),
+        "genres": [["Drama"], ["Drama", "War"], ["War"], [], ["Comedy"]],
+        "year": [1990, 2000, 2010, None, 2020],
+    }
+)
+CATALOGUE = Catalogue.from_frame(ITEMS)
+FACTS = ItemFacts(ITEMS)
+
+
+def eligible(facts: ItemFacts = FACTS, **asked: object) -> list[int]:
+    constraints = Constraints(**asked)  # type: ignore[arg-type]
+    mask = Eligibility(CATALOGUE, facts).of(make_query(constraints=constraints))
+    assert mask.dtype == np.bool_
+    return CATALOGUE.ids[mask].tolist()
+
+
+def test_without_constraints_everything_that_is_known() -> None:
+    assert eligible() == [1, 2, 3, 4, 5]
+
+
+def test_hidden_items_and_items_that_the_lake_lost_are_not_shown() -> None:
+    assert eligible(ItemFacts(ITEMS.with_columns(hidden=pl.col("item_id") == 2))) == [1, 3, 4, 5]
+    assert eligible(ItemFacts(ITEMS.filter(pl.col("item_id") != 3))) == [1, 2, 4, 5]
+
+
+def test_items_that_came_after_the_release_do_no_harm() -> None:
+    newer = ItemFacts(pl.concat([ITEMS, ITEMS.tail(1).with_columns(item_id=pl.lit(0, pl.Int64))]))
+    assert eligible(newer, genres=("Comedy",)) == [5]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"genres": ("Drama",)}, [1, 2]),
+        ({"genres": ("drama", "COMEDY")}, [1, 2, 5]),
+        ({"genres": ("Western",)}, []),
+        ({"exclude": frozenset({1, 5, 99})}, [2, 3, 4]),
+        ({"min_year": 2000}, [2, 3, 5]),
+        ({"max_year": 2000}, [1, 2]),
+        ({"min_year": 2000, "max_year": 2010}, [2, 3]),
+        ({"min_year": 2011, "max_year": 2000}, []),
+        ({"genres": ("War",), "min_year": 2001, "exclude": frozenset({2})}, [3]),
+    ],
+    ids=str,
+)
+def test_constraints_hold_together(asked: dict[str, object], expected: list[int]) -> None:
+    assert eligible(**asked) == expected
+
+
+def test_an_item_of_unknown_year_meets_no_bound() -> None:
+    assert 4 in eligible()
+    assert 4 not in eligible(max_year=9999)
+    assert 4 not in eligible(min_year=1)
+
+
+def test_constraints_go_by_what_is_known_now_and_not_by_the_release() -> None:
+    moved = ItemFacts(ITEMS.with_columns(genres=pl.lit(["Western"]), year=pl.lit(1900)))
+    assert eligible(moved, genres=("Western",)) == [1, 2, 3, 4, 5]
+    assert eligible(moved, min_year=1901) == []
+
+
+def test_a_lake_without_items_shows_nothing() -> None:
+    nothing = ItemFacts(ITEMS.head(0))
+    assert eligible(nothing) == eligible(nothing, genres=("Drama",), min_year=1) == []
+
+
+def test_every_request_gets_a_mask_of_its_own() -> None:
+    eligibility = Eligibility(CATALOGUE, FACTS)
+    eligibility.of(make_query())[:] = False
+    assert eligibility.of(make_query()).all()
