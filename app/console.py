@@ -14,7 +14,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def say(line: str) -> None:
+def echo(line: str) -> None:
     """A line of progress, for people."""
     err.print(line, soft_wrap=True)
 

@@ -89,7 +89,7 @@ def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, na
 
 
 def _published(settings: Settings, release: Release, milvus: VectorIndex) -> None:
-    """See to it that the vector service has the release's collection; where it does not answer, the mirror goes on alone."""
+    """Ensure that the vector service has the release's collection; if it is unavailable, only the mirror is used."""
     try:
         if not milvus.ready(release.name):
             with sole_publisher(settings.home):

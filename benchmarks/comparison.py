@@ -37,7 +37,7 @@ def main() -> None:
     models = tuple(given.models.split(","))
     wanted = Comparison(given.protocol, models, given.folds, seeds, TrainConfig.load(given.config))
     dataset = read_any(given.data)
-    found = evaluate(dataset, wanted, given.workdir / given.name, progress=True, say=print)
+    found = evaluate(dataset, wanted, given.workdir / given.name, progress=True, echo=print)
     ordered = sorted(found.outcomes, key=lambda one: -one.metrics["ndcg@10"])
     metrics = {f"{one.name} {name}": one.metrics[name] for one in ordered for name in SHOWN}
     for other in ordered[1:]:

@@ -34,8 +34,8 @@ def events(first: int) -> pl.DataFrame:
         c.TS: 1.79e9 + offsets / 500,
         c.OFFSET: offsets,
     }
-    said = {c.KIND: "rating", c.VALUE: 4.0, c.REQUEST_ID: None}
-    return pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in said.items())
+    defaults = {c.KIND: "rating", c.VALUE: 4.0, c.REQUEST_ID: None}
+    return pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in defaults.items())
 
 
 def appended(folder: Path, appends: int, merging: bool) -> tuple[float, float]:

@@ -32,7 +32,7 @@ def main() -> None:
     seeds = tuple(int(seed) for seed in given.seeds.split(","))
     dataset = read_any(given.data)
     wanted = Comparison("loo", ("two_tower",), 1, seeds, TrainConfig.load(given.config))
-    found = evaluate(dataset, wanted, given.workdir, progress=True, say=print)
+    found = evaluate(dataset, wanted, given.workdir, progress=True, echo=print)
     metrics = {}
     for name in SHOWN:
         values = [one.metrics[name] for one in found.outcomes]

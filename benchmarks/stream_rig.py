@@ -51,7 +51,9 @@ class Rig:
         rows = partial(known_interaction_rows, contract=contract)
         return Consumer(
             [
-                InteractionLoop(self.log, FeatureEffect(self.store, self.genres), contract, LoopConfig(), sets_aside=True),
+                InteractionLoop(
+                    self.log, FeatureEffect(self.store, self.genres), contract, LoopConfig(), writes_dead_letters=True
+                ),
                 LakeLoop(self.log, self.lake, INTERACTIONS, TABLE, rows, flush=2.0),
             ]
         )

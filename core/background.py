@@ -1,7 +1,7 @@
 """Work in a background thread that survives its own bugs: an exception is logged and counted, and the work starts again.
 
 An unsupervised daemon thread that raises ends in silence while its process looks healthy. A `Background` can be asked how it
-is, and the readiness report shows the answer.
+is, and the readiness report includes its state.
 """
 
 from __future__ import annotations

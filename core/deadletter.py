@@ -1,7 +1,7 @@
-"""The dead-letter record: an event that could not be used, whole, with the reason. Nothing is dropped in silence.
+"""The dead-letter record: an event that could not be used, unabridged, with the reason. Nothing is dropped silently.
 
-A letter is open until a record with its key and no value follows it: it was replayed or dropped. Kafka's compaction then
-forgets both, and `open_letters` leaves them out wherever they are still there.
+A letter is open until it is replayed or dropped, which appends a record with its key and no value. Kafka's compaction later
+removes both, and `open_letters` skips them until then.
 """
 
 from __future__ import annotations

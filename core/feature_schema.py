@@ -1,4 +1,4 @@
-"""What a release uses of the features, described so that one of older code can be compared with what this code computes."""
+"""The features that a release uses, described so that a release built by older code can be checked against this code."""
 
 from __future__ import annotations
 

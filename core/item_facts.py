@@ -1,4 +1,4 @@
-"""What is known of items now: titles, genres, years and whether they may be shown. A release has its own, frozen `Catalogue`."""
+"""The current facts about items: titles, genres, years, and whether they may be shown. A release has a frozen `Catalogue`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of items: its columns, and what may be added to it without looking into the future."""
+"""The items table: its columns, and the content that may be added without leaking information from the future."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ports: what Marquee asks of the world. Small protocols, no vendor type in a signature.
+"""The ports: what Marquee needs from other systems. Small protocols, no vendor type in a signature.
 
 Each has an in-memory or embedded adapter and the real one, and one contract suite in `tests/contract` that runs on all
 of them. An adapter raises `DependencyUnavailable` when its service cannot answer, and nothing of its SDK leaks out.
@@ -27,6 +27,12 @@ class Monotonic(Protocol):
     """A clock for durations: seconds since an arbitrary origin, never going back. `time.monotonic` is one."""
 
     def __call__(self) -> float: ...
+
+
+class Echo(Protocol):
+    """Where a long task reports its progress, a line at a time; `print` is one."""
+
+    def __call__(self, line: str, /) -> object: ...
 
 
 # --- vectors ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""TOML from a file that a person wrote."""
+"""Reads TOML files written by people, with errors that name the file and the field."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def check_name(name: str) -> None:
 
 
 def download(name: str, folder: Path, base_url: str) -> Path:
-    """Fetch `NAME.zip` into `folder` unless it is there; an interrupted download goes on where it stopped.
+    """Fetch `NAME.zip` into `folder` unless it is there; an interrupted download resumes where it stopped.
 
     Raises DependencyUnavailable with what to do when the server cannot be used, and DatasetError when the checksum or the
     content is wrong.
@@ -56,7 +56,7 @@ def download(name: str, folder: Path, base_url: str) -> Path:
 
 
 def adopt(name: str, file: Path, folder: Path) -> Path:
-    """Check a zip that was fetched by hand and copy it into `folder`; `FILE.md5` beside it is compared if it is there.
+    """Check a manually downloaded zip and copy it into `folder`; `FILE.md5` beside it is compared if it is there.
 
     Raises DatasetError for a zip that is damaged or another set.
     """
@@ -110,7 +110,7 @@ def _published_checksum(client: httpx.Client, url: str) -> str:
 
 
 def _transfer(client: httpx.Client, url: str, part: Path, bar: Progress, task: TaskID) -> None:
-    """Fetch until the file is whole. A broken connection is taken up again as long as each attempt brings something."""
+    """Fetch until the file is complete. A broken connection is resumed as long as each attempt makes progress."""
     attempts = 0
     while True:
         before = _size(part)

@@ -26,9 +26,9 @@ def read(archive: Archive) -> Tables:
     frames = {name: _read_csv(archive, name) for name in COLUMNS}
     movies = frames["movies.csv"]
     for name in ("links.csv", "tags.csv"):
-        strangers = frames[name].join(movies, on="movieId", how="anti")
-        if len(strangers):
-            raise DatasetError(f"{archive.path.name}: {name} names {len(strangers)} films that movies.csv does not have")
+        unknown = frames[name].join(movies, on="movieId", how="anti")
+        if len(unknown):
+            raise DatasetError(f"{archive.path.name}: {name} names {len(unknown)} films that movies.csv does not have")
     links = frames["links.csv"].select(pl.col("movieId").alias(c.ITEM), pl.col("tmdbId").alias(c.TMDB_ID)).unique(c.ITEM)
     items = layout.films(movies.rename({"movieId": c.ITEM})).join(links, on=c.ITEM, how="left", maintain_order="left")
     return Tables(

@@ -28,7 +28,7 @@ from evaluation.queries import LabelledQuery, labelled_queries
 Protocol = Literal["loo", "last", "successive", "strong"]
 PROTOCOLS: tuple[Protocol, ...] = ("loo", "last", "successive", "strong")
 _FIRST_CUT = 0.5  # share of the events before the first rolling cut-off
-_STRANGERS = 10  # one user in so many is kept out of training by `strong`
+_HELD_OUT_ONE_IN = 10  # one user in so many is kept out of training by `strong`
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +62,11 @@ def leave_one_out(interactions: pl.DataFrame, catalogue: Catalogue) -> Fold:
 
 
 def strong(interactions: pl.DataFrame, catalogue: Catalogue) -> Fold:
-    """A tenth of the users, drawn by a hash of their id, are strangers to the model and asked for their last event."""
+    """A tenth of the users, drawn by a hash of their id, are left out of training, and their last event is predicted."""
     ids = interactions[c.USER].to_numpy()
-    stranger = pl.Series(tie_hash(ids, np.zeros_like(ids)) % np.uint64(_STRANGERS) == 0)
-    _, queries = _without_last(interactions.filter(stranger), catalogue)
-    return Fold("strong", interactions.filter(~stranger), tuple(queries))
+    held_out = pl.Series(tie_hash(ids, np.zeros_like(ids)) % np.uint64(_HELD_OUT_ONE_IN) == 0)
+    _, queries = _without_last(interactions.filter(held_out), catalogue)
+    return Fold("strong", interactions.filter(~held_out), tuple(queries))
 
 
 def rolling(interactions: pl.DataFrame, catalogue: Catalogue, folds: int, last_only: bool) -> Iterator[Fold]:

@@ -24,7 +24,7 @@ NOT_FOUND = np.iinfo(np.int64).max  # the rank of an item that is not on a finis
 _BATCH = 256
 
 
-class Scorer(Protocol):
+class CatalogueScorer(Protocol):
     """What can be ranked: it scores the whole catalogue."""
 
     @property
@@ -37,7 +37,7 @@ class Scorer(Protocol):
         """
 
 
-class Model(Scorer, Protocol):
+class Model(CatalogueScorer, Protocol):
     """What can be compared: a scorer that learns from interactions."""
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
@@ -68,7 +68,7 @@ class Ranked:
         return cls(np.full(n_queries, NOT_FOUND, dtype=np.int64), np.full((n_queries, k), -1, dtype=np.intp))
 
 
-def rank_all(scorer: Scorer, queries: Sequence[LabelledQuery], catalogue: Catalogue, k: int = K) -> Ranked:
+def rank_all(scorer: CatalogueScorer, queries: Sequence[LabelledQuery], catalogue: Catalogue, k: int = K) -> Ranked:
     """Rank each query's target in the whole catalogue by the scores, and show the k best rows.
 
     Raises InvalidInput that names scorer and user when a score is NaN.

@@ -20,10 +20,10 @@ _FIRST_OF_SIZE = np.array([256**size for size in range(8)], dtype=np.uint64)  # 
 
 
 class Malformed(ValueError):
-    """Bytes that no `Writer` wrote."""
+    """Bytes that no `ByteWriter` wrote."""
 
 
-class Writer:
+class ByteWriter:
     """Appends to a buffer. The reader must ask for the same things in the same order."""
 
     def __init__(self) -> None:
@@ -73,8 +73,8 @@ class Writer:
         self._buffer += column.view(np.uint8).reshape(-1, 8)[needed].tobytes()
 
 
-class Reader:
-    """Reads what a `Writer` wrote. Raises Malformed for bytes that end too early."""
+class ByteReader:
+    """Reads what a `ByteWriter` wrote. Raises Malformed for bytes that end too early."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw

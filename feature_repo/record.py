@@ -15,7 +15,7 @@ import numpy as np
 
 from core.features import UserFeatures
 from feature_repo import record_columns as columns
-from feature_repo.packing import Malformed, Reader, Writer
+from feature_repo.packing import ByteReader, ByteWriter, Malformed
 
 PLAIN, NAMED = 1, 2  # layouts: of a user whose key is the id, and of one whose id comes along
 
@@ -26,7 +26,7 @@ class UnreadableRecord(ValueError):
 
 def pack(user: UserFeatures) -> bytes:
     """The record, without the user's key. `consumed` and `genres` must be sorted."""
-    writer = Writer()
+    writer = ByteWriter()
     writer.uint(NAMED if user.external_id else PLAIN)
     if user.external_id:
         writer.text(user.external_id)
@@ -46,7 +46,7 @@ def pack(user: UserFeatures) -> bytes:
 
 def unpack(user_id: int, raw: bytes) -> UserFeatures:
     """The inverse of `pack`. Raises UnreadableRecord."""
-    reader = Reader(raw)
+    reader = ByteReader(raw)
     try:
         version = reader.uint()
         if version not in _READERS:
@@ -55,11 +55,11 @@ def unpack(user_id: int, raw: bytes) -> UserFeatures:
     except Malformed as error:
         raise UnreadableRecord(f"it is damaged: {error}") from error
     if not reader.finished():
-        raise UnreadableRecord("it is damaged: it goes on after its end")
+        raise UnreadableRecord("it is damaged: there are bytes after its end")
     return user
 
 
-def _read_v1(user_id: int, reader: Reader) -> UserFeatures:
+def _read_v1(user_id: int, reader: ByteReader) -> UserFeatures:
     n_events, rating_count, position, n = (reader.uint() for _ in range(4))
     item_ids, kinds = reader.fixed(n).view(np.int64), reader.fixed(n).view(np.int64)
     values, times = columns.read_values(reader, n), columns.read_times(reader, n)
@@ -83,7 +83,7 @@ def _read_v1(user_id: int, reader: Reader) -> UserFeatures:
     )
 
 
-def _read_v2(user_id: int, reader: Reader) -> UserFeatures:
+def _read_v2(user_id: int, reader: ByteReader) -> UserFeatures:
     name = reader.text()
     return replace(_read_v1(user_id, reader), external_id=name)
 
@@ -92,4 +92,4 @@ def _latest(times: columns.Times) -> float:
     return float(times[-1]) if len(times) else 0.0
 
 
-_READERS: Mapping[int, Callable[[int, Reader], UserFeatures]] = {PLAIN: _read_v1, NAMED: _read_v2}  # never changed
+_READERS: Mapping[int, Callable[[int, ByteReader], UserFeatures]] = {PLAIN: _read_v1, NAMED: _read_v2}  # never changed

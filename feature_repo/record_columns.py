@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.kinds import CONSUMING, codes
-from feature_repo.packing import Malformed, Reader, Writer
+from feature_repo.packing import ByteReader, ByteWriter, Malformed
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -29,7 +29,7 @@ _TOO_LARGE = 2.0**16
 _FAR_FUTURE = 2.0**40  # seconds; up to here milliseconds are exact integers of a float64
 
 
-def write_values(writer: Writer, values: Floats) -> None:
+def write_values(writer: ByteWriter, values: Floats) -> None:
     """Stars are multiples of a half: four bits each."""
     with np.errstate(over="ignore"):
         halves = values * np.float32(2)
@@ -42,7 +42,7 @@ def write_values(writer: Writer, values: Floats) -> None:
         writer.floats(values[codes == _OTHER])
 
 
-def read_values(reader: Reader, n: int) -> Floats:
+def read_values(reader: ByteReader, n: int) -> Floats:
     codes = reader.fixed(n)
     if n and codes.max() > _OTHER:
         raise Malformed(f"a value of code {codes.max()}")
@@ -54,7 +54,7 @@ def read_values(reader: Reader, n: int) -> Floats:
     return values
 
 
-def write_times(writer: Writer, times: Times) -> None:
+def write_times(writer: ByteWriter, times: Times) -> None:
     """Gaps between ascending times, in the coarsest unit that keeps all of them exact."""
     for unit in _UNITS if times.max(initial=0.0) < _FAR_FUTURE else ():
         ticks = np.rint(times * unit) + 0.0  # no negative zero, which an integer cannot keep
@@ -66,7 +66,7 @@ def write_times(writer: Writer, times: Times) -> None:
     writer.ragged(_gaps(times.view(np.uint64)))  # the bits of positive floats ascend as the floats do
 
 
-def read_times(reader: Reader, n: int) -> Times:
+def read_times(reader: ByteReader, n: int) -> Times:
     unit = reader.uint()
     ticks = np.cumsum(reader.ragged(n), dtype=np.uint64)
     if unit in _UNITS:
@@ -76,7 +76,7 @@ def read_times(reader: Reader, n: int) -> Times:
     return ticks.view(np.float64)
 
 
-def write_consumed(writer: Writer, consumed: Ids, items: Ids, kinds: Ids, consuming: int = _CONSUMING) -> None:
+def write_consumed(writer: ByteWriter, consumed: Ids, items: Ids, kinds: Ids, consuming: int = _CONSUMING) -> None:
     """Sorted ids: those that the history implies are not written, only what it adds (`consumed` outlives it) or lacks.
 
     The codes that were `consuming` when the record was written are its first number, one bit each: it is read with them,
@@ -91,14 +91,14 @@ def write_consumed(writer: Writer, consumed: Ids, items: Ids, kinds: Ids, consum
         writer.ragged(_gaps(ids.view(np.uint64)))
 
 
-def read_consumed(reader: Reader, items: Ids, kinds: Ids) -> Ids:
+def read_consumed(reader: ByteReader, items: Ids, kinds: Ids) -> Ids:
     implied = _implied(items, kinds, reader.uint())
     more, less = (np.cumsum(reader.ragged(reader.uint()), dtype=np.uint64).view(np.int64) for _ in range(2))
     kept = _without(implied, less)
     return np.insert(more, more.searchsorted(kept), kept) if len(more) else kept
 
 
-def write_genres(writer: Writer, genres: Sequence[str], weights: Floats) -> None:
+def write_genres(writer: ByteWriter, genres: Sequence[str], weights: Floats) -> None:
     """Sorted names and their weights."""
     strange = [name for name in genres if name not in _GENRE_BIT]
     writer.uint(sum(_GENRE_BIT.get(name, 0) for name in genres))
@@ -106,7 +106,7 @@ def write_genres(writer: Writer, genres: Sequence[str], weights: Floats) -> None
     writer.floats(weights)
 
 
-def read_genres(reader: Reader) -> tuple[tuple[str, ...], Floats]:
+def read_genres(reader: ByteReader) -> tuple[tuple[str, ...], Floats]:
     bits = reader.uint()
     if bits >> len(GENRES):
         raise Malformed(f"genre {bits.bit_length()} of {len(GENRES)}")
@@ -115,17 +115,17 @@ def read_genres(reader: Reader) -> tuple[tuple[str, ...], Floats]:
     return genres, reader.floats(len(genres))
 
 
-def write_words(writer: Writer, words: Sequence[str]) -> None:
+def write_words(writer: ByteWriter, words: Sequence[str]) -> None:
     writer.uint(len(words))
     for word in words:
         writer.text(word)
 
 
-def read_words(reader: Reader) -> tuple[str, ...]:
+def read_words(reader: ByteReader) -> tuple[str, ...]:
     return tuple(reader.text() for _ in range(reader.uint()))
 
 
-def write_real(writer: Writer, number: float, usually: float) -> None:
+def write_real(writer: ByteWriter, number: float, usually: float) -> None:
     """A float64 that is mostly the one expected."""
     same = np.float64(number).tobytes() == np.float64(usually).tobytes()
     writer.uint(int(same))
@@ -133,7 +133,7 @@ def write_real(writer: Writer, number: float, usually: float) -> None:
         writer.real(number)
 
 
-def read_real(reader: Reader, usually: float) -> float:
+def read_real(reader: ByteReader, usually: float) -> float:
     return usually if reader.uint() else reader.real()
 
 

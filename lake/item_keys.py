@@ -1,4 +1,4 @@
-"""Keys for item ids that are no whole numbers: given once, in order of arrival, and never to a second item."""
+"""Keys for item ids that are not integers: assigned once, in order of arrival, and never reused for another item."""
 
 from __future__ import annotations
 

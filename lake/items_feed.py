@@ -1,4 +1,4 @@
-"""What is known of items now, for every process: the items table and the keys of ids, followed."""
+"""The current items and the keys of their ids, for every process: follows both tables in the lake."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from lake.tables import ITEM_IDS, ITEMS
 
 
 class ItemsFeed:
-    """Looks at the tables again and again; a look that finds nothing new costs a listing."""
+    """Polls the tables; a poll that finds nothing new costs one listing."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._seen = (-1, -1)
 
     def look(self) -> ItemFacts | None:
-        """The items if they are new since the last look; None too where there is no table. Raises DependencyUnavailable."""
+        """The items if they are new since the last poll; also None if there is no table. Raises DependencyUnavailable."""
         versions = self._lake.version(ITEMS), self._lake.version(ITEM_IDS)
         if versions == self._seen or versions[0] < 0:
             return None

@@ -1,4 +1,4 @@
-"""Item vectors that online learning moved, on their way from the consumer to the API: a versioned delta on top of a release."""
+"""Item vectors changed by online learning, published by the consumer for the API: a versioned delta on top of a release."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PublishedVectors:
         self._file = FollowedFile(path, _WHAT)
 
     def look(self, release: str, catalogue: Catalogue, dim: int) -> LearnedVectors | None:
-        """What was learned on top of this release, if it is new since the last look; never anything of another release.
+        """What was learned on top of this release, if it is new since the last check; never anything of another release.
 
         Raises DependencyUnavailable for a file that cannot be read.
         """

@@ -1,4 +1,4 @@
-"""The port of the lake: tables that are appended to, replaced, versioned, followed, and rid of a user.
+"""The port of the lake: tables that can be appended to, replaced, versioned and followed, and from which a user can be erased.
 
 Its adapters keep one contract (`tests/contract/test_lake.py`). All of them raise `DependencyUnavailable` when tables cannot
 be read, and `StorageFull` when they cannot be written.
@@ -17,17 +17,17 @@ from core.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Writer:
-    """Who appends and which append this is: `number` grows by the writer's own count, for example a log offset."""
+    """Identifies an append: the writer's name and a `number` that it increases with every append, such as a log offset."""
 
     name: str
     number: int
 
 
 class Added(NamedTuple):
-    """`rows` came since the last look; if `whole`, they are all there are, and what was known before is void."""
+    """`rows` are new since the last poll; if `is_snapshot`, they are the whole table and replace what was read before."""
 
     rows: pl.DataFrame
-    whole: bool
+    is_snapshot: bool
 
 
 class Upserted(NamedTuple):
@@ -39,7 +39,7 @@ class Upserted(NamedTuple):
 
 @runtime_checkable
 class Follower(Protocol):
-    """Looks at one table again and again: what was added since the last look, whoever added it."""
+    """Polls one table for rows added since the last poll, by any process."""
 
     def look(self) -> Added | None:
         """What is new; None if nothing is, or if the table was never written. Raises DependencyUnavailable.
@@ -51,7 +51,7 @@ class Follower(Protocol):
 
 @runtime_checkable
 class Lake(Protocol):
-    """The tables of `lake.tables`. Every write is whole or not at all, and makes a version."""
+    """The tables of `lake.tables`. Every write is atomic and makes a version."""
 
     def append(self, table: str, rows: pl.DataFrame, *writers: Writer) -> bool:
         """Append rows with the table's columns (without `day`). Raises StorageFull.

@@ -1,4 +1,4 @@
-"""A table on its way from the consumer, which learns, to the API, which recommends: one file, replaced as a whole."""
+"""A table that the consumer publishes for the API: one Parquet file, replaced atomically."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def replace_file(path: Path, table: pl.DataFrame, what: str) -> None:
         table.write_parquet(partial)
         partial.replace(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise StorageFull(what, f"{path}: {error}", "free space or mend the rights") from error
+        raise StorageFull(what, f"{path}: {error}", "free space or fix the permissions") from error
 
 
 class FollowedFile:
@@ -29,7 +29,7 @@ class FollowedFile:
         self._seen = (0, 0)  # inode and time of the last file read
 
     def look(self) -> pl.DataFrame | None:
-        """The table if it is new since the last look. Raises DependencyUnavailable for a file that cannot be read."""
+        """The table if it is new since the last check. Raises DependencyUnavailable for a file that cannot be read."""
         try:
             found = self._path.stat()
             if (found.st_ino, found.st_mtime_ns) == self._seen:

@@ -1,4 +1,4 @@
-"""Item statistics on their way from the consumer, which counts, to the API, which recommends."""
+"""Item statistics, published by the consumer and read by the API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PublishedStats:
         self._file = FollowedFile(path, _WHAT)
 
     def look(self, catalogue: Catalogue) -> ItemStats | None:
-        """The statistics if they are new since the last look. An item that nobody counted gets zeros and the mean rating.
+        """The statistics if they are new since the last check. An item that nobody counted gets zeros and the mean rating.
 
         Raises DependencyUnavailable for a file that cannot be read.
         """

@@ -1,9 +1,9 @@
-"""Builds a release: trains on the past, decides on what came next, measures on what came after that.
+"""Builds a release: trains on the past, makes its choices on the events after that, and measures on the newest ones.
 
     events in time:  |------ towers learn ------|-- ranker learns --|-- scorer is chosen --|-- the gate's figures --|
                                              t_towers            t_ranker              t_choice                  now
 
-No part is judged on events that it, or a choice about it, has seen.
+No part is evaluated on events that were used to train it or to choose it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ from core.errors import InvalidInput
 from core.feature_schema import FeatureSchema
 from core.features import Profiles
 from core.items import TAG_SCHEMA, with_tags
+from core.ports import Echo
 from datasets.splits import before, cutoff
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
@@ -41,8 +41,6 @@ from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
 from retrieval.training import TrainedTowers, train_towers
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +107,7 @@ def build_release(
     feature_schema: FeatureSchema,
     code_version: str,
     seed: int,
-    say: Say,
+    echo: Echo,
 ) -> Path:
     """Train, choose, measure, and write a complete bundle; returns its folder, named after the release.
 
@@ -122,10 +120,10 @@ def build_release(
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     past = before(data.interactions, cuts.towers)
-    say(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
+    echo(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
     start = time.perf_counter()
     trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True, profiles=data.profiles)
-    say(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
+    echo(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
     export(trained, draft)
     manifest = _begun(
         data, cuts, trained, feature_schema, code_version, {**train.model_dump(), "seed": seed, "policy": policy.id}
@@ -133,12 +131,12 @@ def build_release(
     unranked = _as_served(
         draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained.item_embeddings
     )
-    ranker = _train_ranker(data, cuts, config, unranked, policy, seed, say)
+    ranker = _train_ranker(data, cuts, config, unranked, policy, seed, echo)
     ranker.save(draft / bundle.RANKER)
     ranked = replace(unranked, release=replace(unranked.release, ranker=ranker))
-    scorer = _choose(data, cuts, ranked, policy, say)
+    scorer = _choose(data, cuts, ranked, policy, echo)
     judged = judging.judge(data.interactions, ranked, policy.scored_by(scorer), cuts.choice, cuts.end, data.profiles)
-    say(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
+    echo(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
     metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
     used = replace(feature_schema, history=unranked.encoder.history_length, candidate=ranker.names)
     update = {
@@ -182,18 +180,18 @@ def _as_served(draft: Path, manifest: Manifest, data: TrainingData, stats: ItemS
 
 
 def _train_ranker(
-    data: TrainingData, cuts: Cuts, config: BuildConfig, now: Snapshot, policy: Policy, seed: int, say: Say
+    data: TrainingData, cuts: Cuts, config: BuildConfig, now: Snapshot, policy: Policy, seed: int, echo: Echo
 ) -> Ranker:
     """Learn from the policy's candidates for events that the towers had not seen."""
     queries = judging.queries(
         data.interactions, now.catalogue, cuts.towers, cuts.ranker, config.ranker_queries, seed, data.profiles
     )
     rows = judging.ranking_rows(queries, now, policy.scored_by("retrieval"))
-    say(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; the others' film was not a candidate")
+    echo(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; the others' film was not a candidate")
     return train_ranker(rows.features, rows.relevant, rows.groups, config.ranker, seed)
 
 
-def _choose(data: TrainingData, cuts: Cuts, now: Snapshot, policy: Policy, say: Say) -> str:
+def _choose(data: TrainingData, cuts: Cuts, now: Snapshot, policy: Policy, echo: Echo) -> str:
     """`lambdamart` if it beat the sources' own order on the period of the choice, else `retrieval`."""
     scores = {
         scorer: judging.judge(data.interactions, now, policy.scored_by(scorer), cuts.ranker, cuts.choice, data.profiles).metrics[
@@ -202,7 +200,7 @@ def _choose(data: TrainingData, cuts: Cuts, now: Snapshot, policy: Policy, say: 
         for scorer in SCORERS
     }
     best = max(scores, key=lambda scorer: scores[scorer])
-    say(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))
+    echo(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))
     return best
 
 

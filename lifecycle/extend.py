@@ -1,4 +1,4 @@
-"""A release with films that came out after it was trained: the same towers and ranker, a longer catalogue, in seconds."""
+"""Adds new films to a release without training: the same towers and ranker with a longer catalogue, in seconds."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _longer_stats(stats: ItemStats, known: Catalogue, longer: Catalogue) -> Item
 
 
 def _add_to_card(card: Path, manifest: Manifest, films: int) -> None:
-    said = (
+    note = (
         f"\n## Release {manifest.release}\n\nIs {manifest.config[EXTENDS]} with {films:,} films more, which came later and are "
         f"placed by their content alone; {manifest.n_items:,} in all. Nothing was trained; the figures above are of the former.\n"
     )
-    card.write_text(card.read_text() + said)
+    card.write_text(card.read_text() + note)

@@ -1,4 +1,4 @@
-"""The gate: may this release be production? Pure, so that the same question always gets the same answer."""
+"""The promotion gate: decides whether a release may become production. Pure, so the same input gives the same result."""
 
 from __future__ import annotations
 

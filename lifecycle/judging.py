@@ -1,7 +1,7 @@
-"""How a release is judged: successive prediction of later events over the whole catalogue, against popularity.
+"""Evaluates a release: successive prediction of later events over the whole catalogue, compared with popularity.
 
 The lists are those of the recommender that will serve them: same policy, same parts, same filters. Only exploration is off,
-because what it costs is a choice and no property of the release, and statistics are as of the start of the period.
+because its cost is a choice and not a property of the release. Statistics are as of the start of the period.
 """
 
 from __future__ import annotations

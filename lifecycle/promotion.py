@@ -1,4 +1,4 @@
-"""Moving the `production` alias: forward through the gate, and back."""
+"""Moves the `production` alias: promotion through the gate, and rollback."""
 
 from __future__ import annotations
 

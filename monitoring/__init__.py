@@ -1,1 +1,1 @@
-"""Monitoring: is what people do now still what the release learned from, and do they take what it recommends?"""
+"""Monitoring: has users' behaviour drifted from what the release learned from, and do they accept its recommendations?"""

@@ -1,4 +1,4 @@
-"""What the watchdog leaves on disk: the last report, the last status, and when it last asked for a retraining."""
+"""The watchdog's files: the last report, the last status, and the time of the last retraining request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a drift detector may be given. Both adapters ask the same of it."""
+"""Validation of a drift detector's input, shared by both adapters."""
 
 from __future__ import annotations
 

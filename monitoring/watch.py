@@ -1,4 +1,4 @@
-"""The decision: is this drift, and is it time to retrain? Pure; the watchdog acts on it."""
+"""Decides whether there is drift and whether to retrain. Pure; the watchdog acts on the decision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class WatchConfig:
-    """When to worry, and what to do about it."""
+    """What counts as drift, and whether to retrain on it."""
 
     drift_share: float = 0.5  # share of watched features
     min_acceptance: float = 0.0  # share of lists; 0 leaves acceptance out of the decision
@@ -30,7 +30,7 @@ class WatchConfig:
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict and the reasons for it, for people."""
+    """A verdict and readable reasons for it."""
 
     verdict: Verdict
     reasons: tuple[str, ...]
@@ -43,26 +43,26 @@ def decide(
 
     `last_retrain` and `now` are Unix seconds. A `last_retrain` ahead of `now` (a clock that was set back) does not block.
     """
-    worries = _worries(report, acceptance, config)
-    if not worries:
+    concerns = _concerns(report, acceptance, config)
+    if not concerns:
         if report is None:
             return Decision(Verdict.INSUFFICIENT, ("too few events to compare",))
         return Decision(Verdict.OK, (_summary(report),))
     if not config.retrain:
-        return Decision(Verdict.DRIFT, (*worries, "retraining on drift is off"))
+        return Decision(Verdict.DRIFT, (*concerns, "retraining on drift is off"))
     if last_retrain is not None and 0 <= now - last_retrain < config.cooldown:
         left = config.cooldown - (now - last_retrain)
-        return Decision(Verdict.COOLDOWN, (*worries, f"the next retraining may start in {left:.0f} s"))
-    return Decision(Verdict.RETRAIN, worries)
+        return Decision(Verdict.COOLDOWN, (*concerns, f"the next retraining may start in {left:.0f} s"))
+    return Decision(Verdict.RETRAIN, concerns)
 
 
-def _worries(report: DriftReport | None, acceptance: float | None, config: WatchConfig) -> tuple[str, ...]:
-    worries = []
+def _concerns(report: DriftReport | None, acceptance: float | None, config: WatchConfig) -> tuple[str, ...]:
+    concerns = []
     if report is not None and report.drifted and report.share >= config.drift_share:
-        worries.append(_summary(report))
+        concerns.append(_summary(report))
     if acceptance is not None and acceptance < config.min_acceptance:
-        worries.append(f"acceptance is {acceptance:.1%}, below {config.min_acceptance:.1%}")
-    return tuple(worries)
+        concerns.append(f"acceptance is {acceptance:.1%}, below {config.min_acceptance:.1%}")
+    return tuple(concerns)
 
 
 def _summary(report: DriftReport) -> str:

@@ -1,4 +1,4 @@
-"""The watchdog: compares what users do now with what the release learned from, and asks for a retraining when it differs.
+"""The watchdog: compares current behaviour with what the release learned from, and requests a retraining when they differ.
 
 `python -m monitoring.watchdog` runs it with the settings; `marquee watch` is the same.
 """
@@ -22,7 +22,7 @@ from monitoring.watch import Decision, Verdict, WatchConfig, decide
 from monitoring.window import Window, recent_window
 
 PRODUCTION = "production"
-UNAVAILABLE = "unavailable"  # the verdict, in metrics, of a check that could not look
+UNAVAILABLE = "unavailable"  # the verdict, in metrics, of a check that could not read its data
 _log = logging.getLogger(__name__)
 
 
@@ -33,7 +33,7 @@ class WatchdogConfig:
     interval: float = 60.0  # seconds between checks
     window: int = 2_000  # newest interactions
     min_rows: int = 200
-    min_users: int = 10  # a window of three people tells of three people
+    min_users: int = 10  # a window of three users describes those users only
     decision: WatchConfig = field(default_factory=WatchConfig)
 
 

@@ -1,4 +1,4 @@
-"""The recent part of the lake that one check looks at."""
+"""The recent part of the lake that a check examines."""
 
 from __future__ import annotations
 

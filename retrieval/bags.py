@@ -49,9 +49,9 @@ class WeightedBags(nn.Module):
 
     def all(self, table: Tensor) -> Tensor:
         """The sums of every item: table [V, d] -> [n, d]."""
-        there = (self.rows, self.weights, self.offsets)
+        arguments = (self.rows, self.weights, self.offsets)
         back = (self.items, self.items_weights, self.items_offsets)
-        sums: Tensor = _Product.apply(table, *there, *back)  # type: ignore[no-untyped-call]
+        sums: Tensor = _Product.apply(table, *arguments, *back)  # type: ignore[no-untyped-call]
         return sums
 
 

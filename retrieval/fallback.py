@@ -1,4 +1,4 @@
-"""An index that goes on answering when its service does not: a circuit breaker in front of Milvus, the mirror behind it."""
+"""An index that keeps answering when its service does not: a circuit breaker in front of Milvus, the mirror behind it."""
 
 from __future__ import annotations
 

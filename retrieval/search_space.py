@@ -56,12 +56,12 @@ class Range(BaseModel):
             raise ValueError(f"low ({self.low}) must be below high ({self.high})")
         if self.log and (self.step is not None or self.low <= 0):
             raise ValueError("a logarithmic range takes no step and starts above 0")
-        if self.whole and isinstance(self.step, float):
-            raise ValueError(f"between whole numbers the step is one too, not {self.step}")
+        if self.is_integer and isinstance(self.step, float):
+            raise ValueError(f"between integers the step must be an integer too, not {self.step}")
         return self
 
     @property
-    def whole(self) -> bool:
+    def is_integer(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @property
@@ -75,7 +75,7 @@ class Range(BaseModel):
         return abs(steps - round(steps)) < 1e-6
 
     def suggest(self, trial: Trial, name: str) -> Value:
-        if self.whole:
+        if self.is_integer:
             return trial.suggest_int(name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
@@ -144,8 +144,8 @@ class SearchSpace(BaseModel):
 
     def values_of(self, config: TrainConfig) -> dict[str, Value]:
         """What a configuration says of the parameters, as far as the space holds it."""
-        said = {name: getattr(config, name) for name in self.parameters}
-        return {name: value for name, value in said.items() if self.parameters[name].holds(value)}
+        values = {name: getattr(config, name) for name in self.parameters}
+        return {name: value for name, value in values.items() if self.parameters[name].holds(value)}
 
     def suggest(self, trial: Trial) -> dict[str, Value]:
         """The trial's values."""

@@ -1,8 +1,8 @@
-"""Spectral item vectors: what people take up close to each other, factorised.
+"""Spectral item vectors: a factorisation of which items people choose close to each other.
 
 A net learns little from fifty thousand events; counts of what stands close to what say more. The counts are factorised as word
 vectors are from the counts of their contexts (Levy, Goldberg and Dagan 2015, TACL 3; their symmetric use of the eigenvalues).
-A user is the decayed sum of the unit vectors of what was taken up last, so this too is two towers that meet in a dot product.
+A user is the decayed sum of the unit vectors of the latest items, so this too is two towers that meet in a dot product.
 """
 
 from __future__ import annotations

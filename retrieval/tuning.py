@@ -1,7 +1,7 @@
 """Hyperparameter search: an Optuna study whose trials are training runs, given up when their validation NDCG falls behind.
 
-The study lives in an SQLite file. What was interrupted is taken up again: finished trials are kept, and the one that was cut
-short is asked for again with the same values and goes on from its own checkpoint.
+The study lives in an SQLite file. An interrupted study is resumed: finished trials are kept, and the one that was cut
+short is run again with the same values and resumes from its own checkpoint.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class TuningStudy:
         return _record(ended)
 
     def _ask(self) -> optuna.Trial:
-        """The next trial. Its draws hang on the seed and its number alone, so that a resumed study repeats no draw."""
+        """The next trial. Its draws depend only on the seed and its number, so that a resumed study repeats no draw."""
         seed = (self.seed * 1_000_003 + len(self._study.trials)) % _SEEDS
         self._study.sampler = optuna.samplers.TPESampler(seed=seed)
         return self._study.ask()

@@ -1,4 +1,4 @@
-"""Readiness: what each dependency says, asked in the background, so that a probe never waits for a slow service."""
+"""Readiness: dependencies are probed in the background, so that a readiness request never waits for a slow service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.telemetry import DEPENDENCY_UP
 
 
 class Status(StrEnum):
-    """`degraded` means that something else answers in its place."""
+    """`degraded` means that a fallback answers instead."""
 
     UP = "up"
     DEGRADED = "degraded"
@@ -25,7 +25,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a probe found; `detail` is for people."""
+    """The result of a probe; `detail` is for people."""
 
     status: Status
     detail: str = ""
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """One dependency. `probe` may block and may raise MarqueeError, which means down; `needed` if nothing is served without."""
+    """One dependency. `probe` may block, and may raise MarqueeError if it is down; without a `needed` one nothing is served."""
 
     name: str
     probe: Callable[[], Finding]
@@ -51,8 +51,8 @@ class Report:
     def status(self) -> Status:
         if not self.ready:
             return Status.DOWN
-        well = all(finding.status is Status.UP for finding in self.findings.values())
-        return Status.UP if well else Status.DEGRADED
+        all_up = all(finding.status is Status.UP for finding in self.findings.values())
+        return Status.UP if all_up else Status.DEGRADED
 
     def as_json(self) -> dict[str, Any]:
         checks = {name: {"status": found.status.value, "detail": found.detail} for name, found in self.findings.items()}
@@ -60,7 +60,7 @@ class Report:
 
 
 class Readiness:
-    """Runs the checks every `interval` seconds and hands out the last report."""
+    """Runs the checks every `interval` seconds and returns the latest report."""
 
     def __init__(
         self, checks: Sequence[HealthCheck], interval: float = 1.5, timeout: float = 1.0, clock: Monotonic = time.monotonic
@@ -75,7 +75,7 @@ class Readiness:
         self._refreshing = asyncio.Lock()
 
     async def report(self) -> Report:
-        """The last report; made now when there is none or the background task does not run."""
+        """The latest report, refreshed first if there is none or if the background task has stopped."""
         async with self._refreshing:
             if self._last is None or self._clock() - self._last[0] > 2 * self._interval + self._timeout:
                 return await self._refresh()

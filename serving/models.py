@@ -1,6 +1,6 @@
-"""The shapes of answers, for OpenAPI only.
+"""Response schemas, for OpenAPI only.
 
-The routes build dictionaries themselves: validating a list would cost more than ranking it. Tests hold the two together.
+The routes build dictionaries themselves: validating a list would cost more than ranking it. Tests keep the two consistent.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ def background(threads: Sequence[Background]) -> HealthCheck:
     def probe() -> Finding:
         found = {thread.name: thread.state for thread in threads}
         worst = max((_status(state) for state in found.values()), key=list(Status).index, default=Status.UP)
-        told = [f"{name}: {_said(state)}" for name, state in found.items() if _status(state) is not Status.UP]
-        return Finding(worst, "; ".join(told) or f"{len(found)} threads run")
+        concerns = [f"{name}: {_described(state)}" for name, state in found.items() if _status(state) is not Status.UP]
+        return Finding(worst, "; ".join(concerns) or f"{len(found)} threads run")
 
     return HealthCheck("background", probe)
 
@@ -88,7 +88,7 @@ def _status(state: State) -> Status:
     return Status.DEGRADED if state.phase is Phase.RESTARTING or state.failed_ago < RECENT else Status.UP
 
 
-def _said(state: State) -> str:
+def _described(state: State) -> str:
     return f"{state} after {state.error}, {state.failed_ago:.0f} s ago" if state.phase is Phase.RUNNING else str(state)
 
 

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Loop(Protocol):
-    """Work that goes on until it is told to stop."""
+    """Work that runs until it is told to stop."""
 
     def run(self, stop: threading.Event) -> None: ...
 

@@ -1,7 +1,7 @@
-"""What a record of the log holds: an event, or the dead letter that says why it holds none.
+"""Decodes a record of the log into an event, or into a dead letter that says why it is not one.
 
-Pure: the same record means the same whenever it is read. An event's time is compared with the time at which the log accepted
-it, so that reading it again later, or from the lake's group as well, comes to the same end.
+Pure: a record decodes the same way whenever it is read. An event's time is compared with the time at which the log accepted
+it, so that every consumer group, and every later read, gets the same result.
 """
 
 from __future__ import annotations

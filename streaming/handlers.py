@@ -1,4 +1,4 @@
-"""Pure handlers: what events do to users' features and to the lake's tables. No I/O and no clock here."""
+"""Pure handlers: how events change users' features and the lake's tables. They do no I/O and read no clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rows(NamedTuple):
 
 
 class Updated(NamedTuple):
-    """Users whose features changed, and the events of users whose key belongs to somebody else."""
+    """Users whose features changed, and the events of users whose key belongs to another user."""
 
     users: list[UserFeatures]
     refused: list[Decoded]
@@ -40,7 +40,7 @@ def updated_users(
 ) -> Updated:
     """New features of every user whose features change; an event that is in already changes nothing.
 
-    An event of somebody whose key is another user's is refused: merging two people is worse than losing one's event.
+    An event is refused if its user's key belongs to another user: merging two people is worse than losing an event.
     """
     states: dict[int, UserState] = {}
     changed: set[int] = set()

@@ -1,4 +1,4 @@
-"""The topics as they should be: how many partitions, how long records stay, what is compacted. Data, and the port to apply it."""
+"""The desired state of the topics (partitions, retention, compaction), and the port that applies it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def consumer(log: EventLog, store: FeatureStore, lake: Lake) -> Consumer:
     config = LoopConfig(batch=7, max_batch=40, poll=0.05)
     return Consumer(
         [
-            InteractionLoop(log, FeatureEffect(store, GENRES), contract, config, sets_aside=True),
+            InteractionLoop(log, FeatureEffect(store, GENRES), contract, config, writes_dead_letters=True),
             LakeLoop(log, lake, "marquee.interactions", "interactions", rows, flush=0.05),
         ]
     )

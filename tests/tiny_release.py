@@ -55,7 +55,7 @@ def build(workdir: Path) -> Path:
         feature_schema=expected_schema(),
         code_version="test",
         seed=0,
-        say=lambda _: None,
+        echo=lambda _: None,
     )
 
 

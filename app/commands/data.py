@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app import wiring
-from app.console import out, say, settings
+from app.console import echo, out, settings
 from app.usecases import steps
 from core.errors import AlreadyRunning, DatasetError, InvalidInput
 from datasets.dataset import Dataset
@@ -39,7 +39,7 @@ def load(
 @app.command(epilog="Example: marquee data fetch ml-1m; without network: marquee data fetch ml-1m --from ~/Downloads/ml-1m.zip")
 def fetch(
     name: Annotated[str, typer.Argument(help=f"one of {', '.join(FETCHABLE)}")],
-    file: Annotated[Path | None, typer.Option("--from", help="a zip that was downloaded by hand: check it and store it")] = None,
+    file: Annotated[Path | None, typer.Option("--from", help="a zip that was downloaded manually: check it and store it")] = None,
     url: Annotated[str | None, typer.Option(help="where NAME.zip and NAME.zip.md5 are; GroupLens if left out")] = None,
 ) -> None:
     """Download a MovieLens set with its checksum; an interrupted download is resumed."""
@@ -59,7 +59,7 @@ def enrich(
     """Add overviews, people, keywords, posters and languages to the films in the lake, and report how many have them."""
     from app.usecases import enriching
 
-    for field, items, interactions in enriching.enrich(settings(), file, dry_run, say).rows():
+    for field, items, interactions in enriching.enrich(settings(), file, dry_run, echo).rows():
         out.print(f"{field:<10} {items:6.1%} of the films, {interactions:6.1%} of the interactions")
 
 
@@ -97,11 +97,11 @@ def erase(
     """Delete everything that Marquee wrote under its home folder."""
     home = settings().home.resolve()
     known = ("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch", DATASETS, "tmdb")
-    there = [home / name for name in known if (home / name).exists()]
-    if not there:
+    found = [home / name for name in known if (home / name).exists()]
+    if not found:
         out.print(f"nothing to erase under {home}")
         return
-    out.print(f"under {home}: {', '.join(path.name for path in there)}")
+    out.print(f"under {home}: {', '.join(path.name for path in found)}")
     if dry_run:
         return
     if not yes:
@@ -109,7 +109,7 @@ def erase(
     from app.ops.ownership import sole_owner
 
     with sole_owner(home):
-        for path in there:
+        for path in found:
             if path.name != "run":
                 shutil.rmtree(path)
     out.print("erased")
@@ -133,4 +133,4 @@ def _store(dataset: Dataset, hold_out: float, dry_run: bool, replace: bool) -> N
     loaded = steps.loaded_name(settings())
     if loaded not in (None, dataset.name) and not replace:
         raise AlreadyRunning(f"the lake holds {loaded}; use --replace to replace it and its events, or set MARQUEE_HOME")
-    steps.load_data(settings(), dataset, hold_out, say)
+    steps.load_data(settings(), dataset, hold_out, echo)

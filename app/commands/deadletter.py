@@ -62,7 +62,7 @@ def replay_(ids: Ids = None, reason: Reason = "", topic: Topic = "", dry_run: Dr
     from streaming.deadletters.replaying import replay
 
     with closing(wiring.event_log(settings())) as log:
-        usable, hopeless = _mended(_chosen(log, ids, reason, topic))
+        usable, hopeless = _repaired(_chosen(log, ids, reason, topic))
         new = 0 if dry_run else sum(replay(log, chunk) for chunk in _chunks(usable, "replaying"))
     for detail, count in Counter(f"{letter.reason}: {letter.detail}" for letter in hopeless).most_common(10):
         out.print(f"stays, {count} x {detail}", markup=False, soft_wrap=True)
@@ -105,14 +105,14 @@ def _chosen(log: EventLog, ids: Sequence[str] | None, reason: str, topic: str) -
     ]
 
 
-def _mended(letters: Sequence[DeadLetter]) -> tuple[list[tuple[DeadLetter, Record]], list[DeadLetter]]:
+def _repaired(letters: Sequence[DeadLetter]) -> tuple[list[tuple[DeadLetter, Record]], list[DeadLetter]]:
     """The letters that can be used now, with their records, and what is still wrong with the others."""
     from lake.items_feed import KnownItems
-    from streaming.deadletters.replaying import mended
+    from streaming.deadletters.replaying import repaired
     from streaming.decoding import Contract
 
     contract = Contract(KnownItems(wiring.lake(settings())), wiring.clock_rule(settings()))
-    outcomes = [(letter, mended(letter, contract, time.time())) for letter in letters]
+    outcomes = [(letter, repaired(letter, contract, time.time())) for letter in letters]
     usable = [(letter, outcome) for letter, outcome in outcomes if isinstance(outcome, Record)]
     return usable, [outcome for _, outcome in outcomes if isinstance(outcome, DeadLetter)]
 

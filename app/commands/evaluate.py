@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from app import wiring
-from app.console import out, say, settings
+from app.console import echo, out, settings
 from core.errors import InvalidInput
 from core.settings import CONFIGS
 
@@ -31,7 +31,7 @@ def evaluate(
     """Compare models by full ranking: a table, JSON, pictures, and a run in MLflow.
 
     Nothing is sampled, ties go by a fixed hash, what a user has seen is left out, and intervals are over users. An interrupted
-    run of the towers goes on where it stopped when the same command is given again.
+    run of the towers resumes where it stopped when the same command is run again.
     """
     from app.usecases.evaluating import Comparison, publish
     from app.usecases.evaluating import evaluate as run
@@ -47,7 +47,7 @@ def evaluate(
     )
     home = settings()
     data = read_any(dataset, home.folder("datasets"))
-    found = run(data, wanted, home.folder("evaluation") / data.name / config.stem, sys.stderr.isatty(), say)
+    found = run(data, wanted, home.folder("evaluation") / data.name / config.stem, sys.stderr.isatty(), echo)
     folder = to or home.folder("evaluation") / data.name / f"{protocol}-report"
     publish(found, data, wanted, shlex.join(["marquee", *sys.argv[1:]]), folder, wiring.tracker(home), out.print)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app import processes, wiring
-from app.console import out, say, settings
+from app.console import echo, out, settings
 from core.errors import AlreadyRunning, InvalidInput, NotFound
 from core.ids import original, parse_id, user_key
 from lake.items_feed import KnownItems
@@ -35,10 +35,10 @@ def materialize(
     if not every:
         _without_consumer()
     while True:
-        run(settings(), say, online=not _consumer_runs(), engine=engine)
+        run(settings(), echo, online=not _consumer_runs(), engine=engine)
         if not every:
             return
-        say(f"next run in {every}")
+        echo(f"next run in {every}")
         time.sleep(seconds)
 
 
@@ -55,7 +55,7 @@ def backfill(
 
     if not dry_run:
         _without_consumer()
-    run(settings(), dry_run, say, engine)
+    run(settings(), dry_run, echo, engine)
 
 
 @app.command(epilog="Example: marquee features verify --sample 1000")
@@ -70,7 +70,7 @@ def verify(
     for line in found.lines():
         out.print(line, markup=False)
     if found.found:
-        say("stop the consumer cleanly, run `marquee features backfill`, and start the consumer again")
+        echo("stop the consumer cleanly, run `marquee features backfill`, and start the consumer again")
         raise typer.Exit(1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from app import wiring
-from app.console import out, say, settings
+from app.console import echo, out, settings
 from app.usecases import steps
 from core.errors import DependencyUnavailable
 
@@ -18,7 +18,7 @@ def publish() -> None:
 
     Milvus must be running: `marquee up`.
     """
-    steps.publish(settings(), say)
+    steps.publish(settings(), echo)
 
 
 @app.command(epilog="Example: marquee index check")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.commands.release import DEFAULT_CONFIG
-from app.console import say, settings
+from app.console import echo, settings
 from app.usecases import steps
 from datasets.movielens import read_movielens
 
@@ -50,8 +50,8 @@ def demo(
 
 def init(config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG) -> None:
     """Prepare what `demo` prepares, without starting processes: for containers, whose services run separately."""
-    steps.prepare(settings(), read_movielens, config, say)
-    steps.publish(settings(), say)
+    steps.prepare(settings(), read_movielens, config, echo)
+    steps.publish(settings(), echo)
 
 
 def serve() -> None:
@@ -89,7 +89,7 @@ def train(
     """
     from app.usecases import run
 
-    run.train(settings(), config, seed, say, devices, nodes)
+    run.train(settings(), config, seed, echo, devices, nodes)
 
 
 def doctor() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.console import out, say
+from app.console import echo, out
 
 
 def reference(
@@ -24,5 +24,5 @@ def reference(
         document.PATH.write_text(after)
         out.print("docs/reference.md was written")
     else:
-        say("docs/reference.md is out of date; write it with `marquee reference --write`")
+        echo("docs/reference.md is out of date; write it with `marquee reference --write`")
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from app import wiring
-from app.console import out, say, settings
+from app.console import echo, out, settings
 from app.usecases import steps
 from core.errors import NotFound
 from core.settings import CONFIGS
@@ -26,7 +26,7 @@ def build(
     seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
 ) -> None:
     """Train, evaluate on later events, register the bundle, and promote it if it passes the gate."""
-    steps.build(settings(), config, seed, promote, say)
+    steps.build(settings(), config, seed, promote, echo)
 
 
 @app.command(epilog="Example: marquee release extend --items new_films.csv --dry-run")
@@ -44,7 +44,7 @@ def extend(
     from lake.items_feed import keys_of_ids
 
     found = read_items(items, item_keys=keys_of_ids(wiring.lake(settings()))) if items else None
-    steps.extend(settings(), found, dry_run, say)
+    steps.extend(settings(), found, dry_run, echo)
 
 
 @app.command("list", epilog="Example: marquee release list")
@@ -72,7 +72,7 @@ def promote(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only judge")] = False,
 ) -> None:
     """Judge a registered release against production and make it production."""
-    steps.promote(settings(), version, force, dry_run, say)
+    steps.promote(settings(), version, force, dry_run, echo)
 
 
 @app.command(epilog="Example: marquee release rollback")

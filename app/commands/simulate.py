@@ -13,8 +13,8 @@ from app.console import err, out, settings
 from core.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from evaluation.simulation.run_statistics import RunStatistics
     from evaluation.simulation.simulation import Simulation
-    from evaluation.simulation.tally import Tally
 
 MAX_USERS = 100_000_000
 PAST_EVENTS = 100_000
@@ -102,17 +102,17 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
 
     from app.usecases.simulating import visit_api
     from evaluation.simulation.pacing import TokenBucket
-    from evaluation.simulation.tally import Tally
+    from evaluation.simulation.run_statistics import RunStatistics
 
-    tally = Tally()
+    statistics = RunStatistics()
     bucket = TokenBucket(rate, burst=max(1.0, rate / 10))
     deadline = time.monotonic() + (seconds or float("inf"))
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task("simulating", total=events or int(rate * (seconds or 0)))
 
         def going() -> bool:
-            bar.update(task, completed=tally.sent if events else tally.visits)
-            return time.monotonic() < deadline and (events is None or tally.sent < events)
+            bar.update(task, completed=statistics.sent if events else statistics.visits)
+            return time.monotonic() < deadline and (events is None or statistics.sent < events)
 
         try:
             if to == "log":
@@ -121,30 +121,30 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
 
                 log = wiring.event_log(settings())
                 try:
-                    fill_log(simulation, log, bucket, tally, going)
+                    fill_log(simulation, log, bucket, statistics, going)
                 finally:
                     log.close()
             else:
-                asyncio.run(visit_api(simulation, url or settings().base_url, bucket, tally, going))
+                asyncio.run(visit_api(simulation, url or settings().base_url, bucket, statistics, going))
         finally:
-            if tally.visits:
-                _summary(tally, rate, "events" if to == "log" else "visits")
+            if statistics.visits:
+                _summary(statistics, rate, "events" if to == "log" else "visits")
 
 
-def _summary(tally: Tally, rate: float, unit: str) -> None:
+def _summary(statistics: RunStatistics, rate: float, unit: str) -> None:
     from rich.table import Table
 
     table = Table(title="What was simulated", show_header=False)
-    span = tally.seconds or float("nan")
+    span = statistics.seconds or float("nan")
     rows = {
-        "visits": f"{tally.visits:,}, {tally.visits / span:,.1f} a second",
-        "new users": f"{tally.cold / max(tally.visits, 1):.1%} of the visits",
-        "events sent": f"{tally.sent:,}, {tally.sent / span:,.1f} a second",
+        "visits": f"{statistics.visits:,}, {statistics.visits / span:,.1f} a second",
+        "new users": f"{statistics.cold / max(statistics.visits, 1):.1%} of the visits",
+        "events sent": f"{statistics.sent:,}, {statistics.sent / span:,.1f} a second",
         "asked for": f"{rate:g} {unit} a second",
-        "events accepted": f"{tally.accepted:,}, {tally.quarantined:,} quarantined",
-        "refused": ", ".join(f"{status}: {count:,}" for status, count in sorted(tally.refused.items())) or "none",
-        "latency": f"p50 {1e3 * tally.percentile(50):.1f} ms, p99 {1e3 * tally.percentile(99):.1f} ms",
-        "acceptance": f"{tally.sent / max(tally.lists, 1):.1%} of the lists were answered",
+        "events accepted": f"{statistics.accepted:,}, {statistics.quarantined:,} quarantined",
+        "refused": ", ".join(f"{status}: {count:,}" for status, count in sorted(statistics.refused.items())) or "none",
+        "latency": f"p50 {1e3 * statistics.percentile(50):.1f} ms, p99 {1e3 * statistics.percentile(99):.1f} ms",
+        "acceptance": f"{statistics.sent / max(statistics.lists, 1):.1%} of the lists were answered",
     }
     for name, value in rows.items():
         table.add_row(name, value)

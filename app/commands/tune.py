@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from app.commands.release import DEFAULT_CONFIG
-from app.console import say, settings
+from app.console import echo, settings
 from core.errors import InvalidInput
 from core.settings import CONFIGS
 
@@ -53,4 +53,4 @@ def tune(
         out=out or home.folder("tuning") / f"{name}.toml",
         command=shlex.join(["marquee", *sys.argv[1:]]),
     )
-    tuning.tune(home, tuning.tuning_data(home, dataset, hold_out), search, dry_run, say)  # type: ignore[arg-type]
+    tuning.tune(home, tuning.tuning_data(home, dataset, hold_out), search, dry_run, echo)  # type: ignore[arg-type]

@@ -45,7 +45,7 @@ def sole_learner(home: Path) -> Iterator[None]:
 
 @contextmanager
 def sole_publisher(home: Path) -> Iterator[None]:
-    """Holds the right to publish embeddings: several API processes take up a new release at once. Raises AlreadyRunning."""
+    """Holds the right to publish embeddings: several API processes load a new release at the same time. Raises AlreadyRunning."""
     with _locked(home / "run" / "publish.lock", f"another process in {home} publishes embeddings (process {{}})"):
         yield
 

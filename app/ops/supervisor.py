@@ -21,7 +21,7 @@ COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 STOP_SECONDS = 15.0  # between the request to stop and SIGKILL
 DEATHS_ALLOWED = 5  # within DEATHS_WINDOW: more is a crash loop, and a crash loop is an answer
 DEATHS_WINDOW = 60.0
-LEASH = (sys.executable, "-m", "app.ops.leash")
+BOUND_CHILD = (sys.executable, "-m", "app.ops.bound_child")
 
 
 class Supervisor:
@@ -80,7 +80,7 @@ class Supervisor:
     async def _spawn(self, process: Process) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)
         child = await asyncio.create_subprocess_exec(
-            *LEASH,
+            *BOUND_CHILD,
             *process.command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -32,7 +32,7 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
     interactions, impressions = partial(known_interaction_rows, contract=contract), partial(impression_rows, items=items)
     learning = [learning_loop(settings, log, features, contract, config)] if settings.learn else []
     return [
-        InteractionLoop(log, FeatureEffect(features, items.genres, weigh), contract, config, sets_aside=True),
+        InteractionLoop(log, FeatureEffect(features, items.genres, weigh), contract, config, writes_dead_letters=True),
         LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
         LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impressions, settings.lake_flush),
         StatisticsLoop(lake, items, wiring.published_stats(settings), settings.statistics_interval),

@@ -24,7 +24,7 @@ from core.settings import Settings
 from streaming.course_log.events import CourseLog
 from streaming.course_log.movies import MovieIds
 from streaming.course_log.sessions import Sessions
-from streaming.deadletters.set_aside import set_aside
+from streaming.deadletters.writing import write_dead_letters
 from streaming.decoding import MAX_EVENT_BYTES
 
 _BATCH = 500
@@ -101,7 +101,7 @@ def _send(log: EventLog, batch: Iterable[Interaction | DeadLetter], summary: Sum
     summary.quarantined.update(letter.reason for letter in dead)
     if dry_run:
         return
-    set_aside(log, dead)
+    write_dead_letters(log, dead)
     if events:
         records = [Record(str(event.user_id), event.event_id, event.model_dump_json().encode()) for event in events]
         summary.new += log.append(INTERACTIONS, records)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from app import processes, wiring
-from app.console import err, say
+from app.console import echo, err
 from app.ops.ownership import sole_owner
 from app.ops.supervisor import Supervisor
 from app.usecases import steps
@@ -28,7 +28,7 @@ def run_demo(settings: Settings, config: Path, replay_seconds: float, leave: boo
     """Prepare what is missing, serve, replay held-out events, and stay up unless told to leave."""
     with sole_owner(settings.home):
         processes.require_free_ports(_everything(settings))  # before minutes of training, not after
-        steps.prepare(settings, read_movielens, config, say)
+        steps.prepare(settings, read_movielens, config, echo)
 
         async def replay(settings: Settings, supervisor: Supervisor) -> None:
             await _announce(settings, supervisor)
@@ -61,7 +61,7 @@ def _supervise(settings: Settings, when_up: Callable[[Settings, Supervisor], Awa
 
     async def between(stage: int) -> None:
         if stage == 0:
-            await asyncio.to_thread(steps.publish, settings, say)
+            await asyncio.to_thread(steps.publish, settings, echo)
         else:
             await when_up(settings, supervisor)
 

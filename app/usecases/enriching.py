@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -13,19 +12,19 @@ from app.console import err
 from core import columns as c
 from core.errors import InvalidInput, NotFound
 from core.items import coverage, with_details
+from core.ports import Echo
 from core.settings import Settings
 from datasets.enrich import from_file, from_rows
 from datasets.tmdb import Cache, RateLimit, Tmdb
 from lake import tables
 
 _PER_SECOND = 20.0  # half of what TMDB allows
-Say = Callable[[str], None]
 
 
-def enrich(settings: Settings, file: Path | None, dry_run: bool, say: Say) -> pl.DataFrame:
+def enrich(settings: Settings, file: Path | None, dry_run: bool, echo: Echo) -> pl.DataFrame:
     """Write what TMDB knows into the lake's items; returns the coverage that this makes (`core.items.coverage`).
 
-    From a file, or from the API with what earlier runs kept. A dry run writes nothing and asks nobody. Raises NotFound
+    From a file, or from the API with what earlier runs kept. A dry run writes nothing and sends no request. Raises NotFound
     when nothing is loaded or no film has a TMDB id, and InvalidInput without a key.
     """
     lake = wiring.lake(settings)
@@ -33,22 +32,22 @@ def enrich(settings: Settings, file: Path | None, dry_run: bool, say: Say) -> pl
     wanted = items[c.TMDB_ID].drop_nulls().unique().sort().to_list()
     if not wanted:
         raise NotFound("no film in the lake has a TMDB id; load a set that has them again: `marquee data load --replace`")
-    details = from_file(file) if file else _from_api(settings, wanted, dry_run, say)
+    details = from_file(file) if file else _from_api(settings, wanted, dry_run, echo)
     enriched = with_details(items, details)
     matched = len(set(wanted) & set(details.drop_nulls(c.TMDB_ID)[c.TMDB_ID]))
-    say(f"{matched:,} of {len(wanted):,} TMDB ids are known")
+    echo(f"{matched:,} of {len(wanted):,} TMDB ids are known")
     if dry_run:
-        say("dry run: nothing was written")
+        echo("dry run: nothing was written")
     else:
         lake.replace(tables.ITEMS, enriched)
-        say("the next release learns from it: `marquee release build`")
+        echo("the next release learns from it: `marquee release build`")
     return coverage(enriched, interactions)
 
 
-def _from_api(settings: Settings, wanted: list[int], dry_run: bool, say: Say) -> pl.DataFrame:
+def _from_api(settings: Settings, wanted: list[int], dry_run: bool, echo: Echo) -> pl.DataFrame:
     cache = Cache(settings.folder("tmdb") / "films.jsonl")
     lacking = sorted(set(wanted) - set(cache.read()))
-    say(f"{len(wanted) - len(lacking):,} films are in {cache.path}, {len(lacking):,} are to be asked for")
+    echo(f"{len(wanted) - len(lacking):,} films are in {cache.path}, {len(lacking):,} are to be asked for")
     if lacking and not dry_run:
         if settings.tmdb_api_key is None:
             raise InvalidInput("MARQUEE_TMDB_API_KEY", None, "a key from themoviedb.org, or --from FILE")

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from app.usecases.steps import Say
 from core import columns as c
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable, InvalidInput
-from core.ports import Tracker
+from core.ports import Echo, Tracker
 from datasets.dataset import Dataset
 from evaluation import report
 from evaluation.baselines.ease import Ease
@@ -67,12 +66,12 @@ class Evaluated:
     curves: dict[str, list[dict[str, float]]]
 
 
-def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool, say: Say) -> Evaluated:
+def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool, echo: Echo) -> Evaluated:
     """Run the comparison. A tower training that was interrupted goes on from `workdir`, one that ended is not repeated."""
     catalogue = Catalogue.from_frame(dataset.items)
     folds = folds_of(wanted.protocol, dataset.interactions, catalogue, folds=wanted.folds, has_time=dataset.has_time)
     asked = sum(len(fold.queries) for fold in folds)
-    say(f"{dataset.name}: {len(dataset.interactions):,} events, {len(catalogue):,} items, {asked:,} queries ({wanted.protocol})")
+    echo(f"{dataset.name}: {len(dataset.interactions):,} events, {len(catalogue):,} items, {asked:,} queries ({wanted.protocol})")
     made: list[TwoTower] = []
     models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name != TWO_TOWER}
     if TWO_TOWER in wanted.models:
@@ -90,21 +89,21 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
 
 
 def publish(
-    found: Evaluated, dataset: Dataset, wanted: Comparison, command: str, folder: Path, tracker: Tracker, say: Say
+    found: Evaluated, dataset: Dataset, wanted: Comparison, command: str, folder: Path, tracker: Tracker, echo: Echo
 ) -> None:
     """Write the report and log it to MLflow; a tracker that cannot be reached costs a warning, not the report."""
     title = f"{dataset.name}, {wanted.protocol}"
     facts = {"command": command, "data": dataset.digest, "seeds": list(wanted.seeds), "folds": wanted.folds}
     report.write(folder, title, found.outcomes, found.pooled, found.curves, facts)
-    say(report.table(found.outcomes, found.pooled))
-    say(f"report and pictures: {folder}")
+    echo(report.table(found.outcomes, found.pooled))
+    echo(f"report and pictures: {folder}")
     metrics = {f"{one.name}/{name}": value for one in found.outcomes for name, value in one.metrics.items()}
     try:
         run = tracker.log(f"evaluate {title}", wanted.towers.model_dump() | facts, metrics, sorted(folder.iterdir()))
     except DependencyUnavailable as error:
-        say(f"not logged to MLflow: {error.detail}")
+        echo(f"not logged to MLflow: {error.detail}")
     else:
-        say(f"MLflow run {run}")
+        echo(f"MLflow run {run}")
 
 
 def profiles_of(dataset: Dataset) -> dict[int, Sequence[str]]:

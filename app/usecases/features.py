@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from app import wiring
 from app.usecases import steps
-from app.usecases.steps import Say
 from core import columns as c
 from core.errors import InvalidInput
 from core.features import USER_SCHEMA, UserFeatures
+from core.ports import Echo
 from core.settings import CONFIGS, Settings
 from feature_repo.engines.batch import batch_features as polars_features
 from feature_repo.engines.spark import local_session, spark_frame
@@ -57,7 +57,7 @@ def batch_features(settings: Settings, engine: str = "polars") -> list[UserFeatu
         session.stop()
 
 
-def materialize(settings: Settings, say: Say, online: bool = True, engine: str = "polars") -> None:
+def materialize(settings: Settings, echo: Echo, online: bool = True, engine: str = "polars") -> None:
     """Fold the lake's history into user features, offline and, unless the consumer runs, online.
 
     Users whose online features hold more than the lake does (the consumer was killed before its last append) keep them.
@@ -67,26 +67,26 @@ def materialize(settings: Settings, say: Say, online: bool = True, engine: str =
     users = batch_features(settings, engine)
     store.write_offline(users)
     if not online:
-        say(f"{len(users):,} users in the offline store; the online one is left to the consumer")
+        echo(f"{len(users):,} users in the offline store; the online one is left to the consumer")
         return
     ahead = [known for user in users if (known := store.read(user.user_id)) and _is_ahead(known, user)]
     store.materialize()
     store.write(ahead)
-    say(f"{len(users):,} users in the offline and the online store" + (f", {len(ahead)} kept newer ones" if ahead else ""))
+    echo(f"{len(users):,} users in the offline and the online store" + (f", {len(ahead)} kept newer ones" if ahead else ""))
 
 
-def backfill(settings: Settings, dry_run: bool, say: Say, engine: str = "polars") -> None:
+def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polars") -> None:
     """Write every user's features online from the lake, over whatever lies there: after Redis lost them or holds bad ones."""
     store = wiring.features(settings)
     users = batch_features(settings, engine)
     what = f"the features of {len(users):,} users, with {sum(user.n_events for user in users):,} events"
     if dry_run:
-        say(f"would write {what}; nothing was done")
+        echo(f"would write {what}; nothing was done")
         return
     store.apply()
     for start in tqdm(range(0, len(users), _BATCH), "online", unit=f" x {_BATCH} users", leave=False, disable=_quiet()):
         store.rewrite(users[start : start + _BATCH])
-    say(f"online again: {what}")
+    echo(f"online again: {what}")
 
 
 @dataclass(frozen=True)

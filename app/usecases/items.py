@@ -64,5 +64,5 @@ def _literal(name: str, value: object) -> pl.Expr:
 
 
 def _comparable(items: pl.DataFrame) -> list[tuple[object, ...]]:
-    """Rows in which a visible item is the same whether somebody said so or nobody said otherwise."""
+    """The rows with `shown` normalised: an item that was never hidden is the same as one that was shown again."""
     return items.with_columns(pl.col(c.HIDDEN).fill_null(False)).select(CHANGEABLE).rows()

@@ -20,9 +20,9 @@ from streaming.consumer import Loop
 from streaming.decoding import Contract
 from streaming.learning.learned_publisher import LearnedPublisher
 from streaming.learning.learner import OnlineLearner
-from streaming.learning.learning_effect import LEARNER, LearningEffect, LearningPace
+from streaming.learning.learning_effect import LEARNER, LearningBudget, LearningEffect
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
-from streaming.loops.pace import Shedding
+from streaming.loops.overload import Shedding
 
 if TYPE_CHECKING:
     from recommender.release import Release
@@ -44,17 +44,17 @@ class LearningLoop:
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set. A second consumer waits here until the one that learns is gone."""
-        said = ""
+        last_error = ""
         while not stop.is_set():
             try:
                 with sole_learner(self._settings.home):
                     self._learn(stop)
             except (AlreadyRunning, NotFound, SchemaMismatch, DependencyUnavailable) as error:
-                said = _once(error, said)
+                last_error = _log_once(error, last_error)
                 stop.wait(_WAIT)
 
     def _learn(self, stop: Event) -> None:
-        """Until `stop` is set or another release is production; the batch in hand is finished first."""
+        """Until `stop` is set or another release is production; the current batch is finished first."""
         version = self._version()
         over = Event()
         watcher = Background("learning-release", lambda: self._watch(version, stop, over))
@@ -97,7 +97,7 @@ def learning_loop(settings: Settings, log: EventLog, features: FeatureReader, co
 
 
 def _effect(settings: Settings, release: Release, features: FeatureReader) -> LearningEffect:
-    """Goes on from what was learned on the same release before, and brings the vector service up to date."""
+    """Resumes from what was learned on the same release before, and brings the vector service up to date."""
     catalogue, vectors, path = release.catalogue, release.item_vectors, wiring.learned_vectors(settings)
     learner = OnlineLearner(release.encoder.encode_histories, vectors, release.stats.n_events)
     publish = LearnedPublisher(path, wiring.milvus(settings), release.name, catalogue.ids, vectors)
@@ -105,11 +105,11 @@ def _effect(settings: Settings, release: Release, features: FeatureReader) -> Le
     if learned is not None:
         learner.resume(learned)
         publish(learned)
-    pace, since = LearningPace(settings.learn_interval), release.manifest.trained_until
-    return LearningEffect(features, learner, publish, catalogue, release.encoder.history, since, pace)
+    budget, since = LearningBudget(settings.learn_interval), release.manifest.trained_until
+    return LearningEffect(features, learner, publish, catalogue, release.encoder.history, since, budget)
 
 
-def _once(error: MarqueeError, said: str) -> str:
-    if error.detail != said:
+def _log_once(error: MarqueeError, last_error: str) -> str:
+    if error.detail != last_error:
         _log.info("nothing is learned online for now: %s", error.detail)
     return error.detail

@@ -51,7 +51,7 @@ class Replay:
     def run(self, events: pl.DataFrame, seconds: float, stopped: Callable[[], bool]) -> None:
         """Replay for about `seconds`; a later call goes on where this one ended. Raises DependencyUnavailable."""
         start = self._position()
-        todo = taking_turns(events).slice(start, int(seconds * EVENTS_PER_SECOND))
+        todo = round_robin(events).slice(start, int(seconds * EVENTS_PER_SECOND))
         if todo.is_empty():
             self._console.print("every held-out event was replayed already; post your own with POST /events")
             return
@@ -114,8 +114,8 @@ class Replay:
         return answer
 
 
-def taking_turns(events: pl.DataFrame) -> pl.DataFrame:
-    """The users' first events, then their second ones, and so on: in real time order one binge would fill the demo."""
+def round_robin(events: pl.DataFrame) -> pl.DataFrame:
+    """Everybody's first event, then everybody's second, and so on. In time order, one binge would fill the demo."""
     turn = pl.int_range(pl.len()).over(c.USER)
     return events.with_columns(turn.alias("turn")).sort("turn", c.TS, c.USER, maintain_order=True).drop("turn")
 

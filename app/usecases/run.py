@@ -18,6 +18,7 @@ from app.usecases import steps
 from core import columns as c
 from core.errors import InvalidInput
 from core.ids import ExternalId
+from core.ports import Echo
 from core.settings import REPOSITORY, Settings
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def watch(settings: Settings, once: bool) -> None:
     from monitoring.watchdog import Watchdog, WatchdogConfig
 
     wiring.logging_to_stderr()
-    dog = Watchdog(
+    watchdog = Watchdog(
         wiring.registry(settings),
         wiring.lake(settings),
         EvidentlyDrift(),
@@ -146,12 +147,12 @@ def watch(settings: Settings, once: bool) -> None:
         ),
     )
     if once:
-        dog.check()
+        watchdog.check()
     else:
-        _with_metrics(settings, settings.watchdog_metrics_port, dog.run)
+        _with_metrics(settings, settings.watchdog_metrics_port, watchdog.run)
 
 
-def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None], devices: int = 1, nodes: int = 1) -> None:
+def train(settings: Settings, config: Path, seed: int, echo: Echo, devices: int = 1, nodes: int = 1) -> None:
     """Train the towers on everything in the lake, export them to `train/towers`, and log the run to MLflow.
 
     Of the processes that torchrun started the first one alone holds the folder, exports and logs.
@@ -184,7 +185,7 @@ def train(settings: Settings, config: Path, seed: int, say: Callable[[str], None
     metrics = {name: float(value) for name, value in trained.metrics.items()}
     parameters = {**training.model_dump(), "seed": seed, **found.data_version}
     run = wiring.tracker(settings).log(f"towers-{seed}", parameters, metrics, sorted(folder.iterdir()))
-    say(f"towers in {folder}; MLflow run {run}; " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    echo(f"towers in {folder}; MLflow run {run}; " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
 
 def _example_users(settings: Settings) -> list[ExternalId]:

@@ -11,8 +11,8 @@ import orjson
 from core.errors import DependencyUnavailable
 from evaluation.simulation.drivers import Receipt, Refused, ServedList, ServiceDriver
 from evaluation.simulation.pacing import TokenBucket, drive
+from evaluation.simulation.run_statistics import RunStatistics
 from evaluation.simulation.simulation import LIST_LENGTH, Event, Simulation
-from evaluation.simulation.tally import Tally
 
 
 class ApiService:
@@ -41,7 +41,12 @@ class ApiService:
 
 
 async def visit_api(
-    simulation: Simulation, url: str, bucket: TokenBucket, tally: Tally, going: Callable[[], bool], max_concurrent: int = 64
+    simulation: Simulation,
+    url: str,
+    bucket: TokenBucket,
+    statistics: RunStatistics,
+    going: Callable[[], bool],
+    max_concurrent: int = 64,
 ) -> None:
     """`drive` against the API at `url`. Raises DependencyUnavailable when nothing answers there."""
     limits = httpx.Limits(max_connections=max_concurrent, max_keepalive_connections=max_concurrent)
@@ -50,4 +55,6 @@ async def visit_api(
             await http.get("/health/live")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DependencyUnavailable("api", f"{url}: {error}", "start it with `marquee up`, or name it with --url") from error
-        await drive(simulation, ServiceDriver(ApiService(http), simulation, tally), bucket, tally, going, max_concurrent)
+        await drive(
+            simulation, ServiceDriver(ApiService(http), simulation, statistics), bucket, statistics, going, max_concurrent
+        )

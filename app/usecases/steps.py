@@ -1,4 +1,4 @@
-"""The steps from raw data to a live release. Each says what it did, and does nothing when it was done before."""
+"""The steps from raw data to a live release. Each reports what it did, and does nothing if it was done before."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from core.bundle import MODEL_CARD, read_manifest
 from core.catalogue import Catalogue
 from core.errors import NotFound
 from core.features import Profiles
+from core.ports import Echo
 from core.settings import REPOSITORY, Settings
 from datasets.dataset import Dataset
 from datasets.splits import before, cutoff, in_time_order
@@ -29,7 +30,6 @@ HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo c
 HOLD_OUT = 0.05
 LICENCE = "that of the data set; for MovieLens see NOTICE: acknowledged, not endorsed, not commercial"
 MARKER = "dataset"  # names what was loaded
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Stored:
     tags: pl.DataFrame  # what users called items, and when
 
 
-def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -> None:
+def load_data(settings: Settings, dataset: Dataset, hold_out: float, echo: Echo) -> None:
     """Write a checked data set to the lake. Its last `hold_out` share by time stays out, for replay.
 
     Loading another data set replaces the one that is there; loading the same one again changes nothing.
@@ -52,7 +52,7 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -
     marker = settings.folder("lake") / MARKER
     wanted = json.dumps({"name": dataset.name, "digest": dataset.digest, "hold_out": hold_out})
     if marker.is_file() and marker.read_text() == wanted:
-        say(f"the lake has {dataset.name} already ({dataset.digest})")
+        echo(f"the lake has {dataset.name} already ({dataset.digest})")
         return
     cut = cutoff(dataset.interactions, 1 - hold_out) if hold_out else float("inf")
     kept = before(dataset.interactions, cut)
@@ -65,18 +65,18 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, say: Say) -
     if len(dataset.quarantined):
         path = settings.folder("lake") / f"quarantine-{dataset.name}.parquet"
         dataset.quarantined.write_parquet(path)
-        say(f"quarantined rows are in {path}")
+        echo(f"quarantined rows are in {path}")
     marker.write_text(wanted)
-    say(f"lake: {len(kept):,} interactions, {len(dataset.items):,} items; {len(dataset.interactions) - len(kept):,} held out")
+    echo(f"lake: {len(kept):,} interactions, {len(dataset.items):,} items; {len(dataset.interactions) - len(kept):,} held out")
 
 
-def _filled(settings: Settings, read: Callable[[], Dataset], say: Say) -> None:
+def _filled(settings: Settings, read: Callable[[], Dataset], echo: Echo) -> None:
     """See to it that the lake holds data: what it holds stays, whatever it is; the bundled films go into an empty one only."""
     if wiring.lake(settings).version(tables.INTERACTIONS) < 0:
-        load_data(settings, read(), HOLD_OUT, say)
+        load_data(settings, read(), HOLD_OUT, echo)
     else:
         found = loaded_name(settings) or "data"
-        say(f"the lake has {found} already, which is used; `marquee data load --replace` loads another set")
+        echo(f"the lake has {found} already, which is used; `marquee data load --replace` loads another set")
 
 
 def loaded_name(settings: Settings) -> str | None:
@@ -134,20 +134,20 @@ def held_out(settings: Settings) -> pl.DataFrame:
 class Timed:
     """Prints what each step did and how long it took."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, echo: Echo) -> None:
+        self._echo = echo
         self.seconds: dict[str, float] = {}
 
-    def step(self, name: str, work: Callable[[Say], None]) -> None:
-        self._say(f"[bold]{name}[/]")
+    def step(self, name: str, work: Callable[[Echo], None]) -> None:
+        self._echo(f"[bold]{name}[/]")
         start = time.perf_counter()
-        work(lambda line: self._say(f"  {line}"))
+        work(lambda line: self._echo(f"  {line}"))
         self.seconds[name] = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux; of the process so far
-        self._say(f"  [dim]{self.seconds[name]:.1f} s, peak memory so far {peak:.2f} GiB[/]")
+        self._echo(f"  [dim]{self.seconds[name]:.1f} s, peak memory so far {peak:.2f} GiB[/]")
 
 
-def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Say) -> str:
+def build(settings: Settings, config: Path, seed: int, promote_it: bool, echo: Echo) -> str:
     """Train and register a release from what the lake holds; returns its registry version."""
     from app.hosting import policies_of
     from lifecycle.build import BuildConfig, TrainingData, build_release
@@ -175,15 +175,15 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, say: Sa
             feature_schema=expected_schema(),
             code_version=wiring.code_version(REPOSITORY),
             seed=seed,
-            say=say,
+            echo=echo,
         )
-    version = register(settings, folder, say)
+    version = register(settings, folder, echo)
     if promote_it:
-        promote(settings, version, force=False, dry_run=False, say=say)
+        promote(settings, version, force=False, dry_run=False, echo=echo)
     return version
 
 
-def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | None, dry_run: bool, say: Say) -> None:
+def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | None, dry_run: bool, echo: Echo) -> None:
     """Make the production release know films that came later, and promote what comes of it.
 
     The films `found` (with `core.items.ITEM_SCHEMA`) and the keys of their ids go into the lake first; those that it has stay as
@@ -199,7 +199,7 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
     production = wiring.registry(settings).fetch("production")
     new = new_films(production, Catalogue.from_frame(items))
     some = ", ".join(new[c.TITLE].head(3).to_list())
-    say(f"{len(new):,} films are new to release {read_manifest(production).release}" + (f": {some}" if some else ""))
+    echo(f"{len(new):,} films are new to release {read_manifest(production).release}" + (f": {some}" if some else ""))
     if dry_run or new.is_empty():
         return
     with sole_builder(settings.home):
@@ -207,8 +207,8 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
             assign(lake, keys)
         lake.replace(tables.ITEMS, items)
         folder = extend_release(production, new, _versions(lake), settings.folder("train"))
-    promote(settings, register(settings, folder, say), force=False, dry_run=False, say=say)
-    say("running processes take it up within seconds")
+    promote(settings, register(settings, folder, echo), force=False, dry_run=False, echo=echo)
+    echo("running processes take it up within seconds")
 
 
 def _described(settings: Settings, found: Stored) -> str:
@@ -216,16 +216,16 @@ def _described(settings: Settings, found: Stored) -> str:
     return f"{loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
 
 
-def register(settings: Settings, folder: Path, say: Say) -> str:
+def register(settings: Settings, folder: Path, echo: Echo) -> str:
     """Log the run to MLflow and register its bundle; returns the version."""
     manifest = read_manifest(folder)
     wiring.tracker(settings).log(manifest.release, manifest.config, manifest.metrics, [folder / MODEL_CARD])
     version = wiring.registry(settings).register(folder)
-    say(f"registered release {manifest.release} as version {version}")
+    echo(f"registered release {manifest.release} as version {version}")
     return version
 
 
-def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: Say) -> None:
+def promote(settings: Settings, version: str, force: bool, dry_run: bool, echo: Echo) -> None:
     """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no."""
     from lifecycle.gates import GateConfig, check_gate
     from lifecycle.promotion import promote as move
@@ -238,15 +238,15 @@ def promote(settings: Settings, version: str, force: bool, dry_run: bool, say: S
         production = None
     verdict = check_gate(candidate, production, GateConfig())
     for line in verdict.lines():
-        say(line)
+        echo(line)
     if dry_run:
         return
     move(registry, version, verdict, force)
-    say(f"release {candidate.release} is production")
+    echo(f"release {candidate.release} is production")
 
 
-def publish(settings: Settings, say: Say) -> None:
-    """See to it that Milvus has the production release's vectors and that its alias points at them."""
+def publish(settings: Settings, echo: Echo) -> None:
+    """Ensure that Milvus has the production release's vectors and that its alias points at them."""
     from rich.progress import Progress
 
     from app.console import err
@@ -257,10 +257,10 @@ def publish(settings: Settings, say: Say) -> None:
         task = bar.add_task("embeddings to Milvus", total=len(release.catalogue))
         index = wiring.milvus(settings, lambda rows: bar.advance(task, rows))
         if index.ready(release.name):
-            say(f"Milvus has release {release.name} already")
+            echo(f"Milvus has release {release.name} already")
             return
         index.publish(release.name, release.catalogue.ids, release.item_vectors)
-    say(f"Milvus: {len(release.catalogue):,} embeddings of {release.manifest.dim} dimensions, release {release.name}")
+    echo(f"Milvus: {len(release.catalogue):,} embeddings of {release.manifest.dim} dimensions, release {release.name}")
 
 
 def require_release(settings: Settings) -> None:
@@ -271,28 +271,28 @@ def require_release(settings: Settings) -> None:
         raise NotFound("there is no production release yet; make one with `marquee demo`, or `marquee init`") from error
 
 
-def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, say: Say) -> None:
+def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, echo: Echo) -> None:
     """Data, features and a release, each unless it is there."""
-    timed = Timed(say)
-    timed.step("1 data", lambda say: _filled(settings, read, say))
+    timed = Timed(echo)
+    timed.step("1 data", lambda echo: _filled(settings, read, echo))
     marker = settings.folder("feast") / "materialized"
     version = str(wiring.lake(settings).version(tables.INTERACTIONS))
 
-    def features(say: Say) -> None:
+    def features(echo: Echo) -> None:
         from app.usecases.features import materialize
 
         if marker.is_file():
-            say(f"features are materialised already (lake version {marker.read_text()})")
+            echo(f"features are materialised already (lake version {marker.read_text()})")
             return
-        materialize(settings, say)
+        materialize(settings, echo)
         marker.write_text(version)
 
-    def release(say: Say) -> None:
+    def release(echo: Echo) -> None:
         try:
             require_release(settings)
-            say("there is a production release already; `marquee release build` makes another")
+            echo("there is a production release already; `marquee release build` makes another")
         except NotFound:
-            build(settings, config, seed=1, promote_it=True, say=say)
+            build(settings, config, seed=1, promote_it=True, echo=echo)
 
     timed.step("2 features", features)
     timed.step("3 release", release)

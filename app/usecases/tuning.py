@@ -14,10 +14,10 @@ from tqdm import tqdm
 from app.ops.ownership import sole_tuner
 from app.usecases import steps
 from app.usecases.evaluating import profiles_of
-from app.usecases.steps import Say
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable, InvalidInput
 from core.features import Profiles
+from core.ports import Echo
 from core.settings import Settings
 from datasets.registry import read_any
 from datasets.splits import before, cutoff
@@ -79,7 +79,7 @@ def tuning_data(settings: Settings, dataset: str, hold_out: HoldOut | None) -> T
     return TuningData(f"{name} without {words}: {len(seen):,} events", seen, catalogue, profiles)
 
 
-def tune(settings: Settings, data: TuningData, search: TuningRun, dry_run: bool, say: Say) -> None:
+def tune(settings: Settings, data: TuningData, search: TuningRun, dry_run: bool, echo: Echo) -> None:
     """Run the search, or take it up again, and write the best configuration. Raises what makes it impossible, in one line."""
     study = TuningStudy(
         settings.folder("tuning") / "studies.db",
@@ -89,25 +89,25 @@ def tune(settings: Settings, data: TuningData, search: TuningRun, dry_run: bool,
         data.description,
         search.seed,
     )
-    _describe(study, data, search, say)
+    _describe(study, data, search, echo)
     if dry_run:
         return
     with sole_tuner(settings.home):
         log = MlflowTuningLog(settings.tracking_uri, settings.folder("mlflow") / "artifacts")
         facts = study.base.model_dump() | study.space.fixed | {"data": data.description, "command": search.command}
         parent = log.record(search.study, facts, study.trials)  # MLflow that is away is noticed before hours of work
-        _run(study, data, search, lambda: log.record(search.study, facts, study.trials), say)
+        _run(study, data, search, lambda: log.record(search.study, facts, study.trials), echo)
         best = study.best
         search.out.parent.mkdir(parents=True, exist_ok=True)
         search.out.write_text(as_toml(study.configuration(best), _origin(study, best, data, search)))
         log.record(search.study, facts, study.trials)
         log.conclude(parent, best, [search.out])
-    say(f"best: trial {best.number}, validation {METRIC} {best.score:.4f}: {_values(best)}")
-    say(f"configuration: {search.out}")
+    echo(f"best: trial {best.number}, validation {METRIC} {best.score:.4f}: {_values(best)}")
+    echo(f"configuration: {search.out}")
 
 
-def _run(study: TuningStudy, data: TuningData, search: TuningRun, log: Callable[[], object], say: Say) -> None:
-    """The trials under a progress bar; MLflow that goes away meanwhile is told later."""
+def _run(study: TuningStudy, data: TuningData, search: TuningRun, log: Callable[[], object], echo: Echo) -> None:
+    """The trials under a progress bar; if MLflow is unavailable meanwhile, results are logged later."""
     train = towers_trainer(data.interactions, data.catalogue, data.profiles, search.seed)
     with tqdm(total=search.trials, initial=len(study.trials), unit="trial", disable=not sys.stderr.isatty()) as bar:
 
@@ -117,25 +117,25 @@ def _run(study: TuningStudy, data: TuningData, search: TuningRun, log: Callable[
         def on_trial(trial: TrialRecord) -> None:
             bar.update()
             with bar.external_write_mode(file=sys.stderr):
-                say(f"trial {trial.number} {_result(trial)}: {_values(trial)}")
+                echo(f"trial {trial.number} {_result(trial)}: {_values(trial)}")
                 try:
                     log()
                 except DependencyUnavailable as error:
-                    say(f"not logged yet: {error.detail}")
+                    echo(f"not logged yet: {error.detail}")
 
         try:
             study.run(train, search.trials, search.timeout, on_trial, on_epoch)
         except KeyboardInterrupt:
-            say("interrupted; the same command resumes from here")
+            echo("interrupted; the same command resumes from here")
             raise
 
 
-def _describe(study: TuningStudy, data: TuningData, search: TuningRun, say: Say) -> None:
-    say(f"data: {data.description}")
-    say(f"base: {search.config}; of every trial: {study.space.fixed or 'nothing else'}; pruning: {study.space.pruning.kind}")
+def _describe(study: TuningStudy, data: TuningData, search: TuningRun, echo: Echo) -> None:
+    echo(f"data: {data.description}")
+    echo(f"base: {search.config}; of every trial: {study.space.fixed or 'nothing else'}; pruning: {study.space.pruning.kind}")
     for name, parameter in study.space.parameters.items():
-        say(f"  {name}: {parameter}")
-    say(f"study {study.name} has {len(study.trials)} of {search.trials} trials")
+        echo(f"  {name}: {parameter}")
+    echo(f"study {study.name} has {len(study.trials)} of {search.trials} trials")
 
 
 def _result(trial: TrialRecord) -> str:

@@ -27,7 +27,7 @@ class FactorsConfig:
 
 
 class Als:
-    """Users are solved for from what they consumed, so strangers to the training have factors as well."""
+    """Users' factors are computed from what they consumed, so users who were not in training have factors as well."""
 
     name = "als"
 

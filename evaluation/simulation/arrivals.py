@@ -45,13 +45,13 @@ class Arrivals:
 
     def visit(self, number: int) -> Visit:
         """The visit `number`, from 0."""
-        here, after = self._there(number), self._there(number + 1)
+        before, after = self._users_before(number), self._users_before(number + 1)
         day = number / self.visits_per_day
-        if after > here:
+        if after > before:
             return Visit(number, after, day, cold=True)
         luck = float(uniforms(self.seed, "visitor", number))
-        return Visit(number, 1 + int(here * luck**self.skew), day, cold=False)
+        return Visit(number, 1 + int(before * luck**self.skew), day, cold=False)
 
-    def _there(self, number: int) -> int:
+    def _users_before(self, number: int) -> int:
         """How many users have come before visit `number`."""
         return min(self.users, max(1, int(self.known * self.users)) + int(np.floor(number * self.cold)))

@@ -15,8 +15,8 @@ from core.ids import ExternalId
 from core.ports import Clock, EventLog, Record
 from evaluation.simulation.arrivals import Visit
 from evaluation.simulation.pacing import TokenBucket
+from evaluation.simulation.run_statistics import RunStatistics
 from evaluation.simulation.simulation import Event, Simulation
-from evaluation.simulation.tally import Tally
 
 _LOG_BATCH = 500
 _Answer = TypeVar("_Answer")
@@ -59,8 +59,8 @@ class Service(Protocol):
 class ServiceDriver:
     """Fetches the visitor's list from a service and hands in what the visitor takes from it."""
 
-    def __init__(self, service: Service, simulation: Simulation, tally: Tally, clock: Clock = time.time) -> None:
-        self._service, self._simulation, self._tally, self._clock = service, simulation, tally, clock
+    def __init__(self, service: Service, simulation: Simulation, statistics: RunStatistics, clock: Clock = time.time) -> None:
+        self._service, self._simulation, self._tally, self._clock = service, simulation, statistics, clock
 
     async def __call__(self, visit: Visit) -> None:
         served = await self._timed(self._service.ask(visit.user))
@@ -92,22 +92,31 @@ class ServiceDriver:
 
 
 def fill_log(
-    simulation: Simulation, log: EventLog, bucket: TokenBucket, tally: Tally, going: Callable[[], bool], clock: Clock = time.time
+    simulation: Simulation,
+    log: EventLog,
+    bucket: TokenBucket,
+    statistics: RunStatistics,
+    going: Callable[[], bool],
+    clock: Clock = time.time,
 ) -> None:
     """Append what visitors take where nobody recommends, straight to the log. Raises DependencyUnavailable."""
     start = time.perf_counter()
     while going():
         batch: list[Record] = []
         while going() and len(batch) < _LOG_BATCH:
-            visit = simulation.arrivals.visit(tally.visits)
-            tally.visits, tally.cold, tally.lists = tally.visits + 1, tally.cold + visit.cold, tally.lists + 1
+            visit = simulation.arrivals.visit(statistics.visits)
+            statistics.visits, statistics.cold, statistics.lists = (
+                statistics.visits + 1,
+                statistics.cold + visit.cold,
+                statistics.lists + 1,
+            )
             if (event := simulation.browse(visit, clock())) is not None:
-                tally.sent += 1
+                statistics.sent += 1
                 batch.append(Record(str(event[c.USER]), event[c.EVENT_ID], orjson.dumps(event)))
         if not batch:
             break
         time.sleep(bucket.wait(len(batch)))
         began = time.perf_counter()
-        tally.accepted += log.append(INTERACTIONS, batch)
-        tally.took(time.perf_counter() - began)
-    tally.seconds = time.perf_counter() - start
+        statistics.accepted += log.append(INTERACTIONS, batch)
+        statistics.took(time.perf_counter() - began)
+    statistics.seconds = time.perf_counter() - start

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from core.ports import Clock
 from evaluation.simulation.arrivals import Visit
+from evaluation.simulation.run_statistics import RunStatistics
 from evaluation.simulation.simulation import Simulation
-from evaluation.simulation.tally import Tally
 
 
 class TokenBucket:
@@ -31,7 +31,7 @@ async def drive(
     simulation: Simulation,
     visitor: Callable[[Visit], Awaitable[None]],
     bucket: TokenBucket,
-    tally: Tally,
+    statistics: RunStatistics,
     going: Callable[[], bool],
     max_concurrent: int = 64,
 ) -> None:
@@ -50,8 +50,8 @@ async def drive(
             if (pause := bucket.wait()) > 0:
                 await asyncio.sleep(pause)
             await room.acquire()
-            visit = simulation.arrivals.visit(tally.visits)
-            tally.visits += 1
-            tally.cold += visit.cold
+            visit = simulation.arrivals.visit(statistics.visits)
+            statistics.visits += 1
+            statistics.cold += visit.cold
             group.create_task(one(visit))
-    tally.seconds = time.perf_counter() - start
+    statistics.seconds = time.perf_counter() - start

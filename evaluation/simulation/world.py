@@ -93,9 +93,9 @@ def made_up(items: int, config: WorldConfig) -> World:
     ids = np.arange(1, items + 1, dtype=np.int64)
     genres = np.zeros((items, GENRES), dtype=np.float32)
     for turn in range(3):
-        here = uniforms(config.seed, f"has genre {turn}", ids) < (1.0, 0.6, 0.3)[turn]
+        carries = uniforms(config.seed, f"has genre {turn}", ids) < (1.0, 0.6, 0.3)[turn]
         genre = (GENRES * uniforms(config.seed, f"genre {turn}", ids)).astype(np.intp)
-        genres[here, genre[here]] = 1.0
+        genres[carries, genre[carries]] = 1.0
     return World(ids, genres, config)
 
 

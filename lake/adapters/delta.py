@@ -156,7 +156,7 @@ class DeltaLake:
                 failed = error
             if not (isinstance(failed, CommitFailedError) or (seen is None and self._made_meanwhile(table))):
                 break
-        raise StorageFull("lake", _said(failed), f"check space and rights of {self._root}") from failed
+        raise StorageFull("lake", _said(failed), f"check free space and permissions of {self._root}") from failed
 
     def _made_meanwhile(self, table: str) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Reading a Delta table bit by bit: what was added since the last look, from Delta's log."""
+"""Reads a Delta table incrementally: the rows added since the last poll, from Delta's log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lake.ports import Added
 
 
 class DeltaFollower:
-    """Follows one table. A look that finds nothing new costs a listing, not a read."""
+    """Follows one table. A poll that finds nothing new costs a listing, not a read."""
 
     def __init__(self, path: Path, schema: pl.Schema, columns: Sequence[str], history: bool) -> None:
         """`schema` of the table as it is written today; older files may lack columns of it."""
@@ -24,7 +24,7 @@ class DeltaFollower:
         self._schema = schema
         self._columns = list(columns)
         self._history = history
-        self._version: int | None = None  # as of the last look; None before the first one, and to start again
+        self._version: int | None = None  # as of the last poll; None before the first one, and to start again
 
     def look(self) -> Added | None:
         """See `lake.ports.Follower`."""
@@ -45,12 +45,12 @@ class DeltaFollower:
         if version == self._version:
             return None
         files = None if self._version is None else self._appended(self._version + 1, version)
-        whole = files is None
+        is_snapshot = files is None
         if files is None:
             files = delta.file_uris() if self._history else []
         rows = self._read(sorted(files))
         self._version = version
-        return Added(rows, whole) if len(rows) or (whole and self._history) else None
+        return Added(rows, is_snapshot) if len(rows) or (is_snapshot and self._history) else None
 
     def _appended(self, first: int, last: int) -> list[str] | None:
         """The files that these versions added, from Delta's log; None when they also took rows away or are forgotten there."""

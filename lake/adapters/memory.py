@@ -1,4 +1,4 @@
-"""The lake in memory: for what must not outlive its process. Any number of threads may share it."""
+"""The lake in memory: for data that must not outlive the process. It is safe to share between threads."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class _MemoryFollower:
         self._table = table
         self._columns = list(columns)
         self._history = history
-        self._seen: int | None = None  # versions, as of the last look; None before the first one
+        self._seen: int | None = None  # versions, as of the last poll; None before the first one
 
     def look(self) -> Added | None:
         versions = self._lake.versions(self._table)

@@ -1,1 +1,1 @@
-"""Adapters of the registry and tracker ports: MLflow, and a folder that needs nothing."""
+"""Adapters of the registry and tracker ports: MLflow, and a plain folder."""

@@ -1,4 +1,4 @@
-"""What an alias may be called. MLflow refuses some names; every adapter refuses the same ones."""
+"""Valid alias names. MLflow rejects some names, so every adapter rejects the same ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local copies of release bundles, and what each name meant when the registry last answered."""
+"""Local copies of release bundles, and the version that each alias had when the registry last answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded registry: a folder that holds every version whole, and one file that says what each alias means."""
+"""The embedded registry: a folder with every version, and one file that maps aliases to versions."""
 
 from __future__ import annotations
 

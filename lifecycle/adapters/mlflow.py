@@ -1,6 +1,6 @@
 """The registry and the tracker on MLflow: releases are model versions whose source is the bundle folder of a run.
 
-No model flavour and no pickle: a bundle is plain files, and MLflow only keeps, versions and shows them.
+No model flavour and no pickle: a bundle is plain files, which MLflow only stores, versions and displays.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The MLflow client with time limits, without usage reporting, and with its failures translated.
 
-Every import of MLflow stands inside a function: it takes two seconds, which only a process that uses it should pay, and
-MLflow reads its switches from the environment when it is imported, so they are set when this module is.
+MLflow is imported inside functions: the import takes two seconds, which only a process that uses it should pay, and
+MLflow reads its configuration from the environment when it is imported, so they are set when this module is.
 """
 
 from __future__ import annotations

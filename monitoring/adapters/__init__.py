@@ -1,1 +1,1 @@
-"""Adapters of the drift detector port: Evidently, and a light one in numpy."""
+"""Adapters of the drift detector port: Evidently, and a lightweight one in numpy."""

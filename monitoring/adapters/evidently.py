@@ -1,4 +1,4 @@
-"""Drift by Evidently: the same distance as the light detector, and a report with the distributions, for people."""
+"""Drift detection with Evidently: the same distance as the lightweight detector, and a readable report of the distributions."""
 
 from __future__ import annotations
 

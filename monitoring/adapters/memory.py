@@ -1,4 +1,4 @@
-"""The light drift detector: numpy only, a few milliseconds, a plain table for people."""
+"""The lightweight drift detector: numpy only, a few milliseconds per check, and a plain table as its report."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ UNMATCHED = "unmatched"  # the route label of requests that no route takes: thei
 class RequestContext:
     """Gives each request an id, counts and times it by route, adds headers, and turns a bug into a problem.
 
-    The id is the `request_id` of the list that the request may bring forth, so it is always made here.
+    The id becomes the `request_id` of the list that the request may produce, so it is always generated here.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: problems for errors, the event contract for the one body that is read by hand, and examples."""
+"""The OpenAPI document: problems for errors, the event contract for the one body that FastAPI does not parse, and examples."""
 
 from __future__ import annotations
 

@@ -70,13 +70,13 @@ class Ingestion:
         is_array = body.lstrip()[:1] == b"["
         events = self._parse(body, is_array)
         self._check_clocks(events, is_array)
-        strangers = self._strangers(events)
-        known = [event for index, event in enumerate(events) if index not in strangers]
+        unknown = self._unknown_items(events)
+        known = [event for index, event in enumerate(events) if index not in unknown]
         new = await self._append(INTERACTIONS, [_record(event) for event in known])
-        await self._append(DEADLETTER, [self._letter(events[index]) for index in strangers])
-        _count(known, new, len(strangers))
+        await self._append(DEADLETTER, [self._letter(events[index]) for index in unknown])
+        _count(known, new, len(unknown))
         quarantined = [
-            {"index": index, "event_id": events[index].event_id, "reason": _reason(events[index])} for index in strangers
+            {"index": index, "event_id": events[index].event_id, "reason": _reason(events[index])} for index in unknown
         ]
         return Receipt(new, len(known) - new, quarantined, [event.event_id for event in events])
 
@@ -115,7 +115,7 @@ class Ingestion:
         if wrong:
             raise InvalidFields(wrong)
 
-    def _strangers(self, events: Sequence[Interaction]) -> list[int]:
+    def _unknown_items(self, events: Sequence[Interaction]) -> list[int]:
         """Indices of events on items that the catalogue does not have."""
         items = self._items()
         return [index for index, event in enumerate(events) if items.key_of(event.item_id) < 0]

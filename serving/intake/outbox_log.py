@@ -5,7 +5,7 @@ events still wait, they are written to the outbox before they are acknowledged, 
 which they came. So one user's events stay in order, and a client gets its 202 until the outbox is full.
 
 A delivery that fails of a bug is repeated. After three such failures it is made one by one, and an event that still fails
-while others succeed moves to the table `set_aside` of the outbox, where it blocks nobody and is not lost.
+while others succeed moves to the table `set_aside` of the outbox, where it neither blocks other events nor gets lost.
 """
 
 from __future__ import annotations

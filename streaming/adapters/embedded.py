@@ -12,7 +12,7 @@ from pathlib import Path
 from core.errors import DependencyUnavailable, StorageFull
 from core.ports import LoggedRecord, Record
 
-# Seconds between two looks for other processes' appends, doubling while nothing comes: a look costs microseconds
+# Seconds between two polls for other processes' appends, doubling while there is nothing new: a poll costs microseconds
 _MIN_NAP, _MAX_NAP = 0.001, 0.01
 _PAGE = 1000  # records of one look while everything is read
 _MAX_COUNTED = 100_000

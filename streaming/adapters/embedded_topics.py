@@ -1,4 +1,4 @@
-"""Retention of the embedded log: what is old or too much goes, but nothing that a group has yet to commit."""
+"""Retention of the embedded log: removes old and surplus records, but never one that a group has yet to commit."""
 
 from __future__ import annotations
 

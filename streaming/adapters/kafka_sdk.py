@@ -1,4 +1,4 @@
-"""What the parts of the Kafka adapter share: how they connect, how errors and records read in Marquee's terms."""
+"""What the parts of the Kafka adapter share: connecting, and translating errors and records into Marquee's terms."""
 
 from __future__ import annotations
 

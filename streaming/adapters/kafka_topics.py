@@ -1,4 +1,4 @@
-"""Topics on Kafka: made as their specs say, and brought in line with them."""
+"""Creates Kafka's topics from their specs and brings existing ones in line with them."""
 
 from __future__ import annotations
 
@@ -44,9 +44,11 @@ class KafkaTopics:
 
 
 def create(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
-    """Make the topics that are not there, with as many replicas as the broker makes by default."""
-    there = set(admin.list_topics())
-    missing = {one.name: {"num_partitions": one.partitions, "configs": _configs(one)} for one in specs if one.name not in there}
+    """Create the missing topics with the broker's default replication factor."""
+    existing = set(admin.list_topics())
+    missing = {
+        one.name: {"num_partitions": one.partitions, "configs": _configs(one)} for one in specs if one.name not in existing
+    }
     if missing:
         try:
             admin.create_topics(missing, wait_for_metadata=True)
@@ -55,12 +57,12 @@ def create(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
 
 
 def _plan(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> list[Change]:
-    there = set(admin.list_topics())
-    known = [spec for spec in specs if spec.name in there]
+    existing = set(admin.list_topics())
+    known = [spec for spec in specs if spec.name in existing]
     partitions = {one["name"]: len(one["partitions"]) for one in admin.describe_topics([spec.name for spec in known])}
     changes = []
     for spec in specs:
-        if spec.name not in there:
+        if spec.name not in existing:
             changes.append(Change(spec.name, "topic", "missing", f"{spec.partitions} partitions"))
             continue
         if partitions[spec.name] != spec.partitions:

@@ -1,1 +1,1 @@
-"""The log lines of the movie-streaming course format, as a source of events."""
+"""Events from the log format of the movie-streaming course."""

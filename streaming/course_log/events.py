@@ -41,27 +41,27 @@ class CourseLog:
         yield from map(self._watch, self._sessions.close() if complete else self._sessions.ended())
 
     def _line(self, line: bytes) -> Iterator[Interaction | DeadLetter]:
-        said = parse(line)
-        self.seen[type(said).__name__.lower()] += 1
-        if isinstance(said, Rejected):
-            yield self._dead(said)
-        elif isinstance(said, Watched | Rated):
-            yield from self._usable(said, line)
+        entry = parse(line)
+        self.seen[type(entry).__name__.lower()] += 1
+        if isinstance(entry, Rejected):
+            yield self._dead(entry)
+        elif isinstance(entry, Watched | Rated):
+            yield from self._usable(entry, line)
 
-    def _usable(self, said: Watched | Rated, line: bytes) -> Iterator[Interaction | DeadLetter]:
+    def _usable(self, entry: Watched | Rated, line: bytes) -> Iterator[Interaction | DeadLetter]:
         """Whether the film is known and the time can be true, before it goes into any session."""
-        item = self._movies.find(said.movie)
+        item = self._movies.find(entry.movie)
         if item is None:
-            yield self._dead(Rejected(UNKNOWN_ITEM, f"no item of the catalogue is {said.movie!r}; --movies names it", line))
+            yield self._dead(Rejected(UNKNOWN_ITEM, f"no item of the catalogue is {entry.movie!r}; --movies names it", line))
             return
-        stars = said.stars if isinstance(said, Rated) else None
-        probe = _interaction(Kind.RATING if stars else Kind.VIEW, said, item, stars)
+        stars = entry.stars if isinstance(entry, Rated) else None
+        probe = _interaction(Kind.RATING if stars else Kind.VIEW, entry, item, stars)
         if complaint := check_clock(probe, self._now, self._clock):
             yield self._dead(Rejected(CLOCK, complaint, line))
-        elif isinstance(said, Rated):
+        elif isinstance(entry, Rated):
             yield probe
         else:
-            yield from map(self._watch, self._sessions.add(replace(said, movie=str(item))))
+            yield from map(self._watch, self._sessions.add(replace(entry, movie=str(item))))
 
     def _watch(self, session: Session) -> Interaction:
         return Interaction(
@@ -77,9 +77,9 @@ class CourseLog:
         return DeadLetter(INTERACTIONS, rejected.reason, rejected.detail, rejected.line, self._now)
 
 
-def _interaction(kind: Kind, said: Watched | Rated, item: int, value: float | None) -> Interaction:
-    event_id = _id(kind.value, said.user_id, said.movie, said.ts, value)
-    return Interaction(event_id=event_id, user_id=said.user_id, item_id=item, kind=kind, value=value, ts=said.ts)
+def _interaction(kind: Kind, entry: Watched | Rated, item: int, value: float | None) -> Interaction:
+    event_id = _id(kind.value, entry.user_id, entry.movie, entry.ts, value)
+    return Interaction(event_id=event_id, user_id=entry.user_id, item_id=item, kind=kind, value=value, ts=entry.ts)
 
 
 def _id(*parts: object) -> str:

@@ -1,6 +1,6 @@
-"""One line of the movie-streaming course's log -> what it says, or why it says nothing.
+"""One line of the movie-streaming course's log -> a parsed entry, or the reason why it was rejected.
 
-Pure, and total: every string of bytes has an answer and none raises. The four forms, after `<time>,<userid>,`:
+Pure and total: any byte string gives a result, and none raises. The four forms, after `<time>,<userid>,`:
 `GET /data/m/<movieid>/<minute>.mpg`, `GET /rate/<movieid>=<rating>`, `GET /create_account`, and
 `recommendation request <server>, status <code>, result: <ids>, <ms>`.
 """
@@ -69,7 +69,7 @@ class Rejected:
     line: bytes
 
 
-Said = Watched | Rated | Joined | Recommended
+Entry = Watched | Rated | Joined | Recommended
 
 _MOVIE = r"(?P<movie>[^\s/=,]{1,200})"
 _WATCHED = re.compile(rf"GET /data/m/{_MOVIE}/(?P<minute>-?[0-9]{{1,9}})\.mpg")
@@ -91,11 +91,11 @@ class _Bad(Exception):
         self.detail = detail
 
 
-def parse(line: bytes | str) -> Said | Rejected:
+def parse(line: bytes | str) -> Entry | Rejected:
     """What a line says. Its end (`\\n`, `\\r\\n`) may be there or not; a time without a zone is UTC."""
     raw = line.encode(errors="surrogatepass") if isinstance(line, str) else line
     try:
-        return _said(_text(raw))
+        return _entry(_text(raw))
     except _Bad as bad:
         return Rejected(bad.reason, bad.detail, raw)
 
@@ -109,7 +109,7 @@ def _text(raw: bytes) -> str:
         raise _Bad(ENCODING, f"byte {error.start} is no UTF-8: {error.reason}") from None
 
 
-def _said(text: str) -> Said:
+def _entry(text: str) -> Entry:
     fields = text.split(",", 2)
     if len(fields) < 3:
         raise _Bad(MALFORMED, "not <time>,<userid>,<what>")
@@ -137,30 +137,30 @@ def _user(text: str) -> int:
     return int(text)
 
 
-def _watched(ts: float, user_id: int, match: re.Match[str]) -> Said:
+def _watched(ts: float, user_id: int, match: re.Match[str]) -> Entry:
     minute = int(match["minute"])
     if not 0 <= minute < MAX_MINUTES:
         raise _Bad(SCHEMA, f"minute is {minute}; allowed: 0 to {MAX_MINUTES - 1}")
     return Watched(ts, user_id, match["movie"], minute)
 
 
-def _rated(ts: float, user_id: int, match: re.Match[str]) -> Said:
+def _rated(ts: float, user_id: int, match: re.Match[str]) -> Entry:
     stars = float(match["stars"])
     if not STARS.low <= stars <= STARS.high:
         raise _Bad(SCHEMA, f"rating is {match['stars']}; allowed: {STARS.low} to {STARS.high}")
     return Rated(ts, user_id, match["movie"], stars)
 
 
-def _joined(ts: float, user_id: int, match: re.Match[str]) -> Said:  # noqa: ARG001 - one shape for all forms
+def _joined(ts: float, user_id: int, match: re.Match[str]) -> Entry:  # noqa: ARG001 - one shape for all forms
     return Joined(ts, user_id)
 
 
-def _recommended(ts: float, user_id: int, match: re.Match[str]) -> Said:
+def _recommended(ts: float, user_id: int, match: re.Match[str]) -> Entry:
     movies = tuple(movie for part in match["movies"].split(",") if (movie := part.strip()))
     return Recommended(ts, user_id, match["server"], int(match["status"]), movies, int(match["milliseconds"]))
 
 
-_FORMS: tuple[tuple[re.Pattern[str], Callable[[float, int, re.Match[str]], Said]], ...] = (
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[float, int, re.Match[str]], Entry]], ...] = (
     (_WATCHED, _watched),
     (_RATED, _rated),
     (_RECOMMENDED, _recommended),

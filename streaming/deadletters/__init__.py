@@ -1,1 +1,1 @@
-"""Events that could not be used: setting them aside, and replaying what was repaired."""
+"""Dead letters: writing events that could not be used, and replaying those that were repaired."""

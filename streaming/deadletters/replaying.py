@@ -1,4 +1,4 @@
-"""Dead letters that can be used after all: what was mended goes through the log again, once."""
+"""Replays dead letters that have become usable: each goes through the log again, exactly once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.ports import EventLog, LoggedRecord, Record
 from streaming.decoding import Contract, Decoded, decode, decode_impression
 
 
-def mended(letter: DeadLetter, contract: Contract, now: float) -> Record | DeadLetter:
+def repaired(letter: DeadLetter, contract: Contract, now: float) -> Record | DeadLetter:
     """The record to append to the letter's topic, or a letter that says why it still cannot be used."""
     record = LoggedRecord(letter.topic, letter.partition, letter.offset, "", letter.id, letter.value, now)
     outcome = decode_impression(record, now, contract.items) if letter.topic == IMPRESSIONS else decode(record, contract, now)

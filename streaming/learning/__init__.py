@@ -1,1 +1,1 @@
-"""Online learning: examples from the stream, steps, a guard, and versions that are published."""
+"""Online learning: examples from the stream, gradient steps, a guard, and published versions."""

@@ -1,4 +1,4 @@
-"""What an event teaches: the film that a user took up, and what was known of the user just before."""
+"""Training examples from events: the film that a user chose, and the user's features just before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learned vectors on their way out: to the file that the API follows, and into the vector service."""
+"""Publishes learned vectors: to the file that the API follows, and to the vector service."""
 
 from __future__ import annotations
 

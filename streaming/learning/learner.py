@@ -1,8 +1,8 @@
-"""Online learning: item vectors that go on learning from the stream between two releases.
+"""Online learning: item vectors that keep learning from the stream between two releases.
 
 A delta [n, d] is added to the release's item vectors. It starts at zero, so version 0 is the release itself and rolling back
 is setting it to zero. The user tower stays as it is: it reads the moved vectors, so users follow, and no vector of a user can
-meet items of another version of the tower. Only items that somebody took up since the release move.
+meet items of another version of the tower. Only items with interactions since the release move.
 
 Steps are Adagrad's (Duchi et al. 2011), as if it had seen every item's events of the training already: a film that the release
 knows well hardly moves, one that it knows from its content alone learns from its first event on. Lengths are measured in
@@ -37,7 +37,7 @@ class LearnerConfig:
     learning_rate: float = 0.1  # how far the first event moves a film that nobody knew
     inertia: float = 1.0  # gradients that an event of the training counts for
     batch: int = 64  # new examples of a step
-    replay: float = 1.0  # earlier examples mixed in for each new one, so that what is loud today does not drown what is true
+    replay: float = 1.0  # earlier examples mixed in for each new one, so that today's popular items do not dominate
     buffer: int = 20_000  # examples that the replay draws from
     radius: float = 1.0  # furthest that a vector may be from the release's, root mean square over the coordinates
 
@@ -88,7 +88,7 @@ class OnlineLearner:
     def _begin(self) -> None:
         self._delta = np.zeros_like(self._base)
         self._squares = self._known.copy()  # Adagrad, one rate per item
-        self._touched = np.zeros(len(self._base), dtype=np.bool_)  # rows that somebody took up
+        self._touched = np.zeros(len(self._base), dtype=np.bool_)  # rows with interactions
         self._buffer: list[Example] = []
         self._at = 0
         self._rng = np.random.default_rng(self._seed)
@@ -122,7 +122,7 @@ class OnlineLearner:
         return ndcg(ranks(self._encode, examples, vectors), _CUTOFF)
 
     def _step(self, fresh: Sequence[Example]) -> None:
-        """One bounded step on new examples and replayed ones, of every item that was taken up since the release."""
+        """One bounded step on new examples and replayed ones, for every item with interactions since the release."""
         batch = [*fresh, *self._replayed(len(fresh))]
         self._remember(fresh)
         vectors = self.vectors
@@ -185,7 +185,7 @@ def softmax_gradient(
 ) -> NDArray[np.float32]:
     """Gradient of the full softmax's cross-entropy, summed over users [B, d], in the items [n, d] at `rows` alone [r, d].
 
-    `retrieval.losses.full_softmax` by hand, so that the consumer needs no torch; a test holds the two equal.
+    `retrieval.losses.full_softmax` in numpy, so that the consumer does not need torch; a test keeps the two equal.
     """
     scores = users @ items.T
     np.exp(scores - scores.max(axis=1, keepdims=True), out=scores)

@@ -1,4 +1,4 @@
-"""Online learning as an effect of the stream: events become examples, examples steps, steps a version that is published."""
+"""Online learning as an effect of the stream: events become training examples, and each new version is published."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEARNER = "learner"  # the consumer group
 
 
 @dataclass(frozen=True)
-class LearningPace:
+class LearningBudget:
     """How much of the stream is learned from."""
 
     interval: float = 1.0  # seconds from one version to the next, at least
@@ -32,10 +32,10 @@ class LearningPace:
 
 
 class LearningEffect:
-    """Learns from a batch and publishes what came of it, at most once an interval: the next batch is larger for the wait.
+    """Learns from a batch and publishes the result at most once per interval; while it waits, the next batch grows.
 
-    What was learned is a guess that gets better, no record: a killed consumer forgets the steps since the last version, and
-    a batch that comes again after that is learned from again.
+    Learned vectors are an estimate and not a record: a killed consumer loses the steps since the last version, and a batch that
+    is delivered again is learned from again.
     """
 
     name = LEARNER
@@ -49,7 +49,7 @@ class LearningEffect:
         catalogue: Catalogue,
         history_of: Callable[[UserFeatures], History],
         since: float,
-        pace: LearningPace | None = None,
+        budget: LearningBudget | None = None,
         clock: Monotonic = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -60,7 +60,7 @@ class LearningEffect:
         self._catalogue = catalogue
         self._history_of = history_of
         self._since = since
-        self._pace = pace or LearningPace()
+        self._budget = budget or LearningBudget()
         self._clock = clock
         self._sleep = sleep
         self._rng = np.random.default_rng(0)
@@ -79,15 +79,15 @@ class LearningEffect:
             LEARNED_VERSION.set(learned.version)
             LEARNED_LIFT.set(self._learner.guard.lift)
             LEARNED_ROLLBACKS.inc(self._learner.guard.rollbacks - before)
-            self._sleep(max(0.0, self._pace.interval - (self._clock() - began)))
+            self._sleep(max(0.0, self._budget.interval - (self._clock() - began)))
         return ()
 
     def _chosen(self, batch: Sequence[Decoded]) -> Sequence[Decoded]:
         """As much as there is time for, drawn evenly and in order; the others are counted as shed."""
-        if len(batch) <= self._pace.max_events:
+        if len(batch) <= self._budget.max_events:
             return batch
         kept = np.zeros(len(batch), dtype=np.bool_)
-        kept[self._rng.choice(len(batch), self._pace.max_events, replace=False)] = True
+        kept[self._rng.choice(len(batch), self._budget.max_events, replace=False)] = True
         shed = Counter(one.event.kind.value for one, keep in zip(batch, kept, strict=True) if not keep)
         for kind, count in shed.items():
             EVENTS_SHED.labels(LEARNER, kind).inc(count)

@@ -1,4 +1,4 @@
-"""The guard of online learning: test, then train. Each example is scored before it is learned from, by both versions."""
+"""The guard of online learning: prequential evaluation, which tests before it trains. Both versions score each example first."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from typing import Protocol
 from core.deadletter import DeadLetter
 from core.events import INTERACTIONS
 from core.ports import Clock, EventLog, LoggedRecord
-from streaming.deadletters.set_aside import set_aside
+from streaming.deadletters.writing import write_dead_letters
 from streaming.decoding import Contract, Decoded, decode_all
-from streaming.loops.pace import AdaptiveBatch, Shedding
-from streaming.loops.retrying import until_it_works
+from streaming.loops.overload import AdaptiveBatch, Shedding
+from streaming.loops.retrying import retry_until_available
 
 
 class Effect(Protocol):
@@ -23,7 +23,7 @@ class Effect(Protocol):
 
     `apply` gets every interaction at least once, in the log's order, and each user's from one process at a time. After
     DependencyUnavailable the same batch comes again, so a repeat must change nothing; any other error ends the consumer. What it
-    returns could not be used and is set aside.
+    returns could not be used and becomes dead letters.
     """
 
     name: str
@@ -50,46 +50,46 @@ class InteractionLoop:
         effect: Effect,
         contract: Contract,
         config: LoopConfig,
-        sets_aside: bool = False,
+        writes_dead_letters: bool = False,
         shedding: Shedding | None = None,
         clock: Clock = time.time,
     ) -> None:
-        """`sets_aside`: write dead letters; one loop must, and one is enough. `shedding`: what overload may leave out."""
+        """Exactly one loop has `writes_dead_letters`; the others only skip bad records. `shedding`: what to drop under load."""
         self._log = log
         self._effect = effect
         self._contract = contract
         self._config = config
-        self._sets_aside = sets_aside
+        self._writes_dead_letters = writes_dead_letters
         self._shedding = shedding
         self._clock = clock
         self._pace = AdaptiveBatch(effect.name, config.batch, config.max_batch)
 
     def run(self, stop: Event) -> None:
-        """Until `stop` is set; the batch in hand is finished and committed first."""
-        subscription = until_it_works(partial(self._log.subscribe, INTERACTIONS, self._effect.name), "event_log", stop)
+        """Run until `stop` is set; the current batch is finished and committed first."""
+        subscription = retry_until_available(partial(self._log.subscribe, INTERACTIONS, self._effect.name), "event_log", stop)
         if subscription is None:
             return
         try:
             while not stop.is_set():
                 poll = partial(subscription.poll, self._pace.limit, self._config.poll)
-                records = until_it_works(poll, "event_log", stop)
-                self._pace.saw(subscription.lag())
+                records = retry_until_available(poll, "event_log", stop)
+                self._pace.observe(subscription.lag())
                 if records and self._take(records, stop):
-                    until_it_works(subscription.commit, "event_log", stop)
+                    retry_until_available(subscription.commit, "event_log", stop)
         finally:
             subscription.close()
 
     def _take(self, records: Sequence[LoggedRecord], stop: Event) -> bool:
-        """Whether everything of a batch is in; the effect first, because somebody waits for it."""
-        decoded = until_it_works(partial(decode_all, records, self._contract, self._clock()), "lake", stop)
+        """Process a batch and return whether it is complete. The effect runs first, because it is latency-sensitive."""
+        decoded = retry_until_available(partial(decode_all, records, self._contract, self._clock()), "lake", stop)
         if decoded is None:
             return False
         good, dead = decoded
         batch = self._shedding.keep(good, self._pace) if self._shedding else good
-        refused = until_it_works(partial(self._effect.apply, batch), self._effect.dependency, stop) if batch else ()
+        refused = retry_until_available(partial(self._effect.apply, batch), self._effect.dependency, stop) if batch else ()
         if refused is None:
             return False
         dead += refused
-        if dead and self._sets_aside:
-            return bool(until_it_works(partial(set_aside, self._log, dead), "event_log", stop))
+        if dead and self._writes_dead_letters:
+            return bool(retry_until_available(partial(write_dead_letters, self._log, dead), "event_log", stop))
         return True

@@ -10,9 +10,9 @@ from threading import Event
 from core.ports import Clock, EventLog, LoggedRecord
 from core.telemetry import LAKE_ROWS
 from lake.ports import Lake, Writer
-from streaming.deadletters.set_aside import set_aside
+from streaming.deadletters.writing import write_dead_letters
 from streaming.handlers import Rows
-from streaming.loops.retrying import until_it_works
+from streaming.loops.retrying import retry_until_available
 
 GROUP = "lake"
 ToRows = Callable[[Sequence[LoggedRecord], float], Rows]  # (records, now in Unix seconds)
@@ -43,15 +43,15 @@ class LakeLoop:
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set; what was gathered is appended and committed first."""
-        subscription = until_it_works(partial(self._log.subscribe, self._topic, GROUP), "event_log", stop)
+        subscription = retry_until_available(partial(self._log.subscribe, self._topic, GROUP), "event_log", stop)
         if subscription is None:
             return
         try:
             while not stop.is_set():
                 gathered = self._gather(subscription.poll, stop)
-                appended = until_it_works(partial(self._append, gathered), "lake", stop) if gathered else None
+                appended = retry_until_available(partial(self._append, gathered), "lake", stop) if gathered else None
                 if appended:
-                    until_it_works(subscription.commit, "event_log", stop)
+                    retry_until_available(subscription.commit, "event_log", stop)
                     self._merge()
         finally:
             subscription.close()
@@ -61,16 +61,16 @@ class LakeLoop:
         deadline = time.monotonic() + self._flush
         while len(gathered) < _MAX_RECORDS and not stop.is_set():
             wait = min(max(deadline - time.monotonic(), _MIN_WAIT), _MAX_WAIT)
-            gathered += until_it_works(partial(poll, _MAX_RECORDS - len(gathered), wait), "event_log", stop) or []
+            gathered += retry_until_available(partial(poll, _MAX_RECORDS - len(gathered), wait), "event_log", stop) or []
             if time.monotonic() >= deadline:
                 break
         return gathered
 
     def _append(self, records: Sequence[LoggedRecord]) -> bool:
-        """True, for `until_it_works`."""
+        """Always True, for `retry_until_available`."""
         while fresh := self._fresh(records):
             rows = self._to_rows(fresh, self._clock())
-            set_aside(self._log, rows.dead)  # before the append, after which nobody looks at them again
+            write_dead_letters(self._log, rows.dead)  # before the append, after which these records are never read again
             if not len(rows.table):
                 break
             last = {self._writer(record.partition): record.offset for record in fresh}  # the last of each, they are in order

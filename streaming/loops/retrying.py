@@ -1,4 +1,4 @@
-"""Waiting for a service to come back: never skip, never lose, say so once."""
+"""Retries until a service is available again, so that no record is skipped or lost during an outage."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FIRST_WAIT, _MAX_WAIT = 0.1, 5.0  # seconds between attempts
 _log = logging.getLogger(__name__)
 
 
-def until_it_works(work: Callable[[], Result], dependency: str, stop: Event) -> Result | None:
-    """What `work` returns, however long its service is away; None when `stop` came first.
+def retry_until_available(work: Callable[[], Result], dependency: str, stop: Event) -> Result | None:
+    """The result of `work`, retried with backoff until its service is available; None if `stop` is set first.
 
-    Only DependencyUnavailable is waited out: a bug stays loud.
+    Only DependencyUnavailable is retried. Any other error is a bug and propagates.
     """
     wait = _FIRST_WAIT
     while True:

@@ -1,1 +1,1 @@
-"""Item, trending and acceptance statistics from what the lake holds."""
+"""Item, trending and acceptance statistics computed from the lake."""

@@ -59,7 +59,7 @@ class StatisticsLoop:
         if not np.array_equal(now.keys, self._counted.keys):
             self._counts = self._counts.on(now, self._counted.keys)
         self._counted = now
-        if added.whole:
+        if added.is_snapshot:
             self._counts = ItemCounts(now)
         self._counts.add(added.rows)
         publish(self._path, now.keys, self._counts.stats(self._clock()))

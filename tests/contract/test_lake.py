@@ -319,7 +319,7 @@ def test_upserts_at_the_same_time_are_all_there_and_each_key_once(lake: Lake) ->
 def news(added: Added | None) -> tuple[list[tuple[object, ...]], bool]:
     """The rows of a look that found something, sorted, and whether they are all there are."""
     assert added is not None
-    return sorted(added.rows.rows(), key=str), added.whole
+    return sorted(added.rows.rows(), key=str), added.is_snapshot
 
 
 def test_a_follower_gets_each_row_once_and_all_again_when_a_user_was_erased(lake: Lake) -> None:

@@ -60,7 +60,9 @@ contract = Contract(WholeKeys(frozenset(genres)))
 rows = partial(known_interaction_rows, contract=contract)
 print("running", flush=True)
 Consumer([
-    InteractionLoop(log, FeatureEffect(store, genres), contract, LoopConfig(batch=7, most=20, poll=0.05), sets_aside=True),
+    InteractionLoop(
+        log, FeatureEffect(store, genres), contract, LoopConfig(batch=7, max_batch=20, poll=0.05), writes_dead_letters=True
+    ),
     LakeLoop(log, DeltaLake(home / "lake"), "marquee.interactions", "interactions", rows, flush=0.05),
 ]).run(stop)
 """
@@ -108,7 +110,7 @@ def same(one: UserFeatures | None, other: UserFeatures | None) -> bool:
 
 def feature_loop(log: EventLog, store: FeatureStore) -> InteractionLoop:
     return InteractionLoop(
-        log, FeatureEffect(store, GENRES), Contract(WholeKeys(frozenset(GENRES))), LoopConfig(poll=0.02), sets_aside=True
+        log, FeatureEffect(store, GENRES), Contract(WholeKeys(frozenset(GENRES))), LoopConfig(poll=0.02), writes_dead_letters=True
     )
 
 

@@ -119,7 +119,7 @@ def test_a_record_that_no_broker_takes_is_said_and_not_tried_for_ever(log: Kafka
     assert log.append(topic, numbered(0, 1)) == 1
 
 
-def test_topics_are_made_as_specified_and_mended(kafka_bootstrap: str, topic: str) -> None:
+def test_topics_are_made_as_specified_and_reconciled(kafka_bootstrap: str, topic: str) -> None:
     topics = KafkaTopics(kafka_bootstrap)
     specs = [replace(spec, name=f"{topic}.{spec.name}") for spec in SPECS]
     assert [(change.what, change.before) for change in topics.plan(specs)] == [("topic", "missing")] * 3

@@ -37,7 +37,7 @@ def comparison(**values: object) -> Comparison:
 def test_a_report_from_start_to_end(tmp_path: Path) -> None:
     said: list[str] = []
     wanted, tracker = comparison(), MemoryTracker()
-    found = evaluate(dataset(), wanted, tmp_path / "work", progress=False, say=said.append)
+    found = evaluate(dataset(), wanted, tmp_path / "work", progress=False, echo=said.append)
     publish(found, dataset(), wanted, "marquee evaluate", tmp_path / "out", tracker, said.append)
     body = json.loads((tmp_path / "out" / "report.json").read_text())
     assert body["models"].keys() == {"popularity", "markov", "two_tower-1", "two_tower-2"}
@@ -52,14 +52,14 @@ def test_a_report_from_start_to_end(tmp_path: Path) -> None:
     assert "| markov |" in text
     assert "- ndcg: Gain of the target, discounted by its rank. Jaervelin and Kekaelaeinen, TOIS 2002." in text
     assert any("40 queries" in line for line in said)
-    again = evaluate(dataset(), wanted, tmp_path / "work", progress=False, say=said.append)
+    again = evaluate(dataset(), wanted, tmp_path / "work", progress=False, echo=said.append)
     assert [one.metrics for one in again.outcomes] == [one.metrics for one in found.outcomes], "a finished run is not repeated"
 
 
 @pytest.mark.parametrize("protocol", ["last", "successive", "strong"])
 def test_every_protocol_runs(tmp_path: Path, protocol: str) -> None:
     found = evaluate(
-        dataset(), comparison(protocol=protocol, models=("popularity",)), tmp_path, progress=False, say=lambda _: None
+        dataset(), comparison(protocol=protocol, models=("popularity",)), tmp_path, progress=False, echo=lambda _: None
     )
     assert found.outcomes[0].metrics["hr@200"] > 0
 
@@ -71,7 +71,7 @@ def test_a_tracker_that_is_gone_costs_a_warning(tmp_path: Path) -> None:
 
     said: list[str] = []
     wanted = comparison(models=("popularity",))
-    found = evaluate(dataset(), wanted, tmp_path, progress=False, say=said.append)
+    found = evaluate(dataset(), wanted, tmp_path, progress=False, echo=said.append)
     publish(found, dataset(), wanted, "marquee evaluate", tmp_path / "out", Gone(), said.append)
     assert any("not logged to MLflow" in line for line in said)
     assert (tmp_path / "out" / "report.md").exists()
@@ -93,4 +93,4 @@ def test_wrong_input_is_named_with_what_is_allowed(wrong: dict[str, object], all
 
 def test_times_are_needed_for_rolling_cuts(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no times"):
-        evaluate(dataset(has_time=False), comparison(protocol="last"), tmp_path, progress=False, say=lambda _: None)
+        evaluate(dataset(has_time=False), comparison(protocol="last"), tmp_path, progress=False, echo=lambda _: None)

@@ -32,7 +32,7 @@ def event(number: int, item: int) -> bytes:
     return Interaction(event_id=f"e{number}", user_id=7, item_id=item, kind="view", ts=time.time()).model_dump_json().encode()
 
 
-def set_aside(log: EmbeddedEventLog) -> list[DeadLetter]:
+def write_dead_letters(log: EmbeddedEventLog) -> list[DeadLetter]:
     """Two letters that can be used now, one from the log and one that never got there, and two that cannot."""
     letters = [
         DeadLetter(INTERACTIONS, "unknown_item", "item 1 is not in the catalogue", event(1, 1), 1e9, 0, 1),
@@ -46,7 +46,7 @@ def set_aside(log: EmbeddedEventLog) -> list[DeadLetter]:
 
 
 def test_letters_are_listed_with_their_reasons(marquee: Marquee, log: EmbeddedEventLog) -> None:
-    letters = set_aside(log)
+    letters = write_dead_letters(log)
     listed = marquee("deadletter", "list").output
     assert "4 open letters: 3 unknown_item, 1 malformed" in listed
     assert all(letter.id in listed for letter in letters)
@@ -56,8 +56,8 @@ def test_letters_are_listed_with_their_reasons(marquee: Marquee, log: EmbeddedEv
     assert letters[2].id[:8] in marquee("deadletter", "list", letters[2].id[:8]).output
 
 
-def test_what_was_mended_goes_through_the_log_again_once(marquee: Marquee, log: EmbeddedEventLog) -> None:
-    letters = set_aside(log)
+def test_what_was_repaired_goes_through_the_log_again_once(marquee: Marquee, log: EmbeddedEventLog) -> None:
+    letters = write_dead_letters(log)
     assert "2 would be replayed (dry run); 2 still cannot be used" in marquee("deadletter", "replay", "--dry-run").output
     assert len(list(log.read(INTERACTIONS))) == 1
     said = marquee("deadletter", "replay").output
@@ -69,13 +69,13 @@ def test_what_was_mended_goes_through_the_log_again_once(marquee: Marquee, log: 
 
 
 def test_a_replay_that_died_before_it_closed_its_letters_repeats_nothing(marquee: Marquee, log: EmbeddedEventLog) -> None:
-    letters = set_aside(log)
+    letters = write_dead_letters(log)
     log.append(INTERACTIONS, [Record("7", f"replay:{letters[0].id}", letters[0].value)])
     assert "2 replayed, 1 of them new to the log" in marquee("deadletter", "replay").output
 
 
 def test_dropping_needs_to_be_told_what(marquee: Marquee, log: EmbeddedEventLog) -> None:
-    set_aside(log)
+    write_dead_letters(log)
     with pytest.raises(InvalidInput, match="--all for every letter"):
         marquee("deadletter", "drop")
     assert "1 would be dropped (dry run)" in marquee("deadletter", "drop", "--reason", "malformed", "--dry-run").output
@@ -87,7 +87,7 @@ def test_dropping_needs_to_be_told_what(marquee: Marquee, log: EmbeddedEventLog)
 
 @pytest.mark.parametrize("wrong", [("0000",), ("--topic", "interactions")])
 def test_a_choice_that_means_nothing_is_said(marquee: Marquee, log: EmbeddedEventLog, wrong: tuple[str, ...]) -> None:
-    set_aside(log)
+    write_dead_letters(log)
     with pytest.raises(InvalidInput, match=re.escape(wrong[-1])):
         marquee("deadletter", "list", *wrong)
 

@@ -125,7 +125,7 @@ def test_another_engine_is_refused(marquee: Marquee) -> None:
 
 
 @pytest.mark.service("redis")
-def test_what_lies_is_found_and_mended(marquee: Marquee, store: FeastFeatures) -> None:
+def test_what_lies_is_found_and_repaired(marquee: Marquee, store: FeastFeatures) -> None:
     right = expected()[8]
     store.write([replace(right, n_events=99, values=right.values + 1), replace(expected()[9], applied_offset=5)])
     store.erase(10)
@@ -139,7 +139,7 @@ def test_what_lies_is_found_and_mended(marquee: Marquee, store: FeastFeatures) -
 
 
 @pytest.mark.service("redis")
-def test_a_record_that_cannot_be_read_is_mended_too(marquee: Marquee, store: FeastFeatures, server: OwnRedis) -> None:
+def test_a_record_that_cannot_be_read_is_repaired_too(marquee: Marquee, store: FeastFeatures, server: OwnRedis) -> None:
     client = Redis(port=server.port)
     for key in client.scan_iter():
         for name in client.hkeys(key):

@@ -16,8 +16,8 @@ from evaluation.simulation.arrivals import Arrivals
 from evaluation.simulation.choice import ChoiceModel
 from evaluation.simulation.drivers import Receipt, Refused, ServedList
 from evaluation.simulation.pacing import TokenBucket
+from evaluation.simulation.run_statistics import RunStatistics
 from evaluation.simulation.simulation import Event, Simulation
-from evaluation.simulation.tally import Tally
 from evaluation.simulation.world import WorldConfig, made_up
 
 SIMULATION = Simulation(made_up(50, WorldConfig()), Arrivals(100), ChoiceModel(nothing=-50.0))  # nobody leaves without a film
@@ -60,10 +60,10 @@ def test_a_refusal_has_the_status_or_the_name_of_the_error() -> None:
 
 
 def test_an_api_that_is_not_there_is_named_before_the_first_visit() -> None:
-    tally = Tally()
+    statistics = RunStatistics()
     with pytest.raises(DependencyUnavailable, match="nothing-here"):
-        asyncio.run(visit_api(SIMULATION, "http://127.0.0.1:9/nothing-here", TokenBucket(10, 1), tally, lambda: True))
-    assert tally.visits == 0
+        asyncio.run(visit_api(SIMULATION, "http://127.0.0.1:9/nothing-here", TokenBucket(10, 1), statistics, lambda: True))
+    assert statistics.visits == 0
 
 
 def test_a_dry_run_sends_nothing_and_bad_input_says_what_is_allowed() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.features import HISTORY_LENGTH, UserFeatures
 from core.ids import MAX_INTEGER
 from core.kinds import CONSUMING, KIND_CODE, Kind
-from feature_repo.packing import Reader, Writer
+from feature_repo.packing import ByteReader, ByteWriter
 from feature_repo.record import NAMED, PLAIN, UnreadableRecord, pack, unpack
 from feature_repo.record_columns import GENRES, read_consumed, write_consumed
 
@@ -128,9 +128,9 @@ def test_what_was_consumed_is_read_with_the_kinds_of_the_time_of_writing(consumi
     """Neither a kind that came later nor one that now consumes changes what an older record says."""
     items, kinds = np.array([5, 6, 7, 8]), np.array([2, 3, 10, 1])
     for consumed in (np.array([5, 6]), np.array([5, 6, 7]), np.array([], dtype=np.int64), np.array([1, 9])):
-        writer = Writer()
+        writer = ByteWriter()
         write_consumed(writer, consumed, items, kinds, consuming)
-        assert read_consumed(Reader(writer.bytes()), items, kinds).tolist() == consumed.tolist()
+        assert read_consumed(ByteReader(writer.bytes()), items, kinds).tolist() == consumed.tolist()
 
 
 GOLDEN = (

@@ -62,7 +62,7 @@ def test_another_process_sees_what_the_writer_did(lake: DeltaLake, root: Path) -
 
 def test_a_path_that_cannot_be_written_is_a_typed_error_that_names_it(lake: DeltaLake, root: Path) -> None:
     root.write_text("a file where the folder should be")
-    with pytest.raises(StorageFull, match=r"check space and rights of .*lake") as caught:
+    with pytest.raises(StorageFull, match=r"check free space and permissions of .*lake") as caught:
         lake.append(INTERACTIONS, events(1), Writer("consumer", 1))
     assert caught.value.status == 503
     with pytest.raises(StorageFull):
@@ -133,4 +133,4 @@ def test_files_that_were_vacuumed_before_they_were_read_make_a_follower_start_ag
         follower.look()
     again = follower.look()
     assert again is not None
-    assert (sorted(again.rows[c.EVENT_ID]), again.whole) == (["e0", "e1"], True)
+    assert (sorted(again.rows[c.EVENT_ID]), again.is_snapshot) == (["e0", "e1"], True)

@@ -90,7 +90,7 @@ def build(workdir: Path, events: pl.DataFrame = EVENTS, train: TrainConfig = TRA
         feature_schema=SCHEMA,
         code_version="abc",
         seed=1,
-        say=said.append,
+        echo=said.append,
     )
     return Built(folder, said)
 

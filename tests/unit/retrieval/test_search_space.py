@@ -21,7 +21,7 @@ def test_every_space_that_ships_fits_the_configuration_of_its_name(name: str) ->
         ({"parameters": {}}, "parameters"),
         ({"parameters": {"dropout": {"low": 0.5, "high": 0.1}}}, "low (0.5) must be below high (0.1)"),
         ({"parameters": {"dropout": {"low": 0.0, "high": 0.1, "log": True}}}, "starts above 0"),
-        ({"parameters": {"blocks": {"low": 1, "high": 4, "step": 0.5}}}, "the step is one too"),
+        ({"parameters": {"blocks": {"low": 1, "high": 4, "step": 0.5}}}, "the step must be an integer"),
         ({"parameters": {"dropout": {"low": 0.1}}}, "choices = [...], or low"),
         ({"parameters": {"block": {"choices": []}}}, "parameters.block"),
         ({"parameters": {"dropout": 0.2}}, "parameters.dropout"),

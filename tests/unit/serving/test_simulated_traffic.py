@@ -12,24 +12,24 @@ from core.events import INTERACTIONS
 from evaluation.simulation.arrivals import Arrivals
 from evaluation.simulation.drivers import ServiceDriver
 from evaluation.simulation.pacing import TokenBucket, drive
+from evaluation.simulation.run_statistics import RunStatistics
 from evaluation.simulation.simulation import Simulation
-from evaluation.simulation.tally import Tally
 from evaluation.simulation.world import World, WorldConfig
 
 
 def test_simulated_users_answer_served_lists(world: Any) -> None:
     films = World(world.catalogue.ids, world.catalogue.genres, WorldConfig())
-    made, tally = Simulation(films, Arrivals(50)), Tally()
+    made, statistics = Simulation(films, Arrivals(50)), RunStatistics()
 
     async def run() -> None:
         async with world.client() as http:
-            driver = ServiceDriver(ApiService(http), made, tally)
-            await drive(made, driver, TokenBucket(1e6, 100), tally, lambda: tally.visits < 30)
+            driver = ServiceDriver(ApiService(http), made, statistics)
+            await drive(made, driver, TokenBucket(1e6, 100), statistics, lambda: statistics.visits < 30)
 
     asyncio.run(run())
-    assert not tally.refused
-    assert tally.quarantined == 0
-    assert 0 < tally.accepted == tally.sent
+    assert not statistics.refused
+    assert statistics.quarantined == 0
+    assert 0 < statistics.accepted == statistics.sent
     kept = [orjson.loads(record.value) for record in world.read_log(INTERACTIONS)]
-    assert len(kept) == tally.accepted
+    assert len(kept) == statistics.accepted
     assert all(event["request_id"] for event in kept)

@@ -7,8 +7,8 @@ from core.events import INTERACTIONS, Interaction
 from evaluation.simulation.arrivals import Arrivals
 from evaluation.simulation.drivers import Receipt, Refused, ServedList, ServiceDriver, fill_log
 from evaluation.simulation.pacing import TokenBucket, drive
+from evaluation.simulation.run_statistics import RunStatistics
 from evaluation.simulation.simulation import Event, Simulation
-from evaluation.simulation.tally import Tally
 from evaluation.simulation.world import WorldConfig, made_up
 from streaming.adapters.embedded import EmbeddedEventLog
 
@@ -36,20 +36,20 @@ class Shop:
         return Receipt(len(self.told) % 2, 1 - len(self.told) % 2)
 
 
-def visited(shop: Shop, visits: int) -> Tally:
-    made, tally = simulation(), Tally()
-    driver = ServiceDriver(shop, made, tally, clock=lambda: 1_700_000_000.0)
-    asyncio.run(drive(made, driver, TokenBucket(1e6, 100), tally, lambda: tally.visits < visits))
-    return tally
+def visited(shop: Shop, visits: int) -> RunStatistics:
+    made, statistics = simulation(), RunStatistics()
+    driver = ServiceDriver(shop, made, statistics, clock=lambda: 1_700_000_000.0)
+    asyncio.run(drive(made, driver, TokenBucket(1e6, 100), statistics, lambda: statistics.visits < visits))
+    return statistics
 
 
 def test_visitors_choose_from_what_was_served() -> None:
     shop = Shop()
-    tally = visited(shop, 60)
-    assert tally.visits == tally.lists == 60
-    assert 0 < tally.sent == len(shop.told) < 60
-    assert (tally.accepted, tally.quarantined) == ((tally.sent + 1) // 2, tally.sent // 2)
-    assert len(tally.latencies) == 60 + tally.sent
+    statistics = visited(shop, 60)
+    assert statistics.visits == statistics.lists == 60
+    assert 0 < statistics.sent == len(shop.told) < 60
+    assert (statistics.accepted, statistics.quarantined) == ((statistics.sent + 1) // 2, statistics.sent // 2)
+    assert len(statistics.latencies) == 60 + statistics.sent
     events = [Interaction.model_validate(event) for event in shop.told]
     assert {event.item_id for event in events} == {5, 9}
     assert all(event.request_id == f"list-of-{event.user_id}" for event in events)
@@ -64,8 +64,8 @@ def test_refusals_are_counted_by_reason_and_timed_if_they_were_answers() -> None
 
 
 def test_the_log_gets_events_that_keep_the_contract(tmp_path: Path) -> None:
-    log, tally = EmbeddedEventLog(tmp_path / "log.db"), Tally()
-    fill_log(simulation(), log, TokenBucket(1e6, 1e6), tally, lambda: tally.sent < 40)
+    log, statistics = EmbeddedEventLog(tmp_path / "log.db"), RunStatistics()
+    fill_log(simulation(), log, TokenBucket(1e6, 1e6), statistics, lambda: statistics.sent < 40)
     events = [Interaction.model_validate_json(record.value) for record in log.read(INTERACTIONS)]
     log.close()
-    assert len(events) == tally.accepted == 40
+    assert len(events) == statistics.accepted == 40

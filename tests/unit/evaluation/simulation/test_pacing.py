@@ -6,8 +6,8 @@ import pytest
 
 from evaluation.simulation.arrivals import Arrivals, Visit
 from evaluation.simulation.pacing import TokenBucket, drive
+from evaluation.simulation.run_statistics import RunStatistics
 from evaluation.simulation.simulation import Simulation
-from evaluation.simulation.tally import Tally
 from evaluation.simulation.world import WorldConfig, made_up
 
 
@@ -20,7 +20,7 @@ def test_the_bucket_lets_the_rate_through() -> None:
 
 
 def test_every_visit_happens_once_in_order_and_few_at_a_time() -> None:
-    simulation, tally = Simulation(made_up(10, WorldConfig()), Arrivals(100)), Tally()
+    simulation, statistics = Simulation(made_up(10, WorldConfig()), Arrivals(100)), RunStatistics()
     seen: list[int] = []
     inside = highest = 0
 
@@ -32,8 +32,8 @@ def test_every_visit_happens_once_in_order_and_few_at_a_time() -> None:
         await asyncio.sleep(0.001)
         inside -= 1
 
-    asyncio.run(drive(simulation, visitor, TokenBucket(1e6, 100), tally, lambda: tally.visits < 40, max_concurrent=3))
+    asyncio.run(drive(simulation, visitor, TokenBucket(1e6, 100), statistics, lambda: statistics.visits < 40, max_concurrent=3))
     assert seen == list(range(40))
-    assert (tally.visits, highest) == (40, 3)
-    assert tally.cold == sum(simulation.arrivals.visit(number).cold for number in range(40))
-    assert tally.seconds > 0
+    assert (statistics.visits, highest) == (40, 3)
+    assert statistics.cold == sum(simulation.arrivals.visit(number).cold for number in range(40))
+    assert statistics.seconds > 0

@@ -24,7 +24,7 @@ from streaming.decoding import Decoded
 from streaming.learning.examples import examples_of
 from streaming.learning.learned_publisher import LearnedPublisher
 from streaming.learning.learner import LearnerConfig, OnlineLearner
-from streaming.learning.learning_effect import LearningEffect, LearningPace
+from streaming.learning.learning_effect import LearningBudget, LearningEffect
 
 IDS = np.arange(1, 9) * 10
 CATALOGUE = Catalogue.from_frame(pl.DataFrame({"item_id": IDS, "title": ["x"] * 8, "genres": [["a"]] * 8, "year": [2000] * 8}))
@@ -64,9 +64,9 @@ class World:
         self.learner = OnlineLearner(encode, VECTORS, np.zeros(8, np.float32), LearnerConfig(batch=4, replay=0.0))
         self.slept: list[float] = []
         publish = LearnedPublisher(self.path, self.index, "r1", CATALOGUE.ids, VECTORS)
-        pace = LearningPace(interval=2.0, max_events=max_events)
+        budget = LearningBudget(interval=2.0, max_events=max_events)
         self.effect = LearningEffect(
-            self.store, self.learner, publish, CATALOGUE, read, T0, pace, clock=lambda: 0.0, sleep=self.slept.append
+            self.store, self.learner, publish, CATALOGUE, read, T0, budget, clock=lambda: 0.0, sleep=self.slept.append
         )
 
     def held(self) -> np.ndarray:

@@ -11,7 +11,7 @@ _MAX_LATENCIES = 10_000  # the latest ones, so that a run of days costs no more 
 
 
 @dataclass
-class Tally:
+class RunStatistics:
     """What became of a run."""
 
     visits: int = 0

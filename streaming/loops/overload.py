@@ -1,4 +1,4 @@
-"""How a loop behaves under load: batches that grow with the backlog, and work that is left out, of least value first."""
+"""Behaviour under load: batches that grow with the backlog, and load shedding that drops the least valuable events first."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _LEVELS = ((10.0, 1.0), (2.0, 0.3))
 
 
 class AdaptiveBatch:
-    """The size of a group's batches: doubled while more waits than it takes, halved when little does."""
+    """The size of a group's batches: doubled while more records wait than fit into one, halved when few do."""
 
-    def __init__(self, group: str, smallest: int, largest: int) -> None:
+    def __init__(self, group: str, min_size: int, max_size: int) -> None:
         self._group = group
-        self._smallest = smallest
-        self.largest = max(smallest, largest)
-        self.limit = smallest
+        self._min_size = min_size
+        self.max_size = max(min_size, max_size)
+        self.limit = min_size
         self.lag = 0
 
-    def saw(self, lag: int) -> None:
+    def observe(self, lag: int) -> None:
         """`lag` records wait after the last poll."""
         self.lag = lag
         if lag > self.limit:
-            self.limit = min(self.limit * 2, self.largest)
+            self.limit = min(self.limit * 2, self.max_size)
         elif lag < self.limit // 4:
-            self.limit = max(self.limit // 2, self._smallest)
+            self.limit = max(self.limit // 2, self._min_size)
         CONSUMER_LAG.labels(self._group).set(lag)
         CONSUMER_BATCH.labels(self._group).set(self.limit)
 
 
 class Shedding:
-    """Chooses what an overloaded effect does without. For effects that learn, never for those that count or store."""
+    """Load shedding for effects that learn. Never use it for effects that count or store."""
 
     def __init__(self, group: str, weights: SignalWeights = DEFAULT_WEIGHTS) -> None:
         self._group = group
@@ -47,11 +47,11 @@ class Shedding:
         self._floor = 0.0
 
     def keep(self, batch: Sequence[Decoded], pace: AdaptiveBatch) -> Sequence[Decoded]:
-        """The events of the batch that are worth their time now; the others are counted, and a change of mind is logged."""
-        floor = next((weight for batches, weight in _LEVELS if pace.lag > batches * pace.largest), 0.0)
+        """The events of the batch that are worth processing now. Dropped events are counted, and a change of level is logged."""
+        floor = next((weight for batches, weight in _LEVELS if pace.lag > batches * pace.max_size), 0.0)
         if floor != self._floor:
-            said = f"leaves out events that weigh less than {floor}" if floor else "takes every event again"
-            _log.warning("%s %s: %d records wait", self._group, said, pace.lag)
+            change = f"leaves out events that weigh less than {floor}" if floor else "takes every event again"
+            _log.warning("%s %s: %d records wait", self._group, change, pace.lag)
             self._floor = floor
         if not floor:
             return batch

@@ -1,4 +1,4 @@
-"""Setting records aside: what cannot be used goes whole to the dead-letter topic, with the reason, and is counted."""
+"""Writes records that cannot be used to the dead-letter topic, unabridged and with the reason, and counts them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from core.ports import EventLog
 from core.telemetry import EVENTS_QUARANTINED
 
 
-def set_aside(log: EventLog, dead: Sequence[DeadLetter]) -> bool:
-    """Durable when it returns; a repeat stores and counts nothing. True, for `until_it_works`."""
+def write_dead_letters(log: EventLog, dead: Sequence[DeadLetter]) -> bool:
+    """Write the letters durably; writing them again stores and counts nothing. Returns True, for `retry_until_available`."""
     if dead and log.append(DEADLETTER, [to_record(letter) for letter in dead]):
         for reason, count in Counter(letter.reason for letter in dead).items():
             EVENTS_QUARANTINED.labels(reason).inc(count)

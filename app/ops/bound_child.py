@@ -1,4 +1,4 @@
-"""`python -m app.ops.leash COMMAND`: becomes COMMAND, but ends when its parent does, so that no orphan keeps a port (Linux).
+"""`python -m app.ops.bound_child COMMAND`: runs COMMAND so that it ends when its parent does and no orphan keeps a port (Linux).
 
 A program of its own, because the supervisor must not run Python between fork and exec: with threads of an SDK around, the
 child can be born holding one of their locks and never get to exec (seen with gRPC).
