@@ -17,7 +17,7 @@ from datasets.quarantine import Quarantine
 from datasets.sources import LINE, Source
 from datasets.texts import entries, numbers
 
-_YEAR = r"^(\d{4})(?:[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that has one
+_YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that has one
 _COMPACT = r"^(\d{4})\d{4}$"
 
 
@@ -37,7 +37,7 @@ class ItemFile:
         """How each column was understood, for people."""
         yield f"{self.source.name}: {self.source.dialect}"
         for name, theirs in self.columns.theirs.items():
-            how = f": {self.dates_as_years:,} dates give their year" if name == c.YEAR and self.dates_as_years else ""
+            how = f": of {self.dates_as_years:,} date(s) the year is taken" if name == c.YEAR and self.dates_as_years else ""
             found = " (found by its name; --map-items decides)" if name in self.columns.guessed else ""
             yield f"  {name} from column {theirs!r}{how}{found}"
         if c.TITLE not in self.columns.theirs:
@@ -75,7 +75,7 @@ def read_item_file(source: Source, names: Mapping[str, str], known: Mapping[str,
         at = rows.select(broken.alias("at"))["at"].fill_null(False)
         quarantine.add(_set_aside(source, texts.filter(at), theirs[name], reason))
     good = rows.filter(~pl.any_horizontal(broken for broken, _, _ in unusable)).drop(LINE).sort(c.ITEM)
-    dates = int((year.str.len_chars() != 4).sum()) if year is not None else 0
+    dates = int(((year.str.len_chars() >= 8) & rows[c.YEAR].is_not_null()).sum()) if year is not None else 0
     return ItemFile(source, columns, _year_from_title(good), tuple(ids), assigned, len(texts), dates)
 
 

@@ -142,7 +142,7 @@ class Interactions:
             (pl.col(c.USER).is_null() & pl.col(f"has {c.USER}"), c.USER, f"{c.USER} is no id"),
             (~pl.col("item is id") & pl.col(f"has {c.ITEM}"), c.ITEM, f"{c.ITEM} is no id"),
             (pl.col(c.ITEM).is_null() & pl.col(f"has {c.ITEM}"), c.ITEM, f"{c.ITEM} is not in the catalogue"),
-            (pl.col(c.TS).is_null() & pl.col(f"has {c.TS}"), c.TS, f"{c.TS} is none of the {self.times}"),
+            (pl.col(c.TS).is_null() & pl.col(f"has {c.TS}"), c.TS, f"{c.TS} is none of the {self.times.short}"),
         ]
         problem = pl.coalesce(*(pl.when(broken).then(pl.lit(words)) for broken, _, words in why), "value problem")
         of_value = pl.when(pl.col("value problem").is_not_null()).then(pl.lit(c.VALUE))

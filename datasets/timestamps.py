@@ -42,8 +42,13 @@ class TimeFormat:
     surveyed: bool = False  # whether it was concluded from the rows
 
     def __str__(self) -> str:
-        said = SAID.get(self.name, f"times like {self.name}")
-        return said + ("" if self.name.startswith("unix") or self.zoned else "; they name no time zone and are taken as UTC")
+        return self.short + (
+            "" if self.name.startswith("unix") or self.zoned else "; they name no time zone and are taken as UTC"
+        )
+
+    @property
+    def short(self) -> str:
+        return SAID.get(self.name, f"times like {self.name}")
 
     def read(self, text: pl.Series) -> pl.Series:
         """Unix seconds [n], null where the text has another format or names no moment."""
