@@ -21,7 +21,7 @@ from datasets.sniffing import Dialect, sniff
 from datasets.texts import as_text, text_of
 
 LINE = "line"  # of the file, from 1; for Parquet the number of the row
-_BLOCK = 16 << 20  # bytes of a CSV that make a batch
+_BLOCK = 8 << 20  # bytes of a CSV that make a batch
 _ROWS = 200_000  # of a batch of another form
 _KEYS_FROM = 10_000  # lines of JSON whose keys are the columns
 

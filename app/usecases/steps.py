@@ -134,7 +134,8 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
     items = lake.read(tables.ITEMS)
     if found is not None:
         films, keys = found
-        items = pl.concat([items, films.filter(~pl.col(c.ITEM).is_in(items[c.ITEM].implode()))], how="diagonal_relaxed")
+        films = films.filter(~pl.col(c.ITEM).is_in(items[c.ITEM].implode()))
+        items = pl.concat([items, films], how="diagonal_relaxed")
     production = wiring.registry(settings).fetch("production")
     new = new_films(production, Catalogue.from_frame(items))
     some = ", ".join(new[c.TITLE].head(3).to_list())
@@ -144,7 +145,7 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
     with sole_builder(settings.home):
         if found is not None:
             assign(lake, keys)
-        lake.replace(tables.ITEMS, items)
+            lake.upsert(tables.ITEMS, films, [c.ITEM])
         folder = extend_release(production, new, _versions(lake), settings.folder("train"))
     promote(settings, register(settings, folder, echo), force=False, dry_run=False, echo=echo)
     echo("running processes take it up within seconds")
