@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from core import columns as c
+from core.errors import DatasetError
 from core.events import ClockRule
 from core.ids import ExternalId, assign_keys
 from datasets import keys, timestamps
@@ -37,6 +38,7 @@ class Reading:
     decimal: str | None = None  # comma or point
     encoding: str | None = None
     delimiter: str | None = None
+    quotes: bool = True
 
 
 class Interactions:
@@ -54,11 +56,15 @@ class Interactions:
         said = ValueMeaning.parse(reading.value) if reading.value else None
         format_ = timestamps.given(reading.ts_format) if reading.ts_format else None
         wanted = [theirs[name] for name in (c.TS, c.VALUE) if name in theirs]
+        rows = 0
         for batch in source.batches(wanted, on_share=on_share):
+            rows += len(batch)
             if format_ is None:
                 times.add(batch[theirs[c.TS]])
             if c.VALUE in theirs:
                 values.add(batch[theirs[c.VALUE]])
+        if not rows:
+            raise DatasetError(f"{source.name} has no row below the names of its columns")
         self.times = format_ or times.conclude(reading.day_first)
         meaning = said or (ValueMeaning("stars") if self.has_kind or c.VALUE not in theirs else values.guess())
         comma = values.decimal_comma(reading.decimal) if c.VALUE in theirs and meaning.name != "none" else False

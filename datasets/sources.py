@@ -36,8 +36,9 @@ def _ignore(_: object) -> None:
 class Source:
     """One file of rows, that can be read again and again."""
 
-    def __init__(self, path: Path, encoding: str | None = None, delimiter: str | None = None) -> None:
-        """Raises DatasetError for a file that cannot be read."""
+    def __init__(self, path: Path, encoding: str | None = None, delimiter: str | None = None, quotes: bool = True) -> None:
+        """Without `quotes` a quote in a CSV is a character like any other. Raises DatasetError for a file that cannot be read."""
+        self._quotes = quotes
         self.path = path
         self.dialect: Dialect = sniff(path, encoding, delimiter)
         read = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet}
@@ -63,7 +64,11 @@ class Source:
                 if len(filled):
                     yield filled
         except (OSError, pa.ArrowException, pl.exceptions.PolarsError, UnicodeError) as error:
-            hint = "; a quote that is never closed reads like this" if self.dialect.form == "csv" else ""
+            hint = (
+                "; a quote that is never closed reads like this: mend it, or use --no-quotes"
+                if self.dialect.form == "csv"
+                else ""
+            )
             raise DatasetError(f"{self.path} cannot be read as {self.dialect}: {str(error).splitlines()[0]}{hint}") from error
 
     def _names(self) -> list[str]:
@@ -105,7 +110,11 @@ class Source:
                 skip_rows=1,
             ),
             "parse_options": pc.ParseOptions(
-                delimiter=self.dialect.delimiter, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=bad
+                delimiter=self.dialect.delimiter,
+                quote_char='"' if self._quotes else False,
+                newlines_in_values=self._quotes,
+                ignore_empty_lines=False,
+                invalid_row_handler=bad,
             ),
             "convert_options": pc.ConvertOptions(
                 column_types=dict.fromkeys(self.columns, pa.string()), strings_can_be_null=False, include_columns=columns
@@ -122,11 +131,29 @@ class Source:
                 inside = batch.select(pl.sum_horizontal(pl.all().str.count_matches("\n", literal=True))).to_series().cum_sum()
                 before = inside.shift(1, fill_value=0) + breaks
                 breaks += int(inside[-1]) if len(inside) else 0
-                on_bad(quarantine.faults(self.name, found))
-                found.clear()
+                if breaks:
+                    for line, cell in _of_several_lines(batch, numbers):
+                        self._refuse_swallowed(line, cell)
+                self._told(found, on_bad)
                 on_share(file.tell() / size)
                 yield batch.with_columns((pl.Series(numbers, dtype=pl.Int64) + before).alias(LINE))
-            on_bad(quarantine.faults(self.name, found))
+            self._told(found, on_bad)
+
+    def _told(self, found: list[tuple[int, str, str, str]], on_bad: OnBad) -> None:
+        """Hand over the rows that are none. Raises DatasetError for one that has swallowed others."""
+        for line, _, text, _ in found:
+            self._refuse_swallowed(line, text)
+        on_bad(quarantine.faults(self.name, found))
+        found.clear()
+
+    def _refuse_swallowed(self, line: int, text: str) -> None:
+        """A quote that is not closed where it should be takes the following rows into one field. Raises DatasetError."""
+        commas = len(self.columns) - 1
+        if commas and any(one.count(self.dialect.delimiter) == commas for one in text.split("\n")[1:]):
+            raise DatasetError(
+                f"{self.name}: about line {line} a quote is opened and not closed, so the rows behind it would be one field; "
+                "mend it, or use --no-quotes if quotes mean nothing in this file"
+            )
 
     def _has_rows(self) -> bool:
         """Whether there is anything after the header; Arrow takes a file without for an error."""
@@ -164,6 +191,12 @@ class Source:
             yield pl.DataFrame([*texts, pl.int_range(done + 1, done + len(batch) + 1, dtype=pl.Int64, eager=True).alias(LINE)])
             done += len(batch)
             on_share(done / total)
+
+
+def _of_several_lines(batch: pl.DataFrame, numbers: list[int]) -> Iterator[tuple[int, str]]:
+    for column in batch.iter_columns():
+        found = column.str.contains("\n", literal=True)
+        yield from zip(pl.Series(numbers, dtype=pl.Int64).filter(found), column.filter(found), strict=True)
 
 
 def _numbers(first: int, count: int, skipped: set[int]) -> tuple[list[int], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,7 @@ def import_(
     decimal: Annotated[str | None, typer.Option(help="comma or point, where numbers do not tell")] = None,
     encoding: Annotated[str | None, typer.Option(help="of the files; detected if left out")] = None,
     delimiter: Annotated[str | None, typer.Option(help="of CSV files; detected if left out")] = None,
+    quotes: Annotated[bool, typer.Option("--quotes/--no-quotes", help="whether quotes in CSV files enclose fields")] = True,
     max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="maximum share of bad events")] = 0.05,
     hold_out: Annotated[float, typer.Option(min=0.0, max=0.5, help="share of the newest events to hold out for replay")] = 0.0,
     hide_missing: Annotated[bool, typer.Option("--hide-missing", help="hide the lake's items that --items lacks")] = False,
@@ -61,7 +63,9 @@ def import_(
         interactions=interactions,
         items=items,
         users=users,
-        reading=Reading(_pairs("--map", mapping), value, kind, dayfirst, ts_format, decimal, encoding, _delimiter(delimiter)),
+        reading=Reading(
+            _pairs("--map", mapping), value, kind, dayfirst, ts_format, decimal, encoding, _delimiter(delimiter), quotes
+        ),
         item_names=_pairs("--map-items", map_items),
         user_names=_pairs("--map-users", map_users),
         max_bad=max_bad,
@@ -87,7 +91,12 @@ def take_out(yes: bool) -> None:
 
 
 def _run(home: Settings, order: Order, replace: bool, yes: bool) -> None:
+    if replace:
+        order = dataclasses.replace(order, add=True)
     if replace and not order.dry_run:
+        import_files(
+            home, dataclasses.replace(order, dry_run=True)
+        )  # before anything is taken out: what is wrong with the files?
         with without_consumer(home.home):
             take_out(yes)
     result = import_files(home, order)

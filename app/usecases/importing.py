@@ -84,7 +84,10 @@ class _Events:
 
 
 def import_files(settings: Settings, order: Order) -> Result:
-    """Read, judge and, unless it is a dry run, write. Raises DatasetError, InvalidInput, AlreadyRunning and StorageFull."""
+    """Read, judge and, unless it is a dry run, write; nothing is written if anything is wrong.
+
+    Raises DatasetError, InvalidInput, AlreadyRunning and StorageFull.
+    """
     if not (order.interactions or order.items or order.users):
         raise DatasetError("there is nothing to import; name a file with --interactions, --items or --users")
     _refuse_mixing(settings, order)
@@ -121,14 +124,14 @@ class _Import:
         self._keys = keys_of_ids(self._lake)
 
     def run(self) -> Result:
-        order, reading = self._order, self._order.reading
+        order = self._order
         items = users = None
         if order.interactions:
-            self._source = Source(order.interactions, reading.encoding, reading.delimiter)
+            self._source = self._open(order.interactions)
         if order.items:
-            items = self._read_items(Source(order.items, reading.encoding, reading.delimiter))
+            items = self._read_items(self._open(order.items))
         if order.users:
-            users = self._read_users(Source(order.users, reading.encoding, reading.delimiter))
+            users = self._read_users(self._open(order.users))
         events = self._read_events(items) if order.interactions else None
         self._name_preview()
         item_rows = self._item_changes(items, events)
@@ -137,6 +140,10 @@ class _Import:
         if not order.dry_run:
             self._write(items, item_rows, user_rows, events)
         return self._result
+
+    def _open(self, path: Path) -> Source:
+        reading = self._order.reading
+        return Source(path, reading.encoding, reading.delimiter, reading.quotes)
 
     # --- reading ---------------------------------------------------------------------------------------------------------
 
@@ -240,7 +247,7 @@ class _Import:
         if events:
             said.append(f"events: {events.new:,} new" + (f", {events.known:,} there already" if events.known else ""))
         if items and (self._order.items or items.new):
-            said.append(f"items: {items}")
+            said.append(f"items: {items}" if self._order.items else f"items: {items.new:,} new, with their ids for titles")
         if users:
             said.append(f"users with attributes: {users}")
 

@@ -191,6 +191,9 @@ def test_own_data_is_not_overwritten_by_a_load_but_by_a_confirmed_replace(home: 
     assert refused.exit_code == 1
     assert "2 imported and 1 streamed events" in refused.stdout
     assert len(home.events) == 3
+    with pytest.raises(DatasetError, match="no row"):
+        home.run("import", "--replace", "--yes", "--interactions", home.plays())
+    assert len(home.events) == 3  # a file that cannot be used costs nothing
     home.run("import", "--replace", "--yes", "--interactions", home.plays(f"3,11,{NOW}"))
     assert home.events["user_id"].to_list() == [3]
     assert home.titles() == {11: "11"}

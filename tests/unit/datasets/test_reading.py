@@ -217,6 +217,23 @@ def test_parquet_of_any_type_is_read_as_it_is_written(tmp_path: Path) -> None:
     assert read.bad[0]["line"] == 2
 
 
+def test_a_quote_that_is_not_closed_does_not_swallow_rows_in_silence(tmp_path: Path) -> None:
+    for rows in (
+        '1,"a,1700000000,\n1,b,1700000001,\n1,c,1700000002,\n',
+        '1,"a,1700000000,\n1,b,1700000001,\n1,"c",1700000002,\n',
+    ):
+        with pytest.raises(DatasetError, match=r"quote.*--no-quotes"):
+            Read(write(tmp_path, HEAD + rows))
+    path = write(tmp_path, HEAD + '1,"a,1700000000,\n1,b,1700000001,\n')
+    found = Interactions(Source(path, quotes=False), Reading()).read(Catalogue(None, {}), Quarantine(), Seen())
+    assert sum(len(batch.events) for batch in found) == 2
+
+
+def test_a_file_of_names_alone_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no row below the names"):
+        Read(write(tmp_path, HEAD))
+
+
 def test_json_lines_are_read_and_a_line_that_is_none_is_set_aside(tmp_path: Path) -> None:
     lines = '{"user_id": 1, "item_id": "a", "ts": 1700000000}\nnot json\n{"user_id": "x", "item_id": "b", "ts": 1700000001}\n'
     read = Read(write(tmp_path, lines, "x.jsonl"))
