@@ -160,7 +160,7 @@ def test_a_port_in_use_is_named_with_the_way_out(copy_of_home: Path, free_port: 
 def test_uvicorn_and_the_module_entry_points_work_by_name(copy_of_home: Path, free_port: FreePort) -> None:
     for command, says in (
         (["-m", "uvicorn", "serving.app:app", "--port", str(free_port())], "Uvicorn running"),
-        (["-m", "retrieval.train", "--help"], "Train the two towers"),
+        (["-m", "retrieval.train", "--help"], "Train only the two towers"),
         (["-m", "streaming.consumer", "--help"], "stream consumer"),
         (["-m", "monitoring.watchdog", "--once"], "watched features drifted"),
     ):
