@@ -12,7 +12,8 @@ from rich.table import Table
 
 from app.console import echo, out, settings
 from app.ops.ownership import without_consumer
-from app.usecases.importing import Order, import_files
+from app.usecases.import_order import Order
+from app.usecases.importing import import_files
 from app.usecases.lake_content import content, empty
 from core.errors import InvalidInput
 from core.settings import Settings

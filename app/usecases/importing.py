@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +24,14 @@ from app import wiring
 from app.console import err
 from app.ops.ownership import without_consumer
 from app.usecases import lake_content as there
+from app.usecases.import_order import Order, Result
 from app.usecases.upserting import Changes, item_changes, stored_items, user_changes
 from core import columns as c
 from core.errors import DatasetError
 from core.settings import Settings
 from datasets.catalogue_file import ItemFile, read_item_file
 from datasets.contract import Seen
-from datasets.interactions import Catalogue, Interactions, Reading
+from datasets.interactions import Catalogue, Interactions
 from datasets.quarantine import Quarantine
 from datasets.registry import BUNDLED_NAMES
 from datasets.sources import Source
@@ -42,34 +43,6 @@ from lake.items_feed import keys_of_ids
 
 _PREVIEW = 8  # rows
 _PART = 1_000_000  # events of one append
-
-
-@dataclass(frozen=True)
-class Order:
-    """Which files, and what a person said about them."""
-
-    interactions: Path | None = None
-    items: Path | None = None
-    users: Path | None = None
-    reading: Reading = field(default_factory=Reading)
-    item_names: Mapping[str, str] = field(default_factory=dict)
-    user_names: Mapping[str, str] = field(default_factory=dict)
-    max_bad: float = 0.05
-    hold_out: float = 0.0
-    add: bool = False  # to films that `data load` put there
-    hide_missing: bool = False
-    dry_run: bool = False
-
-
-@dataclass
-class Result:
-    """What a person is told."""
-
-    understood: list[str] = field(default_factory=list)
-    rows: list[str] = field(default_factory=list)
-    lake: list[str] = field(default_factory=list)
-    next: list[str] = field(default_factory=list)
-    preview: pl.DataFrame | None = None
 
 
 @dataclass
