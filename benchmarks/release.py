@@ -10,7 +10,7 @@ import record
 
 from app import wiring
 from app.console import settings
-from app.usecases import steps
+from app.usecases import lake_content
 from core.bundle import read_manifest
 
 SHOWN = (
@@ -40,7 +40,7 @@ SHOWN = (
 def main() -> None:
     manifest = read_manifest(wiring.registry(settings()).fetch("production"))
     metrics = {name: manifest.metrics[name] for name in SHOWN}
-    data = f"{steps.loaded_name(settings())} {steps.loaded_digest(settings())}"
+    data = f"{lake_content.loaded_name(settings())} {lake_content.loaded_digest(settings())}"
     seed = int(str(manifest.config["seed"]))
     print(record.write("demo-release", data, metrics, (seed,)))
 

@@ -13,10 +13,9 @@ from core import columns as c
 from core import ids
 from core.errors import DatasetError
 from core.items import TAG_SCHEMA, complete
-from core.kinds import KIND_CODE, KINDS
+from datasets.contract import event_id, event_rules
 
 REASON = "reason"
-LATEST = 253_402_300_800.0  # Unix seconds of the year 10000: dates end there
 _AT_ONCE = 1_000_000  # rows
 
 
@@ -90,7 +89,7 @@ def validate(name: str, interactions: pl.DataFrame, items: pl.DataFrame, max_bad
             f"{name}: {report.bad_share:.1%} of the rows are bad, more than the {max_bad_share:.0%} allowed: "
             + "; ".join(line.strip() for line in report.lines()[1:])
         )
-    return Dataset(name, _as_events(name, good), complete(items).sort(c.ITEM), bad, report)
+    return Dataset(name, _as_events(good), complete(items).sort(c.ITEM), bad, report)
 
 
 def check_items(name: str, items: pl.DataFrame) -> None:
@@ -108,12 +107,7 @@ def _rules(known_items: pl.Series) -> list[tuple[pl.Expr, str]]:
     """What a row may not be, and what to call it."""
     rules = [(pl.any_horizontal(pl.col(c.USER, c.ITEM, c.KIND, c.TS).is_null()), "a required field is missing")]
     rules += [(~(pl.col(column) >= 1), f"{column} is no id") for column in (c.USER, c.ITEM)]
-    rules += [(~pl.col(c.KIND).is_in(list(KIND_CODE)), f"kind is none of {', '.join(KIND_CODE)}")]
-    rules += [(~(pl.col(c.TS) >= 0) | ~(pl.col(c.TS) < LATEST), "ts is no Unix time in seconds")]
-    for kind in KINDS:
-        if (allowed := kind.spec.value) is not None:
-            inside = pl.col(c.VALUE).is_between(allowed.low, allowed.high).fill_null(not kind.spec.value_required)
-            rules += [((pl.col(c.KIND) == kind.value) & ~inside, f"{kind.value} outside {allowed}")]
+    rules += [(rule.broken, rule.reason) for rule in event_rules()]
     rules += [(~pl.col(c.ITEM).is_in(known_items.implode()), "item_id is not in the catalogue")]
     return rules
 
@@ -139,11 +133,10 @@ def _with_reasons(rows: pl.DataFrame, broken: pl.Series, reasons: list[str]) -> 
     return bad.with_columns(pl.col(REASON).replace_strict(words, return_dtype=pl.String))
 
 
-def _as_events(name: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Lake columns: a deterministic event_id, so that importing twice stores once, and log_offset -1."""
-    event_id = pl.format(f"{name}-{{}}-{{}}-{{}}-{{}}", c.USER, c.ITEM, c.KIND, pl.col(c.TS).cast(pl.Int64))
+def _as_events(rows: pl.DataFrame) -> pl.DataFrame:
+    """Lake columns: a deterministic event_id, so that loading twice stores once, and log_offset -1."""
     # in parts: the text of every number of 32 million rows would be in memory at once
-    named = pl.concat([part.select(event_id.alias(c.EVENT_ID)) for part in rows.iter_slices(_AT_ONCE)])
+    named = pl.concat([part.select(event_id().alias(c.EVENT_ID)) for part in rows.iter_slices(_AT_ONCE)])
     external = pl.col(c.EXTERNAL_USER) if c.EXTERNAL_USER in rows.columns else pl.lit(None, dtype=pl.String)
     columns = rows.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS, external.alias(c.EXTERNAL_USER))
     return named.hstack(columns).with_columns(

@@ -13,6 +13,7 @@ from core.ids import MAX_INTEGER, ExternalId, original, parse_id, user_key
 
 def users(raw: pl.Series) -> pl.DataFrame:
     """The keys of users [n], null where there is no id, and what has to be kept of the ids beside them."""
+    raw = _integers(raw)
     if raw.dtype.is_integer():
         return pl.DataFrame([_whole(raw, c.USER), pl.Series(c.EXTERNAL_USER, [None] * len(raw), dtype=pl.String)])
     ids = _parsed(raw)
@@ -28,6 +29,7 @@ def users(raw: pl.Series) -> pl.DataFrame:
 
 def items(raw: pl.Series, keys: Mapping[str, int]) -> pl.Series:
     """The keys of items [n]; null where there is no id, or one that `keys` (id -> key) does not have."""
+    raw = _integers(raw)
     if raw.dtype.is_integer():
         return _whole(raw, c.ITEM)
     return _mapped(_text(raw), _parsed(raw), lambda id_: id_ if isinstance(id_, int) else keys.get(id_), c.ITEM)
@@ -35,7 +37,24 @@ def items(raw: pl.Series, keys: Mapping[str, int]) -> pl.Series:
 
 def distinct(raw: pl.Series) -> list[ExternalId]:
     """The distinct ids of a column, in order of appearance."""
+    raw = _integers(raw)
     return [] if raw.dtype.is_integer() else list(dict.fromkeys(_parsed(raw).values()))
+
+
+def are_ids(raw: pl.Series) -> pl.Series:
+    """Which texts are ids at all, of whatever kind. [n]"""
+    raw = _integers(raw)
+    if raw.dtype.is_integer():
+        return _whole(raw, c.ITEM).is_not_null()
+    return _text(raw).is_in(pl.Series(list(_parsed(raw)), dtype=pl.String).implode()).fill_null(False)
+
+
+def _integers(raw: pl.Series) -> pl.Series:
+    """A column of texts that are all whole numbers as integers: the same ids, without a look at each."""
+    if raw.dtype != pl.String or not raw.str.contains(r"^[1-9][0-9]{0,15}$").fill_null(True).all():
+        return raw
+    whole = raw.cast(pl.Int64)
+    return raw if (whole > MAX_INTEGER).any() else whole
 
 
 def _whole(raw: pl.Series, name: str) -> pl.Series:

@@ -18,6 +18,8 @@ FETCHABLE = {
     "ml-32m": 32_000_204,
 }
 
+BUNDLED_NAMES = (BUNDLED.stem, *FETCHABLE)  # what `marquee data load` knows by name
+
 
 def read_any(name_or_path: str, fetched: Path | None = None) -> Dataset:
     """Read and check a data set. Raises NotFound that says how to get it, and DatasetError for what is wrong with it.

@@ -42,14 +42,20 @@ def demo(
     config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
     leave: Annotated[bool, typer.Option("--exit", help="stop after the replay instead of staying up")] = False,
 ) -> None:
-    """Run the whole loop on real films: load, materialise, train, release, serve, replay. A second run reuses what is there."""
+    """Run the whole loop: load, materialise, train, release, serve, replay. A second run reuses what is there.
+
+    It runs on what the lake holds, your own data included; the bundled films go into an empty lake only.
+    """
     from app.usecases.demo import run_demo
 
     run_demo(settings(), config, replay_seconds, leave)
 
 
 def init(config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG) -> None:
-    """Prepare what `demo` prepares, without starting processes: for containers, whose services run separately."""
+    """Prepare what `demo` prepares, without starting processes: features and a release from what the lake holds.
+
+    The bundled films go into an empty lake only, so it may run on every start of a container.
+    """
     steps.prepare(settings(), read_movielens, config, echo)
     steps.publish(settings(), echo)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import AlreadyRunning
+from core.errors import AlreadyRunning, StorageFull
 
 
 @contextmanager
@@ -51,12 +51,34 @@ def sole_publisher(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path, refusal: str) -> Iterator[None]:
+def consuming(home: Path) -> Iterator[None]:
+    """Says that a consumer runs; several may. Raises AlreadyRunning while history is being imported."""
+    with _locked(home / "run" / "consume.lock", f"data is being imported into {home}; start again when it is done", shared=True):
+        yield
+
+
+@contextmanager
+def without_consumer(home: Path) -> Iterator[None]:
+    """Holds the right to change history: a consumer would go on with features that lack it. Raises AlreadyRunning."""
+    with _locked(
+        home / "run" / "consume.lock",
+        f"a consumer runs in {home} and keeps the users' features; stop it (Ctrl-C in `marquee up`, or "
+        "`docker compose stop consumer`), repeat this, and start it again. Items alone can be imported at any time",
+    ):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, refusal: str, shared: bool = False) -> Iterator[None]:
     """`refusal` has a place for the process id of whoever holds the lock."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as lock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a+")
+    except OSError as error:
+        raise StorageFull("home", f"{path}: {error.strerror or error}", "mend its rights, or set MARQUEE_HOME") from error
+    with opened as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
             raise AlreadyRunning(refusal.format(lock.read().strip() or "?")) from error

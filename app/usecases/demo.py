@@ -11,6 +11,7 @@ from app.console import echo, err
 from app.ops.ownership import sole_owner
 from app.ops.supervisor import Supervisor
 from app.usecases import steps
+from app.usecases.lake_content import held_out
 from app.usecases.replay import Replay
 from core.settings import Settings
 from datasets.movielens import read_movielens
@@ -35,7 +36,7 @@ def run_demo(settings: Settings, config: Path, replay_seconds: float, leave: boo
             facts = ItemsFeed(wiring.lake(settings)).look()
             id_of = facts.id_of if facts else int
             show = Replay(settings.base_url, settings.folder("run") / "replay.json", err, id_of)
-            await asyncio.to_thread(show.run, steps.held_out(settings), replay_seconds, lambda: supervisor.stopping)
+            await asyncio.to_thread(show.run, held_out(settings), replay_seconds, lambda: supervisor.stopping)
             if leave:
                 supervisor.stop()
             elif not supervisor.stopping:

@@ -13,9 +13,9 @@ from tqdm import tqdm
 from app import wiring
 from app.usecases import steps
 from core import columns as c
-from core.errors import InvalidInput
+from core.errors import DependencyUnavailable, InvalidInput
 from core.features import USER_SCHEMA, UserFeatures
-from core.ports import Echo
+from core.ports import Echo, FeatureReader
 from core.settings import CONFIGS, Settings
 from feature_repo.engines.batch import batch_features as polars_features
 from feature_repo.engines.spark import local_session, spark_frame
@@ -76,7 +76,10 @@ def materialize(settings: Settings, echo: Echo, online: bool = True, engine: str
 
 
 def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polars") -> None:
-    """Write every user's features online from the lake, over whatever lies there: after Redis lost them or holds bad ones."""
+    """Write every user's features online from the lake, over whatever lies there: after Redis lost them or holds bad ones.
+
+    Users whose online features hold more than the lake does keep them, so no event is lost by it.
+    """
     store = wiring.features(settings)
     users = batch_features(settings, engine)
     what = f"the features of {len(users):,} users, with {sum(user.n_events for user in users):,} events"
@@ -84,9 +87,31 @@ def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polar
         echo(f"would write {what}; nothing was done")
         return
     store.apply()
+    ahead = unclear = 0
     for start in tqdm(range(0, len(users), _BATCH), "online", unit=f" x {_BATCH} users", leave=False, disable=_quiet()):
-        store.rewrite(users[start : start + _BATCH])
-    echo(f"online again: {what}")
+        lacking = []
+        for user in users[start : start + _BATCH]:
+            online = _readable(store, user.user_id)
+            if online is not None and _is_ahead(online, user):
+                ahead += 1
+                continue
+            unclear += online is not None and online.applied_offset > user.applied_offset
+            lacking.append(user)
+        store.rewrite(lacking)
+    echo(f"online again: {what}" + (f"; {ahead:,} users kept newer ones" if ahead else ""))
+    if unclear:
+        echo(
+            f"{unclear:,} users had events online that the lake does not have yet: start the consumer, let it catch up, "
+            "stop it with Ctrl-C, and backfill once more"
+        )
+
+
+def _readable(store: FeatureReader, user_id: int) -> UserFeatures | None:
+    """What is online, or None where it cannot be read: then there is nothing to lose."""
+    try:
+        return store.read(user_id)
+    except DependencyUnavailable:
+        return None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import wiring
-from app.ops.ownership import sole_builder
+from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
 from core import columns as c
 from core.errors import InvalidInput
@@ -96,10 +96,15 @@ def serve(settings: Settings) -> None:
 
 def consume(settings: Settings) -> None:
     """The stream consumer until SIGINT or SIGTERM; what was polled is applied and committed first."""
+    wiring.logging_to_stderr()
+    with consuming(settings.home):
+        _consume(settings)
+
+
+def _consume(settings: Settings) -> None:
     from app.usecases.consuming import loops
     from streaming.consumer import Consumer
 
-    wiring.logging_to_stderr()
     log, features = wiring.event_log(settings, member=True), wiring.features(settings)
     features.apply()
     _require_same_log(settings)

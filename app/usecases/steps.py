@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ import polars as pl
 
 from app import wiring
 from app.ops.ownership import sole_builder
+from app.usecases import lake_content, loading
 from core import columns as c
 from core.bundle import MODEL_CARD, read_manifest
 from core.catalogue import Catalogue
@@ -21,15 +21,11 @@ from core.features import Profiles
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
 from datasets.dataset import Dataset
-from datasets.splits import before, cutoff, in_time_order
 from lake import tables
 from lake.item_keys import assign
 from lake.ports import Lake
 
-HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
-HOLD_OUT = 0.05
 LICENCE = "that of the data set; for MovieLens see NOTICE: acknowledged, not endorsed, not commercial"
-MARKER = "dataset"  # names what was loaded
 
 
 @dataclass(frozen=True)
@@ -43,63 +39,12 @@ class Stored:
     tags: pl.DataFrame  # what users called items, and when
 
 
-def load_data(settings: Settings, dataset: Dataset, hold_out: float, echo: Echo) -> None:
-    """Write a checked data set to the lake. Its last `hold_out` share by time stays out, for replay.
-
-    Loading another data set replaces the one that is there; loading the same one again changes nothing.
-    """
-    lake = wiring.lake(settings)
-    marker = settings.folder("lake") / MARKER
-    wanted = json.dumps({"name": dataset.name, "digest": dataset.digest, "hold_out": hold_out})
-    if marker.is_file() and marker.read_text() == wanted:
-        echo(f"the lake has {dataset.name} already ({dataset.digest})")
-        return
-    cut = cutoff(dataset.interactions, 1 - hold_out) if hold_out else float("inf")
-    kept = before(dataset.interactions, cut)
-    assign(lake, dataset.item_ids)
-    lake.replace(tables.ITEMS, dataset.items)
-    lake.replace(tables.TAGS, dataset.tags)
-    lake.replace(tables.USERS, dataset.users if dataset.users is not None else tables.SCHEMAS[tables.USERS].to_frame())
-    lake.replace(tables.INTERACTIONS, kept)
-    in_time_order(dataset.interactions.filter(pl.col(c.TS) >= cut)).write_parquet(settings.folder("lake") / HELD_OUT)
-    if len(dataset.quarantined):
-        path = settings.folder("lake") / f"quarantine-{dataset.name}.parquet"
-        dataset.quarantined.write_parquet(path)
-        echo(f"quarantined rows are in {path}")
-    marker.write_text(wanted)
-    echo(f"lake: {len(kept):,} interactions, {len(dataset.items):,} items; {len(dataset.interactions) - len(kept):,} held out")
-
-
-def _filled(settings: Settings, read: Callable[[], Dataset], echo: Echo) -> None:
-    """See to it that the lake holds data: what it holds stays, whatever it is; the bundled films go into an empty one only."""
-    if wiring.lake(settings).version(tables.INTERACTIONS) < 0:
-        load_data(settings, read(), HOLD_OUT, echo)
-    else:
-        found = loaded_name(settings) or "data"
-        echo(f"the lake has {found} already, which is used; `marquee data load --replace` loads another set")
-
-
-def loaded_name(settings: Settings) -> str | None:
-    """The name of the data set in the lake, or None."""
-    return _loaded(settings).get("name")
-
-
-def loaded_digest(settings: Settings) -> str | None:
-    """The digest of the data set in the lake, or None."""
-    return _loaded(settings).get("digest")
-
-
-def _loaded(settings: Settings) -> dict[str, str]:
-    marker = settings.folder("lake") / MARKER
-    return dict(json.loads(marker.read_text())) if marker.is_file() else {}
-
-
 def stored(settings: Settings) -> Stored:
     """Everything that training and materialisation read. Raises NotFound when nothing was loaded."""
     lake = wiring.lake(settings)
     versions = _versions(lake)
     if min(versions.values()) < 0:
-        raise NotFound("there is no data yet; load the bundled films with `marquee data load`")
+        raise NotFound("there is no data yet; load the bundled films with `marquee data load`, or import your own")
     interactions = owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
     profiles = tables.read_or_empty(lake, tables.USERS).select(c.USER, c.PROFILE)
@@ -122,12 +67,6 @@ def external_ids(interactions: pl.DataFrame) -> dict[int, str]:
 def _versions(lake: Lake) -> dict[str, int]:
     """Of the tables that a release is made from; -1 for one that was never written."""
     return {table: lake.version(table) for table in (tables.INTERACTIONS, tables.ITEMS)}
-
-
-def held_out(settings: Settings) -> pl.DataFrame:
-    """The events kept back when the data was loaded, in time order; empty if none."""
-    path: Path = settings.folder("lake") / HELD_OUT
-    return pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=tables.SCHEMAS[tables.INTERACTIONS])
 
 
 class Timed:
@@ -194,7 +133,8 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
     items = lake.read(tables.ITEMS)
     if found is not None:
         films, keys = found
-        items = pl.concat([items, films.filter(~pl.col(c.ITEM).is_in(items[c.ITEM].implode()))], how="diagonal_relaxed")
+        films = films.filter(~pl.col(c.ITEM).is_in(items[c.ITEM].implode()))
+        items = pl.concat([items, films], how="diagonal_relaxed")
     production = wiring.registry(settings).fetch("production")
     new = new_films(production, Catalogue.from_frame(items))
     some = ", ".join(new[c.TITLE].head(3).to_list())
@@ -204,7 +144,7 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
     with sole_builder(settings.home):
         if found is not None:
             assign(lake, keys)
-        lake.replace(tables.ITEMS, items)
+            lake.upsert(tables.ITEMS, films, [c.ITEM])
         folder = extend_release(production, new, _versions(lake), settings.folder("train"))
     promote(settings, register(settings, folder, echo), force=False, dry_run=False, echo=echo)
     echo("running processes take it up within seconds")
@@ -212,7 +152,7 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
 
 def _described(settings: Settings, found: Stored) -> str:
     events = found.interactions
-    return f"{loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
+    return f"{lake_content.loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
 
 
 def register(settings: Settings, folder: Path, echo: Echo) -> str:
@@ -273,25 +213,36 @@ def require_release(settings: Settings) -> None:
 def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, echo: Echo) -> None:
     """Data, features and a release, each unless it is there."""
     timed = Timed(echo)
-    timed.step("1 data", lambda echo: _filled(settings, read, echo))
-    marker = settings.folder("feast") / "materialized"
-    version = str(wiring.lake(settings).version(tables.INTERACTIONS))
+    timed.step("1 data", lambda echo: loading.fill(settings, read, echo))
 
     def features(echo: Echo) -> None:
         from app.usecases.features import materialize
 
-        if marker.is_file():
-            echo(f"features are materialised already (lake version {marker.read_text()})")
+        if lake_content.features_were_made(settings):
+            echo("features are materialised already")
             return
+        version = wiring.lake(settings).version(tables.INTERACTIONS)
         materialize(settings, echo)
-        marker.write_text(version)
+        lake_content.features_made(settings, version)
 
     def release(echo: Echo) -> None:
         try:
             require_release(settings)
-            echo("there is a production release already; `marquee release build` makes another")
         except NotFound:
             build(settings, config, seed=1, promote_it=True, echo=echo)
+            return
+        if _of_other_data(settings):
+            echo("the production release was made from data that the lake holds no longer")
+            promote(settings, build(settings, config, 1, promote_it=False, echo=echo), force=True, dry_run=False, echo=echo)
+        else:
+            echo("there is a production release already; `marquee release build` makes another")
 
     timed.step("2 features", features)
     timed.step("3 release", release)
+
+
+def _of_other_data(settings: Settings) -> bool:
+    """Whether the production release was made before `--replace` emptied the lake."""
+    since = lake_content.marked(settings).get("since")
+    seen = read_manifest(wiring.registry(settings).fetch("production")).data_version.get(tables.INTERACTIONS, -1)
+    return since is not None and seen < int(since)

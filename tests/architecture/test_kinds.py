@@ -16,7 +16,7 @@ PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 # Modules that make events of one kind, from sources that hold nothing else.
 MAKES_EVENTS = {
     "datasets/layout.py": {"RATING"},  # MovieLens has ratings
-    "datasets/tables.py": {"RATING", "VIEW"},  # rows without a kind: one with a value is a rating
+    "datasets/values.py": {"RATING", "VIEW", "WATCH"},  # rows without a kind: one with a value is a rating
     "streaming/course_log/events.py": {"RATING", "VIEW", "WATCH"},  # the log's lines
 }
 LISTS_KINDS = {"core/feature_schema.py"}  # the schema of old releases, written out because it must never change

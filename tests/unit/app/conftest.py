@@ -23,7 +23,7 @@ def marquee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     monkeypatch.setenv("MARQUEE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "250")
     console.settings.cache_clear()
-    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1000\n1,2,2000\n")
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1700000000\n1,2,1700001000\n")
     (tmp_path / "y.csv").write_text("item_id,title\n1,One\n2,Two\n")
 
     def run(*arguments: str, given: bytes | None = None) -> Result:

@@ -59,7 +59,7 @@ def test_a_home_that_is_not_writable_is_said(tmp_path: Path) -> None:
 
 
 def test_loading_twice_changes_nothing_and_another_set_needs_a_word(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1000\n1,2,2000\n")
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1700000000\n1,2,1700001000\n")
     (tmp_path / "y.csv").write_text("item_id,title\n1,One\n2,Two\n")
     own = ("data", "import", "--interactions", str(tmp_path / "x.csv"), "--items", str(tmp_path / "y.csv"))
     home = tmp_path / "home"
@@ -67,11 +67,11 @@ def test_loading_twice_changes_nothing_and_another_set_needs_a_word(tmp_path: Pa
     assert "2 rows read, 2 kept" in dry.stdout
     assert not home.exists()
     assert run(home, *own).returncode == 0
-    assert "has x already" in run(home, *own).stderr
+    assert "events: 0 new, 2 there already" in run(home, *own).stdout
     refused = run(home, "data", "load")
     assert refused.returncode == 1
-    assert "the lake holds x; use --replace" in refused.stderr
-    assert run(home, "data", "load", "--replace").returncode == 0
+    assert "the lake holds x: 2 imported and 0 streamed events of 1 users, 2 items; use --replace" in refused.stderr
+    assert run(home, "data", "load", "--replace", "--yes").returncode == 0
     assert "9,742 items" in run(home, "data", "info").stdout
 
 
@@ -134,7 +134,7 @@ def test_init_trains_on_what_the_lake_holds(tmp_path: Path) -> None:
     from datasets.movielens import read_movielens
 
     home = tmp_path / "home"
-    (tmp_path / "x.csv").write_text("user_id,item_id,ts\nann,a,1000\nann,b,2000\n")
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\nann,a,1700000000\nann,b,1700001000\n")
     (tmp_path / "y.csv").write_text("item_id,title\na,A\nb,B\n")
     own = ("data", "import", "--interactions", str(tmp_path / "x.csv"), "--items", str(tmp_path / "y.csv"))
     assert run(home, *own).returncode == 0

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.usecases import enriching
-from app.usecases.steps import load_data
+from app.usecases.loading import load_data
 from core.errors import DatasetError, DependencyUnavailable, InvalidInput, NotFound
 from core.settings import Settings
 from datasets.dataset import validate

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
-from app.usecases.steps import load_data
+from app.usecases.loading import load_data
 from app.usecases.tuning import TuningRun, as_toml, tune, tuning_data
 from core.errors import InvalidInput, NotFound
 from core.items import PROFILE_SCHEMA

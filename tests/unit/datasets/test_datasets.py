@@ -206,7 +206,7 @@ def test_films_alone_are_read_and_checked(tmp_path: Path) -> None:
     assert films["item_id"].to_list() == [5, 7]
     assert films["genres"].to_list() == [[], ["Crime", "Drama"]]
     assert films["year"].to_list() == [None, 1995]
-    for rows, complaint in (("", "empty"), (",x\n", "missing"), ("5,x\n5,y\n", "repeated")):
+    for rows, complaint in (("", "empty"), (",x\n4,y\n", "no id.*line 2"), ("5,x\n5,y\n", "earlier row.*line 3: 5")):
         path.write_text("item_id,title\n" + rows)
         with pytest.raises(DatasetError, match=complaint):
             read_items(path)

@@ -1,0 +1,148 @@
+"""`marquee data import`: anybody's files, understood, checked and added to the lake."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from rich.table import Table
+
+from app.console import echo, out, settings
+from app.ops.ownership import without_consumer
+from app.usecases.import_order import Order
+from app.usecases.importing import import_files
+from app.usecases.lake_content import content, empty
+from core.errors import InvalidInput
+from core.settings import Settings
+from datasets.interactions import Reading
+from datasets.timestamps import FORMATS
+from datasets.values import ALLOWED
+
+EXAMPLE = (
+    "Example: marquee data import --interactions plays.csv --map user_id=uid,ts=when --value count --dry-run; "
+    "only the catalogue, also while it is served: marquee data import --items films.csv --map-items item_id=id,title=name"
+)
+Replace = Annotated[bool, typer.Option("--replace", help="first take out everything that the lake holds; asks before")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")]
+_HIDDEN = ("event_id", "request_id", "log_offset", "external_user")  # not in a preview
+
+
+def import_(
+    interactions: Annotated[Path | None, typer.Option(help="events: user_id, item_id, ts [, kind, value, event_id]")] = None,
+    items: Annotated[Path | None, typer.Option(help="item_id [, title, genres (a|b), year, overview, ...]")] = None,
+    users: Annotated[Path | None, typer.Option(help="user_id, and attributes that become the user's profile")] = None,
+    mapping: Annotated[str, typer.Option("--map", help="events: our column=your column, comma-separated")] = "",
+    map_items: Annotated[str, typer.Option("--map-items", help="the same for the item file")] = "",
+    map_users: Annotated[str, typer.Option("--map-users", help="the same for the user file; attribute=your column")] = "",
+    value: Annotated[str | None, typer.Option(help=f"what values are: {ALLOWED}; guessed if left out")] = None,
+    kind: Annotated[str | None, typer.Option(help="the kind of rows that have none and no value that makes one; view")] = None,
+    dayfirst: Annotated[bool | None, typer.Option("--dayfirst/--monthfirst", help="how 02/01/2020 is meant")] = None,
+    ts_format: Annotated[str | None, typer.Option(help=f"how times are written: {FORMATS}")] = None,
+    decimal: Annotated[str | None, typer.Option(help="comma or point, where numbers do not tell")] = None,
+    encoding: Annotated[str | None, typer.Option(help="of the files; detected if left out")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="of CSV files; detected if left out")] = None,
+    quotes: Annotated[bool, typer.Option("--quotes/--no-quotes", help="whether quotes in CSV files enclose fields")] = True,
+    max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="maximum share of bad events")] = 0.05,
+    hold_out: Annotated[float, typer.Option(min=0.0, max=0.5, help="share of the newest events to hold out for replay")] = 0.0,
+    hide_missing: Annotated[bool, typer.Option("--hide-missing", help="hide the lake's items that --items lacks")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="read, check and show a preview; write nothing")] = False,
+    add: Annotated[bool, typer.Option("--add", help="add to a MovieLens set that `data load` put into the lake")] = False,
+    replace: Replace = False,
+    yes: Yes = False,
+) -> None:
+    """Add your own events, items and users to the lake: CSV of any dialect, JSON Lines or Parquet. Harmless to repeat.
+
+    Events are told apart by event_id, or by user, item, kind and time; items and users by their ids, and replaced where they
+    changed. Rows that cannot be used are set aside with line, text and reason, and the others go on.
+    """
+    if decimal not in (None, "comma", "point"):
+        raise InvalidInput("--decimal", decimal, "comma or point")
+    order = Order(
+        interactions=interactions,
+        items=items,
+        users=users,
+        reading=Reading(
+            _pairs("--map", mapping), value, kind, dayfirst, ts_format, decimal, encoding, _delimiter(delimiter), quotes
+        ),
+        item_names=_pairs("--map-items", map_items),
+        user_names=_pairs("--map-users", map_users),
+        max_bad=max_bad,
+        hold_out=hold_out,
+        add=add,
+        hide_missing=hide_missing,
+        dry_run=dry_run,
+    )
+    _run(settings(), order, replace, yes)
+
+
+def take_out(yes: bool) -> None:
+    """Take everything out of the lake, after saying how much it is and asking."""
+    there = content(settings())
+    if there.empty:
+        return
+    out.print(f"--replace takes out of {settings().folder('lake')}: {there}, and every user's online features", markup=False)
+    if there.streamed:
+        out.print("streamed events came from people, and no file brings them back; MARQUEE_HOME=other keeps both", markup=False)
+    if not yes:
+        typer.confirm("Take all of this out?", abort=True)
+    empty(settings(), echo)
+
+
+def _run(home: Settings, order: Order, replace: bool, yes: bool) -> None:
+    if replace:
+        order = dataclasses.replace(order, add=True)
+    if replace and not order.dry_run:
+        import_files(
+            home, dataclasses.replace(order, dry_run=True)
+        )  # before anything is taken out: what is wrong with the files?
+        with without_consumer(home.home):
+            take_out(yes)
+    result = import_files(home, order)
+    for line in (*result.understood, "", *result.rows, "", *result.lake):
+        out.print(line, markup=False, soft_wrap=True)
+    if order.dry_run:
+        if result.preview is not None:
+            out.print("\nthe first new rows, as they would be stored:")
+            out.print(_table(result.preview))
+        out.print("dry run: nothing was written")
+    elif result.next:
+        out.print("\nnext: " + "; ".join(result.next), markup=False, soft_wrap=True)
+
+
+def _table(rows: pl.DataFrame) -> Table:
+    names = [name for name in rows.columns if name not in _HIDDEN and rows[name].null_count() < len(rows)]
+    table = Table(*names)
+    for row in rows.select(names).iter_rows(named=True):
+        table.add_row(*("" if one is None else _shown(name, one) for name, one in row.items()))
+    return table
+
+
+def _shown(name: str, value: object) -> str:
+    if name == "ts" and isinstance(value, float):
+        return (
+            f"{pl.Series([int(value)]).cast(pl.Datetime('ms')).dt.strftime('%Y-%m-%d %H:%M:%S')[0]}" if False else _moment(value)
+        )
+    return "|".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _moment(seconds: float) -> str:
+    return str(pl.select(pl.from_epoch(pl.lit(int(seconds)))).to_series().dt.strftime("%Y-%m-%d %H:%M:%SZ")[0])
+
+
+def _delimiter(text: str | None) -> str | None:
+    if text is None:
+        return None
+    found = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(found) != 1:
+        raise InvalidInput("--delimiter", text, "one character, or tab")
+    return found
+
+
+def _pairs(flag: str, text: str) -> dict[str, str]:
+    pairs = [pair.split("=", 1) for pair in text.split(",") if pair]
+    if any(len(pair) != 2 for pair in pairs):
+        raise InvalidInput(flag, text, "our=yours,our=yours, for example user_id=uid,ts=when")
+    return {ours.strip(): theirs.strip() for ours, theirs in pairs}

@@ -1,0 +1,170 @@
+"""What the lake holds and where it came from. Data goes in by adding; it goes out only when somebody says `--replace`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.progress import track
+
+from app import wiring
+from app.console import err
+from core import columns as c
+from core.ports import Echo
+from core.settings import Settings
+from datasets.contract import identity
+from datasets.splits import in_time_order
+from lake import tables
+from lake.ports import FileLake
+
+HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
+MARKER = "dataset"  # says what was loaded or imported
+_SCHEMA = pl.Schema((name, kind) for name, kind in tables.SCHEMAS[tables.INTERACTIONS].items() if name != c.DAY)
+
+
+@dataclass(frozen=True)
+class Content:
+    """How much is in the lake."""
+
+    imported: int
+    streamed: int
+    users: int
+    items: int
+
+    @property
+    def empty(self) -> bool:
+        return not (self.imported or self.streamed or self.items)
+
+    def __str__(self) -> str:
+        return f"{self.imported:,} imported and {self.streamed:,} streamed events of {self.users:,} users, {self.items:,} items"
+
+
+def content(settings: Settings) -> Content:
+    """Counted without reading the whole table into memory, however large it is."""
+    lake = wiring.lake(settings)
+    items = len(lake.read(tables.ITEMS)) if lake.version(tables.ITEMS) >= 0 else 0
+    imported = pl.col(c.OFFSET) < 0
+    counts = _events(lake).select(imported.sum(), (~imported).sum().alias("streamed"), pl.col(c.USER).n_unique())
+    found, streamed, users = map(int, counts.collect(engine="streaming").row(0))
+    return Content(found, streamed, users, items)
+
+
+def identities(settings: Settings, own_ids: bool, held_out_too: bool) -> NDArray[np.uint64]:
+    """Of every event that the lake holds, streamed ones included, and of those held out for replay if they are to stay out."""
+    frames = [_events(wiring.lake(settings)), *([held_out(settings).lazy()] if held_out_too else [])]
+    columns = [c.EVENT_ID, c.USER, c.ITEM, c.KIND, c.TS]
+    parts = [one.select(columns).select(identity(own_ids)).collect(engine="streaming").to_series().to_numpy() for one in frames]
+    return np.concatenate([np.empty(0, np.uint64), *parts])
+
+
+def held_out(settings: Settings) -> pl.DataFrame:
+    """The events kept back when the data was loaded, in time order; empty if none."""
+    path: Path = settings.folder("lake") / HELD_OUT
+    return pl.read_parquet(path) if path.is_file() else _SCHEMA.to_frame()
+
+
+def add_events(settings: Settings, parts: Iterable[pl.DataFrame], from_ts: float) -> tuple[int, int]:
+    """Append new events, one append a part; those at `from_ts` (Unix seconds) or later are held out for replay instead.
+
+    Returns how many were added and how many held out. Every append is whole or not at all, and a run that was broken off is
+    completed by the next one, which adds only what is not there. Raises StorageFull.
+    """
+    lake = wiring.lake(settings)
+    added, kept_back = 0, [held_out(settings)]
+    for part in parts:
+        now = part.filter(pl.col(c.TS) < from_ts)
+        if len(now):
+            lake.append(tables.INTERACTIONS, now)
+            added += len(now)
+        kept_back.append(part.filter(pl.col(c.TS) >= from_ts))
+    if lake.version(tables.INTERACTIONS) < 0:
+        lake.append(tables.INTERACTIONS, _SCHEMA.to_frame())
+    elif added:
+        lake.compact(tables.INTERACTIONS)
+    _hold_out(settings, pl.concat(kept_back, how="diagonal_relaxed"))
+    return added, sum(len(part) for part in kept_back[1:])
+
+
+def empty(settings: Settings, echo: Echo) -> None:
+    """Take everything out that the lake holds, and forget the online features of its users; earlier versions keep the rows."""
+    lake = wiring.lake(settings)
+    users = _events(lake).select(pl.col(c.USER).unique()).collect(engine="streaming").to_series().to_list()
+    for table in (tables.INTERACTIONS, tables.IMPRESSIONS, tables.ITEMS, tables.TAGS, tables.USERS):
+        if lake.version(table) >= 0:
+            lake.replace(table, pl.DataFrame(schema=tables.SCHEMAS[table]))
+    (settings.folder("lake") / HELD_OUT).unlink(missing_ok=True)
+    if features_were_made(settings):
+        store = wiring.features(settings)
+        for user in track(users, "forgetting features", console=err, transient=True):
+            store.erase(user)
+        store.close()
+    features_made(settings, None)
+    mark(settings, name="", digest="", source="", since=lake.version(tables.INTERACTIONS))
+    echo(f"the lake is empty: the events of {len(users):,} users and all items were taken out")
+
+
+def _events(lake: FileLake) -> pl.LazyFrame:
+    files = lake.files(tables.INTERACTIONS) if lake.version(tables.INTERACTIONS) >= 0 else []
+    if not files:
+        return _SCHEMA.to_frame().lazy()
+    return pl.scan_parquet(files, schema=_SCHEMA, missing_columns="insert", extra_columns="ignore")
+
+
+def _hold_out(settings: Settings, rows: pl.DataFrame) -> None:
+    """Keep rows back for replay, each once, and none that the lake has."""
+    if rows.is_empty():
+        (settings.folder("lake") / HELD_OUT).unlink(missing_ok=True)
+        return
+    known = pl.Series(identities(settings, own_ids=False, held_out_too=False))
+    each = rows.select(identity(False)).to_series()
+    out = rows.filter(~each.is_in(known.implode()) & each.is_first_distinct())
+    in_time_order(out).write_parquet(settings.folder("lake") / HELD_OUT)
+
+
+# --- what was done with it -------------------------------------------------------------------------------------------------
+
+
+def marked(settings: Settings) -> dict[str, Any]:
+    """Where the data came from: name, digest, hold_out, source (load or import), and since which version it is there."""
+    marker = settings.folder("lake") / MARKER
+    return dict(json.loads(marker.read_text())) if marker.is_file() else {}
+
+
+def mark(settings: Settings, **values: object) -> None:
+    """Remember more of it."""
+    marker = settings.folder("lake") / MARKER
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.write_text(json.dumps({**marked(settings), **values}))
+
+
+def loaded_name(settings: Settings) -> str | None:
+    """The name of the data in the lake, or None."""
+    return marked(settings).get("name") or None
+
+
+def loaded_digest(settings: Settings) -> str | None:
+    """The digest of the data in the lake, or None."""
+    return marked(settings).get("digest") or None
+
+
+def features_were_made(settings: Settings) -> bool:
+    """Whether `init` or `demo` made the users' features, of the data that is there."""
+    return _materialized(settings).is_file()
+
+
+def features_made(settings: Settings, version: int | None) -> None:
+    """Remember from which version of the events; None: they have to be made anew."""
+    if version is None:
+        _materialized(settings).unlink(missing_ok=True)
+    else:
+        _materialized(settings).write_text(str(version))
+
+
+def _materialized(settings: Settings) -> Path:
+    return settings.folder("feast") / "materialized"

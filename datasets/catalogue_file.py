@@ -1,0 +1,115 @@
+"""A file of items: only the columns that it has, so that what it does not speak of stays as it is in the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from core import columns as c
+from core.ids import ExternalId, assign_keys
+from core.items import ITEM_SCHEMA
+from datasets import keys
+from datasets.layout import YEAR_IN_TITLE
+from datasets.mapping import ITEM_FIELDS, ITEM_OPTIONAL, Columns, resolve
+from datasets.quarantine import Quarantine
+from datasets.sources import LINE, Source
+from datasets.texts import entries, numbers
+
+_YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that has one
+_COMPACT = r"^(\d{4})\d{4}$"
+
+
+@dataclass(frozen=True, eq=False)
+class ItemFile:
+    """Items by ascending key, with `item_id` and those columns of `core.items.ITEM_SCHEMA` that the file has."""
+
+    source: Source
+    columns: Columns
+    rows: pl.DataFrame
+    ids: tuple[ExternalId, ...]  # that need a key, if they have none
+    keys: Mapping[str, int]
+    read: int
+    dates_as_years: int
+
+    def lines(self) -> Iterator[str]:
+        """How each column was understood, for people."""
+        yield f"{self.source.name}: {self.source.dialect}"
+        for name, theirs in self.columns.theirs.items():
+            how = f": of {self.dates_as_years:,} date(s) the year is taken" if name == c.YEAR and self.dates_as_years else ""
+            found = " (found by its name; --map-items decides)" if name in self.columns.guessed else ""
+            yield f"  {name} from column {theirs!r}{how}{found}"
+        if c.TITLE not in self.columns.theirs:
+            yield "  no title: a new item has its id for a title"
+        if self.columns.unused:
+            yield f"  not used: {', '.join(self.columns.unused)}"
+
+
+def read_item_file(source: Source, names: Mapping[str, str], known: Mapping[str, int], quarantine: Quarantine) -> ItemFile:
+    """Read and check items; a row without a usable id, or with one that an earlier row has, goes to `quarantine`.
+
+    `known` has the keys that ids have already. Raises DatasetError.
+    """
+    if not {c.ITEM, "id"}.isdisjoint(source.columns) and c.ITEM not in {*names, *source.columns}:
+        names = {c.ITEM: "id", **names}
+    columns = resolve(source.name, source.columns, names, ITEM_FIELDS, ITEM_OPTIONAL, "--map-items")
+    batches = list(source.batches(source.columns, quarantine.add_broken))
+    texts = pl.concat(batches) if batches else pl.DataFrame(schema={**dict.fromkeys(source.columns, pl.String), LINE: pl.Int64})
+    theirs = columns.theirs
+    raw = texts[theirs[c.ITEM]]
+    ids = keys.distinct(raw)
+    assigned = assign_keys(ids, known)
+    year = texts[theirs[c.YEAR]] if c.YEAR in theirs else None
+    rows = pl.DataFrame(
+        [texts[LINE], keys.items(raw, assigned), *(_typed(texts[theirs[name]], name) for name in ITEM_OPTIONAL if name in theirs)]
+    )
+    unusable = [(pl.col(c.ITEM).is_null(), c.ITEM, "item_id is missing or no id")]
+    unusable += [(~pl.col(c.ITEM).is_first_distinct(), c.ITEM, "item_id is that of an earlier row")]
+    unread = [
+        (pl.lit(rows[name].is_null() & texts[theirs[name]].is_not_null()), name, f"{name} {words}; the item is kept without")
+        for name, words in ((c.YEAR, "is no year and no date"), (c.TMDB_ID, "is no whole number"))
+        if name in theirs
+    ]
+    for broken, name, reason in [*unusable, *unread]:
+        at = rows.select(broken.alias("at"))["at"].fill_null(False)
+        quarantine.add(_set_aside(source, texts.filter(at), theirs[name], reason))
+    good = rows.filter(~pl.any_horizontal(broken for broken, _, _ in unusable)).drop(LINE).sort(c.ITEM)
+    dates = int(((year.str.len_chars() >= 8) & rows[c.YEAR].is_not_null()).sum()) if year is not None else 0
+    return ItemFile(source, columns, _year_from_title(good), tuple(ids), assigned, len(texts), dates)
+
+
+def _typed(text: pl.Series, name: str) -> pl.Series:
+    """The column's cells in its type; null for one that is nothing of the kind."""
+    kind, frame = ITEM_SCHEMA[name], pl.DataFrame({"text": text})
+    column = pl.col("text")
+    if isinstance(kind, pl.List):
+        return frame.select(entries(column).alias(name))[name]
+    if name == c.YEAR:
+        groups = column.str.extract_groups(_YEAR)
+        year = pl.coalesce(groups.struct.field("1"), groups.struct.field("2"), column.str.extract(_COMPACT))
+        found = frame.select(year.cast(kind, strict=False).alias(name))[name]
+        return found.set(~found.is_between(1, 9998), None)
+    if kind.is_integer():
+        number = numbers(text, decimal_comma=False)
+        return number.set(number != number.floor(), None).cast(kind, strict=False).alias(name)
+    return text.alias(name)
+
+
+def _year_from_title(rows: pl.DataFrame) -> pl.DataFrame:
+    if c.YEAR in rows.columns or c.TITLE not in rows.columns:
+        return rows
+    return rows.with_columns(pl.col(c.TITLE).str.extract(YEAR_IN_TITLE).cast(pl.Int32).alias(c.YEAR))
+
+
+def _set_aside(source: Source, texts: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:
+    separator = source.dialect.delimiter or ","
+    written = pl.concat_str([pl.col(name).fill_null("") for name in source.columns], separator=separator)
+    return texts.select(
+        pl.lit(source.name).alias("file"),
+        LINE,
+        pl.lit(column).alias("column"),
+        pl.col(column).alias("text"),
+        pl.lit(reason).alias("reason"),
+        written.alias("row"),
+    )

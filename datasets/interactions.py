@@ -1,0 +1,213 @@
+"""A file of events: how its columns are to be understood, decided from all rows, and then its rows as events of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from core import columns as c
+from core.errors import DatasetError
+from core.events import ClockRule
+from core.ids import ExternalId, assign_keys
+from datasets import keys, timestamps
+from datasets.contract import ANY_TIME, Rule, Seen, event_id, event_rules, identity, own_id_rule
+from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, Columns, resolve
+from datasets.quarantine import REPEATED, Quarantine
+from datasets.sources import LINE, OnShare, Source
+from datasets.values import ValueMeaning, ValueReading, ValueSurvey, default_kind
+
+_PROBLEM, _COLUMN, _ROW = "problem", "column", "row"
+EVENTS = (c.EVENT_ID, c.USER, c.ITEM, c.KIND, c.VALUE, c.TS, c.EXTERNAL_USER, c.REQUEST_ID, c.OFFSET)
+
+
+def _ignore(_: float) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a person may say about a file; what is left out is found out."""
+
+    names: Mapping[str, str] = field(default_factory=dict)  # our column -> the file's
+    value: str | None = None  # --value
+    kind: str | None = None  # --kind
+    day_first: bool | None = None
+    ts_format: str | None = None
+    decimal: str | None = None  # comma or point
+    encoding: str | None = None
+    delimiter: str | None = None
+    quotes: bool = True
+
+
+class Interactions:
+    """A file of events, understood."""
+
+    def __init__(self, source: Source, reading: Reading, on_share: OnShare = _ignore) -> None:
+        """Reads the file once. Raises DatasetError and InvalidInput that say which flag decides what cannot be found out."""
+        self.source = source
+        self.columns: Columns = resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)
+        theirs = self.columns.theirs
+        self.has_kind, self.own_ids = c.KIND in theirs, c.EVENT_ID in theirs
+        self._value_was_said = reading.value is not None
+        kind = default_kind(reading.kind)
+        times, values = timestamps.TimeSurvey(theirs[c.TS]), ValueSurvey(theirs.get(c.VALUE, ""))
+        said = ValueMeaning.parse(reading.value) if reading.value else None
+        format_ = timestamps.given(reading.ts_format) if reading.ts_format else None
+        wanted = [theirs[name] for name in (c.TS, c.VALUE) if name in theirs]
+        rows = 0
+        for batch in source.batches(wanted, on_share=on_share):
+            rows += len(batch)
+            if format_ is None:
+                times.add(batch[theirs[c.TS]])
+            if c.VALUE in theirs:
+                values.add(batch[theirs[c.VALUE]])
+        if not rows:
+            raise DatasetError(f"{source.name} has no row below the names of its columns")
+        self.times = format_ or times.conclude(reading.day_first)
+        meaning = said or (ValueMeaning("stars") if self.has_kind or c.VALUE not in theirs else values.guess())
+        comma = values.decimal_comma(reading.decimal) if c.VALUE in theirs and meaning.name != "none" else False
+        self.values = ValueReading(meaning, kind, comma)
+        self._range = values.range()
+
+    def lines(self) -> Iterator[str]:
+        """How each column was understood, for people."""
+        theirs = self.columns.theirs
+        yield f"{self.source.name}: {self.source.dialect}"
+        for name in EVENT_FIELDS + EVENT_OPTIONAL:
+            if name in theirs:
+                found = " (found by its name; --map decides)" if name in self.columns.guessed else ""
+                yield f"  {name} from column {theirs[name]!r}{self._understood(name)}{found}"
+        if not self.has_kind and c.VALUE not in theirs:
+            yield f"  no kind and no value: each row is a {self.values.kind.value} (--kind decides)"
+        if self.columns.unused:
+            yield f"  not used: {', '.join(self.columns.unused)}"
+
+    def _understood(self, name: str) -> str:
+        if name == c.TS:
+            return f": {self.times} (--ts-format decides)"
+        if name != c.VALUE:
+            return ""
+        comma = ", with a decimal comma" if self.values.decimal_comma else ""
+        if self.has_kind and self.values.meaning.name == "stars":
+            return f": {self._range}{comma}, as each row's kind demands"
+        how = "" if self._value_was_said else "; a guess, --value decides"
+        return f": {self._range}{comma}, {self.values.meaning}: {self.values.meaning.becomes(self.values.kind)}{how}"
+
+    def read(
+        self,
+        catalogue: Catalogue,
+        quarantine: Quarantine,
+        seen: Seen,
+        clock: ClockRule = ANY_TIME,
+        now: float = 0.0,
+        on_share: OnShare = _ignore,
+    ) -> Iterator[Batch]:
+        """The rows that keep the contract, batch by batch, as the lake stores them; the others go to `quarantine`."""
+        rules = [*_missing(self.has_kind), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
+        for texts in self.source.batches(self.source.columns, quarantine.add_broken, on_share):
+            rows = self._converted(texts, catalogue)
+            named = [pl.when(rule.broken).then(pl.lit(at)) for at, rule in enumerate(rules)]
+            broken = rows.select(pl.when(pl.col(_PROBLEM).is_null()).then(pl.coalesce(named)).alias("rule"))["rule"]
+            rows = rows.with_columns(
+                pl.coalesce(_PROBLEM, broken.replace_strict(list(range(len(rules))), [r.reason for r in rules], default=None)),
+                pl.coalesce(_COLUMN, broken.replace_strict(list(range(len(rules))), [r.column for r in rules], default=None)),
+            )
+            good = rows.filter(pl.col(_PROBLEM).is_null())
+            if not self.own_ids:
+                good = good.with_columns(event_id().alias(c.EVENT_ID))
+            known, repeated = seen.add(good.select(identity(self.own_ids)).to_series().to_numpy())
+            again = good.filter(pl.Series(repeated)).with_columns(pl.lit(REPEATED).alias(_PROBLEM), pl.lit("").alias(_COLUMN))
+            quarantine.add(self._set_aside(rows.filter(pl.col(_PROBLEM).is_not_null()), texts))
+            quarantine.add(self._set_aside(again, texts))
+            yield Batch(len(texts), good.filter(pl.Series(~repeated & ~known)).select(EVENTS), int((known & ~repeated).sum()))
+
+    def _converted(self, texts: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+        """Texts as keys and numbers. `problem` is why a text has none, and `column` which text it is."""
+        theirs = self.columns.theirs
+        users, items, ts = (texts[theirs[name]] for name in EVENT_FIELDS)
+        kinds = texts[theirs[c.KIND]].str.to_lowercase() if self.has_kind else None
+        empty = pl.Series(c.VALUE, [None] * len(texts), dtype=pl.String)
+        valued = self.values.read(texts[theirs[c.VALUE]] if c.VALUE in theirs else empty, kinds)
+        rows = pl.DataFrame(
+            [
+                texts[LINE],
+                *keys.users(users),
+                catalogue.keys_of(items),
+                valued[c.KIND],
+                valued[c.VALUE],
+                self.times.read(ts).alias(c.TS),
+                valued[_PROBLEM].alias("value problem"),
+                texts[theirs[c.EVENT_ID]].alias(c.EVENT_ID) if self.own_ids else empty.alias(c.EVENT_ID),
+                keys.are_ids(items).alias("item is id"),
+                *(texts[theirs[name]].is_not_null().alias(f"has {name}") for name in EVENT_FIELDS),
+            ]
+        )
+        why = [
+            (pl.col(c.USER).is_null() & pl.col(f"has {c.USER}"), c.USER, f"{c.USER} is no id"),
+            (~pl.col("item is id") & pl.col(f"has {c.ITEM}"), c.ITEM, f"{c.ITEM} is no id"),
+            (pl.col(c.ITEM).is_null() & pl.col(f"has {c.ITEM}"), c.ITEM, f"{c.ITEM} is not in the catalogue"),
+            (pl.col(c.TS).is_null() & pl.col(f"has {c.TS}"), c.TS, f"{c.TS} is none of the {self.times.short}"),
+        ]
+        problem = pl.coalesce(*(pl.when(broken).then(pl.lit(words)) for broken, _, words in why), "value problem")
+        of_value = pl.when(pl.col("value problem").is_not_null()).then(pl.lit(c.VALUE))
+        column = pl.coalesce(*(pl.when(broken).then(pl.lit(name)) for broken, name, _ in why), of_value)
+        return rows.with_columns(
+            problem.alias(_PROBLEM),
+            column.alias(_COLUMN),
+            pl.lit(None, dtype=pl.String).alias(c.REQUEST_ID),
+            pl.lit(-1, dtype=pl.Int64).alias(c.OFFSET),
+        )
+
+    def _set_aside(self, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+        """Rows as `quarantine.SCHEMA`: the text of the column at fault, and the whole row as it was read."""
+        wanted = texts.filter(pl.col(LINE).is_in(rows[LINE].implode()))
+        written = wanted.select(
+            pl.concat_str(
+                [pl.col(name).fill_null("") for name in self.source.columns], separator=self.source.dialect.delimiter or ","
+            )
+        ).to_series()
+        theirs = rows[_COLUMN].replace_strict(self.columns.theirs, default="", return_dtype=pl.String)
+        cells = wanted.with_columns(theirs.alias("their column"), written.alias(_ROW))
+        cell = pl.coalesce(*(pl.when(pl.col("their column") == name).then(pl.col(name)) for name in self.source.columns), _ROW)
+        return cells.select(
+            pl.lit(self.source.name).alias("file"), LINE, pl.col("their column").alias("column"), cell.alias("text"),
+            rows[_PROBLEM].alias("reason"), _ROW,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Of a batch's `read` rows the `events` that are new, and how many were `known` before."""
+
+    read: int
+    events: pl.DataFrame
+    known: int
+
+
+Assign = Callable[[Sequence[ExternalId]], Mapping[str, int]]
+
+
+class Catalogue:
+    """The items that events may name, and the keys of their ids. Without `items` it is open: any id is an item."""
+
+    def __init__(self, items: pl.Series | None, item_keys: Mapping[str, int], assign: Assign | None = None) -> None:
+        """`assign` gives keys to ids of an open catalogue (with those that it gave before); by default for this run only."""
+        self._items = items
+        self.item_keys = dict(item_keys)
+        self._assign = assign or (lambda ids: assign_keys(ids, self.item_keys))
+
+    def keys_of(self, ids: pl.Series) -> pl.Series:
+        """The keys of items [n], null for one that is not in the catalogue."""
+        if self._items is not None:
+            found = keys.items(ids, self.item_keys)
+            return found.set(~found.is_in(self._items.implode()), None)
+        if new := [id_ for id_ in keys.distinct(ids) if isinstance(id_, str) and id_ not in self.item_keys]:
+            self.item_keys = dict(self._assign(new))
+        return keys.items(ids, self.item_keys)
+
+
+def _missing(has_kind: bool) -> list[Rule]:
+    needed = (*EVENT_FIELDS, *((c.KIND,) if has_kind else ()))
+    return [Rule(pl.col(name).is_null(), name, f"{name} is missing") for name in needed]

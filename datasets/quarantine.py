@@ -1,0 +1,72 @@
+"""Rows that cannot be used: where they stand, what they say, why not. The file that they came from goes on without them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from core.errors import StorageFull
+
+REASON = "reason"
+REPEATED = "repeats an earlier row"  # not a fault of the row: left out of the share of bad rows
+SCHEMA = pl.Schema(
+    {"file": pl.String, "line": pl.Int64, "column": pl.String, "text": pl.String, "reason": pl.String, "row": pl.String}
+)
+_TEXT = 500  # characters kept of a text: a broken quote may have swallowed half a file
+
+
+def faults(file: str, rows: list[tuple[int, str, str, str]]) -> pl.DataFrame:
+    """From (line, column, text, reason); the text is the row."""
+    return pl.DataFrame(
+        [(file, line, column, text[:_TEXT], reason, text[:_TEXT]) for line, column, text, reason in rows],
+        schema=SCHEMA,
+        orient="row",
+    )
+
+
+class Quarantine:
+    """Counts rows by reason, keeps an example of each, and writes them all to a JSON Lines file if it has one."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.reasons: Counter[str] = Counter()
+        self.broken = 0
+        self._examples: dict[str, str] = {}
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Rows of `SCHEMA`. Raises StorageFull."""
+        if rows.is_empty():
+            return
+        rows = rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+        for reason, count in rows.group_by(REASON, maintain_order=True).len().iter_rows():
+            self.reasons[reason] += count
+            if reason not in self._examples:
+                first = rows.filter(pl.col(REASON) == reason).row(0, named=True)
+                self._examples[reason] = f"{first['file']}, line {first['line']}: {first['text']}"
+        if self.path is None:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file:
+                rows.write_ndjson(file)
+        except OSError as error:
+            raise StorageFull("quarantine", f"{self.path}: {error}", "free space or mend the rights") from error
+
+    def add_broken(self, rows: pl.DataFrame) -> None:
+        """Rows that no batch has, because they could not be split into fields."""
+        self.broken += len(rows)
+        self.add(rows)
+
+    @property
+    def bad(self) -> int:
+        """Rows that are wrong: repeated ones are not."""
+        return self.reasons.total() - self.reasons[REPEATED]
+
+    def lines(self) -> Iterator[str]:
+        """For people: how many for which reason, and the first of each."""
+        for reason, count in sorted(self.reasons.items()):
+            if count:
+                yield f"  quarantined {count:,}: {reason} (for example {self._examples[reason]!s:.120})"

@@ -1,0 +1,177 @@
+"""Times as people write them. One column has one format, decided from all of its rows; what cannot be decided is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import polars as pl
+
+from core.errors import DatasetError, InvalidInput
+
+_CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?$"
+_NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$"
+_YEAR_FIRST = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _CLOCK
+_YEAR_LAST = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _CLOCK
+_DAY = r"^(?:19|20|21|99)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"  # 20200913
+_SECOND = _DAY[:-1] + r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"  # 20200913212011
+# Unix times in each unit, by size: until the year 5138 no two units share a number.
+UNITS = {"unix": 1.0, "unix-ms": 1e3, "unix-us": 1e6, "unix-ns": 1e9}
+_UP_TO = {"unix": 1e11, "unix-ms": 1e14, "unix-us": 1e17, "unix-ns": 1e20}
+SAID = {
+    "unix": "Unix seconds",
+    "unix-ms": "Unix milliseconds",
+    "unix-us": "Unix microseconds",
+    "unix-ns": "Unix nanoseconds",
+    "day": "dates as digits, YYYYMMDD",
+    "second": "times as digits, YYYYMMDDHHMMSS",
+    "ymd": "dates or times that begin with the year (ISO 8601)",
+    "dmy": "dates or times that begin with the day",
+    "mdy": "dates or times that begin with the month",
+}
+FORMATS = ", ".join((*SAID, "or a pattern like %d.%m.%y %H:%M"))
+_SOME_ROWS = 3
+
+
+@dataclass(frozen=True)
+class TimeFormat:
+    """How a column is read: a key of `SAID`, or a pattern of strptime."""
+
+    name: str
+    zoned: bool = False  # whether any text names its time zone
+    surveyed: bool = False  # whether it was concluded from the rows
+
+    def __str__(self) -> str:
+        return self.short + (
+            "" if self.name.startswith("unix") or self.zoned else "; they name no time zone and are taken as UTC"
+        )
+
+    @property
+    def short(self) -> str:
+        return SAID.get(self.name, f"times like {self.name}")
+
+    def read(self, text: pl.Series) -> pl.Series:
+        """Unix seconds [n], null where the text has another format or names no moment."""
+        if self.name in UNITS:
+            number = text.set(~text.str.contains(_NUMBER), None).cast(pl.Float64, strict=False)
+            if self.surveyed:
+                number = number.set(_shapes(text) != self.name, None)
+            return number / UNITS[self.name]
+        if self.name in ("day", "second"):
+            fits = text.str.contains(_DAY if self.name == "day" else _SECOND)
+            pattern = "%Y%m%d" if self.name == "day" else "%Y%m%d%H%M%S"
+            return _seconds(text.set(~fits, None), pattern)
+        if self.name in ("ymd", "dmy", "mdy"):
+            return _parts(text, self.name)
+        return _seconds(text, self.name)
+
+
+def given(name: str) -> TimeFormat:
+    """The format that a person named. Raises InvalidInput."""
+    if name not in SAID and "%" not in name:
+        raise InvalidInput("--ts-format", name, FORMATS)
+    return TimeFormat(name)
+
+
+class TimeSurvey:
+    """Looks at every row of a column of times and says how it is to be read."""
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._counts: Counter[str] = Counter()
+        self._zoned = False
+        self._day_first: list[str] = []  # texts whose first number can be no month
+        self._month_first: list[str] = []
+        self._examples: dict[str, str] = {}
+
+    def add(self, text: pl.Series) -> None:
+        """More rows."""
+        found = pl.DataFrame({"text": text, "shape": _shapes(text)}).filter(pl.col("text").is_not_null())
+        for shape, count, example in found.group_by("shape").agg(pl.len(), pl.col("text").first().alias("e")).iter_rows():
+            self._counts[shape] += count
+            self._examples.setdefault(shape, example)
+        dated = found.filter(pl.col("shape").is_in(["ymd", "year last"]))["text"]
+        self._zoned = self._zoned or bool(dated.str.contains(r":\d{2}.*(Z|UTC|[+-]\d{2}:?\d{2})$").any())
+        last = found.filter(pl.col("shape") == "year last")["text"]
+        if len(last):
+            for at, kept in ((1, self._day_first), (2, self._month_first)):
+                beyond = last.filter(last.str.extract(_YEAR_LAST, at).cast(pl.Int64) > 12)
+                kept.extend(beyond.head(_SOME_ROWS - len(kept)).to_list())
+
+    def conclude(self, day_first: bool | None) -> TimeFormat:
+        """The format of most rows; the others will be set aside. Raises DatasetError that says which flag decides."""
+        known = {shape: count for shape, count in self._counts.items() if shape != "other"}
+        if not known:
+            raise DatasetError(
+                f"no time in column {self._column!r} can be read, for example {self._examples.get('other', '')!r}; "
+                f"say how they are written with --ts-format: {FORMATS}"
+            )
+        shape = max(known, key=lambda one: (known[one], one in ("day", "second"), one))
+        if shape == "year last":
+            shape = self._order(day_first)
+        return TimeFormat(shape, self._zoned, surveyed=True)
+
+    def _order(self, day_first: bool | None) -> str:
+        """Day or month first. What a person said goes before what the rows say."""
+        if day_first is not None:
+            return "dmy" if day_first else "mdy"
+        if bool(self._day_first) == bool(self._month_first):
+            why = (
+                f"{self._day_first[0]!r} begins with the day, {self._month_first[0]!r} with the month"
+                if self._day_first
+                else f"{self._examples['year last']!r} may begin with the day or with the month, and no row tells"
+            )
+            raise DatasetError(f"the dates in column {self._column!r} are ambiguous: {why}; say --dayfirst or --monthfirst")
+        return "dmy" if self._day_first else "mdy"
+
+
+def _shapes(text: pl.Series) -> pl.Series:
+    """Which format each text has by its looks: a key of `SAID`, `year last` or `other`."""
+    column = pl.col("text")
+    number = column.str.contains(_NUMBER)
+    size = pl.when(number).then(column).cast(pl.Float64, strict=False).abs()
+    by_size = pl.coalesce(*(pl.when(size < limit).then(pl.lit(name)) for name, limit in _UP_TO.items()), pl.lit("other"))
+    shape = (
+        pl.when(number & column.str.contains(_DAY))
+        .then(pl.lit("day"))
+        .when(number & column.str.contains(_SECOND))
+        .then(pl.lit("second"))
+        .when(number)
+        .then(by_size)
+        .when(column.str.contains(_YEAR_FIRST))
+        .then(pl.lit("ymd"))
+        .when(column.str.contains(_YEAR_LAST))
+        .then(pl.lit("year last"))
+        .otherwise(pl.lit("other"))
+    )
+    return pl.DataFrame({"text": text}).select(shape.alias("shape"))["shape"]
+
+
+def _parts(text: pl.Series, order: str) -> pl.Series:
+    """Texts of three numbers in this order and perhaps a time of day and a zone."""
+    pattern = _YEAR_FIRST if order == "ymd" else _YEAR_LAST
+    names = [*{"ymd": ("y", "m", "d"), "dmy": ("d", "m", "y"), "mdy": ("m", "d", "y")}[order], "hour", "minute", "second"]
+    groups = pl.col("text").str.extract_groups(pattern).struct.rename_fields([*names, "fraction", "zone"])
+    parts = pl.DataFrame({"text": text}).select(groups.alias("p")).unnest("p")
+    two = {name: pl.col(name).fill_null("0").str.zfill(2) for name in ("m", "d", "hour", "minute", "second")}
+    moment = pl.concat_str(
+        pl.col("y"), pl.lit("-"), two["m"], pl.lit("-"), two["d"], pl.lit(" "), two["hour"], pl.lit(":"), two["minute"],
+        pl.lit(":"), two["second"],
+    )  # fmt: skip
+    zone = pl.col("zone").str.replace(":", "", literal=True)
+    offset = zone.str.slice(1, 2).cast(pl.Int64, strict=False) * 3600 + zone.str.slice(3, 2).cast(pl.Int64, strict=False) * 60
+    east = pl.when(zone.str.starts_with("-")).then(-offset).otherwise(offset).fill_null(0)
+    seconds = moment.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False).dt.epoch("us") / 1e6
+    fraction = (pl.lit("0.") + pl.col("fraction")).cast(pl.Float64, strict=False).fill_null(0.0)
+    return parts.select((seconds + fraction - east).alias("ts"))["ts"]
+
+
+def _seconds(text: pl.Series, pattern: str) -> pl.Series:
+    """By strptime; a pattern without a time of day means midnight. Raises InvalidInput for a pattern that is none."""
+    if not any(part in pattern for part in ("%H", "%I", "%T", "%R", "%s", "%X", "%c", "%r")):
+        text, pattern = text + " 00:00", pattern + " %H:%M"
+    try:
+        moments = text.str.to_datetime(pattern, strict=False, time_unit="us")
+    except pl.exceptions.PolarsError as error:
+        raise InvalidInput("--ts-format", pattern, FORMATS) from error
+    return moments.dt.epoch("us") / 1e6

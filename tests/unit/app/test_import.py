@@ -1,0 +1,278 @@
+"""`marquee data import`: what people bring is added to what is there, and nothing of theirs is ever overwritten unasked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from app import console, wiring
+from app.cli import app
+from app.ops.ownership import consuming
+from app.usecases import lake_content
+from app.usecases.features import verify
+from app.usecases.loading import fill, load_data
+from core.errors import AlreadyRunning, DatasetError
+from core.settings import Settings
+from datasets.dataset import Dataset, validate
+from datasets.movielens import read_movielens
+from lake.adapters.delta import DeltaLake
+from lake.items_feed import ItemsFeed, keys_of_ids
+from lake.tables import INTERACTIONS, ITEMS, USERS
+
+NOW = 1_700_000_000
+
+
+class Home:
+    """A home folder, files beside it, and the command line on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = Settings(home=folder / "home")
+        self.lake: DeltaLake = wiring.lake(self.settings)  # type: ignore[assignment]
+
+    def file(self, name: str, text: str) -> str:
+        path = self.folder / name
+        path.write_text(text)
+        return str(path)
+
+    def run(self, *arguments: str, answer: str | None = None) -> Result:
+        return CliRunner().invoke(app, ["data", *arguments], input=answer, catch_exceptions=False)
+
+    def plays(self, *rows: str, name: str = "plays.csv") -> str:
+        return self.file(name, "user_id,item_id,ts\n" + "".join(f"{row}\n" for row in rows))
+
+    @property
+    def events(self) -> pl.DataFrame:
+        return self.lake.read(INTERACTIONS)
+
+    def titles(self) -> dict[object, str]:
+        facts = ItemsFeed(self.lake).look()
+        assert facts is not None
+        return {facts.id_of(int(key)): facts.title(row) for row, key in enumerate(facts.keys)}
+
+    def stream(self, event_id: str, user: int, item: int) -> None:
+        """An event as the consumer appends it."""
+        row = {"event_id": event_id, "user_id": user, "item_id": item, "kind": "view", "value": None, "ts": float(NOW + 999)}
+        frame = pl.DataFrame({name: [value] for name, value in row.items()}, schema_overrides={"value": pl.Float64})
+        self.lake.append(INTERACTIONS, frame.with_columns(request_id=pl.lit(None, pl.String), log_offset=pl.lit(7)))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.setenv("MARQUEE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "250")
+    console.settings.cache_clear()
+    yield Home(tmp_path)
+    console.settings.cache_clear()
+
+
+def test_a_second_file_of_the_same_name_adds_to_the_first(home: Home) -> None:
+    home.run("import", "--interactions", home.plays(f"1,10,{NOW}", f"1,11,{NOW}"))
+    second = home.run("import", "--interactions", home.plays(f"2,12,{NOW}"))
+    assert "events: 1 new" in second.stdout
+    assert len(home.events) == 3
+    grown = home.run("import", "--interactions", home.plays(f"1,10,{NOW}", f"1,11,{NOW}", f"2,12,{NOW}", f"2,13,{NOW}"))
+    assert "events: 1 new, 3 there already" in grown.stdout
+    assert len(home.events) == 4
+    assert home.events["event_id"].n_unique() == 4
+
+
+def test_an_event_with_an_id_of_its_own_is_known_by_it(home: Home) -> None:
+    text = "event_id,user_id,item_id,ts\n"
+    home.run("import", "--interactions", home.file("a.csv", text + f"e1,1,10,{NOW}\ne2,1,10,{NOW}\n"))
+    again = home.run("import", "--interactions", home.file("b.csv", text + f"e2,1,10,{NOW}\ne3,1,10,{NOW}\n"))
+    assert "events: 1 new, 1 there already" in again.stdout
+    assert sorted(home.events["event_id"]) == ["e1", "e2", "e3"]
+
+
+def test_interactions_alone_are_enough_and_titles_are_ids(home: Home) -> None:
+    home.run("import", "--interactions", home.plays(f"ann,SKU-1,{NOW}", f"ann,7,{NOW}"))
+    assert home.titles() == {7: "7", "SKU-1": "SKU-1"}
+    home.run("import", "--items", home.file("films.csv", "item_id,title\nSKU-1,Heat\n"))
+    home.run("import", "--interactions", home.plays(f"bob,SKU-1,{NOW}", f"bob,SKU-2,{NOW}"))
+    assert home.titles() == {7: "7", "SKU-1": "Heat", "SKU-2": "SKU-2"}
+
+
+def test_items_alone_are_counted_as_changed_new_or_unchanged_and_are_live(home: Home) -> None:
+    home.run(
+        "import", "--items", home.file("films.csv", "item_id,title,genres,year\na,A,Drama,1990\nb,B,War,1991\nc,C,War,1992\n")
+    )
+    feed = ItemsFeed(home.lake)
+    feed.look()
+    changed = home.run("import", "--items", home.file("films.csv", "id,name\na,A!\nb,B\nd,D\n"))
+    assert "items: 1 changed, 1 new, 1 unchanged; 1 that the file does not have stay" in changed.stdout
+    began = time.monotonic()
+    facts = feed.look()
+    assert facts is not None
+    assert time.monotonic() - began < 2
+    assert [facts.title(row) for row in range(len(facts))] == ["A!", "B", "C", "D"]
+    assert home.lake.read(ITEMS).sort("item_id")["year"].to_list() == [1990, 1991, 1992, None]  # not spoken of: as it was
+    assert "items: 0 changed, 0 new, 3 unchanged" in home.run("import", "--items", str(home.folder / "films.csv")).stdout
+
+
+def test_items_that_a_whole_catalogue_lacks_can_be_hidden(home: Home) -> None:
+    home.run("import", "--items", home.file("films.csv", "item_id,title\n1,A\n2,B\n"))
+    said = home.run("import", "--hide-missing", "--items", home.file("films.csv", "item_id,title\n1,A\n")).stdout
+    assert "1 of them hidden from now on" in said
+    facts = ItemsFeed(home.lake).look()
+    assert facts is not None
+    assert facts.shown.tolist() == [True, False]
+
+
+def test_two_files_with_a_column_id_and_users_with_attributes(home: Home) -> None:
+    events = home.file("e.csv", f"id,who,film,when\ne1,ann,f1,{NOW}\n")
+    films = home.file("f.csv", "id,name\nf1,Heat\n")
+    people = home.file("u.csv", "id,age\nann,25\n")
+    arguments = ("--interactions", events, "--items", films, "--users", people, "--map-items", "item_id=id,title=name")
+    said = home.run("import", *arguments, "--map", "event_id=id,user_id=who,item_id=film,ts=when", "--map-users", "user_id=id")
+    assert "users with attributes: 0 changed, 1 new, 0 unchanged" in said.stdout
+    assert home.events["event_id"].to_list() == ["e1"]
+    assert home.titles() == {"f1": "Heat"}
+    assert home.lake.read(USERS)["profile"].to_list() == [["age:25"]]
+    assert home.lake.read(USERS)["user_id"].to_list() == home.events["user_id"].to_list()
+
+
+def test_a_dry_run_shows_what_rows_will_be_and_writes_nothing(home: Home) -> None:
+    said = home.run("import", "--dry-run", "--interactions", home.plays(f"007,SKU-1,{NOW}")).stdout
+    for part in (
+        "ts from column 'ts': Unix seconds",
+        "events: 1 new",
+        "007",
+        "SKU-1",
+        "2023-11-14 22:13:20Z",
+        "nothing was written",
+    ):
+        assert part in said
+    assert not (home.folder / "home").exists()
+
+
+def test_bad_rows_are_in_a_file_and_too_many_of_them_stop_the_import(home: Home) -> None:
+    rows = [f"1,{at},{NOW}" for at in range(1, 40)]
+    said = home.run("import", "--interactions", home.plays(*rows, "1,99,2099-01-01")).stdout
+    (path,) = (home.folder / "home" / "quarantine").iterdir()
+    assert str(path) in said
+    assert json.loads(path.read_text())["line"] == 41
+    with pytest.raises(DatasetError, match=r"50\.0% of the rows are bad.*--max-bad"):
+        home.run("import", "--interactions", home.plays(f"5,5,{NOW}", ",6,1"))
+    assert len(home.events) == 39
+    assert not (home.folder / "home" / "import").exists()
+
+
+def test_streamed_events_stay_and_are_not_imported_a_second_time(home: Home) -> None:
+    home.run("import", "--interactions", home.plays(f"1,10,{NOW}"))
+    home.stream("s1", 1, 10)
+    assert "0 new, 1 there already" in home.run("import", "--interactions", home.plays(f"1,10,{NOW + 999}")).stdout
+    assert sorted(home.events["log_offset"]) == [-1, 7]
+
+
+def test_history_is_not_imported_while_a_consumer_runs_but_items_are(home: Home) -> None:
+    with consuming(home.settings.home):
+        with pytest.raises(AlreadyRunning, match=r"stop it .*Items alone can be imported at any time"):
+            home.run("import", "--interactions", home.plays(f"1,10,{NOW}"))
+        with consuming(home.settings.home):  # a second consumer is welcome
+            assert "1 new" in home.run("import", "--items", home.file("f.csv", "item_id,title\n1,A\n")).stdout
+
+
+def test_own_data_is_not_overwritten_by_a_load_but_by_a_confirmed_replace(home: Home) -> None:
+    home.run("import", "--interactions", home.plays(f"1,10,{NOW}", f"2,10,{NOW}"))
+    home.stream("s1", 1, 10)
+    with pytest.raises(
+        DatasetError, match="the lake holds plays: 2 imported and 1 streamed events of 2 users, 1 items; use --replace"
+    ):
+        home.run("load")
+    refused = home.run("import", "--replace", "--interactions", home.plays(f"3,11,{NOW}"), answer="n\n")
+    assert refused.exit_code == 1
+    assert "2 imported and 1 streamed events" in refused.stdout
+    assert len(home.events) == 3
+    with pytest.raises(DatasetError, match="no row"):
+        home.run("import", "--replace", "--yes", "--interactions", home.plays())
+    assert len(home.events) == 3  # a file that cannot be used costs nothing
+    home.run("import", "--replace", "--yes", "--interactions", home.plays(f"3,11,{NOW}"))
+    assert home.events["user_id"].to_list() == [3]
+    assert home.titles() == {11: "11"}
+
+
+def test_own_data_does_not_slip_in_between_loaded_films(home: Home) -> None:
+    load_data(home.settings, _films(), 0.0, lambda _: None)
+    with pytest.raises(DatasetError, match=r"the lake holds films .*--replace .*--add"):
+        home.run("import", "--interactions", home.plays(f"1,1,{NOW}"))
+    home.run("import", "--add", "--interactions", home.plays(f"1,1,{NOW}"))
+    assert len(home.events) == 21
+
+
+def test_another_hold_out_of_the_same_set_deletes_nothing(home: Home) -> None:
+    load_data(home.settings, _films(), 0.1, lambda _: None)
+    home.stream("s1", 1, 1)
+    assert (len(home.events), len(lake_content.held_out(home.settings))) == (19, 2)
+    load_data(home.settings, _films(), 0.5, lambda _: None)
+    assert (len(home.events), len(lake_content.held_out(home.settings))) == (19, 2)
+    load_data(home.settings, _films(), 0.0, lambda _: None)
+    assert (len(home.events), len(lake_content.held_out(home.settings))) == (21, 0)
+    assert "s1" in home.events["event_id"].to_list()
+
+
+def test_a_held_out_share_stays_out_when_the_file_comes_again(home: Home) -> None:
+    rows = [f"1,{at},{NOW + at}" for at in range(1, 11)]
+    for _ in range(2):
+        home.run("import", "--hold-out", "0.2", "--interactions", home.plays(*rows))
+        assert (len(home.events), lake_content.held_out(home.settings)["item_id"].to_list()) == (8, [9, 10])
+    home.run("import", "--interactions", home.plays(*rows))
+    assert len(home.events) == 10
+
+
+def test_the_bundled_films_go_into_an_empty_lake_only(home: Home) -> None:
+    home.run("import", "--items", home.file("f.csv", "item_id,title\n1,A\n"))
+    with pytest.raises(DatasetError, match="1 items and no event"):
+        fill(home.settings, read_movielens, lambda _: None)
+    home.run("import", "--interactions", home.plays(f"1,1,{NOW}"))
+    said: list[str] = []
+    fill(home.settings, read_movielens, said.append)
+    assert said == ["the lake has plays already, which is used: 1 imported and 0 streamed events of 1 users, 1 items"]
+
+
+def test_features_that_were_made_before_are_right_after_an_import(home: Home) -> None:
+    from app.usecases.features import materialize
+
+    home.run("import", "--interactions", home.plays(*(f"{user},{item},{NOW + item}" for user in (1, 2) for item in (1, 2, 3))))
+    materialize(home.settings, lambda _: None)
+    lake_content.features_made(home.settings, 0)
+    home.run(
+        "import", "--interactions", home.plays(f"1,4,{NOW - 50}", f"ann,1,{NOW}"), "--users", home.file("u.csv", "id,age\n2,30\n")
+    )
+    found = verify(home.settings, 10, 0)
+    assert (found.checked, found.found) == (3, False)
+    features = wiring.features(home.settings).read(2)
+    assert features is not None
+    assert features.profile == ("age:30",)
+    home.run("import", "--replace", "--yes", "--interactions", home.plays(f"9,4,{NOW}"))
+    assert wiring.features(home.settings).read(1) is None
+
+
+def test_an_import_in_several_parts_is_the_same_as_in_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.usecases import importing
+    from datasets import sources
+
+    monkeypatch.setattr(sources, "_BLOCK", 2_000)
+    monkeypatch.setattr(importing, "_PART", 100)
+    rows = [f"{at % 50},i{at % 30},{NOW + at}" for at in range(1, 1000)] + [f"51,,{NOW}", f"1,i1,{NOW + 1}"]
+    said = home.run("import", "--interactions", home.plays(*rows)).stdout
+    assert "1,001 rows read, 999 kept" in said  # one has no item, one is there twice
+    assert len(home.events) == 999
+    assert home.events["event_id"].n_unique() == 999
+    assert len(keys_of_ids(home.lake)) == 30
+    quarantined = pl.read_ndjson(next((home.folder / "home" / "quarantine").iterdir()))
+    assert quarantined.filter(pl.col("column") == "item_id")["line"].to_list() == [1001]
+
+
+def _films() -> Dataset:
+    rows = {"user_id": [1] * 20, "item_id": range(1, 21), "kind": ["view"] * 20, "value": [None] * 20}
+    events = pl.DataFrame(rows, schema_overrides={"value": pl.Float64}).with_columns(ts=pl.col("item_id") + float(NOW))
+    items = pl.DataFrame({"item_id": range(1, 21), "title": ["t"] * 20, "genres": [["g"]] * 20, "year": [2000] * 20})
+    return validate("films", events, items)
