@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 
 import polars as pl
+from numpy.typing import ArrayLike
 
 from core import columns as c
 from core.errors import DependencyUnavailable
@@ -49,13 +50,22 @@ class KnownItems:
         self._lock = threading.Lock()
         self._facts = ItemFacts(pl.DataFrame(schema={c.ITEM: pl.Int64}))
         self._looked = float("-inf")
+        self._ever_looked = False
         self.genres: Mapping[int, Sequence[str]] = _Genres(self)
 
     @property
     def facts(self) -> ItemFacts:
         """While the lake does not answer, the last ones; raises DependencyUnavailable when there are none yet."""
-        if self._clock() - self._looked > self._interval:
-            with suppress(DependencyUnavailable) if len(self._facts) else nullcontext():
+        if self._clock() - self._looked > self._interval or not self._ever_looked:
+            with suppress(DependencyUnavailable) if self._ever_looked else nullcontext():
+                self._look()
+        return self._facts
+
+    def with_keys(self, keys: ArrayLike) -> ItemFacts:
+        """The items as they are now, read again if they lack one of these keys [m]: another process may have just added it."""
+        facts = self.facts
+        if bool((facts.rows(keys) < 0).any()):
+            with suppress(DependencyUnavailable):
                 self._look()
         return self._facts
 
@@ -67,10 +77,19 @@ class KnownItems:
             key = self._facts.key_of(id_)
         return key
 
+    def key_ever(self, id_: ExternalId) -> int:
+        """The key of an item that is or was in the catalogue, -1 for one that never was. Raises DependencyUnavailable."""
+        key = self.facts.key_ever(id_)
+        if key < 0:
+            self._look()
+            key = self._facts.key_ever(id_)
+        return key
+
     def _look(self) -> None:
         with self._lock:
             self._looked = self._clock()
             found = self._feed.look()
+            self._ever_looked = True
             if found is not None:
                 self._facts = found
 

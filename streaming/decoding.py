@@ -49,6 +49,9 @@ class ItemKeys(Protocol):
     def key_of(self, id_: ExternalId) -> int:
         """The key of an item, -1 for one that is not in the catalogue."""
 
+    def key_ever(self, id_: ExternalId) -> int:
+        """The key of an item that is or was in the catalogue, -1 for one that never was."""
+
 
 @dataclass(frozen=True)
 class WholeKeys:
@@ -58,6 +61,9 @@ class WholeKeys:
 
     def key_of(self, id_: ExternalId) -> int:
         return id_ if isinstance(id_, int) and id_ in self.keys else -1
+
+    def key_ever(self, id_: ExternalId) -> int:
+        return id_ if isinstance(id_, int) else -1
 
 
 @dataclass(frozen=True)
@@ -84,12 +90,13 @@ def decode(record: LoggedRecord, contract: Contract, now: float) -> Decoded | De
 def decode_impression(record: LoggedRecord, now: float, items: ItemKeys) -> tuple[Impression, int] | DeadLetter:
     """The impression in a record and its item's key, or a dead letter set aside at `now` (Unix seconds).
 
-    An item that is a whole number is believed: it was shown, whatever has become of it since.
+    The item may have left the catalogue: it was shown, whatever has become of it since. An id that is a whole number is
+    therefore always believed.
     """
     event = _parsed(record, Impression, now)
     if isinstance(event, DeadLetter):
         return event
-    item = event.item_id if isinstance(event.item_id, int) else items.key_of(event.item_id)
+    item = items.key_ever(event.item_id)
     return (event, item) if item > 0 else dead(record, UNKNOWN_ITEM, f"item {event.item_id} was never in the catalogue", now)
 
 

@@ -93,7 +93,7 @@ def show(user_id: Annotated[str, typer.Argument(help="the user")]) -> None:
         title = facts.title(row) if row >= 0 else "(not in the catalogue)"
         out.print(f"  {facts.id_of(key)!s:>7}  {value:>5.1f}  {title}", markup=False)
     top = sorted(zip(user.genre_weights.tolist(), user.genres, strict=True), reverse=True)[:5]
-    out.print("tastes: " + ", ".join(f"{genre} {weight:.2f}" for weight, genre in top))
+    out.print("tastes: " + ", ".join(f"{genre} {weight:.2f}" for weight, genre in top), markup=False)
 
 
 def _seconds(every: str) -> int:

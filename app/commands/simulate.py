@@ -81,7 +81,7 @@ def _plan(simulation: Simulation, rate: float, to: str) -> None:
     out.print(f"{arrivals.users:,} users, {len(films.item_ids):,} films, {rate:g} visits a second to the {to}", markup=False)
     for number in range(3):
         visit = arrivals.visit(number)
-        best = int(films.item_ids[films.preference(visit.user, visit.day).argmax()])
+        best = simulation.names.id_of(int(films.item_ids[films.preference(visit.user, visit.day).argmax()]))
         out.print(f"visit {number}: user {visit.user}{' (new)' if visit.cold else ''}, likes film {best} best", markup=False)
     out.print("dry run: nothing was sent")
 

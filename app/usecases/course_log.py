@@ -14,13 +14,15 @@ from typing import BinaryIO
 import polars as pl
 
 from app import wiring
-from app.usecases import steps
-from core.catalogue import Catalogue
+from app.usecases.steps import NO_DATA
 from core.deadletter import DeadLetter
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.events import INTERACTIONS, Interaction
+from core.ids import ExternalId, parse_id
+from core.item_facts import ItemFacts
 from core.ports import EventLog, Record
 from core.settings import Settings
+from lake.items_feed import KnownItems
 from streaming.course_log.events import CourseLog
 from streaming.course_log.movies import MovieIds
 from streaming.course_log.sessions import Sessions
@@ -41,15 +43,16 @@ class Summary:
 
 
 def import_lines(
-    settings: Settings, lines: Iterable[bytes], table: Mapping[str, int], gap: float, complete: bool, dry_run: bool
+    settings: Settings, lines: Iterable[bytes], table: Mapping[str, ExternalId], gap: float, complete: bool, dry_run: bool
 ) -> Summary:
     """Send the lines' events to the log in batches, and what cannot be used to the dead-letter topic.
 
-    Harmless to repeat. `gap` is in seconds. Raises DependencyUnavailable.
+    Harmless to repeat. `gap` is in seconds. Raises NotFound without a catalogue, and DependencyUnavailable.
     """
-    course = CourseLog(
-        MovieIds(_items(steps.stored(settings).catalogue), table), Sessions(gap), time.time(), wiring.clock_rule(settings)
-    )
+    facts = KnownItems(wiring.lake(settings)).facts
+    if not len(facts):
+        raise NotFound(NO_DATA)
+    course = CourseLog(MovieIds(_items(facts), table), Sessions(gap), time.time(), wiring.clock_rule(settings))
     summary = Summary(lines=course.seen)
     with closing(wiring.event_log(settings)) as log:
         found = course.read(lines, complete)
@@ -75,18 +78,19 @@ def from_stream(stream: BinaryIO) -> Iterator[bytes]:
             yield line
 
 
-def movie_table(path: Path) -> dict[str, int]:
+def movie_table(path: Path) -> dict[str, ExternalId]:
     """From a CSV with columns id and item_id. Raises InvalidInput."""
     try:
-        frame = pl.read_csv(path, schema_overrides={"id": pl.String, "item_id": pl.Int64}).select("id", "item_id")
-        return dict(frame.drop_nulls().iter_rows())
-    except (OSError, pl.exceptions.PolarsError) as error:
+        frame = pl.read_csv(path, infer_schema=False).select("id", "item_id")
+        return {name: parse_id(item) for name, item in frame.drop_nulls().iter_rows()}
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise InvalidInput("--movies", str(path), f"a CSV with columns id and item_id ({str(error).splitlines()[0]})") from error
 
 
-def _items(catalogue: Catalogue) -> Iterator[tuple[int, str, int]]:
-    years = catalogue.years.astype(int).tolist()
-    return zip(catalogue.ids.tolist(), catalogue.titles, years, strict=True)
+def _items(facts: ItemFacts) -> Iterator[tuple[ExternalId, str, int]]:
+    """Id, title and year of every item."""
+    for row, (key, year) in enumerate(zip(facts.keys.tolist(), facts.years.tolist(), strict=True)):
+        yield facts.id_of(key), facts.title(row), year
 
 
 def _send(log: EventLog, batch: Iterable[Interaction | DeadLetter], summary: Summary, dry_run: bool) -> None:

@@ -15,6 +15,7 @@ from app.usecases import steps
 from core import columns as c
 from core.errors import DependencyUnavailable, InvalidInput
 from core.features import USER_SCHEMA, UserFeatures
+from core.ids import ExternalId
 from core.ports import Echo, FeatureReader
 from core.settings import CONFIGS, Settings
 from feature_repo.engines.batch import batch_features as polars_features
@@ -120,8 +121,8 @@ class Skew:
 
     checked: int
     ahead: int  # hold events that the lake does not have yet
-    missing: list[int]
-    different: dict[int, list[str]]  # user -> names of features
+    missing: list[ExternalId]
+    different: dict[ExternalId, list[str]]  # user -> names of features
 
     @property
     def found(self) -> bool:
@@ -140,16 +141,18 @@ def verify(settings: Settings, sample: int, seed: int) -> Skew:
     users = batch_features(settings)
     drawn = np.random.default_rng(seed).permutation(len(users))[:sample]
     store = wiring.features(settings)
-    missing, different, ahead = [], {}, 0
+    missing: list[ExternalId] = []
+    different: dict[ExternalId, list[str]] = {}
+    ahead = 0
     for at in tqdm(sorted(drawn.tolist()), "users", leave=False, disable=_quiet()):
         batch = users[at]
         online = store.read(batch.user_id)
         if online is None:
-            missing.append(batch.user_id)
+            missing.append(batch.external_id or batch.user_id)
         elif _is_ahead(online, batch):
             ahead += 1
         elif names := differences(online, batch):
-            different[batch.user_id] = names
+            different[batch.external_id or batch.user_id] = names
     return Skew(len(drawn), ahead, missing, different)
 
 
@@ -167,7 +170,7 @@ def _is_ahead(online: UserFeatures, batch: UserFeatures) -> bool:
     return online.applied_offset > batch.applied_offset and online.n_events >= batch.n_events
 
 
-def _named(users: Iterable[int]) -> str:
+def _named(users: Iterable[ExternalId]) -> str:
     names = [str(user) for user in users]
     return f": {', '.join(names[:_LISTED])}{', ...' if len(names) > _LISTED else ''}" if names else ""
 

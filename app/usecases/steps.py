@@ -27,6 +27,8 @@ from lake.ports import Lake
 
 LICENCE = "that of the data set; for MovieLens see NOTICE: acknowledged, not endorsed, not commercial"
 
+NO_DATA = "there is no data yet; load the bundled films with `marquee data load`, or import your own"
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -44,7 +46,7 @@ def stored(settings: Settings) -> Stored:
     lake = wiring.lake(settings)
     versions = _versions(lake)
     if min(versions.values()) < 0:
-        raise NotFound("there is no data yet; load the bundled films with `marquee data load`, or import your own")
+        raise NotFound(NO_DATA)
     interactions = owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
     profiles = tables.read_or_empty(lake, tables.USERS).select(c.USER, c.PROFILE)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from core.deadletter import DeadLetter
 from core.events import DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, Interaction, check_clock
+from core.ids import ExternalId, parse_id
 from core.kinds import Kind
 from streaming.course_log.movies import MovieIds
 from streaming.course_log.parse import Rated, Rejected, Watched, parse
@@ -67,7 +68,7 @@ class CourseLog:
         return Interaction(
             event_id=_id(Kind.WATCH.value, session.user_id, session.movie, session.start),
             user_id=session.user_id,
-            item_id=int(session.movie),
+            item_id=parse_id(session.movie),
             kind=Kind.WATCH,
             value=float(session.minutes),
             ts=session.end,
@@ -77,7 +78,7 @@ class CourseLog:
         return DeadLetter(INTERACTIONS, rejected.reason, rejected.detail, rejected.line, self._now)
 
 
-def _interaction(kind: Kind, entry: Watched | Rated, item: int, value: float | None) -> Interaction:
+def _interaction(kind: Kind, entry: Watched | Rated, item: ExternalId, value: float | None) -> Interaction:
     event_id = _id(kind.value, entry.user_id, entry.movie, entry.ts, value)
     return Interaction(event_id=event_id, user_id=entry.user_id, item_id=item, kind=kind, value=value, ts=entry.ts)
 

@@ -13,6 +13,7 @@ from threading import Event
 
 import numpy as np
 
+from core import columns as c
 from core.errors import DependencyUnavailable
 from core.ports import Clock
 from core.telemetry import STREAM_ACCEPTANCE
@@ -46,16 +47,18 @@ class StatisticsLoop:
         """Until `stop` is set."""
         while not stop.is_set():
             try:
-                self._count(self._events.look())
+                self.count()
                 self._accept(self._shown.look(), self._answers.look())
             except DependencyUnavailable as error:
                 _log.warning("statistics are not updated for now: %s", error.detail)
             stop.wait(self._interval)
 
-    def _count(self, added: Added | None) -> None:
+    def count(self) -> None:
+        """Count what is new in the lake and publish. Raises DependencyUnavailable."""
+        added = self._events.look()
         if added is None:
             return
-        now = self._items.facts
+        now = self._items.with_keys(added.rows[c.ITEM].to_numpy())
         if not np.array_equal(now.keys, self._counted.keys):
             self._counts = self._counts.on(now, self._counted.keys)
         self._counted = now

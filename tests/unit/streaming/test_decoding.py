@@ -78,6 +78,38 @@ def test_an_impression_that_is_none_is_a_dead_letter() -> None:
     assert letter.reason == "schema"
 
 
+def shown(item: object) -> LoggedRecord:
+    record = {"user_id": "u-1", "item_id": item, "request_id": "r", "position": 0, "propensity": 1.0}
+    return logged(
+        json.dumps(
+            record | {"score": 0.5, "policy": "p", "arm": "a", "model_version": "m", "ts": NOW, "explored": False}
+        ).encode()
+    )
+
+
+class Catalogue:
+    """One item of a string id that is in the catalogue, one that left it."""
+
+    def key_of(self, id_: object) -> int:
+        return 2**53 if id_ == "here" else -1
+
+    def key_ever(self, id_: object) -> int:
+        return id_ if isinstance(id_, int) else {"here": 2**53, "left": 2**53 + 1}.get(str(id_), -1)
+
+
+@pytest.mark.parametrize(("item", "key"), [("here", 2**53), ("left", 2**53 + 1), (10**6, 10**6)])
+def test_an_impression_of_an_item_that_left_the_catalogue_counts(item: object, key: int) -> None:
+    outcome = decode_impression(shown(item), NOW, Catalogue())
+    assert not isinstance(outcome, DeadLetter), outcome
+    assert outcome[1] == key
+
+
+def test_an_impression_of_an_item_that_never_was_is_a_dead_letter() -> None:
+    outcome = decode_impression(shown("never"), NOW, Catalogue())
+    assert isinstance(outcome, DeadLetter)
+    assert outcome.reason == "unknown_item"
+
+
 @given(value=st.binary(max_size=300) | st.text(max_size=100).map(str.encode) | st.fixed_dictionaries(
     {}, optional={name: st.none() | st.integers() | st.floats() | st.text(max_size=5) for name in GOOD}
 ).map(lambda changes: json.dumps(GOOD | changes).encode()))  # fmt: skip

@@ -54,6 +54,16 @@ def test_the_table_comes_first() -> None:
     assert [one.item_id for one in found if isinstance(one, Interaction)] == [9]
 
 
+def test_items_whose_ids_are_strings() -> None:
+    items: list[tuple[int | str, str, int]] = [("007", "Bond", 1962), ("SKU-1", "Amélie", 2001), (7, "Seven", 1995)]
+    course = CourseLog(MovieIds(items, {"mine": "SKU-1"}), Sessions(), NOW)
+    names = ["007", "amelie+2001", "mine", "7", "SKU-1"]
+    found = list(course.read([f"2020-10-01T12:0{n}:00,1,GET /rate/{name}=4".encode() for n, name in enumerate(names)]))
+    assert [one.item_id for one in found if isinstance(one, Interaction)] == ["007", "SKU-1", "SKU-1", 7, "SKU-1"]
+    watched = list(course.read([b"2020-10-01T13:00:00,1,GET /data/m/007/0.mpg"]))
+    assert [one.item_id for one in watched if isinstance(one, Interaction)] == ["007"]
+
+
 @pytest.mark.parametrize("movie", ["twin+1990", "0", "99999999999999999999", "twin"])
 def test_what_means_no_item_or_two(movie: str) -> None:
     assert MovieIds(ITEMS).find(movie) is None

@@ -122,6 +122,21 @@ def test_what_is_trending_reaches_the_api(published: PublishedStats, lake: Memor
     assert found[-1].n_events.tolist() == [3, 0, 2, 0, 0]
 
 
+def test_events_on_an_item_that_was_just_added_count(lake: MemoryLake, tmp_path: Path) -> None:
+    """Another process adds the item; what this one knows of the items is a second old."""
+    lake.replace(tables.ITEMS, CATALOGUE.to_frame())
+    loop = StatisticsLoop(lake, KnownItems(lake, interval=1e9), tmp_path / "items.parquet", 0.02, lambda: NOW)
+    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
+    loop.count()
+    grown = pl.concat([CATALOGUE.to_frame(), pl.DataFrame([ITEMS[0] | {"item_id": 60}])], how="diagonal_relaxed")
+    lake.upsert(tables.ITEMS, grown, ["item_id"])
+    lake.append(INTERACTIONS, table([(60, "view", NOW)], start=1))
+    loop.count()
+    found = PublishedStats(tmp_path / "items.parquet").look(Catalogue.from_frame(grown))
+    assert found is not None
+    assert found.n_events.tolist() == [1, 0, 0, 0, 0, 1]
+
+
 def test_the_acceptance_rate_is_that_of_the_lists_shown_since_the_start(published: PublishedStats, lake: MemoryLake) -> None:
     for number in range(2):  # at the second file the loop has looked at both tables
         lake.append(INTERACTIONS, table([(10, "view", NOW)], start=number))
