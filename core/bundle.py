@@ -22,6 +22,7 @@ ITEM_EMBEDDINGS = "item_embeddings.npy"
 CATALOGUE = "catalogue.parquet"
 ITEM_STATS = "item_stats.parquet"
 RANKER = "ranker.txt"
+TRANSITIONS = "transitions.npz"  # item-to-item counts; older bundles have none
 MODEL_CARD = "model_card.md"
 REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with
 FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)  # in every bundle

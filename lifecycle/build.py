@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from core import bundle
 from core import columns as c
@@ -29,18 +28,20 @@ from core.features import Profiles
 from core.items import TAG_SCHEMA, with_tags
 from core.ports import Echo
 from datasets.splits import before, cutoff
+from evaluation.blending import MAX_QUERIES, Blend, choose_blend
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
 from lifecycle import judging, model_card
 from ranking.ranker import Ranker, RankerConfig, train_ranker
 from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
-from recommender.release import Release
+from recommender.release import TRANSITION_WEIGHT, Release
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
 from retrieval.training import TrainedTowers, train_towers
+from retrieval.transitions import Transitions
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,13 +125,14 @@ def build_release(
     start = time.perf_counter()
     trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True, profiles=data.profiles)
     echo(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
+    transitions = Transitions.fit(past, data.catalogue)
+    transitions.save(draft / bundle.TRANSITIONS)
+    blend = _blend(data, cuts, trained, transitions, config, seed)
+    echo(str(blend))
     export(trained, draft)
-    manifest = _begun(
-        data, cuts, trained, feature_schema, code_version, {**train.model_dump(), "seed": seed, "policy": policy.id}
-    )
-    unranked = _as_served(
-        draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained.item_embeddings
-    )
+    chosen = {"policy": policy.id, "spectral_weight": blend.spectral, TRANSITION_WEIGHT: blend.transitions}
+    manifest = _begun(data, cuts, trained, feature_schema, code_version, {**train.model_dump(), "seed": seed, **chosen})
+    unranked = _as_served(draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained, transitions)
     ranker = _train_ranker(data, cuts, config, unranked, policy, seed, echo)
     ranker.save(draft / bundle.RANKER)
     ranked = replace(unranked, release=replace(unranked.release, ranker=ranker))
@@ -171,12 +173,15 @@ def _begun(
     )
 
 
-def _as_served(draft: Path, manifest: Manifest, data: TrainingData, stats: ItemStats, vectors: NDArray[np.float32]) -> Snapshot:
+def _as_served(
+    draft: Path, manifest: Manifest, data: TrainingData, stats: ItemStats, trained: TrainedTowers, transitions: Transitions
+) -> Snapshot:
     """What is built so far, as the recommender sees a release."""
+    vectors = trained.item_embeddings
     encoder = UserEncoder(draft / bundle.USER_TOWER, vectors, data.catalogue)
     index = MirrorIndex()
     index.publish(manifest.release, data.catalogue.ids, vectors)
-    return Snapshot.of(Release(draft, manifest, data.catalogue, stats, vectors, encoder, None), index)
+    return Snapshot.of(Release(draft, manifest, data.catalogue, stats, vectors, encoder, None, transitions), index)
 
 
 def _train_ranker(
@@ -189,6 +194,16 @@ def _train_ranker(
     rows = judging.ranking_rows(queries, now, policy.scored_by("retrieval"))
     echo(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; the others' film was not a candidate")
     return train_ranker(rows.features, rows.relevant, rows.groups, config.ranker, seed)
+
+
+def _blend(
+    data: TrainingData, cuts: Cuts, trained: TrainedTowers, transitions: Transitions, config: BuildConfig, seed: int
+) -> Blend:
+    """Weights chosen on events that neither towers nor transitions have seen. The ranker learns from the same period."""
+    found = judging.queries(
+        data.interactions, data.catalogue, cuts.towers, cuts.ranker, min(config.ranker_queries, MAX_QUERIES), seed, data.profiles
+    )
+    return choose_blend(trained, transitions, found, data.catalogue)
 
 
 def _choose(data: TrainingData, cuts: Cuts, now: Snapshot, policy: Policy, echo: Echo) -> str:

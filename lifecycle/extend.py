@@ -15,6 +15,7 @@ from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from lifecycle.build import new_name, seal
 from retrieval.new_items import content_embeddings
+from retrieval.transitions import Transitions
 
 EXTENDS = "extends"  # in a manifest's config: the release that this one is a longer one of
 
@@ -40,6 +41,8 @@ def extend_release(release: Path, films: pl.DataFrame, data_version: dict[str, i
     longer.to_frame().write_parquet(draft / bundle.CATALOGUE)
     _write_vectors(release, draft, known, added, longer, manifest)
     _longer_stats(ItemStats.read(release / bundle.ITEM_STATS), known, longer).write(draft / bundle.ITEM_STATS)
+    if (release / bundle.TRANSITIONS).is_file():
+        Transitions.load(release / bundle.TRANSITIONS).moved(longer.rows(known.ids), len(longer)).save(draft / bundle.TRANSITIONS)
     grown = manifest.model_copy(
         update={
             "release": new_name(),

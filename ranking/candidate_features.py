@@ -33,6 +33,8 @@ CANDIDATE_FEATURES: tuple[str, ...] = (
     "user_log_events",
     "user_rating_mean",
     "item_is_cold",
+    "transition_score",
+    "transition_reciprocal_rank",
 )
 _COLUMN = {name: at for at, name in enumerate(CANDIDATE_FEATURES)}
 
@@ -44,9 +46,11 @@ def candidate_features(
     catalogue: Catalogue,
     stats: ItemStats,
     item_vectors: NDArray[np.float32],
+    transition_scores: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Features [n, len(CANDIDATE_FEATURES)] of candidate rows [n]; `item_vectors` [items, d] are the release's.
 
+    `transition_scores` [n] are the votes of the user's latest items, 0 for an item without any.
     Nothing here looks at the clock: what is served years after the data was recorded sees what training saw.
     """
     out = np.zeros((len(rows), len(CANDIDATE_FEATURES)), dtype=np.float32)
@@ -62,6 +66,10 @@ def candidate_features(
         "film_year": years,
         "item_is_cold": popularity == 0,
     }
+    if transition_scores is not None:
+        voted = transition_scores > 0
+        columns["transition_score"] = transition_scores
+        columns["transition_reciprocal_rank"] = np.where(voted, _reciprocal_ranks(transition_scores), 0.0)
     history = catalogue.rows(user.item_ids) if user is not None else np.empty(0, dtype=np.intp)
     known = history >= 0
     if user is not None and known.any():

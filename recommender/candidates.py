@@ -45,6 +45,7 @@ class Candidates:
     sources: tuple[str, ...]  # the pipeline's sources, in order
     source_scores: Floats  # [n, len(sources)], NaN where the source did not find the item
     filling: tuple[str, ...] = ()  # those of the sources that only fill lists up
+    spreads: tuple[float, ...] = ()  # of each source's scores over the whole catalogue; 1 where there is none
     features: Features = field(default_factory=lambda: Features((), np.empty((0, 0), dtype=np.float32)))
 
     def __len__(self) -> int:
@@ -70,6 +71,18 @@ class Candidates:
         if source not in self.sources:
             return np.full(len(self), np.nan, dtype=np.float32)
         return self.source_scores[:, self.sources.index(source)]
+
+    def standard_scores_of(self, source: str) -> Floats:
+        """A source's scores [n] in units of their spread over the catalogue.
+
+        An item that the source did not find counts as good as the worst one that it found; zeros if it found nothing.
+        """
+        scores = self.scores_of(source)
+        missing = np.isnan(scores)
+        if missing.all():
+            return np.zeros_like(scores)
+        spread = self.spreads[self.sources.index(source)] if self.spreads else 1.0
+        return np.asarray(np.where(missing, np.nanmin(scores), scores) / max(spread, 1e-9), dtype=np.float32)
 
     def with_features(self, names: Sequence[str], values: Floats) -> Candidates:
         """With more features, `values` [n, len(names)]."""
@@ -99,6 +112,7 @@ def merge(fetched: Mapping[str, Fetched], filling: Sequence[str] = ()) -> Candid
         sources=names,
         source_scores=table,
         filling=tuple(filling),
+        spreads=tuple(one.spread for one in fetched.values()),
     )
     start = 0
     for one in fetched.values():

@@ -80,11 +80,16 @@ class Query:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fetched:
-    """What a source found: catalogue rows [n] and scores [n], best first, and features [n] by name."""
+    """What a source found: catalogue rows [n] and scores [n], best first, and features [n] by name.
+
+    `spread` is the standard deviation of the source's scores over the whole catalogue for this user: what makes the scores of
+    different sources comparable. A source that is never blended with another one need not know it.
+    """
 
     rows: NDArray[np.intp]
     scores: NDArray[np.float32]
     features: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    spread: float = 1.0
 
     @classmethod
     def nothing(cls) -> Fetched:

@@ -58,6 +58,21 @@ class TrainedTowers:
     config: TrainConfig
     curve: list[dict[str, float]] = field(default_factory=list)
 
+    @property
+    def has_spectral(self) -> bool:
+        """Whether there is a spectral channel."""
+        return isinstance(self.model, FusedTowers)
+
+    @property
+    def spectral_weight(self) -> float:
+        """Spread of the spectral channel's scores, in that of the trained ones; nothing has to be trained again to change it."""
+        return self.model.weight if isinstance(self.model, FusedTowers) else 0.0
+
+    def weigh_spectral(self, weight: float) -> None:
+        """Give the spectral channel, if there is one, another weight."""
+        if isinstance(self.model, FusedTowers):
+            self.model.weight = weight
+
     def users(self, histories: Sequence[History]) -> NDArray[np.float32]:
         """User vectors [len(histories), d] for offline use, on the model's device; an empty history is its profile alone."""
         order = sorted(range(len(histories)), key=lambda i: len(histories[i]))

@@ -8,7 +8,7 @@ LIST = {
     "cold_start": False,
     "strategy": "two_tower",
     "model_version": "20261120-221530-1a2b3c",
-    "policy": "fd9956c82c64",
+    "policy": "8c3e74c17b25",
     "arm": "control",
     "recommendations": [
         {
@@ -65,7 +65,7 @@ LIVE = {"status": "up"}
 READY = {"status": "up", "checks": {"feature_store": {"status": "up", "detail": "answered in 0.4 ms"}}}
 VERSION = {
     "release": "20261120-221530-1a2b3c",
-    "policy": "fd9956c82c64",
+    "policy": "8c3e74c17b25",
     "created": "2026-11-20T22:15:30Z",
     "code_version": "5262a28c0ffe",
     "release_code_version": "5262a28c0ffe",

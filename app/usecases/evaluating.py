@@ -19,6 +19,7 @@ from evaluation.baselines.item_knn import ItemKnn
 from evaluation.baselines.markov import WindowedMarkov
 from evaluation.baselines.popularity import Popularity, PopularityConfig
 from evaluation.comparison import Make, Outcome, Pooled, compare
+from evaluation.marquee_model import MarqueeModel
 from evaluation.protocols import PROTOCOLS, Protocol, folds_of
 from evaluation.two_tower import TwoTower
 from retrieval.config import TrainConfig
@@ -34,7 +35,8 @@ BASELINES: dict[str, Make] = {
     "bpr": Bpr,
 }
 TWO_TOWER = "two_tower"
-MODELS = (*BASELINES, TWO_TOWER)
+MARQUEE = "marquee"  # towers and counts, blended as `marquee init` blends them
+MODELS = (*BASELINES, TWO_TOWER, MARQUEE)
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,22 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
     folds = folds_of(wanted.protocol, dataset.interactions, catalogue, folds=wanted.folds, has_time=dataset.has_time)
     asked = sum(len(fold.queries) for fold in folds)
     echo(f"{dataset.name}: {len(dataset.interactions):,} events, {len(catalogue):,} items, {asked:,} queries ({wanted.protocol})")
-    made: list[TwoTower] = []
-    models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name != TWO_TOWER}
-    if TWO_TOWER in wanted.models:
-        profiles = profiles_of(dataset)
-        for seed in wanted.seeds:
+    made: list[TwoTower | MarqueeModel] = []
+    models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name in BASELINES}
+    profiles = profiles_of(dataset)
+    for seed in wanted.seeds:
 
-            def make(seed: int = seed) -> TwoTower:
-                made.append(TwoTower(wanted.towers, workdir / wanted.protocol, seed, progress, profiles))
-                return made[-1]
+        def towers(seed: int = seed) -> TwoTower:
+            made.append(model := TwoTower(wanted.towers, workdir / wanted.protocol, seed, progress, profiles))
+            return model
 
-            models[f"{TWO_TOWER}-{seed}"] = make
+        def blended(seed: int = seed) -> MarqueeModel:
+            folder = workdir / wanted.protocol
+            made.append(model := MarqueeModel(wanted.towers, folder, seed, progress, profiles, dataset.has_time))
+            return model
+
+        trained: dict[str, Make] = {TWO_TOWER: towers, MARQUEE: blended}
+        models |= {f"{name}-{seed}": make for name, make in trained.items() if name in wanted.models}
     pooled, outcomes = compare(models, folds, catalogue)
     curves = {f"{one.name}, fold {at}": one.trained.curve for at, one in enumerate(made, 1) if one.trained}
     return Evaluated(pooled, outcomes, curves)

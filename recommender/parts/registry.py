@@ -11,11 +11,12 @@ from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+from recommender.parts.transitions import TransitionsConfig
 from recommender.parts.two_tower import TwoTowerConfig
 
 _BY_NAME = Field(discriminator="part")
 
-AnySource = Annotated[TwoTowerConfig | PopularConfig, _BY_NAME]
+AnySource = Annotated[TwoTowerConfig | TransitionsConfig | PopularConfig, _BY_NAME]
 AnyFilter = SeenConfig
 AnyHydrator = CandidateFeaturesConfig
 AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]

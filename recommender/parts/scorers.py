@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -30,8 +31,8 @@ class RetrievalConfig(PartConfig):
 
     part: Literal["retrieval"] = "retrieval"
 
-    def build(self, now: Snapshot) -> Scorer:  # noqa: ARG002 - one signature for every part
-        return RetrievalScorer()
+    def build(self, now: Snapshot) -> Scorer:
+        return RetrievalScorer(now.release.blend)
 
 
 class ReleaseConfig(PartConfig):
@@ -40,7 +41,7 @@ class ReleaseConfig(PartConfig):
     part: Literal["release"] = "release"
 
     def build(self, now: Snapshot) -> Scorer:
-        return RankScorer(now.ranker) if now.release.ranks else RetrievalScorer()
+        return RankScorer(now.ranker) if now.release.ranks else RetrievalScorer(now.release.blend)
 
 
 class RankScorer:
@@ -61,11 +62,16 @@ class RankScorer:
 class RetrievalScorer:
     """The sources' own order: what to use while the ranker does not beat it.
 
-    Scores of different sources do not compare. Where several primary sources found something, their ranks are fused
-    (reciprocal rank fusion; Cormack, Clarke and Buettcher, SIGIR 2009).
+    Scores of different sources do not compare as they are. The release's `blend` gives the weight of each source's scores, in
+    units of their spread over the catalogue, as chosen on held-out events. Where a primary source that found something has no
+    weight there, ranks are fused instead (reciprocal rank fusion; Cormack, Clarke and Buettcher, SIGIR 2009).
     """
 
     name = "retrieval"
+
+    def __init__(self, blend: Mapping[str, float] | None = None) -> None:
+        """`blend`: weight by source."""
+        self._blend = blend or {}
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
         primary = candidates.primary
@@ -73,7 +79,13 @@ class RetrievalScorer:
         used = [column for column in range(table.shape[1]) if not np.isnan(table[:, column]).all()]
         scores = candidates.scores.copy()
         if len(used) > 1:
-            scores[primary] = sum(_reciprocal_ranks(table[:, column]) for column in used)
+            names = [name for name in candidates.sources if name not in candidates.filling]
+            blended = [names[column] for column in used]
+            if all(name in self._blend for name in blended):
+                parts = [self._blend[name] * candidates.standard_scores_of(name)[primary] for name in blended]
+                scores[primary] = np.sum(parts, axis=0)
+            else:
+                scores[primary] = sum(_reciprocal_ranks(table[:, column]) for column in used)
         return behind(scores, primary)
 
 

@@ -49,12 +49,12 @@ class TwoTowerSource:
         ids, scores = self._now.index.search(self._now.name, vector, min(self._k + ineligible, len(eligible)))
         rows = self._now.catalogue.rows(ids)
         kept = np.flatnonzero((rows >= 0) & eligible[rows])[: self._k]
-        return Fetched(rows[kept], scores[kept])
+        return Fetched(rows[kept], scores[kept], spread=self._now.release.spread_of(vector))
 
     def _among(self, rows: NDArray[np.intp], vector: NDArray[np.float32]) -> Fetched:
         scores = self._now.item_vectors[rows] @ vector
         best = top_rows(scores, self._k)
-        return Fetched(rows[best], scores[best])
+        return Fetched(rows[best], scores[best], spread=self._now.release.spread_of(vector))
 
     def _vector(self, query: Query) -> NDArray[np.float32] | None:
         if query.user_vector is not None:

@@ -112,7 +112,7 @@ def mirrored_from(start: float) -> pl.DataFrame:
 def test_the_bundle_is_whole_and_fits_only_its_schema(built: Built) -> None:
     manifest = built.manifest
     assert built.folder.name == manifest.release
-    assert set(manifest.files) == set(bundle.FILES)
+    assert set(manifest.files) == {*bundle.FILES, bundle.TRANSITIONS}
     assert sorted(path.name for path in built.folder.iterdir()) == sorted([*manifest.files, bundle.MANIFEST])
     assert (manifest.dim, manifest.n_items, manifest.code_version) == (8, N_ITEMS, "abc")
     assert manifest.data_version == {"interactions": 3}
@@ -128,7 +128,7 @@ def test_every_part_of_the_bundle_opens(built: Built) -> None:
     assert catalogue.titles == CATALOGUE.titles
     vectors = np.load(built.folder / bundle.ITEM_EMBEDDINGS, allow_pickle=False)
     assert UserEncoder(built.folder / bundle.USER_TOWER, vectors, catalogue).dim == 8
-    assert Ranker.load(built.folder / bundle.RANKER).score(np.zeros((2, 16), np.float32)).shape == (2,)
+    assert Ranker.load(built.folder / bundle.RANKER).score(np.zeros((2, len(CANDIDATE_FEATURES)), np.float32)).shape == (2,)
     assert "A small world." in (built.folder / bundle.MODEL_CARD).read_text()
     assert len(read_columns(built.folder / bundle.REFERENCE)["value"]) == len(EVENTS)
 

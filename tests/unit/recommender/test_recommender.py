@@ -18,6 +18,7 @@ from core.catalogue import Catalogue
 from core.errors import BundleCorrupt, DependencyUnavailable
 from core.features import UserFeatures
 from core.item_facts import ItemFacts
+from evaluation.blending import blend
 from recommender.assembly import SourceThreads
 from recommender.live import Snapshot
 from recommender.policy import Policy
@@ -77,6 +78,7 @@ def test_every_stage_of_the_file_runs(trained: Snapshot) -> None:
         ("filter", "eligible"),
         ("filter", "seen"),
         ("source", "two_tower"),
+        ("source", "transitions"),
         ("source", "popular"),
         ("hydrator", "candidate_features"),
         ("scorer", scorer),
@@ -86,11 +88,14 @@ def test_every_stage_of_the_file_runs(trained: Snapshot) -> None:
     assert made.selection.policy_id == DEFAULT.id
 
 
-def test_without_exploration_it_is_retrievals_own_order_where_that_was_chosen(trained: Snapshot) -> None:
+def test_without_exploration_it_is_the_blend_that_was_chosen(trained: Snapshot) -> None:
+    """The list is that of the scores over the whole catalogue, which is how the weight was chosen."""
     made = recommend(trained, make_query(10, KNOWN), DEFAULT.scored_by("retrieval").greedy())
-    vector = trained.encoder.encode(KNOWN)
+    vector, counts = trained.encoder.encode(KNOWN), trained.release.transitions
     assert vector is not None
-    scores = trained.item_vectors @ vector
+    assert counts is not None
+    towers, votes = trained.item_vectors @ vector, counts.scores(KNOWN, trained.catalogue)
+    scores = blend(towers[None], votes[None], trained.release.blend["transitions"])[0]
     scores[trained.catalogue.rows(HISTORY)] = -np.inf
     assert made.selection.rows.tolist() == np.argsort(-scores, kind="stable")[:10].tolist()
 

@@ -92,6 +92,28 @@ def test_the_ranks_of_several_primary_sources_are_fused() -> None:
         assert scores[found.rows.tolist().index(1)] == pytest.approx(2 / 62)
 
 
+def spread(rows: list[int], scores: list[float], over: float) -> Fetched:
+    return Fetched(np.array(rows, dtype=np.intp), np.array(scores, dtype=np.float32), spread=over)
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(0.0, [0, 1, 2, 3]), (0.5, [0, 2, 1, 3]), (100.0, [2, 3, 0, 1])])
+def test_a_release_blends_its_sources_with_the_weight_that_it_was_judged_by(weight: float, expected: list[int]) -> None:
+    """In units of each source's spread, so the scale of neither matters; what one did not find counts as its worst."""
+    for scale in (1e-3, 1.0, 1e3):
+        sources = {
+            "two_tower": spread([0, 1, 2], [3 * scale, 2 * scale, 1.5 * scale], scale),
+            "transitions": spread([2, 3, 0], [4 * scale, 3 * scale, 2.9 * scale], scale),
+        }
+        found = merge(sources)
+        scores = RetrievalScorer({"two_tower": 1.0, "transitions": weight}).score(QUERY, found)
+        assert order(scores, found) == expected
+
+
+def test_a_source_without_a_weight_is_fused_by_rank() -> None:
+    found = merge({"two_tower": fetched([0, 1], [3.0, 2.0]), "other": fetched([1, 2], [9.0, 8.0])})
+    assert order(RetrievalScorer({"two_tower": 1.0, "transitions": 2.0}).score(QUERY, found), found) == [1, 0, 2]
+
+
 def test_only_fill_ups_keep_their_order(ranker: Ranker) -> None:
     for scorer in (RankScorer(ranker), RetrievalScorer()):
         assert order(scorer.score(QUERY, only_fill_ups()), only_fill_ups()) == [3, 4, 5]

@@ -1,0 +1,113 @@
+"""Counting beside the towers: how much the transitions and the spectral channel weigh, chosen by what the blend predicts.
+
+The choice is made on events that neither the towers nor the counts have seen, on the data itself: no weight is right everywhere.
+With many events a user the towers know more; on a shop's few baskets a user, the counts do (docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from core.catalogue import Catalogue
+from core.features import UserFeatures
+from evaluation.metrics import ndcg
+from evaluation.queries import LabelledQuery, ties_for
+from evaluation.ranking import K, ranks_of
+from retrieval.history import history_of
+from retrieval.training import TrainedTowers
+from retrieval.transitions import Transitions
+
+TRANSITION_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # from the towers alone to hardly anything but counts
+SPECTRAL_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
+MAX_QUERIES = 2_000  # that a choice is made by
+_BATCH = 128  # queries whose scores of the whole catalogue are held at a time
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The chosen weights, and the NDCG@10 of every pair that was tried: (spectral, transitions) -> figure."""
+
+    spectral: float
+    transitions: float
+    tried: dict[tuple[float, float], float]
+
+    def __str__(self) -> str:
+        chosen = self.tried[self.spectral, self.transitions]
+        alone = max((figure for (_, weight), figure in self.tried.items() if not weight), default=0.0)
+        return (
+            f"transitions weigh {self.transitions:g} beside the towers, the spectral channel {self.spectral:g} in them: "
+            f"NDCG@10 {chosen:.4f} on later events, towers alone {alone:.4f}"
+        )
+
+
+def standardised(scores: Scores) -> Scores:
+    """Scores [m, n] of users by items in units of each user's spread over the items; a constant row becomes zeros."""
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    spread = centred.std(axis=1, keepdims=True)
+    return np.asarray(np.where(spread > 0, centred / np.maximum(spread, 1e-9), 0.0), dtype=np.float32)
+
+
+def blend(towers: Scores, counts: Scores, weight: float) -> Scores:
+    """Both [m, n] in units of their spread, the counts by `weight`. The scorer `retrieval` does the same with candidates."""
+    return standardised(towers) + np.float32(weight) * standardised(counts)
+
+
+def tower_scores(trained: TrainedTowers, users: Sequence[UserFeatures], catalogue: Catalogue) -> Scores:
+    """Scores [users, n] of the whole catalogue."""
+    histories = [history_of(user, catalogue, trained.config.history_length) for user in users]
+    return np.asarray(trained.users(histories) @ trained.item_embeddings.T, dtype=np.float32)
+
+
+def choose_blend(
+    trained: TrainedTowers, transitions: Transitions, queries: Sequence[LabelledQuery], catalogue: Catalogue
+) -> Blend:
+    """The weights with the highest NDCG@10 on these queries; of equals the smallest. Leaves the towers with the chosen one.
+
+    Queries of users without history say nothing. Without any other, everything stays as it is configured and nothing is counted.
+    """
+    warm = _drawn([query for query in queries if query.user is not None])
+    configured = trained.spectral_weight
+    spectral = sorted({*SPECTRAL_WEIGHTS, configured}) if trained.has_spectral else [configured]
+    if not warm:
+        return Blend(configured, 0.0, {(configured, 0.0): 0.0})
+    tried: dict[tuple[float, float], float] = {}
+    for channel in tqdm(spectral, "weights", leave=False, disable=None):
+        trained.weigh_spectral(channel)
+        figures = _figures(trained, transitions, warm, catalogue)
+        tried |= {(channel, weight): figure for weight, figure in zip(TRANSITION_WEIGHTS, figures, strict=True)}
+    best = max(tried, key=lambda pair: (tried[pair], -pair[1], -pair[0]))
+    trained.weigh_spectral(best[0])
+    return Blend(*best, tried)
+
+
+def _drawn(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
+    """At most MAX_QUERIES of them, evenly from beginning to end."""
+    if len(queries) <= MAX_QUERIES:
+        return list(queries)
+    return [queries[at] for at in np.linspace(0, len(queries) - 1, MAX_QUERIES).astype(int)]
+
+
+def _figures(
+    trained: TrainedTowers, transitions: Transitions, warm: Sequence[LabelledQuery], catalogue: Catalogue
+) -> Iterable[float]:
+    """NDCG@10 with each of TRANSITION_WEIGHTS."""
+    gains = np.zeros(len(TRANSITION_WEIGHTS))
+    for start in range(0, len(warm), _BATCH):
+        part = warm[start : start + _BATCH]
+        users = [query.user for query in part if query.user is not None]
+        towers = standardised(tower_scores(trained, users, catalogue))
+        counts = standardised(transitions.scores_of(users, catalogue))
+        ties = np.stack([ties_for(query.user_id, catalogue) for query in part])
+        excluded = [query.excluded(catalogue) for query in part]
+        targets = np.array([query.target for query in part], dtype=np.intp)
+        for at, weight in enumerate(TRANSITION_WEIGHTS):
+            ranks = ranks_of(towers + np.float32(weight) * counts, targets, excluded, ties)
+            gains[at] += float(ndcg(ranks, K).sum())
+    return [float(one) / len(warm) for one in gains]
