@@ -65,7 +65,7 @@ class TowerModule(L.LightningModule):
         rows, inverse = torch.unique(needed, return_inverse=True)  # so that id dropout treats an item alike everywhere
         sizes = [batch.rows.numel(), len(targets), len(negatives)]
         history, positive, negative = torch.split(self.model.items(rows)[inverse], sizes)
-        users = self._users(history.view(*batch.rows.shape, -1), batch)[batch.counted]
+        users = self._users(history.view(*batch.rows.shape, history.shape[-1]), batch)[batch.counted]
         accidental = targets.unsqueeze(1) == negatives
         if config.loss == "gbce":
             return gbce(users, positive, negative, accidental, len(self.candidates), config.calibration, config.temperature)

@@ -275,6 +275,16 @@ def test_a_user_with_one_event_is_no_obstacle(tmp_path: Path) -> None:
     assert np.isfinite(scores_after(trained, [0])).all()
 
 
+@pytest.mark.parametrize("loss", ["full", "sampled", "mixed", "gbce"])
+def test_a_batch_of_nothing_but_first_events_is_no_obstacle(tmp_path: Path, loss: str) -> None:
+    """Most users of a sparse set have a single event to learn from; those of a batch may be all of that kind."""
+    frame = pl.concat([checkerboard(n_users=6), checkerboard(n_users=200, per_user=1).with_columns(pl.col("user_id") + 1000)])
+    trained = train_towers(
+        frame, catalogue(), small(epochs=1, loss=loss, negatives=8, batch_events=16), tmp_path, seed=0, progress=False
+    )
+    assert np.isfinite(trained.item_embeddings).all()
+
+
 def test_one_user_is_enough(tmp_path: Path) -> None:
     frame = checkerboard(n_users=1)
     trained = train_towers(frame, catalogue(), small(epochs=1, validation_share=0.2), tmp_path, seed=0, progress=False)
