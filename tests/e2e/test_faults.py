@@ -82,9 +82,10 @@ def test_milvus_down_at_start_is_served_from_the_mirror(served: Callable[..., Ru
     assert ready.json()["checks"]["vector_index"]["status"] == "degraded"
 
 
-def test_without_milvus_and_without_a_mirror_the_list_is_popular(served: Callable[..., Running]) -> None:
+def test_without_milvus_and_without_a_mirror_the_list_is_what_was_counted(served: Callable[..., Running]) -> None:
     running = served(MARQUEE_VECTOR_SEARCH="milvus", MARQUEE_MIRROR_MAX_ITEMS="0", MARQUEE_MILVUS_TIMEOUT="0.2")
-    assert strategy(running) == "popular_fallback"
+    assert strategy(running) == "personal"
+    assert strategy(running, user=987_654) == "popular_fallback", "nothing is known of a new user"
     trace = running.http.get("/recommend/1", params={"trace": True}).json()["trace"]
     assert any("milvus" in (stage["error"] or "") for stage in trace["stages"])
 
