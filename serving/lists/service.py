@@ -49,12 +49,21 @@ class RecommendService:
         host.act(LogImpressions(self.impressions))
 
     async def recommend(
-        self, user: ExternalId, page: Page, constraints: Constraints = NO_CONSTRAINTS, request_id: str | None = None
+        self,
+        user: ExternalId,
+        page: Page,
+        constraints: Constraints = NO_CONSTRAINTS,
+        request_id: str | None = None,
+        page_of: str | None = None,
     ) -> Recommendation:
-        """A list; fewer items than asked for only when no more are eligible. Never fails for a dependency."""
+        """A page of a list; fewer items than asked for only when no more are eligible. Never fails for a dependency.
+
+        `request_id` and `page_of` are 32 hex digits; `page_of` is the request of the first page, whose exploration goes on.
+        """
         start = time.perf_counter()
+        request_id = request_id or uuid.uuid4().hex
         async with self._turn:
-            made = await self._recommend(user, page, constraints, request_id or uuid.uuid4().hex)
+            made = await self._recommend(user, page, constraints, request_id, seed=int((page_of or request_id)[:16], 16))
         made = replace(made, seconds=time.perf_counter() - start)
         _count(made)
         return made
@@ -70,7 +79,9 @@ class RecommendService:
         found = await self.features.read(user_key(user))
         return found if found is None or found.external_id == original(user) else None
 
-    async def _recommend(self, who: ExternalId, page: Page, constraints: Constraints, request_id: str) -> Recommendation:
+    async def _recommend(
+        self, who: ExternalId, page: Page, constraints: Constraints, request_id: str, seed: int
+    ) -> Recommendation:
         trace, key = Trace(), user_key(who)
         user, answered = await self._read(who, trace)
         arm = self.host.experiment.arm(key)
@@ -79,7 +90,7 @@ class RecommendService:
             user_id=key,
             external_id=who,
             now=self._clock(),
-            seed=int(request_id[:16], 16),
+            seed=seed,
             user=user,
             page=page,
             context=Context(arm, constraints, answered),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from core.errors import InvalidInput
 from core.ids import Id as ItemId
 from recommender.roles import Constraints, Page
 from serving import examples, models
@@ -18,6 +19,8 @@ from serving.routes.api import Id, Limit, api_of, json
 router = APIRouter(default_response_class=Response)
 
 MAX_GENRES, MAX_EXCLUDED = 20, 1000
+MAX_POSITIONS = 100  # of a list, over all its pages
+ListId = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")]
 Year = Annotated[int | None, Query(ge=1, le=9999)]
 
 
@@ -32,6 +35,10 @@ async def recommend(
     request: Request,
     user_id: Id,
     k: Annotated[Limit, Query(description="how many; fewer only when no more items are eligible")] = 20,
+    offset: Annotated[
+        int, Query(ge=0, le=MAX_POSITIONS - 1, description="the first position; needs `page_of` unless it is 0")
+    ] = 0,
+    page_of: Annotated[ListId, Query(description="request_id of the first page, to go on with the same list")] = None,
     explain: Annotated[bool, Query(description="say why each film is there")] = False,
     trace: Annotated[bool, Query(description="say what each stage of the pipeline did")] = False,
     format: Annotated[Literal["full", "ids"], Query(description="ids: only item ids")] = "full",
@@ -46,8 +53,16 @@ async def recommend(
     and when none does its strategy is `nothing_eligible`. A user never seen gets what is popular now, with `cold_start: true`.
     With `format=ids` the answer is `{"cold_start": false, "recommendations": [12, 5, 42]}`; its `request_id` is in the header
     `X-Request-Id`.
+
+    A further page is asked for with `offset` and with `page_of`, the `request_id` of the first page: exploration then goes on as
+    it began, so no item comes twice as long as nothing new is known of the user. A list has at most 100 positions; past its last
+    item a page is empty, with the strategy `nothing_eligible`. Each page has a `request_id` of its own.
     """
+    if offset + k > MAX_POSITIONS:
+        raise InvalidInput("offset", offset, f"0 to {MAX_POSITIONS - k} with k={k}: a list has {MAX_POSITIONS} positions")
+    if offset and page_of is None:
+        raise InvalidInput("page_of", "nothing", "the request_id of the list's first page, where offset is not 0")
     facts = api_of(request).service.host.facts
     constraints = Constraints(tuple(genre), frozenset(map(facts.key_ever, exclude)), year_min, year_max)
-    made = await api_of(request).service.recommend(user_id, Page(k), constraints, request_id_of(request))
+    made = await api_of(request).service.recommend(user_id, Page(k, offset), constraints, request_id_of(request), page_of)
     return json(rendering.ids(made) if format == "ids" else rendering.full(made, explain, trace))

@@ -48,6 +48,55 @@ async def test_without_k_there_are_twenty(world) -> None:
     assert len(ids(await get(world, f"/recommend/{WARM}"))) == 20
 
 
+@pytest.mark.parametrize("user", [WARM, COLD])
+async def test_pages_of_one_list_are_that_list(build_world, make_host, user: int) -> None:
+    """Exploration included: the second page knows what the first one explored."""
+    world = build_world(make_host(exploration=0.6))
+    for _ in range(10):
+        first = await get(world, f"/recommend/{user}", k=7)
+        same = {"page_of": first["request_id"]}
+        second = await get(world, f"/recommend/{user}", k=7, offset=7, **same)
+        assert ids(first) + ids(second) == ids(await get(world, f"/recommend/{user}", k=14, **same))
+        assert second["request_id"] != first["request_id"]
+
+
+async def test_the_impressions_of_a_page_have_its_positions(world) -> None:
+    first = await get(world, f"/recommend/{WARM}", k=3)
+    second = await get(world, f"/recommend/{WARM}", k=3, offset=3, page_of=first["request_id"])
+    logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
+    assert [one.position for one in logged] == [0, 1, 2, 3, 4, 5]
+    assert [(one.request_id, one.item_id) for one in logged[3:]] == [(second["request_id"], item) for item in ids(second)]
+
+
+async def test_a_page_behind_the_last_item_is_empty(world) -> None:
+    world.remember(COLD, world.catalogue.ids.tolist()[:-3])
+    first = await get(world, f"/recommend/{COLD}", k=2)
+    last = await get(world, f"/recommend/{COLD}", k=2, offset=2, page_of=first["request_id"])
+    behind = await get(world, f"/recommend/{COLD}", k=2, offset=4, page_of=first["request_id"])
+    assert (len(ids(last)), ids(behind), behind["strategy"]) == (1, [], "nothing_eligible")
+    assert len({*ids(first), *ids(last)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"offset": -1}, "offset"),
+        ({"offset": 100}, "offset"),
+        ({"offset": 81, "page_of": "a" * 32}, "offset"),
+        ({"offset": 10**30}, "offset"),
+        ({"offset": "nan"}, "offset"),
+        ({"offset": 20}, "page_of"),
+        ({"offset": 20, "page_of": "A" * 32}, "page_of"),
+        ({"offset": 20, "page_of": ""}, "page_of"),
+    ],
+)
+async def test_a_page_that_there_cannot_be(world, params: dict[str, Any], field: str) -> None:
+    async with world.client() as client:
+        response = await client.get(f"/recommend/{WARM}", params=params)
+    assert response.status_code == 422, response.text
+    assert field in json.dumps(response.json())
+
+
 async def test_fewer_than_k_only_when_the_catalogue_has_no_more(world) -> None:
     everything = world.catalogue.ids.tolist()
     world.remember(COLD, everything[:-3])

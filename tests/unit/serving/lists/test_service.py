@@ -22,11 +22,11 @@ async def test_at_most_so_many_lists_are_made_at_once(world) -> None:
     service = RecommendService(world.service.host, gate, log, concurrency=3)
     original = service._recommend
 
-    async def counted(*arguments: Any) -> Any:
+    async def counted(*arguments: Any, **named: Any) -> Any:
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         try:
-            return await original(*arguments)
+            return await original(*arguments, **named)
         finally:
             inside[0] -= 1
 
