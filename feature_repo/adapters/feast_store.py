@@ -151,7 +151,7 @@ class FeastFeatures:
             raise NotFound(f"there is no batch source {self._records}; run `marquee features materialize`")
         with _translated(), contextlib.redirect_stdout(io.StringIO()):  # Feast prints its progress
             until = codec.instant(self._clock() + MAX_SKEW_SECONDS)
-            self._feast.materialize(codec.instant(0.0), until, [self._view.name])
+            self._registered().materialize(codec.instant(0.0), until, [self._view.name])
 
     def historical(self, moments: pl.DataFrame) -> list[UserFeatures | None]:
         """Point-in-time join: for each row (`user_id`, `ts`) the latest snapshot strictly before `ts`, or None.
@@ -164,7 +164,7 @@ class FeastFeatures:
         wanted = moments.select(c.USER, just_before.alias(codec.EVENT_TIME))
         with _translated(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Downcasting object dtype", FutureWarning)  # pandas, of how Dask calls it
-            service = self._feast.get_feature_service(training.name)
+            service = self._registered().get_feature_service(training.name)
             joined = self._feast.get_historical_features(wanted.unique().to_pandas(), service).to_arrow()
         rows = pl.DataFrame(joined).filter(pl.col("n_events").is_not_null())
         keys = rows.select(c.USER, pl.col(codec.EVENT_TIME).dt.cast_time_unit("us")).iter_rows()
@@ -179,6 +179,13 @@ class FeastFeatures:
     @cached_property
     def _feast(self) -> FeatureStore:
         return FeatureStore(config=self.repo_config)
+
+    def _registered(self) -> FeatureStore:
+        """Feast, with a registry that names the files of this folder: those of a home that was moved are registered anew."""
+        known = {source.name: getattr(source, "path", "") for source in self._feast.list_data_sources()}
+        if any(known.get(one.name) not in (None, getattr(one, "path", "")) for one in self._sources):
+            self.apply()
+        return self._feast
 
 
 def repo_config(config: FeastConfig) -> RepoConfig:
