@@ -102,7 +102,7 @@ def _release(settings: Settings) -> Diagnosis:
     from recommender.release import open_release
 
     if settings.tracking_uri.startswith("sqlite") and not settings.folder("mlflow").exists():
-        return Diagnosis("release", False, "no release has been built yet", "marquee demo, or marquee release build")
+        return Diagnosis("release", False, "no release has been built yet", "marquee init, or marquee release build")
     release = open_release(wiring.registry(settings).fetch("production"))
     return Diagnosis("release", True, f"{release.name}, NDCG@10 {release.manifest.metrics.get('ndcg@10', 0):.4f}")
 
