@@ -94,7 +94,11 @@ def _event_log(settings: Settings) -> Diagnosis:
 def _feature_store(settings: Settings) -> Diagnosis:
     if not settings.redis_url and not settings.folder("feast").exists():
         return Diagnosis("feature store", False, "no features have been materialised yet", "marquee features materialize")
-    wiring.features(settings).read(1)
+    store = wiring.features(settings)
+    store.read(1)
+    if concern := store.concern():
+        finding, _, remedy = concern.partition("; ")
+        return Diagnosis("feature store", False, finding, remedy, needed=False)
     return Diagnosis("feature store", True, "Redis" if settings.redis_url else "SQLite", "marquee features materialize")
 
 

@@ -38,6 +38,7 @@ from feature_repo.table import SCHEMA, to_frame, to_users
 
 _STORES = "feature_repo.adapters.online_stores"
 _WRITE_BATCH = 1000  # users per round trip to the online store
+EVICTION_REMEDY = "set `maxmemory-policy noeviction` in redis.conf, or redis-cli CONFIG SET maxmemory-policy noeviction"
 _NOBODY = 0  # ids of users begin at 1
 
 
@@ -120,6 +121,29 @@ class FeastFeatures:
             with _translated():
                 self._online.forget(self.repo_config, self._view, [codec.entity_key(one.user_id) for one in batch])
             self.write(batch)
+
+    def lacking(self, user_ids: Sequence[int]) -> int:
+        """How many of these users have nothing online."""
+        gone = 0
+        for start in range(0, len(user_ids), _WRITE_BATCH):
+            keys = [codec.entity_key(one) for one in user_ids[start : start + _WRITE_BATCH]]
+            with _translated():
+                found = self._online.online_read(self.repo_config, self._view, keys)
+            # Redis answers an absent user with an empty value
+            gone += sum(not any(one.ByteSize() for one in (values or {}).values()) for _, values in found)
+        return gone
+
+    def concern(self) -> str | None:
+        """What will lose users although the store answers, and the remedy, or None."""
+        if not isinstance(self._online, BoundedRedisOnlineStore):
+            return None
+        with _translated():
+            policy = self._online.evicts(self.repo_config)
+        return (
+            f"Redis drops users silently when its memory is full (maxmemory-policy {policy}); {EVICTION_REMEDY}"
+            if policy
+            else None
+        )
 
     def erase(self, user_id: int) -> None:
         """Forget the user, in the batch sources too: a later materialisation must not bring them back."""
