@@ -45,18 +45,10 @@ def stored(settings: Settings) -> Stored:
     versions = _versions(lake)
     if min(versions.values()) < 0:
         raise NotFound("there is no data yet; load the bundled films with `marquee data load`, or import your own")
-    interactions = owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
+    interactions = tables.owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
     profiles = tables.read_or_empty(lake, tables.USERS).select(c.USER, c.PROFILE)
     return Stored(interactions, catalogue, versions, dict(profiles.iter_rows()), tables.read_or_empty(lake, tables.TAGS))
-
-
-def owned(interactions: pl.DataFrame) -> pl.DataFrame:
-    """Without the events of users whose key belongs to a user who came earlier: their hashes collide (`core.ids`)."""
-    if interactions[c.EXTERNAL_USER].null_count() == len(interactions):
-        return interactions
-    owner = pl.col(c.EXTERNAL_USER).sort_by(c.OFFSET, c.TS).first().over(c.USER)
-    return interactions.filter(pl.col(c.EXTERNAL_USER).eq_missing(owner))
 
 
 def external_ids(interactions: pl.DataFrame) -> dict[int, str]:
