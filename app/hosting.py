@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from app import wiring
 from app.ops.ownership import sole_publisher
 from app.search import search_of
 from core import columns as c
-from core.errors import AlreadyRunning, DependencyUnavailable, MarqueeError
+from core.errors import AlreadyRunning, DependencyUnavailable, MarqueeError, NotFound
 from core.features import UserFeatures
 from core.ports import ModelRegistry, VectorIndex
 from core.settings import Settings
@@ -74,11 +75,11 @@ def remember(lake: Lake, policies: Iterable[Policy], now: float) -> None:
 
 def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, name: str) -> LiveRelease:
     """A version or an alias of the registry, ready to be searched and warm."""
-    release = open_release(registry.fetch(name))
+    release = open_release(fetched(registry, name))
     try:
         version = registry.version(name)
-    except DependencyUnavailable:
-        version = ""  # the registry is away and a cached bundle serves; the version shows when it is back
+    except (DependencyUnavailable, NotFound):
+        version = ""  # the registry is away, or has it no longer, and a cached bundle serves; readiness says so
     search = search_of(settings, release, milvus)
     if search.index is not search.mirror:
         _published(settings, release, milvus)
@@ -86,6 +87,18 @@ def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, na
     _warm(snapshot)
     feeds = Feeds(wiring.published_stats(settings), wiring.learned_vectors(settings))
     return LiveRelease(version, snapshot, feeds, search.mirror)
+
+
+def fetched(registry: ModelRegistry, name: str) -> Path:
+    """The bundle's folder; of a release that was deleted from the registry the local copy, with a warning. Raises NotFound."""
+    try:
+        return registry.fetch(name)
+    except NotFound as error:
+        copy = registry.recall(name)
+        if copy is None:
+            raise
+        _log.warning("%s; the local copy is served until then", error.detail)
+        return copy
 
 
 def _published(settings: Settings, release: Release, milvus: VectorIndex) -> None:

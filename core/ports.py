@@ -155,6 +155,9 @@ class ModelRegistry(Protocol):
     def fetch(self, alias_or_version: str) -> Path:
         """A local folder with that bundle. Raises NotFound."""
 
+    def recall(self, alias_or_version: str) -> Path | None:
+        """The local copy of what the name meant when it was last fetched, if there is one; asks no service."""
+
 
 class Tracker(Protocol):
     """Records one run of an experiment."""

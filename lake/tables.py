@@ -87,3 +87,11 @@ def widened(table: str, stored: pl.DataFrame) -> pl.DataFrame:
     return stored.select(
         pl.col(name) if name in stored.columns else pl.lit(None, dtype).alias(name) for name, dtype in SCHEMAS[table].items()
     )
+
+
+def owned(interactions: pl.DataFrame) -> pl.DataFrame:
+    """Without the events of users whose key belongs to a user who came earlier: their hashes collide (`core.ids`)."""
+    if interactions[c.EXTERNAL_USER].null_count() == len(interactions):
+        return interactions
+    owner = pl.col(c.EXTERNAL_USER).sort_by(c.OFFSET, c.TS).first().over(c.USER)
+    return interactions.filter(pl.col(c.EXTERNAL_USER).eq_missing(owner))

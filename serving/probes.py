@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 
 from core.background import Background, Phase, State
 from core.events import INTERACTIONS
-from core.ports import EventLog, FeatureReader
+from core.ports import EventLog, FeatureReader, Monotonic
 from lake.ports import Lake
 from lake.tables import INTERACTIONS as TABLE
 from recommender.host import RecommenderHost
 from serving.health import Finding, HealthCheck, Status
 
 RECENT = 60.0  # seconds for which a failure of a background thread is shown
+CONCERN_EVERY = 60.0  # seconds between two looks at how the feature store is set up
 PROBE_USER = 1  # any id does: a store that answers "never seen" is up
 
 
@@ -26,9 +27,20 @@ def event_log(log: EventLog) -> HealthCheck:
     return HealthCheck("event_log", probe)
 
 
-def feature_store(reader: FeatureReader) -> HealthCheck:
-    """Without it every list is the popular one."""
-    return HealthCheck("feature_store", lambda: _timed(lambda: reader.read(PROBE_USER)))
+def feature_store(
+    reader: FeatureReader, concern: Callable[[], str | None] = lambda: None, clock: Monotonic = time.monotonic
+) -> HealthCheck:
+    """Without it every list is the popular one. `concern`, asked rarely, says what will lose users although it answers."""
+    asked, said = float("-inf"), None
+
+    def probe() -> Finding:
+        nonlocal asked, said
+        found = _timed(lambda: reader.read(PROBE_USER))
+        if clock() - asked > CONCERN_EVERY:
+            said, asked = concern(), clock()
+        return Finding(Status.DEGRADED, said) if said else found
+
+    return HealthCheck("feature_store", probe)
 
 
 def vector_index(host: RecommenderHost) -> HealthCheck:
@@ -52,6 +64,8 @@ def release(host: RecommenderHost) -> HealthCheck:
     def probe() -> Finding:
         name = host.main.snapshot.name
         for alias, (version, why) in host.refused.items():
+            if not version:  # the registry does not know the alias any more
+                return Finding(Status.DEGRADED, f"{name} goes on from its local copy: {why}")
             return Finding(Status.DEGRADED, f"{name} goes on: version {version}, which {alias} means now, was refused: {why}")
         return Finding(Status.UP, name)
 

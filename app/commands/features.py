@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
-from app import processes, wiring
+from app import wiring
 from app.console import echo, out, settings
+from app.ops.ownership import without_consumer
 from core.errors import AlreadyRunning, InvalidInput, NotFound
 from core.ids import original, parse_id, user_key
 from lake.items_feed import KnownItems
@@ -33,11 +35,15 @@ def materialize(
 
     seconds = _seconds(every) if every else 0
     if not every:
-        _without_consumer()
+        with without_consumer(settings().home):
+            run(settings(), echo, engine=engine)
+        return
     while True:
-        run(settings(), echo, online=not _consumer_runs(), engine=engine)
-        if not every:
-            return
+        try:
+            with without_consumer(settings().home):
+                run(settings(), echo, engine=engine)
+        except AlreadyRunning:
+            run(settings(), echo, online=False, engine=engine)
         echo(f"next run in {every}")
         time.sleep(seconds)
 
@@ -53,9 +59,8 @@ def backfill(
     """
     from app.usecases.features import backfill as run
 
-    if not dry_run:
-        _without_consumer()
-    run(settings(), dry_run, echo, engine)
+    with nullcontext() if dry_run else without_consumer(settings().home):
+        run(settings(), dry_run, echo, engine)
 
 
 @app.command(epilog="Example: marquee features verify --sample 1000")
@@ -101,13 +106,3 @@ def _seconds(every: str) -> int:
     if not match or int(match[1]) < 1:
         raise InvalidInput("--every", every, "a number and s, m, h or d, for example 12h")
     return int(match[1]) * _UNITS[match[2]]
-
-
-def _consumer_runs() -> bool:
-    return processes.listening("127.0.0.1", settings().consumer_metrics_port)
-
-
-def _without_consumer() -> None:
-    if _consumer_runs():
-        port = settings().consumer_metrics_port
-        raise AlreadyRunning(f"the consumer is running (port {port} answers); stop `marquee up` first, then start it again")

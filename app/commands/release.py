@@ -57,7 +57,9 @@ def list_() -> None:
     for alias in ALIASES:
         try:
             manifest = open_release(registry.fetch(alias)).manifest
-        except NotFound:
+        except NotFound as error:
+            if alias == "production":
+                echo(error.detail)
             continue
         metrics = manifest.metrics
         score, floor = metrics.get("ndcg@10", float("nan")), metrics.get("popularity_ndcg@10", float("nan"))

@@ -94,7 +94,11 @@ def _event_log(settings: Settings) -> Diagnosis:
 def _feature_store(settings: Settings) -> Diagnosis:
     if not settings.redis_url and not settings.folder("feast").exists():
         return Diagnosis("feature store", False, "no features have been materialised yet", "marquee features materialize")
-    wiring.features(settings).read(1)
+    store = wiring.features(settings)
+    store.read(1)
+    if concern := store.concern():
+        finding, _, remedy = concern.partition("; ")
+        return Diagnosis("feature store", False, finding, remedy, needed=False)
     return Diagnosis("feature store", True, "Redis" if settings.redis_url else "SQLite", "marquee features materialize")
 
 
@@ -102,7 +106,7 @@ def _release(settings: Settings) -> Diagnosis:
     from recommender.release import open_release
 
     if settings.tracking_uri.startswith("sqlite") and not settings.folder("mlflow").exists():
-        return Diagnosis("release", False, "no release has been built yet", "marquee demo, or marquee release build")
+        return Diagnosis("release", False, "no release has been built yet", "marquee init, or marquee release build")
     release = open_release(wiring.registry(settings).fetch("production"))
     return Diagnosis("release", True, f"{release.name}, NDCG@10 {release.manifest.metrics.get('ndcg@10', 0):.4f}")
 

@@ -52,18 +52,22 @@ def sole_publisher(home: Path) -> Iterator[None]:
 
 @contextmanager
 def consuming(home: Path) -> Iterator[None]:
-    """Says that a consumer runs; several may. Raises AlreadyRunning while history is being imported."""
-    with _locked(home / "run" / "consume.lock", f"data is being imported into {home}; start again when it is done", shared=True):
+    """Says that a consumer runs; several may. Raises AlreadyRunning while history or features are being written."""
+    refusal = f"data is being imported, or features written, in {home} (process {{}}); start again when it is done"
+    with _locked(home / "run" / "consume.lock", refusal, shared=True):
         yield
 
 
 @contextmanager
-def without_consumer(home: Path) -> Iterator[None]:
-    """Holds the right to change history: a consumer would go on with features that lack it. Raises AlreadyRunning."""
+def without_consumer(home: Path, besides: str = "") -> Iterator[None]:
+    """Holds the right to change history and features: a consumer would go on with those it has. Raises AlreadyRunning.
+
+    `besides` is what the refusal says of another way.
+    """
     with _locked(
         home / "run" / "consume.lock",
         f"a consumer runs in {home} and keeps the users' features; stop it (Ctrl-C in `marquee up`, or "
-        "`docker compose stop consumer`), repeat this, and start it again. Items alone can be imported at any time",
+        "`docker compose stop consumer`), repeat this, and start it again" + (f". {besides}" if besides else ""),
     ):
         yield
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from core.features import USER_SCHEMA, UserFeatures
 from core.ids import ExternalId
 from core.ports import Echo, FeatureReader
 from core.settings import CONFIGS, Settings
+from feature_repo.adapters.feast_store import FeastFeatures
 from feature_repo.engines.batch import batch_features as polars_features
 from feature_repo.engines.spark import local_session, spark_frame
 from feature_repo.signals import Signals, SignalWeights, popularity
@@ -73,6 +74,7 @@ def materialize(settings: Settings, echo: Echo, online: bool = True, engine: str
     ahead = [known for user in users if (known := store.read(user.user_id)) and _is_ahead(known, user)]
     store.materialize()
     store.write(ahead)
+    _report_lost(store, users, echo)
     echo(f"{len(users):,} users in the offline and the online store" + (f", {len(ahead)} kept newer ones" if ahead else ""))
 
 
@@ -100,10 +102,22 @@ def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polar
             lacking.append(user)
         store.rewrite(lacking)
     echo(f"online again: {what}" + (f"; {ahead:,} users kept newer ones" if ahead else ""))
+    _report_lost(store, users, echo)
     if unclear:
         echo(
             f"{unclear:,} users had events online that the lake does not have yet: start the consumer, let it catch up, "
             "stop it with Ctrl-C, and backfill once more"
+        )
+
+
+def _report_lost(store: FeastFeatures, users: Sequence[UserFeatures], echo: Echo) -> None:
+    """Count what is stored: a Redis that evicts takes every write and keeps what fits."""
+    gone = store.lacking([user.user_id for user in users])
+    if gone:
+        why = store.concern() or "give the online store more memory"
+        echo(
+            f"{gone:,} of {len(users):,} users that were written are not in the online store: {why}; "
+            "then `marquee features backfill`"
         )
 
 

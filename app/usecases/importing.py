@@ -66,7 +66,7 @@ def import_files(settings: Settings, order: Order) -> Result:
     _refuse_mixing(settings, order)
     history = (order.interactions or order.users) and not order.dry_run
     staging = settings.folder("import")
-    with without_consumer(settings.home) if history else nullcontext():
+    with without_consumer(settings.home, "Items alone can be imported at any time") if history else nullcontext():
         try:
             return _Import(settings, order, staging).run()
         finally:

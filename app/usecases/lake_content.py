@@ -66,7 +66,9 @@ def identities(settings: Settings, own_ids: bool, held_out_too: bool) -> NDArray
 def held_out(settings: Settings) -> pl.DataFrame:
     """The events kept back when the data was loaded, in time order; empty if none."""
     path: Path = settings.folder("lake") / HELD_OUT
-    return pl.read_parquet(path) if path.is_file() else _SCHEMA.to_frame()
+    if not path.is_file():
+        return _SCHEMA.to_frame()
+    return tables.widened(tables.INTERACTIONS, pl.read_parquet(path)).drop(c.DAY)  # an older home lacks a column
 
 
 def add_events(settings: Settings, parts: Iterable[pl.DataFrame], from_ts: float) -> tuple[int, int]:

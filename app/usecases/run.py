@@ -54,7 +54,7 @@ def api(settings: Settings) -> FastAPI:
     checks = (
         probes.release(host),
         accepting.check,
-        probes.feature_store(features),
+        probes.feature_store(features, features.concern),
         probes.vector_index(host),
         probes.lake(lake),
         probes.background((service.impressions.background, follower, *accepting.background)),

@@ -47,18 +47,10 @@ def stored(settings: Settings) -> Stored:
     versions = _versions(lake)
     if min(versions.values()) < 0:
         raise NotFound(NO_DATA)
-    interactions = owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
+    interactions = tables.owned(lake.read(tables.INTERACTIONS, versions[tables.INTERACTIONS]))
     catalogue = Catalogue.from_frame(lake.read(tables.ITEMS, versions[tables.ITEMS]))
     profiles = tables.read_or_empty(lake, tables.USERS).select(c.USER, c.PROFILE)
     return Stored(interactions, catalogue, versions, dict(profiles.iter_rows()), tables.read_or_empty(lake, tables.TAGS))
-
-
-def owned(interactions: pl.DataFrame) -> pl.DataFrame:
-    """Without the events of users whose key belongs to a user who came earlier: their hashes collide (`core.ids`)."""
-    if interactions[c.EXTERNAL_USER].null_count() == len(interactions):
-        return interactions
-    owner = pl.col(c.EXTERNAL_USER).sort_by(c.OFFSET, c.TS).first().over(c.USER)
-    return interactions.filter(pl.col(c.EXTERNAL_USER).eq_missing(owner))
 
 
 def external_ids(interactions: pl.DataFrame) -> dict[int, str]:
@@ -191,9 +183,10 @@ def publish(settings: Settings, echo: Echo) -> None:
     from rich.progress import Progress
 
     from app.console import err
+    from app.hosting import fetched
     from recommender.release import open_release
 
-    release = open_release(wiring.registry(settings).fetch("production"))
+    release = open_release(fetched(wiring.registry(settings), "production"))
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task("embeddings to Milvus", total=len(release.catalogue))
         index = wiring.milvus(settings, lambda rows: bar.advance(task, rows))
@@ -205,11 +198,17 @@ def publish(settings: Settings, echo: Echo) -> None:
 
 
 def require_release(settings: Settings) -> None:
-    """Raises NotFound that says what to do when nothing was ever promoted."""
+    """Raises NotFound that says what to do when there is none; the copy of one that was deleted from the registry is one."""
+    from app.hosting import fetched
+
     try:
-        wiring.registry(settings).fetch("production")
+        fetched(wiring.registry(settings), "production")
     except NotFound as error:
-        raise NotFound("there is no production release yet; make one with `marquee demo`, or `marquee init`") from error
+        if error.extensions.get("versions"):
+            raise
+        content = lake_content.content(settings)
+        make = "`marquee demo`, or `marquee init`" if content.empty else f"`marquee init`, of what the lake holds: {content}"
+        raise NotFound(f"there is no production release yet; make one with {make}") from error
 
 
 def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, echo: Echo) -> None:
@@ -246,5 +245,7 @@ def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, echo:
 def _of_other_data(settings: Settings) -> bool:
     """Whether the production release was made before `--replace` emptied the lake."""
     since = lake_content.marked(settings).get("since")
-    seen = read_manifest(wiring.registry(settings).fetch("production")).data_version.get(tables.INTERACTIONS, -1)
+    from app.hosting import fetched
+
+    seen = read_manifest(fetched(wiring.registry(settings), "production")).data_version.get(tables.INTERACTIONS, -1)
     return since is not None and seen < int(since)

@@ -38,6 +38,7 @@ from feature_repo.table import SCHEMA, to_frame, to_users
 
 _STORES = "feature_repo.adapters.online_stores"
 _WRITE_BATCH = 1000  # users per round trip to the online store
+EVICTION_REMEDY = "set `maxmemory-policy noeviction` in redis.conf, or redis-cli CONFIG SET maxmemory-policy noeviction"
 _NOBODY = 0  # ids of users begin at 1
 
 
@@ -121,6 +122,29 @@ class FeastFeatures:
                 self._online.forget(self.repo_config, self._view, [codec.entity_key(one.user_id) for one in batch])
             self.write(batch)
 
+    def lacking(self, user_ids: Sequence[int]) -> int:
+        """How many of these users have nothing online."""
+        gone = 0
+        for start in range(0, len(user_ids), _WRITE_BATCH):
+            keys = [codec.entity_key(one) for one in user_ids[start : start + _WRITE_BATCH]]
+            with _translated():
+                found = self._online.online_read(self.repo_config, self._view, keys)
+            # Redis answers an absent user with an empty value
+            gone += sum(not any(one.ByteSize() for one in (values or {}).values()) for _, values in found)
+        return gone
+
+    def concern(self) -> str | None:
+        """What will lose users although the store answers, and the remedy, or None."""
+        if not isinstance(self._online, BoundedRedisOnlineStore):
+            return None
+        with _translated():
+            policy = self._online.evicts(self.repo_config)
+        return (
+            f"Redis drops users silently when its memory is full (maxmemory-policy {policy}); {EVICTION_REMEDY}"
+            if policy
+            else None
+        )
+
     def erase(self, user_id: int) -> None:
         """Forget the user, in the batch sources too: a later materialisation must not bring them back."""
         with _translated():
@@ -151,7 +175,7 @@ class FeastFeatures:
             raise NotFound(f"there is no batch source {self._records}; run `marquee features materialize`")
         with _translated(), contextlib.redirect_stdout(io.StringIO()):  # Feast prints its progress
             until = codec.instant(self._clock() + MAX_SKEW_SECONDS)
-            self._feast.materialize(codec.instant(0.0), until, [self._view.name])
+            self._registered().materialize(codec.instant(0.0), until, [self._view.name])
 
     def historical(self, moments: pl.DataFrame) -> list[UserFeatures | None]:
         """Point-in-time join: for each row (`user_id`, `ts`) the latest snapshot strictly before `ts`, or None.
@@ -164,7 +188,7 @@ class FeastFeatures:
         wanted = moments.select(c.USER, just_before.alias(codec.EVENT_TIME))
         with _translated(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Downcasting object dtype", FutureWarning)  # pandas, of how Dask calls it
-            service = self._feast.get_feature_service(training.name)
+            service = self._registered().get_feature_service(training.name)
             joined = self._feast.get_historical_features(wanted.unique().to_pandas(), service).to_arrow()
         rows = pl.DataFrame(joined).filter(pl.col("n_events").is_not_null())
         keys = rows.select(c.USER, pl.col(codec.EVENT_TIME).dt.cast_time_unit("us")).iter_rows()
@@ -179,6 +203,13 @@ class FeastFeatures:
     @cached_property
     def _feast(self) -> FeatureStore:
         return FeatureStore(config=self.repo_config)
+
+    def _registered(self) -> FeatureStore:
+        """Feast, with a registry that names the files of this folder: those of a home that was moved are registered anew."""
+        known = {source.name: getattr(source, "path", "") for source in self._feast.list_data_sources()}
+        if any(known.get(one.name) not in (None, getattr(one, "path", "")) for one in self._sources):
+            self.apply()
+        return self._feast
 
 
 def repo_config(config: FeastConfig) -> RepoConfig:

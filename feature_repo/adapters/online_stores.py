@@ -100,6 +100,15 @@ class BoundedRedisOnlineStore(RedisOnlineStore):
         version = config.entity_key_serialization_version
         self._get_client(config.online_store).delete(*[redis_key(config.project, key, version) for key in keys])
 
+    def evicts(self, config: Any) -> str | None:
+        """The policy by which this Redis drops users when its memory is full, or None if it refuses writes instead."""
+        client = self._get_client(config.online_store)
+        policy = str(client.info("memory").get("maxmemory_policy", "noeviction"))
+        if policy.startswith("volatile-"):  # touches keys with an expiry alone, which ours have only if somebody gave them one
+            some = client.randomkey()
+            return policy if some is not None and client.ttl(some) >= 0 else None
+        return policy if policy.startswith("allkeys-") else None
+
     def disconnect(self) -> None:
         if self._client is not None:
             self._client.close()

@@ -20,12 +20,21 @@ from core.features import USER_SCHEMA, Profiles
 from feature_repo.engines.batch import Genres, batch_features
 from feature_repo.signals import DEFAULT_SIGNALS, Signals
 from feature_repo.table import SCHEMA
+from lake.tables import owned
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _NEEDED = pl.Schema(
-    {c.USER: pl.Int64(), c.ITEM: pl.Int64(), c.KIND: pl.String(), c.VALUE: pl.Float64(), c.TS: pl.Float64(), c.OFFSET: pl.Int64()}
+    {
+        c.USER: pl.Int64(),
+        c.ITEM: pl.Int64(),
+        c.KIND: pl.String(),
+        c.VALUE: pl.Float64(),
+        c.TS: pl.Float64(),
+        c.OFFSET: pl.Int64(),
+        c.EXTERNAL_USER: pl.String(),
+    }
 )
 
 
@@ -61,6 +70,7 @@ def spark_features(
     partitions: int = 200,
 ) -> DataFrame:
     """`batch_features` of a Spark table with the lake's columns. Users known by a profile alone come too, once."""
+    from pyspark.sql.functions import lit
     from pyspark.sql.pandas.types import from_arrow_schema
 
     known, schema = dict(profiles or {}), _arrow_schema()
@@ -68,10 +78,12 @@ def spark_features(
     def features(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = list(batches)
         if rows:
-            table = pl.DataFrame(pa.Table.from_batches(rows))
+            table = owned(pl.DataFrame(pa.Table.from_batches(rows)))
             own = {user: known[user] for user in table[c.USER].unique().to_list() if user in known}
             yield from batch_features(table, genres, signals, own).to_arrow().cast(schema).to_batches()
 
+    if c.EXTERNAL_USER not in interactions.columns:  # files from before ids were of any kind
+        interactions = interactions.withColumn(c.EXTERNAL_USER, lit(None).cast("string"))
     return interactions.select(*_NEEDED).repartition(partitions, c.USER).mapInArrow(features, from_arrow_schema(schema))
 
 
@@ -84,7 +96,7 @@ def spark_frame(
     partitions: int = 200,
 ) -> pl.DataFrame:
     """The features of the users in these Parquet files of the lake, collected, by ascending user id."""
-    table = session.read.parquet(*(str(file) for file in files))
+    table = session.read.option("mergeSchema", "true").parquet(*(str(file) for file in files))
     made = pl.DataFrame(spark_features(table, genres, signals, profiles, partitions).toArrow())
     seen = set(made[c.USER].to_list())
     silent = {user: tokens for user, tokens in profiles.items() if user not in seen}

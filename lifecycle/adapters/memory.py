@@ -62,6 +62,10 @@ class FolderRegistry:
         """The folder of that bundle. Raises NotFound."""
         return self._folder(self.version(alias_or_version))
 
+    def recall(self, alias_or_version: str) -> Path | None:  # noqa: ARG002 - the port's signature
+        """None: the folders are the registry, and there is no copy beside them."""
+        return None
+
     def _versions(self) -> list[int]:
         return [int(path.name) for path in self._root.glob("*") if path.name.isdigit()]
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER = "bundle"  # of a run's artifacts
 STAGE = "stage"  # tag that mirrors a version's aliases: MLflow 3 has no stages any more, but people look for them
+_SHOWN_VERSIONS = 10  # that an error names
 _PARAMS_PER_BATCH = 100  # MLflow's own limit
 _log = logging.getLogger(__name__)
 
@@ -95,6 +96,10 @@ class MlflowRegistry:
         self._cache.remember({alias_or_version: key, str(found.version): key})
         return folder
 
+    def recall(self, alias_or_version: str) -> Path | None:
+        """The local copy of what the name meant when MLflow last knew it, if it is still here."""
+        return self._cache.recall(alias_or_version)
+
     def _last_known(self, name: str, error: DependencyUnavailable) -> Path:
         folder = self._cache.recall(name)
         if folder is None:
@@ -110,7 +115,22 @@ class MlflowRegistry:
             return client.get_model_version_by_alias(self._model, alias_or_version)
 
     def _unknown(self, name: str) -> NotFound:
-        return NotFound(f"model {self._model!r} has no release {name!r}; build one with `marquee release build`")
+        """Says what was there before, and what can take its place."""
+        copy, versions = self._cache.recall(name), self._versions()
+        was = f" any more (it was {copy.name.partition('-')[0]}, whose copy is {copy})" if copy and not name.isdigit() else ""
+        choose = (
+            f"promote one of its versions ({', '.join(versions)}) with `marquee release promote VERSION`, or " if versions else ""
+        )
+        return NotFound(
+            f"model {self._model!r} has no release {name!r}{was}; {choose}build one with `marquee release build`",
+            versions=versions,
+        )
+
+    def _versions(self) -> list[str]:
+        """The newest ones that the model still has."""
+        with translated("list the versions"):
+            found = self._mlflow.client().search_model_versions(f"name = '{self._model}'", max_results=_SHOWN_VERSIONS)
+        return [str(number) for number in sorted(int(one.version) for one in found)]
 
     def _ensure_model(self) -> None:
         client = self._mlflow.client()

@@ -7,6 +7,7 @@ MLflow reads its configuration from the environment when it is imported, so they
 from __future__ import annotations
 
 import os
+import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import DependencyUnavailable, NotFound
+from lifecycle.adapters.artifact_places import anchor
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,7 +45,7 @@ class MlflowConnection:
     """A client, made at the first call, and the experiment that everything is logged to.
 
     `tracking_uri` is sqlite:///..., postgresql://... or http://...; `artifact_root` is where artifacts go unless a
-    server (http) decides that itself.
+    server (http) decides that itself. The database of a home that was moved is brought up to date first.
     """
 
     def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
@@ -55,6 +57,7 @@ class MlflowConnection:
         """The client. Raises DependencyUnavailable when the tracking store cannot be opened."""
         if self._client is None:
             with translated("open the tracking store"):
+                anchor(self._uri, self._artifact_root)
                 self._client = self._connect()
         return self._client
 
@@ -117,7 +120,7 @@ def translated(doing: str, unknown: Callable[[], NotFound] | None = None) -> Ite
         if unknown is not None and error.error_code in _UNKNOWN:
             raise unknown() from error
         raise _unavailable(doing, error) from error
-    except (SQLAlchemyError, OSError, ImportError) as error:  # ImportError: a database driver is missing
+    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:  # ImportError: a database driver is missing
         raise _unavailable(doing, error) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from tiny_release import copied
 
 from app import wiring
 from app.hosting import host_of, policies_of
+from app.usecases import steps
 from core.errors import NotFound
 from core.settings import Settings
 from lake.tables import ITEMS
 from recommender.experiment import Experiment
 from recommender.parts.selectors import EpsilonConfig
 from recommender.release import Release
+from serving import probes
+from serving.health import Status
 
 
 @pytest.fixture
@@ -70,3 +74,47 @@ def test_a_promotion_and_a_corrected_item_are_in_the_next_list(settings: Setting
         assert not host.facts.shown[host.facts.row(best)]
     finally:
         host.close()
+
+
+@pytest.fixture
+def deleted(settings: Settings, release: Release, tmp_path: Path) -> Settings:
+    """A home whose production release, version 1, was fetched once and then deleted in MLflow; version 2 is left."""
+    from mlflow import MlflowClient
+
+    registry = wiring.registry(settings)
+    first, _ = (registry.register(copied(release.folder, tmp_path / name, name)) for name in ("r1", "r2"))
+    registry.point("production", first)
+    registry.fetch("production")
+    wiring.lake(settings).replace(ITEMS, release.catalogue.to_frame())
+    MlflowClient(settings.tracking_uri, settings.tracking_uri).delete_model_version(settings.registered_model, first)
+    return settings
+
+
+def test_a_deleted_release_is_served_from_its_copy_and_readiness_says_what_is_gone(deleted: Settings) -> None:
+    steps.require_release(deleted)
+    host = host_of(deleted)
+    try:
+        host.look()
+        finding = probes.release(host).probe()
+        assert finding.status is Status.DEGRADED
+        for part in ("r1 goes on from its local copy", "no release 'production' any more", "it was 1", "release promote VERSION"):
+            assert part in finding.detail
+        wiring.registry(deleted).point("production", "2")
+        host.look()
+        assert host.main.snapshot.name == "r2"
+        assert probes.release(host).probe().status is Status.UP
+    finally:
+        host.close()
+
+
+def test_without_a_copy_the_versions_that_are_left_are_named_and_not_the_demo(deleted: Settings) -> None:
+    shutil.rmtree(deleted.folder("releases"))
+    with pytest.raises(NotFound, match=r"one of its versions \(2\) with `marquee release promote VERSION`") as caught:
+        steps.require_release(deleted)
+    assert "demo" not in caught.value.detail
+
+
+def test_a_lake_with_other_data_is_not_sent_to_the_demo(settings: Settings, release: Release) -> None:
+    wiring.lake(settings).replace(ITEMS, release.catalogue.to_frame())
+    with pytest.raises(NotFound, match=r"make one with `marquee init`, of what the lake holds: .* 60 items"):
+        steps.require_release(settings)

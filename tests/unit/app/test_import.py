@@ -18,6 +18,7 @@ from app.ops.ownership import consuming
 from app.usecases import lake_content
 from app.usecases.features import verify
 from app.usecases.loading import fill, load_data
+from app.usecases.replay import FIELDS, round_robin
 from core.errors import AlreadyRunning, DatasetError
 from core.settings import Settings
 from datasets.dataset import Dataset, validate
@@ -225,6 +226,18 @@ def test_a_held_out_share_stays_out_when_the_file_comes_again(home: Home) -> Non
         assert (len(home.events), lake_content.held_out(home.settings)["item_id"].to_list()) == (8, [9, 10])
     home.run("import", "--interactions", home.plays(*rows))
     assert len(home.events) == 10
+
+
+def test_held_out_events_of_an_older_home_are_replayed_and_grow(home: Home) -> None:
+    rows = [f"1,{at},{NOW + at}" for at in range(1, 11)]
+    home.run("import", "--hold-out", "0.2", "--interactions", home.plays(*rows))
+    path = home.settings.folder("lake") / lake_content.HELD_OUT
+    pl.read_parquet(path).drop("external_user").write_parquet(path)  # as it was written before ids were of any kind
+    assert round_robin(lake_content.held_out(home.settings)).select(FIELDS)["external_user"].to_list() == [None, None]
+    home.run(
+        "import", "--hold-out", "0.2", "--interactions", home.plays(*rows, *(f"ann,{at},{NOW + at}" for at in range(20, 30)))
+    )
+    assert set(lake_content.held_out(home.settings)["external_user"]) == {None, "ann"}
 
 
 def test_the_bundled_films_go_into_an_empty_lake_only(home: Home) -> None:

@@ -118,3 +118,13 @@ def test_spark_agrees_with_both(spark: SparkSession, tmp_path: Path, seed: int) 
     found = spark_frame(spark, files, GENRES, SIGNALS, PROFILES, partitions=3)
     assert_same(found, batch_features(rows, GENRES, SIGNALS, PROFILES))
     assert_same(found, streamed(events))
+
+
+def test_spark_leaves_out_the_second_user_of_a_key(spark: SparkSession, tmp_path: Path) -> None:
+    """Two ids whose keys collide; the older file was written before ids were kept."""
+    rows = table(random_events(300, 5))
+    first, second = rows[:150], rows[150:].with_columns(pl.lit("late").alias("external_user"))
+    first.write_parquet(tmp_path / "a.parquet")
+    second.with_columns(ts=pl.col("ts") + 1e9).write_parquet(tmp_path / "b.parquet")
+    found = spark_frame(spark, [tmp_path / "a.parquet", tmp_path / "b.parquet"], GENRES, SIGNALS, PROFILES, partitions=2)
+    assert_same(found, batch_features(first, GENRES, SIGNALS, PROFILES))
