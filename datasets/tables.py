@@ -92,6 +92,7 @@ def read_files(
         report,
         users=people.rows if people else None,
         item_ids=catalogue.item_keys,
+        has_time=file.has_time,
     )
 
 

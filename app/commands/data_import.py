@@ -16,6 +16,7 @@ from app.ops.ownership import without_consumer
 from app.usecases.import_order import Order
 from app.usecases.importing import import_files
 from app.usecases.lake_content import content, empty
+from core.events import EARLIEST_SECONDS
 from core.settings import Settings
 
 EXAMPLE = (
@@ -37,6 +38,7 @@ def import_(
     value: flags.Value = None,
     kind: flags.Kind = None,
     dayfirst: flags.DayFirst = None,
+    ts: flags.Ts = "time",
     ts_format: flags.TsFormat = None,
     decimal: flags.Decimal = None,
     encoding: flags.Encoding = None,
@@ -59,7 +61,7 @@ def import_(
         interactions=interactions,
         items=items,
         users=users,
-        reading=flags.reading(mapping, value, kind, dayfirst, ts_format, decimal, encoding, delimiter, quotes),
+        reading=flags.reading(mapping, value, kind, dayfirst, ts_format, decimal, encoding, delimiter, quotes, ts),
         item_names=flags.pairs("--map-items", map_items),
         user_names=flags.pairs("--map-users", map_users),
         max_bad=max_bad,
@@ -115,9 +117,7 @@ def _table(rows: pl.DataFrame) -> Table:
 
 def _shown(name: str, value: object) -> str:
     if name == "ts" and isinstance(value, float):
-        return (
-            f"{pl.Series([int(value)]).cast(pl.Datetime('ms')).dt.strftime('%Y-%m-%d %H:%M:%S')[0]}" if False else _moment(value)
-        )
+        return _moment(value) if value >= EARLIEST_SECONDS else f"position {value:.0f}"
     return "|".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -49,6 +49,7 @@ def evaluate(
     value: flags.Value = None,
     kind: flags.Kind = None,
     dayfirst: flags.DayFirst = None,
+    ts: flags.Ts = "time",
     ts_format: flags.TsFormat = None,
     decimal: flags.Decimal = None,
     encoding: flags.Encoding = None,
@@ -74,7 +75,7 @@ def evaluate(
         _numbers(seeds),
         TrainConfig.load(config),
     )
-    reading = flags.reading(mapping, value, kind, dayfirst, ts_format, decimal, encoding, delimiter, quotes)
+    reading = flags.reading(mapping, value, kind, dayfirst, ts_format, decimal, encoding, delimiter, quotes, ts)
     names = flags.pairs("--map-items", map_items), flags.pairs("--map-users", map_users)
     _judge(Files(Path(dataset), items, users, reading, *names, max_bad), wanted, config.stem, to)
 

@@ -23,6 +23,12 @@ Kind = Annotated[
 ]
 DayFirst = Annotated[bool | None, typer.Option("--dayfirst/--monthfirst", help="how 02/01/2020 is meant")]
 TsFormat = Annotated[str | None, typer.Option("--ts-format", help=f"how times are written: {FORMATS}")]
+Ts = Annotated[
+    str,
+    typer.Option(
+        "--ts", help="time, or position: the column has positions 0, 1, 2, ...; without one the order of the rows counts"
+    ),
+]
 Decimal = Annotated[str | None, typer.Option("--decimal", help="comma or point, where numbers do not tell")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="of the files; detected if left out")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="of CSV files; detected if left out")]
@@ -40,12 +46,13 @@ def reading(
     encoding: str | None,
     delimiter: str | None,
     quotes: bool,
+    ts: str,
 ) -> Reading:
     """The flags as what the reader takes. Raises InvalidInput."""
     if decimal not in (None, "comma", "point"):
         raise InvalidInput("--decimal", decimal, "comma or point")
     names = pairs("--map", mapping)
-    return Reading(names, value, kind, dayfirst, ts_format, decimal, encoding, _character(delimiter), quotes)
+    return Reading(names, value, kind, dayfirst, ts_format, decimal, encoding, _character(delimiter), quotes, ts)
 
 
 def pairs(flag: str, text: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from core.errors import InvalidInput
 from core.ports import Echo
 from core.settings import Settings
 from datasets.dataset import Dataset, ValidationReport
+from datasets.positions import are_positions
 from datasets.registry import locate, read_any
 from datasets.tables import Files, read_files
 from lake import tables
@@ -61,4 +62,5 @@ def _of_lake(settings: Settings) -> Dataset:
     events = found.interactions
     report = ValidationReport(len(events), len(events), events[c.USER].n_unique(), len(found.catalogue), {})
     items = lake.read(tables.ITEMS, found.data_version[tables.ITEMS])
-    return Dataset(LAKE, events, items, events.clear(), report, found.tags, tables.read_or_empty(lake, tables.USERS))
+    users, has_time = tables.read_or_empty(lake, tables.USERS), not are_positions(events[c.TS].to_numpy())
+    return Dataset(LAKE, events, items, events.clear(), report, found.tags, users, has_time=has_time)

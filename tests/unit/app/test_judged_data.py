@@ -142,6 +142,44 @@ def test_the_lake_is_judged_as_it_is_and_stays_as_it_is(home: Settings, tmp_path
     assert of_lake["warm_item_share"] == of_file["warm_item_share"]
 
 
+@pytest.mark.parametrize("column", [True, False], ids=["positions", "the order of the rows"])
+def test_an_order_is_judged_without_being_taken_for_times(home: Settings, tmp_path: Path, column: bool) -> None:
+    timed = shop_like().sort("customer", "bought at")
+    order = timed.with_columns(pl.int_range(pl.len()).over("customer").alias("position")).drop("bought at")
+    (order if column else order.drop("position")).write_csv(tmp_path / "order.csv")
+    timed.write_csv(tmp_path / "timed.csv")
+    mapping = "user_id=customer,item_id=sku"
+    models = ("--models", "popularity,popularity-30d,markov")
+    path = str(tmp_path / "order.csv")
+    done = evaluated("--dataset", path, "--map", mapping, "--ts", "position", *models, "--out", str(tmp_path / "order"))
+    assert "left out: popularity-30d: this data set has an order but no times" in done.output
+    timed_too = ("--dataset", str(tmp_path / "timed.csv"), "--map", f"{mapping},ts=bought at")
+    evaluated(*timed_too, *models, "--out", str(tmp_path / "timed"))
+    of_order, of_times = report(tmp_path / "order"), report(tmp_path / "timed")
+    assert of_order["models"].keys() == {"popularity", "markov"}
+    assert "popularity-30d: this data set has an order but no times" in of_order["left out"]
+    assert of_order["models"]["markov"] == of_times["models"]["markov"], "the order is the one that the times gave"
+    assert "left out" not in of_times
+    with pytest.raises(InvalidInput, match="protocol is 'successive'; allowed: loo or strong"):
+        evaluated("--dataset", path, "--map", mapping, "--ts", "position", "--protocol", "successive")
+    with pytest.raises(InvalidInput, match="--models is 'popularity-30d'; allowed: one without days"):
+        evaluated("--dataset", path, "--map", mapping, "--ts", "position", "--models", "popularity-30d")
+
+
+def test_an_order_in_the_lake_stays_one(home: Settings, tmp_path: Path) -> None:
+    shop_like().drop("bought at").write_csv(tmp_path / "orders.csv")
+    path = str(tmp_path / "orders.csv")
+    flags = ["--interactions", path, "--map", "user_id=customer,item_id=sku", "--ts", "position"]
+    done = CliRunner().invoke(app, ["data", "import", *flags, "--dry-run"], catch_exceptions=False)
+    assert "position 1" in done.output
+    with pytest.raises(InvalidInput, match=r"--hold-out is 0.1; allowed: 0 with --ts position"):
+        CliRunner().invoke(app, ["data", "import", *flags, "--hold-out", "0.1"], catch_exceptions=False)
+    CliRunner().invoke(app, ["data", "import", *flags], catch_exceptions=False)
+    again = CliRunner().invoke(app, ["data", "import", *flags], catch_exceptions=False)
+    assert "events: 0 new, 150 there already" in again.output
+    assert not judged_data(home, Files(Path("lake")), lambda _: None).has_time
+
+
 def test_what_cannot_be_judged_says_why(home: Settings, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="there is no data yet"):
         judged_data(home, Files(Path("lake")), lambda _: None)
