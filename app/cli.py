@@ -41,7 +41,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(events.app, name="events")
 operate.register(app)
-app.command(epilog="Example: marquee evaluate --dataset ml-1m --protocol loo --models ease,markov,two_tower")(evaluate.evaluate)
+app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")(tune.tune)
 app.command(
     epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from core import columns as c
-from core.errors import DatasetError
+from core.errors import DatasetError, InvalidInput
 from core.events import ClockRule
 from core.ids import ExternalId, assign_keys
-from datasets import keys, timestamps
+from datasets import keys, mapping, positions, timestamps
 from datasets.contract import ANY_TIME, Rule, Seen, event_id, event_rules, identity, own_id_rule
 from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, Columns, resolve
 from datasets.quarantine import REPEATED, Quarantine
@@ -39,6 +39,13 @@ class Reading:
     encoding: str | None = None
     delimiter: str | None = None
     quotes: bool = True
+    ts: str = positions.TIME  # --ts: what the column of times holds
+
+    def __post_init__(self) -> None:
+        if self.ts not in positions.ALLOWED:
+            raise InvalidInput("--ts", self.ts, " or ".join(positions.ALLOWED))
+        if self.ts == positions.POSITION and self.ts_format:
+            raise InvalidInput("--ts-format", self.ts_format, "nothing beside --ts position, which reads no times")
 
 
 class Interactions:
@@ -47,15 +54,16 @@ class Interactions:
     def __init__(self, source: Source, reading: Reading, on_share: OnShare = _ignore) -> None:
         """Reads the file once. Raises DatasetError and InvalidInput that say which flag decides what cannot be found out."""
         self.source = source
-        self.columns: Columns = resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)
+        self.has_time = reading.ts == positions.TIME  # else `ts` orders one user's events and compares nothing across users
+        self.columns: Columns = _columns(source, reading)
         theirs = self.columns.theirs
         self.has_kind, self.own_ids = c.KIND in theirs, c.EVENT_ID in theirs
         self._value_was_said = reading.value is not None
         kind = default_kind(reading.kind)
-        times, values = timestamps.TimeSurvey(theirs[c.TS]), ValueSurvey(theirs.get(c.VALUE, ""))
+        times, values = timestamps.TimeSurvey(theirs.get(c.TS, "")), ValueSurvey(theirs.get(c.VALUE, ""))
         said = ValueMeaning.parse(reading.value) if reading.value else None
-        format_ = timestamps.given(reading.ts_format) if reading.ts_format else None
-        wanted = [theirs[name] for name in (c.TS, c.VALUE) if name in theirs]
+        format_ = _said(reading)
+        wanted = [theirs[name] for name in (c.TS, c.VALUE) if name in theirs] or [theirs[c.USER]]
         rows = 0
         for batch in source.batches(wanted, on_share=on_share):
             rows += len(batch)
@@ -65,7 +73,7 @@ class Interactions:
                 values.add(batch[theirs[c.VALUE]])
         if not rows:
             raise DatasetError(f"{source.name} has no row below the names of its columns")
-        self.times = format_ or times.conclude(reading.day_first)
+        self.times: timestamps.TimeFormat | positions.Positions = format_ or times.conclude(reading.day_first)
         meaning = said or (ValueMeaning("stars") if self.has_kind or c.VALUE not in theirs else values.guess())
         comma = values.decimal_comma(reading.decimal) if c.VALUE in theirs and meaning.name != "none" else False
         self.values = ValueReading(meaning, kind, comma)
@@ -79,6 +87,8 @@ class Interactions:
             if name in theirs:
                 found = " (found by its name; --map decides)" if name in self.columns.guessed else ""
                 yield f"  {name} from column {theirs[name]!r}{self._understood(name)}{found}"
+        if c.TS not in theirs:
+            yield "  no ts: the order of the rows, counted from 0 for each user (--ts position)"
         if not self.has_kind and c.VALUE not in theirs:
             yield f"  no kind and no value: each row is a {self.values.kind.value} (--kind decides)"
         if self.columns.unused:
@@ -86,7 +96,7 @@ class Interactions:
 
     def _understood(self, name: str) -> str:
         if name == c.TS:
-            return f": {self.times} (--ts-format decides)"
+            return f": {self.times} ({'--ts-format decides' if self.has_time else '--ts position'})"
         if name != c.VALUE:
             return ""
         comma = ", with a decimal comma" if self.values.decimal_comma else ""
@@ -105,9 +115,10 @@ class Interactions:
         on_share: OnShare = _ignore,
     ) -> Iterator[Batch]:
         """The rows that keep the contract, batch by batch, as the lake stores them; the others go to `quarantine`."""
+        clock, order = clock if self.has_time else ANY_TIME, positions.FileOrder()
         rules = [*_missing(self.has_kind), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
         for texts in self.source.batches(self.source.columns, quarantine.add_broken, on_share):
-            rows = self._converted(texts, catalogue)
+            rows = self._converted(texts, catalogue, order)
             named = [pl.when(rule.broken).then(pl.lit(at)) for at, rule in enumerate(rules)]
             broken = rows.select(pl.when(pl.col(_PROBLEM).is_null()).then(pl.coalesce(named)).alias("rule"))["rule"]
             rows = rows.with_columns(
@@ -123,25 +134,26 @@ class Interactions:
             quarantine.add(self._set_aside(again, texts))
             yield Batch(len(texts), good.filter(pl.Series(~repeated & ~known)).select(EVENTS), int((known & ~repeated).sum()))
 
-    def _converted(self, texts: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    def _converted(self, texts: pl.DataFrame, catalogue: Catalogue, order: positions.FileOrder) -> pl.DataFrame:
         """Texts as keys and numbers. `problem` is why a text has none, and `column` which text it is."""
         theirs = self.columns.theirs
-        users, items, ts = (texts[theirs[name]] for name in EVENT_FIELDS)
+        users, items = keys.users(texts[theirs[c.USER]]), texts[theirs[c.ITEM]]
+        ts = self.times.read(texts[theirs[c.TS]]) if c.TS in theirs else order.positions(users[c.USER])
         kinds = texts[theirs[c.KIND]].str.to_lowercase() if self.has_kind else None
         empty = pl.Series(c.VALUE, [None] * len(texts), dtype=pl.String)
         valued = self.values.read(texts[theirs[c.VALUE]] if c.VALUE in theirs else empty, kinds)
         rows = pl.DataFrame(
             [
                 texts[LINE],
-                *keys.users(users),
+                *users,
                 catalogue.keys_of(items),
                 valued[c.KIND],
                 valued[c.VALUE],
-                self.times.read(ts).alias(c.TS),
+                ts.alias(c.TS),
                 valued[_PROBLEM].alias("value problem"),
                 texts[theirs[c.EVENT_ID]].alias(c.EVENT_ID) if self.own_ids else empty.alias(c.EVENT_ID),
                 keys.are_ids(items).alias("item is id"),
-                *(texts[theirs[name]].is_not_null().alias(f"has {name}") for name in EVENT_FIELDS),
+                *((texts[theirs[name]] if name in theirs else ts).is_not_null().alias(f"has {name}") for name in EVENT_FIELDS),
             ]
         )
         why = [
@@ -206,6 +218,27 @@ class Catalogue:
         if new := [id_ for id_ in keys.distinct(ids) if isinstance(id_, str) and id_ not in self.item_keys]:
             self.item_keys = dict(self._assign(new))
         return keys.items(ids, self.item_keys)
+
+
+def _columns(source: Source, reading: Reading) -> Columns:
+    """Which column is which; where there are no times, which one has the positions, if any has. Raises DatasetError."""
+    if reading.ts == positions.TIME:
+        return resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)
+    names = dict(reading.names)
+    if c.TS not in (*names, *source.columns):
+        meant = mapping.called(source.columns, positions.NAMES) or mapping.time_columns(source.columns)
+        if len(meant) > 1:
+            raise DatasetError(f"{source.name} has {' and '.join(meant)}; say which column has the positions: --map ts=YOURS")
+        if meant and meant[0] not in names.values():
+            names[c.TS] = meant[0]
+    return resolve(source.name, source.columns, names, (c.USER, c.ITEM), (c.TS, *EVENT_OPTIONAL))
+
+
+def _said(reading: Reading) -> timestamps.TimeFormat | positions.Positions | None:
+    """How a person said that the column of times is to be read. Raises InvalidInput."""
+    if reading.ts == positions.POSITION:
+        return positions.Positions()
+    return timestamps.given(reading.ts_format) if reading.ts_format else None
 
 
 def _missing(has_kind: bool) -> list[Rule]:

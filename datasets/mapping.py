@@ -36,6 +36,16 @@ class Columns:
     unused: tuple[str, ...]  # the file's that nothing is read from
 
 
+def called(there: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Those of a file's columns whose name means one of `names`."""
+    return [one for one in there if re.sub(r"[^a-z]", "", one.lower()) in names]
+
+
+def time_columns(there: Sequence[str]) -> list[str]:
+    """Those of a file's columns that are called like times."""
+    return called(there, (*_ALIASES[c.TS], c.TS))
+
+
 def resolve(
     file: str, there: Sequence[str], names: Mapping[str, str], needed: Sequence[str], optional: Sequence[str], flag: str = "--map"
 ) -> Columns:
@@ -51,7 +61,7 @@ def resolve(
     free = [name for name in there if name not in found.values()]
     guessed = []
     for name in ours:
-        meant = [one for one in free if re.sub(r"[^a-z]", "", one.lower()) in (*_ALIASES.get(name, ()), name.replace("_", ""))]
+        meant = called(free, (*_ALIASES.get(name, ()), name.replace("_", "")))
         if name not in found and len(meant) == 1:
             found[name] = meant[0]
             free.remove(meant[0])
@@ -59,8 +69,9 @@ def resolve(
     missing = [name for name in needed if name not in found]
     if missing:
         example = ",".join(f"{name}=YOURS" for name in missing)
+        order = "; where there is no time, --ts position goes by the order of the rows" if c.TS in missing else ""
         raise DatasetError(
             f"{file} lacks the column(s) {', '.join(missing)}; it has {', '.join(there) or 'none'}; "
-            f"say which is which: {flag} {example}"
+            f"say which is which: {flag} {example}{order}"
         )
     return Columns(found, tuple(guessed), tuple(free))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -11,13 +12,14 @@ from core import columns as c
 from core.errors import DatasetError
 from core.events import ClockRule
 from core.items import complete
-from datasets.catalogue_file import ItemFile, read_item_file
+from datasets.catalogue_file import read_item_file
 from datasets.contract import ANY_TIME, Seen
 from datasets.dataset import Dataset, ValidationReport
 from datasets.interactions import EVENTS, Catalogue, Interactions, Reading
 from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, ITEM_FIELDS, ITEM_OPTIONAL
 from datasets.quarantine import SCHEMA, Quarantine
 from datasets.sources import Source
+from datasets.user_file import read_user_file
 
 
 class _Kept(Quarantine):
@@ -30,6 +32,68 @@ class _Kept(Quarantine):
     def add(self, rows: pl.DataFrame) -> None:
         super().add(rows)
         self.rows = pl.concat([self.rows, rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())])
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of one data set, and what a person says about them; without `items` whatever an event names is an item."""
+
+    interactions: Path
+    items: Path | None = None
+    users: Path | None = None
+    reading: Reading = field(default_factory=Reading)
+    item_names: Mapping[str, str] = field(default_factory=dict)
+    user_names: Mapping[str, str] = field(default_factory=dict)
+    max_bad: float = 0.05
+
+    def source(self, path: Path) -> Source:
+        return Source(path, self.reading.encoding, self.reading.delimiter, self.reading.quotes)
+
+
+def read_files(
+    files: Files,
+    item_keys: Mapping[str, int] | None = None,
+    clock: ClockRule = ANY_TIME,
+    now: float = 0.0,
+    say: Callable[[str], object] = lambda _: None,
+) -> Dataset:
+    """Read and check a data set; `say` hears how its columns were understood and what was set aside.
+
+    Ids that are no whole numbers keep the key that `item_keys` has for them, and the others get one. Raises DatasetError.
+    """
+    source, unusable, quarantine = files.source(files.interactions), Quarantine(), _Kept()
+    file = Interactions(source, files.reading)
+    films = read_item_file(files.source(files.items), files.item_names, item_keys or {}, unusable) if files.items else None
+    if films is not None and films.rows.is_empty():
+        raise DatasetError(_no_catalogue(films.source.name, unusable))
+    catalogue = Catalogue(films.rows[c.ITEM], films.keys) if films else Catalogue(None, item_keys or {})
+    batches = list(file.read(catalogue, quarantine, Seen(), clock, now))
+    people = read_user_file(files.source(files.users), files.user_names, unusable) if files.users else None
+    for part in (file, films, people):
+        for line in part.lines() if part is not None else ():
+            say(line)
+    events = pl.concat([batch.events for batch in batches]) if batches else pl.DataFrame(schema=dict.fromkeys(EVENTS, pl.Null))
+    items = films.rows if films else events.select(pl.col(c.ITEM).unique())
+    report = ValidationReport(
+        read=sum(batch.read for batch in batches) + quarantine.broken,
+        kept=len(events),
+        users=events[c.USER].n_unique(),
+        items=len(items),
+        reasons=dict(quarantine.reasons + unusable.reasons),
+    )
+    if events.is_empty():
+        raise DatasetError(f"{source.name}: no usable interaction: " + "; ".join(report.lines()))
+    refuse_bad_share(source.name, quarantine, report.read, files.max_bad)
+    return Dataset(
+        files.interactions.stem,
+        events,
+        with_titles(items, catalogue.item_keys),
+        quarantine.rows,
+        report,
+        users=people.rows if people else None,
+        item_ids=catalogue.item_keys,
+        has_time=file.has_time,
+    )
 
 
 def read_tables(
@@ -45,25 +109,10 @@ def read_tables(
     How columns are understood is said in `datasets.interactions`. Raises DatasetError.
     """
     names = _checked(mapping or {})
-    source = Source(interactions)
     of_items = {name: theirs for name, theirs in names.items() if name in (*ITEM_FIELDS, *ITEM_OPTIONAL)}
-    films, unusable = _films(items, of_items, item_keys)
     of_events = {name: theirs for name, theirs in names.items() if name in (*EVENT_FIELDS, *EVENT_OPTIONAL)}
-    file = Interactions(source, Reading(names=of_events))
-    quarantine = _Kept()
-    batches = list(file.read(Catalogue(films.rows[c.ITEM], films.keys), quarantine, Seen(), clock))
-    events = pl.concat([batch.events for batch in batches]) if batches else pl.DataFrame(schema=dict.fromkeys(EVENTS, pl.Null))
-    report = ValidationReport(
-        read=sum(batch.read for batch in batches) + quarantine.broken,
-        kept=len(events),
-        users=events[c.USER].n_unique(),
-        items=len(films.rows),
-        reasons=dict(quarantine.reasons + unusable.reasons),
-    )
-    if events.is_empty():
-        raise DatasetError(f"{file.source.name}: no usable interaction: " + "; ".join(report.lines()))
-    refuse_bad_share(file.source.name, quarantine, report.read, max_bad_share)
-    return Dataset(interactions.stem, events, with_titles(films.rows, films.keys), quarantine.rows, report, item_ids=films.keys)
+    files = Files(interactions, items, reading=Reading(names=of_events), item_names=of_items, max_bad=max_bad_share)
+    return read_files(files, item_keys, clock)
 
 
 def read_items(
@@ -73,7 +122,10 @@ def read_items(
 
     Raises DatasetError that names the rows with a missing, bad or repeated id.
     """
-    films, unusable = _films(path, mapping or {}, item_keys)
+    unusable = Quarantine()
+    films = read_item_file(Source(path), mapping or {}, item_keys or {}, unusable)
+    if films.rows.is_empty():
+        raise DatasetError(_no_catalogue(path.name, unusable))
     if unusable.reasons:
         raise DatasetError(f"{path.name}: " + "; ".join(line.strip() for line in unusable.lines()))
     return with_titles(films.rows, films.keys), films.keys
@@ -98,12 +150,8 @@ def refuse_bad_share(name: str, quarantine: Quarantine, read: int, allowed: floa
         )
 
 
-def _films(path: Path, names: Mapping[str, str], known: Mapping[str, int] | None) -> tuple[ItemFile, Quarantine]:
-    quarantine = Quarantine()
-    films = read_item_file(Source(path), names, known or {}, quarantine)
-    if films.rows.is_empty():
-        raise DatasetError(f"{path.name}: the catalogue is empty, so there is nothing to recommend" + "".join(quarantine.lines()))
-    return films, quarantine
+def _no_catalogue(name: str, unusable: Quarantine) -> str:
+    return f"{name}: the catalogue is empty, so there is nothing to recommend" + "".join(unusable.lines())
 
 
 def _checked(names: Mapping[str, str]) -> Mapping[str, str]:

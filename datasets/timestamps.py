@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from core.errors import DatasetError, InvalidInput
+from core.events import EARLIEST_SECONDS
 
 _CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?$"
 _NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$"
@@ -83,6 +84,7 @@ class TimeSurvey:
         self._day_first: list[str] = []  # texts whose first number can be no month
         self._month_first: list[str] = []
         self._examples: dict[str, str] = {}
+        self._range = (float("inf"), float("-inf"))  # of numbers that may be Unix seconds
 
     def add(self, text: pl.Series) -> None:
         """More rows."""
@@ -90,6 +92,9 @@ class TimeSurvey:
         for shape, count, example in found.group_by("shape").agg(pl.len(), pl.col("text").first().alias("e")).iter_rows():
             self._counts[shape] += count
             self._examples.setdefault(shape, example)
+        seconds = found.filter(pl.col("shape") == "unix")["text"].cast(pl.Float64, strict=False)
+        if len(seconds):
+            self._range = min(self._range[0], float(seconds.min())), max(self._range[1], float(seconds.max()))  # type: ignore[arg-type]
         dated = found.filter(pl.col("shape").is_in(["ymd", "year last"]))["text"]
         self._zoned = self._zoned or bool(dated.str.contains(r":\d{2}.*(Z|UTC|[+-]\d{2}:?\d{2})$").any())
         last = found.filter(pl.col("shape") == "year last")["text"]
@@ -109,6 +114,13 @@ class TimeSurvey:
         shape = max(known, key=lambda one: (known[one], one in ("day", "second"), one))
         if shape == "year last":
             shape = self._order(day_first)
+        if shape == "unix" and self._range[1] < EARLIEST_SECONDS:
+            low, high = self._range
+            raise DatasetError(
+                f"the numbers in column {self._column!r} go from {low:.15g} to {high:.15g}: Unix seconds before 1990, so "
+                "hardly times; if they are positions of events in an order (0, 1, 2, ...), say --ts position, "
+                "and if they are times all the same, --ts-format unix"
+            )
         return TimeFormat(shape, self._zoned, surveyed=True)
 
     def _order(self, day_first: bool | None) -> str:

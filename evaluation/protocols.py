@@ -20,7 +20,7 @@ from core import columns as c
 from core.catalogue import Catalogue
 from core.errors import DatasetError, InvalidInput
 from core.features import UserFeatures
-from core.kinds import KIND_CODE
+from core.kinds import KIND_CODE, TARGETS, codes
 from core.ordering import tie_hash
 from datasets.splits import before, cutoff, in_time_order
 from evaluation.queries import LabelledQuery, labelled_queries
@@ -97,15 +97,15 @@ def _without_last(interactions: pl.DataFrame, catalogue: Catalogue) -> tuple[pl.
 def _last_events(
     ordered: pl.DataFrame, starts: NDArray[np.int64], ends: NDArray[np.int64], catalogue: Catalogue
 ) -> Iterator[LabelledQuery]:
-    """A query per user whose last event is on an item of the catalogue that they had not taken up before."""
+    """A query per user whose last event takes up an item of the catalogue that they had not met before; a skip asks nothing."""
     items, times = ordered[c.ITEM].to_numpy(), ordered[c.TS].to_numpy()
     values = ordered[c.VALUE].fill_null(0).cast(pl.Float32).to_numpy()
     kinds = ordered[c.KIND].replace_strict(KIND_CODE, return_dtype=pl.Int64).to_numpy()
-    rows, users = catalogue.rows(items), ordered[c.USER].to_numpy()
+    rows, users, wanted = catalogue.rows(items), ordered[c.USER].to_numpy(), np.isin(kinds, codes(TARGETS))
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         past = slice(start, end)
         seen = np.unique(items[past])
-        if rows[end] < 0 or items[end] in seen:
+        if rows[end] < 0 or not wanted[end] or items[end] in seen:
             continue
         user = UserFeatures(
             int(users[end]), items[past], kinds[past], values[past], times[past], n_events=end - start, consumed=seen

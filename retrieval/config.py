@@ -65,9 +65,10 @@ class TrainConfig(BaseModel):
 
     # the choice of the best epoch
     validation: Literal["time", "leave_one_out"] = Field(
-        "time", description="hold out the latest share of all events, or each user's last event"
+        "time",
+        description="hold out the latest share of all events (without times, as many users' last events), or each user's last",
     )
-    validation_share: float = Field(0.05, ge=0, le=0.5, description="share held out by time; 0 turns validation off")
+    validation_share: float = Field(0.05, ge=0, le=0.5, description="share of events held out by time; 0 turns validation off")
     validate_every: int = Field(1, ge=1, le=1000, description="epochs from one validation to the next")
     patience: int = Field(3, ge=1, le=1000, description="validations without a better NDCG@10 before training stops")
 

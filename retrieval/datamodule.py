@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from datasets.positions import are_times
 from retrieval.config import TrainConfig
 from retrieval.sequences import (
     Batch,
@@ -22,6 +24,8 @@ from retrieval.sequences import (
     length_batches,
     training_windows,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +53,29 @@ def split_leave_one_out(sequences: Sequences) -> Split:
     return Split(sequences.first(kept), sequences, kept)
 
 
+def split_last_of_some(sequences: Sequences, share: float) -> Split:
+    """Hold out the last event of users drawn at random, at most that share of all events: for an order without times.
+
+    A cut at a position would hold out the ends of the few longest histories, and nobody else's.
+    """
+    ends = sequences.starts[1:] - 1
+    able = np.flatnonzero((sequences.counts > 1) & sequences.is_target[ends])
+    drawn = np.random.default_rng(0).permutation(able)[: max(1, int(share * len(sequences)))]
+    kept = sequences.counts.copy()
+    kept[drawn] -= 1
+    return Split(sequences.first(kept), sequences, kept)
+
+
 def split(sequences: Sequences, config: TrainConfig) -> Split:
-    """The split that the configuration asks for."""
-    by_time = config.validation == "time"
-    return split_by_time(sequences, config.validation_share) if by_time else split_leave_one_out(sequences)
+    """The split that the configuration asks for; by time only where there are times."""
+    if config.validation == "leave_one_out":
+        return split_leave_one_out(sequences)
+    if config.validation_share == 0 or are_times(sequences.times, sequences.times[sequences.starts[:-1]]):
+        return split_by_time(sequences, config.validation_share)
+    parts = split_last_of_some(sequences, config.validation_share)
+    held_out = len(sequences) - len(parts.train)
+    log.warning("the events have an order but no times: validation is on the last event of %d users, drawn at random", held_out)
+    return parts
 
 
 class Step(NamedTuple):

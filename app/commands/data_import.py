@@ -10,16 +10,14 @@ import polars as pl
 import typer
 from rich.table import Table
 
+from app.commands import file_flags as flags
 from app.console import echo, out, settings
 from app.ops.ownership import without_consumer
 from app.usecases.import_order import Order
 from app.usecases.importing import import_files
 from app.usecases.lake_content import content, empty
-from core.errors import InvalidInput
+from core.events import EARLIEST_SECONDS
 from core.settings import Settings
-from datasets.interactions import Reading
-from datasets.timestamps import FORMATS
-from datasets.values import ALLOWED
 
 EXAMPLE = (
     "Example: marquee data import --interactions plays.csv --map user_id=uid,ts=when --value count --dry-run; "
@@ -32,20 +30,21 @@ _HIDDEN = ("event_id", "request_id", "log_offset", "external_user")  # not in a 
 
 def import_(
     interactions: Annotated[Path | None, typer.Option(help="events: user_id, item_id, ts [, kind, value, event_id]")] = None,
-    items: Annotated[Path | None, typer.Option(help="item_id [, title, genres (a|b), year, overview, ...]")] = None,
-    users: Annotated[Path | None, typer.Option(help="user_id, and attributes that become the user's profile")] = None,
-    mapping: Annotated[str, typer.Option("--map", help="events: our column=your column, comma-separated")] = "",
-    map_items: Annotated[str, typer.Option("--map-items", help="the same for the item file")] = "",
-    map_users: Annotated[str, typer.Option("--map-users", help="the same for the user file; attribute=your column")] = "",
-    value: Annotated[str | None, typer.Option(help=f"what values are: {ALLOWED}; guessed if left out")] = None,
-    kind: Annotated[str | None, typer.Option(help="the kind of rows that have none and no value that makes one; view")] = None,
-    dayfirst: Annotated[bool | None, typer.Option("--dayfirst/--monthfirst", help="how 02/01/2020 is meant")] = None,
-    ts_format: Annotated[str | None, typer.Option(help=f"how times are written: {FORMATS}")] = None,
-    decimal: Annotated[str | None, typer.Option(help="comma or point, where numbers do not tell")] = None,
-    encoding: Annotated[str | None, typer.Option(help="of the files; detected if left out")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="of CSV files; detected if left out")] = None,
-    quotes: Annotated[bool, typer.Option("--quotes/--no-quotes", help="whether quotes in CSV files enclose fields")] = True,
-    max_bad: Annotated[float, typer.Option(min=0.0, max=1.0, help="maximum share of bad events")] = 0.05,
+    items: flags.Items = None,
+    users: flags.Users = None,
+    mapping: flags.Map = "",
+    map_items: flags.MapItems = "",
+    map_users: flags.MapUsers = "",
+    value: flags.Value = None,
+    kind: flags.Kind = None,
+    dayfirst: flags.DayFirst = None,
+    ts: flags.Ts = "time",
+    ts_format: flags.TsFormat = None,
+    decimal: flags.Decimal = None,
+    encoding: flags.Encoding = None,
+    delimiter: flags.Delimiter = None,
+    quotes: flags.Quotes = True,
+    max_bad: flags.MaxBad = 0.05,
     hold_out: Annotated[float, typer.Option(min=0.0, max=0.5, help="share of the newest events to hold out for replay")] = 0.0,
     hide_missing: Annotated[bool, typer.Option("--hide-missing", help="hide the lake's items that --items lacks")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="read, check and show a preview; write nothing")] = False,
@@ -58,17 +57,13 @@ def import_(
     Events are told apart by event_id, or by user, item, kind and time; items and users by their ids, and replaced where they
     changed. Rows that cannot be used are set aside with line, text and reason, and the others go on.
     """
-    if decimal not in (None, "comma", "point"):
-        raise InvalidInput("--decimal", decimal, "comma or point")
     order = Order(
         interactions=interactions,
         items=items,
         users=users,
-        reading=Reading(
-            _pairs("--map", mapping), value, kind, dayfirst, ts_format, decimal, encoding, _delimiter(delimiter), quotes
-        ),
-        item_names=_pairs("--map-items", map_items),
-        user_names=_pairs("--map-users", map_users),
+        reading=flags.reading(mapping, value, kind, dayfirst, ts_format, decimal, encoding, delimiter, quotes, ts),
+        item_names=flags.pairs("--map-items", map_items),
+        user_names=flags.pairs("--map-users", map_users),
         max_bad=max_bad,
         hold_out=hold_out,
         add=add,
@@ -122,27 +117,9 @@ def _table(rows: pl.DataFrame) -> Table:
 
 def _shown(name: str, value: object) -> str:
     if name == "ts" and isinstance(value, float):
-        return (
-            f"{pl.Series([int(value)]).cast(pl.Datetime('ms')).dt.strftime('%Y-%m-%d %H:%M:%S')[0]}" if False else _moment(value)
-        )
+        return _moment(value) if value >= EARLIEST_SECONDS else f"position {value:.0f}"
     return "|".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _moment(seconds: float) -> str:
     return str(pl.select(pl.from_epoch(pl.lit(int(seconds)))).to_series().dt.strftime("%Y-%m-%d %H:%M:%SZ")[0])
-
-
-def _delimiter(text: str | None) -> str | None:
-    if text is None:
-        return None
-    found = {"tab": "\t", "\\t": "\t"}.get(text, text)
-    if len(found) != 1:
-        raise InvalidInput("--delimiter", text, "one character, or tab")
-    return found
-
-
-def _pairs(flag: str, text: str) -> dict[str, str]:
-    pairs = [pair.split("=", 1) for pair in text.split(",") if pair]
-    if any(len(pair) != 2 for pair in pairs):
-        raise InvalidInput(flag, text, "our=yours,our=yours, for example user_id=uid,ts=when")
-    return {ours.strip(): theirs.strip() for ours, theirs in pairs}

@@ -5,20 +5,34 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app import wiring
+from app.commands import file_flags as flags
 from app.console import echo, out, settings
 from core.errors import InvalidInput
 from core.settings import CONFIGS
 
+if TYPE_CHECKING:
+    from app.usecases.evaluating import Comparison
+    from datasets.tables import Files
+
+EXAMPLE = (
+    "Example: marquee evaluate --dataset ml-1m --protocol loo --models ease,markov,two_tower; "
+    "a file of your own: marquee evaluate --dataset plays.csv --map user_id=uid,ts=when --models popularity,ease"
+)
 DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
 
 
 def evaluate(
-    dataset: Annotated[str, typer.Option(help="a name (ml-latest-small, ml-1m, ...) or the path of a zip")] = "ml-latest-small",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="a name (ml-latest-small, ml-1m, ...), a MovieLens zip, a file of events as for data import, or `lake`"
+        ),
+    ] = "ml-latest-small",
     protocol: Annotated[str, typer.Option(help="loo, last, successive or strong")] = "successive",
     models: Annotated[str, typer.Option(help="comma-separated")] = "popularity,itemknn,ease,markov,two_tower",
     config: Annotated[Path, typer.Option(help="training configuration of two_tower")] = DEFAULT_CONFIG,
@@ -27,15 +41,31 @@ def evaluate(
     to: Annotated[
         Path | None, typer.Option("--out", help="folder of the report; by default a new one under MARQUEE_HOME")
     ] = None,
+    items: flags.Items = None,
+    users: flags.Users = None,
+    mapping: flags.Map = "",
+    map_items: flags.MapItems = "",
+    map_users: flags.MapUsers = "",
+    value: flags.Value = None,
+    kind: flags.Kind = None,
+    dayfirst: flags.DayFirst = None,
+    ts: flags.Ts = "time",
+    ts_format: flags.TsFormat = None,
+    decimal: flags.Decimal = None,
+    encoding: flags.Encoding = None,
+    delimiter: flags.Delimiter = None,
+    quotes: flags.Quotes = True,
+    max_bad: flags.MaxBad = 0.05,
 ) -> None:
     """Compare models by full ranking: a table, JSON, pictures, and a run in MLflow.
+
+    Flags about files are those of `marquee data import`, and the file is read as there; nothing is written to the lake.
 
     Nothing is sampled, ties go by a fixed hash, what a user has seen is left out, and intervals are over users. An interrupted
     run of the towers resumes where it stopped when the same command is run again.
     """
-    from app.usecases.evaluating import Comparison, publish
-    from app.usecases.evaluating import evaluate as run
-    from datasets.registry import read_any
+    from app.usecases.evaluating import Comparison
+    from datasets.tables import Files
     from retrieval.config import TrainConfig
 
     wanted = Comparison(
@@ -45,10 +75,19 @@ def evaluate(
         _numbers(seeds),
         TrainConfig.load(config),
     )
+    reading = flags.reading(mapping, value, kind, dayfirst, ts_format, decimal, encoding, delimiter, quotes, ts)
+    names = flags.pairs("--map-items", map_items), flags.pairs("--map-users", map_users)
+    _judge(Files(Path(dataset), items, users, reading, *names, max_bad), wanted, config.stem, to)
+
+
+def _judge(files: Files, wanted: Comparison, config: str, to: Path | None) -> None:
+    from app.usecases.evaluating import evaluate, publish
+    from app.usecases.judged_data import judged_data
+
     home = settings()
-    data = read_any(dataset, home.folder("datasets"))
-    found = run(data, wanted, home.folder("evaluation") / data.name / config.stem, sys.stderr.isatty(), echo)
-    folder = to or home.folder("evaluation") / data.name / f"{protocol}-report"
+    data = judged_data(home, files, lambda line: out.print(line, markup=False, soft_wrap=True))
+    found = evaluate(data, wanted, home.folder("evaluation") / data.name / config, sys.stderr.isatty(), echo)
+    folder = to or home.folder("evaluation") / data.name / f"{wanted.protocol}-report"
     publish(found, data, wanted, shlex.join(["marquee", *sys.argv[1:]]), folder, wiring.tracker(home), out.print)
 
 

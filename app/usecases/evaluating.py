@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,8 @@ BASELINES: dict[str, Make] = {
     "als": Als,
     "bpr": Bpr,
 }
+WINDOWED = ("popularity-30d", "popularity-365d")  # what counts days and so needs times
+NO_TIMES = "this data set has an order but no times"
 TWO_TOWER = "two_tower"
 MARQUEE = "marquee"  # towers and counts, blended as `marquee init` blends them
 MODELS = (*BASELINES, TWO_TOWER, MARQUEE)
@@ -66,6 +68,7 @@ class Evaluated:
     pooled: Pooled
     outcomes: list[Outcome]
     curves: dict[str, list[dict[str, float]]]
+    left_out: dict[str, str] = field(default_factory=dict)  # models that were asked for and could not be run, and why
 
 
 def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool, echo: Echo) -> Evaluated:
@@ -75,7 +78,8 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
     asked = sum(len(fold.queries) for fold in folds)
     echo(f"{dataset.name}: {len(dataset.interactions):,} events, {len(catalogue):,} items, {asked:,} queries ({wanted.protocol})")
     made: list[TwoTower | MarqueeModel] = []
-    models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name in BASELINES}
+    left_out = {} if dataset.has_time else {name: NO_TIMES for name in wanted.models if name in WINDOWED}
+    models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name in BASELINES and name not in left_out}
     profiles = profiles_of(dataset)
     for seed in wanted.seeds:
 
@@ -90,9 +94,13 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
 
         trained: dict[str, Make] = {TWO_TOWER: towers, MARQUEE: blended}
         models |= {f"{name}-{seed}": make for name, make in trained.items() if name in wanted.models}
+    if not models:
+        raise InvalidInput("--models", ",".join(left_out), f"one without days: {NO_TIMES}")
     pooled, outcomes = compare(models, folds, catalogue)
     curves = {f"{one.name}, fold {at}": one.trained.curve for at, one in enumerate(made, 1) if one.trained}
-    return Evaluated(pooled, outcomes, curves)
+    for name, why in left_out.items():
+        echo(f"left out: {name}: {why}")
+    return Evaluated(pooled, outcomes, curves, left_out)
 
 
 def publish(
@@ -100,7 +108,9 @@ def publish(
 ) -> None:
     """Write the report and log it to MLflow; a tracker that cannot be reached costs a warning, not the report."""
     title = f"{dataset.name}, {wanted.protocol}"
-    facts = {"command": command, "data": dataset.digest, "seeds": list(wanted.seeds), "folds": wanted.folds}
+    facts: dict[str, object] = {"command": command, "data": dataset.digest, "seeds": list(wanted.seeds), "folds": wanted.folds}
+    if found.left_out:
+        facts["left out"] = "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
     report.write(folder, title, found.outcomes, found.pooled, found.curves, facts)
     echo(report.table(found.outcomes, found.pooled))
     echo(f"report and pictures: {folder}")

@@ -27,7 +27,7 @@ from app.usecases import lake_content as there
 from app.usecases.import_order import Order, Result
 from app.usecases.upserting import Changes, item_changes, stored_items, user_changes
 from core import columns as c
-from core.errors import DatasetError
+from core.errors import DatasetError, InvalidInput
 from core.settings import Settings
 from datasets.catalogue_file import ItemFile, read_item_file
 from datasets.contract import Seen
@@ -152,6 +152,8 @@ class _Import:
             look, read = bar.add_task(f"looking at {source.name}", total=1.0), bar.add_task("reading events", total=1.0)
             file = Interactions(source, order.reading, lambda share: bar.update(look, completed=share))
             bar.update(look, completed=1.0)
+            if order.hold_out and not file.has_time:
+                raise InvalidInput("--hold-out", order.hold_out, "0 with --ts position: of positions none is the newest")
             seen = Seen(there.identities(self._settings, file.own_ids, held_out_too=order.hold_out > 0))
             clock = wiring.clock_rule(self._settings)
             catalogue, waiting = self._catalogue(items), []

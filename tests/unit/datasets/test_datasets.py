@@ -189,7 +189,7 @@ def test_parquet_with_real_timestamps_is_read_too(tmp_path: Path) -> None:
 
 
 def test_your_own_films_may_say_more(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,5\n")
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1700000000\n")
     films = {"item_id": [1], "title": ["Heat (1995)"], "genres": [["Crime", "Crime"]], "people": ["Al Pacino|Michael Mann|"]}
     pl.DataFrame(films | {"overview": ["A thief."], "tmdb_id": ["949"], "seen": [1]}).write_parquet(tmp_path / "y.parquet")
     items = read_tables(tmp_path / "x.csv", tmp_path / "y.parquet").items
@@ -222,7 +222,7 @@ def test_ids_of_any_kind_become_keys_and_known_ones_keep_theirs(tmp_path: Path) 
 
 
 def test_leading_zeros_make_another_user(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n007,a,1000\n7,a,2000\nann@x.org,b,3000\n")
+    (tmp_path / "x.csv").write_text("user_id,item_id,ts\n007,a,1700000000\n7,a,1700000001\nann@x.org,b,1700000002\n")
     (tmp_path / "y.csv").write_text("item_id,title\na,A\nb,B\n")
     dataset = read_tables(tmp_path / "x.csv", tmp_path / "y.csv")
     users = dict(dataset.interactions.select("user_id", "external_user").iter_rows())

@@ -112,3 +112,10 @@ def test_a_user_with_ten_thousand_events_is_no_obstacle() -> None:
     many = events(*((1, 1 + k % (N - 1), float(k)) for k in range(10_000)), (1, N, 1e6), (2, 1, 1.0), (2, 2, 2.0))
     fold = leave_one_out(many, catalogue())
     assert [(query.user_id, query.target) for query in fold.queries] == [(1, N - 1), (2, 1)]
+
+
+def test_a_skip_at_the_end_is_not_asked_for() -> None:
+    last = (pl.col("user_id") == 1) & (pl.col("ts") == 30)
+    skipped = TABLE.with_columns(pl.when(last).then(pl.lit("skip")).otherwise("kind").alias("kind"))
+    assert [query.user_id for query in leave_one_out(TABLE, catalogue()).queries] == [1, 3]
+    assert [query.user_id for query in leave_one_out(skipped, catalogue()).queries] == [3]

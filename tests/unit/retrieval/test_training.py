@@ -39,7 +39,7 @@ def checkerboard(n_users: int = 80, per_user: int = 9, n_items: int = N_ITEMS, s
     rows = []
     for user in range(n_users):
         for step, k in enumerate(rng.permutation(n_items // 2)[:per_user]):
-            rows.append((user + 1, int(2 * k + user % 2) + 1, float(step * 1000 + user)))
+            rows.append((user + 1, int(2 * k + user % 2) + 1, 1e9 + step * 1000 + user))
     frame = pl.DataFrame(rows, schema={"user_id": pl.Int64, "item_id": pl.Int64, "ts": pl.Float64}, orient="row")
     return frame.with_columns(kind=pl.lit("rating"), value=pl.lit(4.0))
 
@@ -166,7 +166,7 @@ def test_held_out_events_change_nothing_in_training(splitting: str) -> None:
     else:
         kept = split_leave_one_out(sequences).kept
         assert split_leave_one_out(sequences).train.counts.tolist() == [8] * 80
-        planted = pl.DataFrame({"user_id": [1, 2], "item_id": [2, 1], "ts": [1e9, 1e9]})
+        planted = pl.DataFrame({"user_id": [1, 2], "item_id": [2, 1], "ts": [2e9, 2e9]})
     later = Sequences.from_frame(pl.concat([frame, planted.with_columns(kind=pl.lit("rating"), value=pl.lit(5.0))]), films)
     honest, leaky = Split(sequences.first(kept), sequences, kept), Split(later.first(kept), later, kept)
     for one, other in zip(*(SequenceData(s, len(films), config, 0).train_dataloader() for s in (honest, leaky)), strict=True):
@@ -269,7 +269,7 @@ def test_a_film_without_interactions_lies_near_its_genre(tmp_path: Path) -> None
 
 
 def test_a_user_with_one_event_is_no_obstacle(tmp_path: Path) -> None:
-    lonely = pl.DataFrame({"user_id": [999], "item_id": [1], "ts": [1.0], "kind": ["rating"], "value": [3.0]})
+    lonely = pl.DataFrame({"user_id": [999], "item_id": [1], "ts": [1e9], "kind": ["rating"], "value": [3.0]})
     frame = pl.concat([checkerboard(), lonely])
     trained = train_towers(frame, catalogue(), small(epochs=1), tmp_path, seed=0, progress=False)
     assert np.isfinite(scores_after(trained, [0])).all()
