@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datasets.tables import Files
 
 EXAMPLE = (
-    "Example: marquee evaluate --dataset ml-1m --protocol loo --models ease,markov,two_tower; "
+    "Example: marquee evaluate --dataset ml-1m --protocol loo --models ease,markov,marquee; "
     "a file of your own: marquee evaluate --dataset plays.csv --map user_id=uid,ts=when --models popularity,ease"
 )
 DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
@@ -34,9 +34,9 @@ def evaluate(
         ),
     ] = "ml-latest-small",
     protocol: Annotated[str, typer.Option(help="loo, last, successive or strong")] = "successive",
-    models: Annotated[str, typer.Option(help="comma-separated")] = "popularity,itemknn,ease,markov,two_tower",
-    config: Annotated[Path, typer.Option(help="training configuration of two_tower")] = DEFAULT_CONFIG,
-    seeds: Annotated[str, typer.Option(help="seeds of two_tower, comma-separated; each is a separate model")] = "1",
+    models: Annotated[str, typer.Option(help="comma-separated")] = "popularity,itemknn,ease,markov,marquee",
+    config: Annotated[Path, typer.Option(help="training configuration of two_tower and marquee")] = DEFAULT_CONFIG,
+    seeds: Annotated[str, typer.Option(help="seeds of two_tower and marquee, comma-separated; each is a separate model")] = "1",
     folds: Annotated[int, typer.Option(min=1, max=50, help="rolling cut-offs of last and successive")] = 5,
     to: Annotated[
         Path | None, typer.Option("--out", help="folder of the report; by default a new one under MARQUEE_HOME")
