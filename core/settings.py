@@ -93,6 +93,14 @@ class Settings(BaseSettings):
         5.0, gt=0, description="seconds between two updates of the item and trending statistics, in the consumer and in the API"
     )
 
+    train_threads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="threads that train, tune, evaluate and release build compute with; 0: the cores that this process may use "
+        "(affinity, container) and that are free when it begins; more than that is slower",
+    )
+
     learn: bool = Field(True, description="let item vectors learn from the stream between two releases (online learning)")
     learn_interval: float = Field(
         1.0, gt=0, description="seconds between two versions of the learned vectors, and between two checks for a new one"

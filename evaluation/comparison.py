@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
+from evaluation.does_not_fit import DoesNotFit
 from evaluation.intervals import Interval, bootstrap, paired_bootstrap
 from evaluation.metrics import Facts, max_cutoff, measure, ndcg
 from evaluation.protocols import Fold
@@ -22,6 +23,7 @@ COMPARED = (
 
 # Makes a fresh model for a fold; several folds never share what one of them learned.
 Make = Callable[[], Model]
+OnLeftOut = Callable[[str, str], None]  # the model's name, and why
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +46,17 @@ class Outcome:
 
 
 def compare(
-    models: Mapping[str, Make], folds: Sequence[Fold], catalogue: Catalogue, metrics: Sequence[str] = COMPARED
+    models: Mapping[str, Make],
+    folds: Sequence[Fold],
+    catalogue: Catalogue,
+    metrics: Sequence[str] = COMPARED,
+    on_left_out: OnLeftOut | None = None,
 ) -> tuple[Pooled, list[Outcome]]:
-    """Run each model over all folds and measure the named metrics, and NDCG@10 by groups of queries."""
+    """Run each model over all folds and measure the named metrics, and NDCG@10 by groups of queries.
+
+    A model that does not fit into memory is left out and goes to `on_left_out`; without it, and if no model fits, raises
+    DoesNotFit.
+    """
     facts = [Facts.of(fold.queries, _counts(fold, catalogue), catalogue) for fold in folds]
     queries = [query for fold in folds for query in fold.queries]
     pooled = Pooled(
@@ -54,7 +64,15 @@ def compare(
         target_counts=np.concatenate([known.target_counts for known in facts]),
         is_warm_user=np.array([query.user is not None for query in queries], dtype=np.bool_),
     )
-    return pooled, [_outcome(name, make, folds, facts, pooled, catalogue, metrics) for name, make in models.items()]
+    outcomes: list[Outcome] = []
+    for at, (name, make) in enumerate(models.items(), 1):
+        try:
+            outcomes.append(_outcome(name, make, folds, facts, pooled, catalogue, metrics))
+        except DoesNotFit as error:
+            if on_left_out is None or (at == len(models) and not outcomes):
+                raise
+            on_left_out(name, error.needs)
+    return pooled, outcomes
 
 
 def lift(ranks: NDArray[np.int64], other: NDArray[np.int64], users: NDArray[np.int64]) -> Interval:

@@ -83,10 +83,12 @@ def evaluate(
 def _judge(files: Files, wanted: Comparison, config: str, to: Path | None) -> None:
     from app.usecases.evaluating import evaluate, publish
     from app.usecases.judged_data import judged_data
+    from retrieval.threads import training_threads
 
     home = settings()
     data = judged_data(home, files, lambda line: out.print(line, markup=False, soft_wrap=True))
-    found = evaluate(data, wanted, home.folder("evaluation") / data.name / config, sys.stderr.isatty(), echo)
+    with training_threads(home.train_threads):
+        found = evaluate(data, wanted, home.folder("evaluation") / data.name / config, sys.stderr.isatty(), echo)
     folder = to or home.folder("evaluation") / data.name / f"{wanted.protocol}-report"
     publish(found, data, wanted, shlex.join(["marquee", *sys.argv[1:]]), folder, wiring.tracker(home), out.print)
 

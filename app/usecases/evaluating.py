@@ -96,7 +96,7 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
         models |= {f"{name}-{seed}": make for name, make in trained.items() if name in wanted.models}
     if not models:
         raise InvalidInput("--models", ",".join(left_out), f"one without days: {NO_TIMES}")
-    pooled, outcomes = compare(models, folds, catalogue)
+    pooled, outcomes = compare(models, folds, catalogue, on_left_out=left_out.__setitem__)
     curves = {f"{one.name}, fold {at}": one.trained.curve for at, one in enumerate(made, 1) if one.trained}
     for name, why in left_out.items():
         echo(f"left out: {name}: {why}")

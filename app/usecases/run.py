@@ -164,13 +164,14 @@ def train(settings: Settings, config: Path, seed: int, echo: Echo, devices: int 
     """
     from retrieval.config import TrainConfig
     from retrieval.export import export
+    from retrieval.threads import training_threads
     from retrieval.training import process_rank, train_towers
 
     found = steps.stored(settings)
     training = TrainConfig.load(config)
     workdir = settings.folder("train")
     leads = process_rank() == 0
-    with sole_builder(settings.home) if leads else nullcontext():
+    with sole_builder(settings.home) if leads else nullcontext(), training_threads(settings.train_threads):
         trained = train_towers(
             found.interactions,
             found.catalogue,

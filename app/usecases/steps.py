@@ -83,13 +83,15 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, echo: E
     """Train and register a release from what the lake holds; returns its registry version."""
     from app.hosting import policies_of
     from lifecycle.build import BuildConfig, TrainingData, build_release
+    from ranking.ranker import RankerConfig
     from recommender.experiment import Experiment
     from recommender.release import expected_schema
     from retrieval.config import TrainConfig
+    from retrieval.threads import training_threads
 
     found = stored(settings)
     experiment = Experiment.load(settings.experiment)
-    with sole_builder(settings.home):
+    with sole_builder(settings.home), training_threads(settings.train_threads) as threads:
         folder = build_release(
             TrainingData(
                 found.interactions,
@@ -100,7 +102,7 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, echo: E
                 found.profiles,
                 found.tags,
             ),
-            BuildConfig(),
+            BuildConfig(ranker=RankerConfig(threads=min(RankerConfig().threads, threads))),
             TrainConfig.load(config),
             settings.folder("train"),
             policy=policies_of(settings, experiment)[experiment.largest],

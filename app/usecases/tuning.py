@@ -25,6 +25,7 @@ from evaluation.protocols import leave_one_out
 from lifecycle.adapters.tuning_log import MlflowTuningLog
 from retrieval.config import TrainConfig
 from retrieval.search_space import SearchSpace
+from retrieval.threads import training_threads
 from retrieval.tuning import METRIC, TrialRecord, TuningStudy, towers_trainer
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def tune(settings: Settings, data: TuningData, search: TuningRun, dry_run: bool,
     _describe(study, data, search, echo)
     if dry_run:
         return
-    with sole_tuner(settings.home):
+    with sole_tuner(settings.home), training_threads(settings.train_threads):
         log = MlflowTuningLog(settings.tracking_uri, settings.folder("mlflow") / "artifacts")
         facts = study.base.model_dump() | study.space.fixed | {"data": data.description, "command": search.command}
         parent = log.record(search.study, facts, study.trials)  # MLflow that is away is noticed before hours of work

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from app.usecases.run import train
+from app.usecases.steps import build
 from app.usecases.tuning import as_toml
 from core.items import PROFILE_SCHEMA, complete
 from core.settings import Settings
@@ -60,3 +62,24 @@ def test_profiles_are_learned_from(home: Settings, tmp_path: Path, caplog: pytes
         train(home, config, 1, said.append)
     assert "not trained again" in caplog.text
     assert len(said) == 3
+
+
+def test_training_computes_with_the_threads_of_the_settings(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+
+    def trained(*_: object, **__: object) -> None:
+        used.append(torch.get_num_threads())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("retrieval.training.train_towers", trained)
+    monkeypatch.setattr("lifecycle.build.build_release", trained)
+    config = tmp_path / "tiny.toml"
+    config.write_text(as_toml(TrainConfig(dim=8, blocks=1, heads=1), []))
+    three, before = home.model_copy(update={"train_threads": 3}), torch.get_num_threads()
+    for run in (lambda: train(three, config, 1, print), lambda: build(three, config, 1, False, print)):
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert used == [3, 3]
+    assert torch.get_num_threads() == before

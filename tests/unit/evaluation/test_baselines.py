@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 
 from core.catalogue import Catalogue
-from core.errors import InvalidInput
 from core.features import UserFeatures
 from evaluation.baselines.ease import Ease, EaseConfig
 from evaluation.baselines.factors import Als, Bpr, FactorsConfig
@@ -84,13 +83,6 @@ def test_ease_has_the_closed_form() -> None:
     np.fill_diagonal(gradient, 0)
     np.testing.assert_allclose(gradient, 0, atol=1e-3)
     assert (np.diag(weights) == 0).all()
-
-
-def test_ease_refuses_a_catalogue_that_does_not_fit() -> None:
-    n = 30_001
-    huge = Catalogue(np.arange(n), ("x",) * n, ("a",), np.ones((n, 1), np.float32), np.zeros(n, np.float32))
-    with pytest.raises(InvalidInput, match="30001"):
-        Ease().fit(two_tastes(), huge)
 
 
 def test_popularity_of_a_window_looks_at_the_end_of_training_only() -> None:
