@@ -28,6 +28,8 @@ _ID = ids.ALLOWED
 _TOKEN = f"a string that matches {ID_PATTERN}"
 ALLOWED = {
     "k": "an integer from 1 to 100",
+    "offset": "an integer from 0 to 99",
+    "page_of": "the request_id of the first page: 32 digits of 0 to 9 and a to f",
     "limit": "an integer from 1 to 100",
     "format": "full or ids",
     "genre": "at most 20 names",
