@@ -32,6 +32,7 @@ PROBLEMS = {
     401: "The admin key is missing",
     403: "The admin key is wrong, or admin routes are off",
     404: "Not found",
+    409: "The id has the key of another id that came earlier; nothing was changed",
     413: "The body is too large",
     422: "A value is outside its allowed range; `errors` names it",
     503: "A required service is unavailable; `Retry-After` says when to retry",

@@ -34,7 +34,7 @@ class Api:
     readiness: Readiness
     code_version: str
     example_users: Sequence[ExternalId]
-    erase: Callable[[int], int]  # forgets a user's features and lake rows; returns the number of rows
+    erase: Callable[[ExternalId], int]  # forgets a user's features and lake rows; returns the number of rows
     admin_key: str | None
 
 

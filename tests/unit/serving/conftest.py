@@ -80,7 +80,7 @@ class World:
     service: RecommendService
     readiness: Readiness
     degraded: list[bool]
-    erased: list[int] = field(default_factory=list)
+    erased: list[int | str] = field(default_factory=list)
 
     def read_log(self, topic: str) -> list[Any]:
         assert self.service.impressions.flush()
@@ -119,14 +119,14 @@ def build_world(
     host = host or make_host(replace(make_snapshot(), search_degraded=lambda: degraded[0]))
     service = RecommendService(host, gate, log, clock)
     readiness = Readiness([probes.event_log(log), probes.feature_store(features), probes.release(host)], timeout=5.0)
-    erased: list[int] = []
+    erased: list[int | str] = []
     api = Api(
         service=service,
         ingestion=Ingestion(log, lambda: host.facts, max_batch=max_batch, clock=clock),
         readiness=readiness,
         code_version="deadbeef",
         example_users=[WARM, STRANGE],
-        erase=lambda user_id: erased.append(user_id) or 12,
+        erase=lambda user: erased.append(user) or 12,
         admin_key=admin_key,
     )
     world = World(features, log, create_app(api, max_body), service, readiness, degraded, erased)
