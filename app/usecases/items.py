@@ -28,11 +28,15 @@ class Changed:
 
 
 def parsed(raw: Sequence[str]) -> list[ExternalId]:
-    """Ids as a person typed them. Raises InvalidInput."""
+    """Ids as a person typed them. Raises InvalidInput that names the first one that is none."""
+    return [_parsed(one) for one in raw]
+
+
+def _parsed(raw: str) -> ExternalId:
     try:
-        return [parse_id(one) for one in raw]
+        return parse_id(raw)
     except ValueError as error:
-        raise InvalidInput("item id", next(iter(raw)), ALLOWED) from error
+        raise InvalidInput("item id", raw, ALLOWED) from error
 
 
 def change(lake: Lake, ids: Sequence[ExternalId], values: Mapping[str, object], dry_run: bool = False) -> Changed:
