@@ -18,6 +18,7 @@ from core import ids
 from core.errors import DependencyUnavailable, InvalidInput, MarqueeError
 from core.events import ID_PATTERN
 from core.kinds import KINDS, value_rules
+from serving.intake import sent
 
 MEDIA_TYPE = "application/problem+json"
 MAX_VALUE_LENGTH = 100  # characters of a wrong value that are repeated to its sender
@@ -45,7 +46,7 @@ ALLOWED = {
     "request_id": f"{_TOKEN}, or null",
     "kind": "one of " + ", ".join(kind.value for kind in KINDS),
     "value": f"a finite number: {value_rules()}",
-    "ts": "a finite number of Unix seconds, 0 or more",
+    "ts": sent.ALLOWED_TS,
 }
 
 
