@@ -22,6 +22,7 @@ from core.errors import InvalidInput
 from core.ids import ExternalId, shown
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
+from lake.item_changes import change
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -73,6 +74,7 @@ def api(settings: Settings) -> FastAPI:
         code_version=wiring.code_version(REPOSITORY),
         example_users=_example_users(settings),
         erase=partial(erase, features, lake),
+        change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
     return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.log.close, features.close))
