@@ -74,17 +74,16 @@ def endpoints() -> str:
     """Each route: what it answers, its parameters beside the path's, the statuses it answers with."""
     from fastapi import FastAPI
 
-    from serving.routes.all import ROUTERS
+    from serving.routes.all import include
 
     app = FastAPI()
-    for router in ROUTERS:
-        app.include_router(router)
+    include(app)
     rows = []
     for path, methods in app.openapi()["paths"].items():
         for method, operation in methods.items():
             about = ". ".join([operation["summary"], *operation.get("description", "").split("\n\n")[:1]]).strip(". ")
             parameters = "; ".join(_parameter(one) for one in operation.get("parameters", ()) if one["in"] != "path")
-            statuses = ", ".join(operation["responses"])
+            statuses = ", ".join(sorted(operation["responses"]))
             rows.append((_code(f"{method.upper()} {path}"), f"{about}.", parameters, statuses))
     return _table(("endpoint", "what it answers", "parameters", "statuses"), rows)
 

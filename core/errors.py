@@ -76,6 +76,19 @@ class BundleCorrupt(MarqueeError):
     title = "The release bundle is damaged"
 
 
+class IdCollision(MarqueeError):
+    """The id has the same key as an id that came earlier, so nothing is known or done under it (see `core.ids`)."""
+
+    status = 409
+    slug = "id-collision"
+    title = "The id has the key of another id"
+
+    def __init__(self, field: str, value: Any) -> None:
+        allowed = "the id that came first, or an id with another key; docs/decisions/0015 says why"
+        errors = [{"field": field, "value": value, "allowed": allowed}]
+        super().__init__(f"{field} {value!r} has the key of another id that came earlier; nothing was changed", errors=errors)
+
+
 class DependencyUnavailable(MarqueeError):
     """A service is down, slow or full. `service` names it, `remedy` says what to do."""
 

@@ -44,6 +44,7 @@ ITEM = {
     "popularity_now": 4.2,
     "rating_mean": 4.41,
 }
+ITEM_CHANGED = {"item_id": 318, "changed": True}
 HISTORY = {
     "user_id": 42,
     "known": True,

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from serving import pages
 from serving.http import openapi, problems
 from serving.http.middleware import BodyLimit, RequestContext
-from serving.routes.all import ROUTERS
+from serving.routes.all import include
 from serving.routes.api import Api
 
 
@@ -33,8 +33,7 @@ def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Call
 
     app = FastAPI(title="Marquee", version=version("marquee"), docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.api = api
-    for router in ROUTERS:
-        app.include_router(router)
+    include(app)
     pages.install(app)
     problems.install(app)
     openapi.describe(app, api.ingestion.max_batch)

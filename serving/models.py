@@ -96,6 +96,11 @@ class ItemDetails(Film):
     rating_mean: float | None = Field(description="stars, shrunk towards the mean of all films")
 
 
+class ItemChanged(BaseModel):
+    item_id: ExternalId
+    changed: bool = Field(description="false for an item that was that way already")
+
+
 class HistoryEvent(BaseModel):
     item_id: ExternalId
     title: str | None = Field(description="null for an item that this release does not know")

@@ -8,9 +8,10 @@ import typer
 
 from app import wiring
 from app.console import out, settings
-from app.usecases.items import Changed, change, parsed
+from app.usecases.items import parsed
 from core import columns as c
 from core.errors import InvalidInput
+from lake.item_changes import Changed, change
 
 app = typer.Typer(no_args_is_help=True, help="Hide, show and correct items while they are served.")
 Ids = Annotated[list[str], typer.Argument(help="item ids")]

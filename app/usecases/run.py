@@ -9,17 +9,20 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import wiring
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
+from app.usecases.erasing import erase
 from core import columns as c
 from core.errors import InvalidInput
 from core.ids import ExternalId, shown
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
+from lake.item_changes import change
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -60,10 +63,6 @@ def api(settings: Settings) -> FastAPI:
         probes.background((service.impressions.background, follower, *accepting.background)),
     )
 
-    def erase(user_id: int) -> int:
-        features.erase(user_id)
-        return lake.forget_user(user_id)
-
     def stop_following() -> None:
         stop.set()
         follower.stop()
@@ -74,7 +73,8 @@ def api(settings: Settings) -> FastAPI:
         readiness=Readiness(checks),
         code_version=wiring.code_version(REPOSITORY),
         example_users=_example_users(settings),
-        erase=erase,
+        erase=partial(erase, features, lake),
+        change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
     return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.log.close, features.close))

@@ -9,8 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from core.events import Interaction
 from serving.http.problems import MEDIA_TYPE
+from serving.intake.sent import Interaction
 from serving.models import Problem
 
 _REF = "#/components/schemas/{model}"
@@ -32,6 +32,7 @@ PROBLEMS = {
     401: "The admin key is missing",
     403: "The admin key is wrong, or admin routes are off",
     404: "Not found",
+    409: "The id has the key of another id that came earlier; nothing was changed",
     413: "The body is too large",
     422: "A value is outside its allowed range; `errors` names it",
     503: "A required service is unavailable; `Retry-After` says when to retry",
@@ -39,6 +40,7 @@ PROBLEMS = {
 
 _RATING = {"user_id": 42, "item_id": 318, "kind": "rating", "value": 4.5}
 _WATCH = {"event_id": "tv-7f3a", "user_id": 42, "item_id": 858, "kind": "watch", "value": 96.0, "ts": 1_790_000_000.0}
+_ZONED = {"user_id": "anna@example.com", "item_id": "SKU-0042", "kind": "purchase", "ts": "2026-11-26T12:00:00+01:00"}
 EVENT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -52,6 +54,7 @@ EVENT_BODY: dict[str, Any] = {
                 },
                 "examples": {
                     "one": {"summary": "One rating", "value": _RATING},
+                    "zone": {"summary": "A time with its zone, and ids that are no numbers", "value": _ZONED},
                     "several": {"summary": "Several at once", "value": [_RATING, _WATCH]},
                 },
             }

@@ -18,6 +18,7 @@ from core import ids
 from core.errors import DependencyUnavailable, InvalidInput, MarqueeError
 from core.events import ID_PATTERN
 from core.kinds import KINDS, value_rules
+from serving.intake import sent
 
 MEDIA_TYPE = "application/problem+json"
 MAX_VALUE_LENGTH = 100  # characters of a wrong value that are repeated to its sender
@@ -28,6 +29,8 @@ _ID = ids.ALLOWED
 _TOKEN = f"a string that matches {ID_PATTERN}"
 ALLOWED = {
     "k": "an integer from 1 to 100",
+    "offset": "an integer from 0 to 99",
+    "page_of": "the request_id of the first page: 32 digits of 0 to 9 and a to f",
     "limit": "an integer from 1 to 100",
     "format": "full or ids",
     "genre": "at most 20 names",
@@ -43,7 +46,7 @@ ALLOWED = {
     "request_id": f"{_TOKEN}, or null",
     "kind": "one of " + ", ".join(kind.value for kind in KINDS),
     "value": f"a finite number: {value_rules()}",
-    "ts": "a finite number of Unix seconds, 0 or more",
+    "ts": sent.ALLOWED_TS,
 }
 
 

@@ -14,11 +14,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from core.deadletter import DeadLetter, to_record
 from core.errors import DependencyUnavailable
-from core.events import DEADLETTER, DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, Interaction, check_clock
+from core.events import DEADLETTER, DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, check_clock
 from core.item_facts import ItemFacts
 from core.ports import Clock, EventLog, Record
 from core.telemetry import EVENTS_ACCEPTED, EVENTS_DUPLICATE, EVENTS_QUARANTINED
 from serving.http.problems import ALLOWED, MAX_ERRORS, InvalidFields, MalformedJson, field_error
+from serving.intake.sent import Interaction
 
 UNKNOWN_ITEM = "unknown_item"
 MIXED = "mixed"  # the kind that is counted when a batch was only partly new: the log says how many, not which
@@ -149,6 +150,8 @@ def _wrong_field(entry: Mapping[str, Any], location: Sequence[Any]) -> dict[str,
     match entry["type"]:
         case "value_error" if not location:  # the rule between `kind` and `value`, which says what it allows
             return field_error("value", entry["input"].get("value"), str(entry["ctx"]["error"]).partition("allowed: ")[2])
+        case "value_error" if location == ["ts"]:
+            return field_error("ts", entry["input"], str(entry["ctx"]["error"]).partition("allowed: ")[2])
         case "extra_forbidden":
             return field_error(str(location[-1])[:64], entry["input"], "no such field; " + ", ".join(Interaction.model_fields))
         case "missing":

@@ -1,7 +1,11 @@
-"""Every route of the API."""
+"""Every route of the API, and what holds for all of them."""
 
 from __future__ import annotations
 
+from fastapi import Depends, FastAPI
+
+from serving.http.openapi import problems
+from serving.http.parameters import known_parameters
 from serving.routes import events, items, lists, operations, users
 
 ROUTERS = (lists.router, events.router, items.router, users.router, operations.router)
@@ -14,3 +18,9 @@ ROUTES = tuple(
         for method in route.methods  # type: ignore[attr-defined]
     )
 )
+
+
+def include(app: FastAPI) -> None:
+    """Give the app every route. None of them takes a query parameter that it does not have."""
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(known_parameters)], responses=problems(422))

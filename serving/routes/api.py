@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import orjson
@@ -13,6 +14,7 @@ from starlette.responses import Response
 
 from core import ids
 from core.ids import ExternalId
+from lake.item_changes import Changed
 from serving.health import Readiness
 from serving.http.problems import Forbidden, Unauthorized
 from serving.intake.ingestion import Ingestion
@@ -34,8 +36,10 @@ class Api:
     readiness: Readiness
     code_version: str
     example_users: Sequence[ExternalId]
-    erase: Callable[[int], int]  # forgets a user's features and lake rows; returns the number of rows
+    erase: Callable[[ExternalId], int]  # forgets a user's features and lake rows; returns the number of rows
+    change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
     admin_key: str | None
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 
 
 def api_of(request: Request) -> Api:

@@ -1,14 +1,18 @@
-"""`/items`: the catalogue as it is known now."""
+"""`/items`: the catalogue as it is known now, and changing it."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from core.errors import NotFound
 from serving import examples, models
 from serving.http.openapi import answers, problems
-from serving.routes.api import Id, api_of, json
+from serving.item_patch import ITEM_BODY, changes_in
+from serving.routes.api import Id, api_of, check_admin, json
 
 router = APIRouter(default_response_class=Response)
 
@@ -36,3 +40,31 @@ async def item(request: Request, item_id: Id) -> Response:
         "rating_mean": float(now.stats.rating_mean[at]) if at >= 0 else None,
     }
     return json(host.facts.describe(row) | known)
+
+
+@router.patch(
+    "/items/{item_id:path}",
+    tags=["catalogue"],
+    summary="Hide, show or correct a film",
+    response_model=None,
+    openapi_extra=ITEM_BODY,
+    responses={
+        **answers(models.ItemChanged, examples.ITEM_CHANGED, "Stored"),
+        **problems(400, 401, 403, 404, 413, 422, 503),
+    },
+)
+async def change_item(
+    request: Request, item_id: Id, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None
+) -> Response:
+    """Needs the admin key. The same as `marquee items hide|show|set`: every list has it within two seconds, without a release.
+
+    The body is an object with one or more of `title`, `genres`, `year` and `hidden`; what it does not name stays as it is. The
+    change is durable when it is answered. Histories and `GET /items` still show a hidden film. Models learn new details with
+    the next release.
+    """
+    api = api_of(request)
+    check_admin(api.admin_key, x_admin_key)
+    values = changes_in(await request.body())
+    async with api.changing:
+        found = await asyncio.to_thread(api.change_item, item_id, values)
+    return json({"item_id": item_id, "changed": bool(found.changed)})

@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from core.ids import user_key
 from serving import examples, models
 from serving.http.openapi import answers, problems
 from serving.lists.history import history_of
@@ -47,13 +46,16 @@ async def history(request: Request, user_id: Id, limit: Limit = 20) -> Response:
     tags=["users"],
     summary="Erase a user's features and lake rows",
     response_model=None,
-    responses={**answers(models.Erased, examples.ERASED, "Erased"), **problems(401, 403, 422, 503)},
+    responses={**answers(models.Erased, examples.ERASED, "Erased"), **problems(401, 403, 409, 422, 503)},
 )
 async def erase_user(
     request: Request, user_id: Id, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None
 ) -> Response:
-    """Needs the admin key. The event log keeps its records until their retention ends."""
+    """Needs the admin key. The event log keeps its records until their retention ends.
+
+    An id that has the key of an id that came earlier is refused with 409, and the other user keeps everything.
+    """
     api = api_of(request)
     check_admin(api.admin_key, x_admin_key)
-    rows = await asyncio.to_thread(api.erase, user_key(user_id))
+    rows = await asyncio.to_thread(api.erase, user_id)
     return json({"user_id": user_id, "lake_rows": rows})

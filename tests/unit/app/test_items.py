@@ -5,9 +5,10 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from app.usecases.items import change, parsed
+from app.usecases.items import parsed
 from core.errors import InvalidInput, NotFound
 from lake.adapters.memory import MemoryLake
+from lake.item_changes import change
 from lake.item_keys import assign
 from lake.items_feed import ItemsFeed
 from lake.tables import ITEMS
@@ -68,5 +69,45 @@ def test_facts_are_corrected(lake: MemoryLake) -> None:
 def test_what_cannot_be_changed_or_is_no_id_is_named(lake: MemoryLake) -> None:
     with pytest.raises(InvalidInput, match="column is 'item_id'"):
         change(lake, [1], {"item_id": 5})
-    with pytest.raises(InvalidInput, match="item id"):
-        parsed(["a\nb"])
+
+
+@pytest.mark.parametrize("fine", ["1", "SKU/é"])
+@pytest.mark.parametrize("wrong", ["a\nb", "", "x" * 129])
+def test_of_several_ids_the_one_that_is_none_is_named(fine: str, wrong: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parsed([fine, wrong, fine])
+    assert raised.value.extensions["value"] == repr(wrong)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("title", ""),
+        ("title", " \u3000"),
+        ("title", "a\nb"),
+        ("title", "x" * 1001),
+        ("title", 5),
+        ("title", "\ud800"),
+        ("genres", "Drama"),
+        ("genres", [""]),
+        ("genres", ["Drama", "Drama"]),
+        ("genres", [1]),
+        ("genres", ["x"] * 51),
+        ("year", 0),
+        ("year", 10_000),
+        ("year", 1999.0),
+        ("year", True),
+        ("year", None),
+        ("hidden", 1),
+        ("hidden", "true"),
+    ],
+)
+@pytest.mark.parametrize("id_", [1, "SKU/é"])
+def test_a_value_that_an_item_cannot_have_is_named_and_nothing_is_written(
+    lake: MemoryLake, id_: int | str, column: str, value: object
+) -> None:
+    before = lake.version(ITEMS)
+    with pytest.raises(InvalidInput, match=f"^{column} is .*; allowed: ") as caught:
+        change(lake, [id_], {"hidden": True, column: value})
+    assert caught.value.field == column
+    assert lake.version(ITEMS) == before

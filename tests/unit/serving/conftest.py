@@ -20,6 +20,9 @@ from core.features import UserFeatures
 from core.item_facts import ItemFacts
 from feature_repo.adapters.memory import MemoryFeatures
 from feature_repo.transforms import UserEvent, apply
+from lake.adapters.memory import MemoryLake
+from lake.item_changes import change
+from lake.tables import ITEMS
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
@@ -80,7 +83,7 @@ class World:
     service: RecommendService
     readiness: Readiness
     degraded: list[bool]
-    erased: list[int] = field(default_factory=list)
+    erased: list[int | str] = field(default_factory=list)
 
     def read_log(self, topic: str) -> list[Any]:
         assert self.service.impressions.flush()
@@ -111,22 +114,28 @@ class World:
 
 
 def build_world(
-    host: RecommenderHost | None = None, admin_key: str | None = "secret", max_body: int = 200_000, max_batch: int = 1000
+    host: RecommenderHost | None = None,
+    admin_key: str | None = "secret",
+    max_body: int = 200_000,
+    max_batch: int = 1000,
+    lake: Any = None,
 ) -> World:
+    lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
     clock = time.time
     gate = FeatureGate(features, timeout=2.0, retry_after=0.0)
     host = host or make_host(replace(make_snapshot(), search_degraded=lambda: degraded[0]))
     service = RecommendService(host, gate, log, clock)
     readiness = Readiness([probes.event_log(log), probes.feature_store(features), probes.release(host)], timeout=5.0)
-    erased: list[int] = []
+    erased: list[int | str] = []
     api = Api(
         service=service,
         ingestion=Ingestion(log, lambda: host.facts, max_batch=max_batch, clock=clock),
         readiness=readiness,
         code_version="deadbeef",
         example_users=[WARM, STRANGE],
-        erase=lambda user_id: erased.append(user_id) or 12,
+        erase=lambda user: erased.append(user) or 12,
+        change_item=lambda item, values: change(lake, [item], values),
         admin_key=admin_key,
     )
     world = World(features, log, create_app(api, max_body), service, readiness, degraded, erased)

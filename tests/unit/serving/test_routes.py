@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 DOCUMENTED = {
     "/recommend/{user_id}": ["get"],
     "/events": ["post"],
-    "/items/{item_id}": ["get"],
+    "/items/{item_id}": ["get", "patch"],
     "/users": ["get"],
     "/users/{user_id}": ["delete"],
     "/users/{user_id}/history": ["get"],
@@ -135,6 +135,7 @@ async def test_every_operation_has_a_summary_a_tag_and_no_framework_error(world)
         (examples.LIST, models.RecommendationList),
         (examples.RECEIPT, models.Receipt),
         (examples.ITEM, models.ItemDetails),
+        (examples.ITEM_CHANGED, models.ItemChanged),
         (examples.HISTORY, models.History),
         (examples.USERS, models.Users),
         (examples.ERASED, models.Erased),

@@ -1,0 +1,67 @@
+"""The body of `PATCH /items/{item_id}`: what may be changed of an item, and what is wrong with a body that cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from core import columns as c
+from lake.item_changes import CHANGEABLE, MAX_GENRE, MAX_GENRES, MAX_TITLE, MAX_YEAR, complaints
+from serving.http.problems import InvalidFields, MalformedJson, field_error
+
+_FIELDS = ", ".join(CHANGEABLE)
+_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_GENRE}
+_SCHEMA: dict[str, Any] = {
+    "title": "ItemChanges",
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": False,
+    "properties": {
+        c.TITLE: {"type": "string", "minLength": 1, "maxLength": MAX_TITLE},
+        c.GENRES: {
+            "type": "array",
+            "items": _NAME,
+            "maxItems": MAX_GENRES,
+            "uniqueItems": True,
+            "description": "all that it has",
+        },
+        c.YEAR: {"type": "integer", "minimum": 1, "maximum": MAX_YEAR},
+        c.HIDDEN: {"type": "boolean", "description": "true takes it out of every list"},
+    },
+}
+ITEM_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": _SCHEMA,
+                "examples": {
+                    "hide": {"summary": "Take it out of every list", "value": {"hidden": True}},
+                    "correct": {"summary": "Correct its details", "value": {"title": "The Shawshank Redemption", "year": 1994}},
+                },
+            }
+        },
+    }
+}
+
+
+def changes_in(body: bytes) -> dict[str, object]:
+    """The columns to set, by name, each with a value that an item can have.
+
+    Raises MalformedJson, and InvalidFields that names every wrong field, or the whole body where it changes nothing.
+    """
+    try:
+        values = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJson(f"{error}; send an object with some of {_FIELDS}") from None
+    if not isinstance(values, dict) or not values:
+        raise InvalidFields([field_error("body", values, f"a JSON object with one or more of {_FIELDS}")])
+    unknown = [
+        field_error(name[:64], value, f"no such field; {_FIELDS}") for name, value in values.items() if name not in CHANGEABLE
+    ]
+    known = {name: value for name, value in values.items() if name in CHANGEABLE}
+    wrong = [field_error(name, values[name], allowed) for name, allowed in complaints(known)]
+    if unknown or wrong:
+        raise InvalidFields([*unknown, *wrong])
+    return known
