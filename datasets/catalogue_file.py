@@ -14,7 +14,7 @@ from datasets import keys
 from datasets.layout import YEAR_IN_TITLE
 from datasets.mapping import ITEM_FIELDS, ITEM_OPTIONAL, Columns, resolve
 from datasets.quarantine import Quarantine
-from datasets.sources import LINE, Source
+from datasets.sources import LINE, SourceFile
 from datasets.texts import entries, numbers
 
 _YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that has one
@@ -25,7 +25,7 @@ _COMPACT = r"^(\d{4})\d{4}$"
 class ItemFile:
     """Items by ascending key, with `item_id` and those columns of `core.items.ITEM_SCHEMA` that the file has."""
 
-    source: Source
+    source: SourceFile
     columns: Columns
     rows: pl.DataFrame
     ids: tuple[ExternalId, ...]  # that need a key, if they have none
@@ -46,7 +46,7 @@ class ItemFile:
             yield f"  not used: {', '.join(self.columns.unused)}"
 
 
-def read_item_file(source: Source, names: Mapping[str, str], known: Mapping[str, int], quarantine: Quarantine) -> ItemFile:
+def read_item_file(source: SourceFile, names: Mapping[str, str], known: Mapping[str, int], quarantine: Quarantine) -> ItemFile:
     """Read and check items; a row without a usable id, or with one that an earlier row has, goes to `quarantine`.
 
     `known` has the keys that ids have already. Raises DatasetError.
@@ -73,7 +73,7 @@ def read_item_file(source: Source, names: Mapping[str, str], known: Mapping[str,
     ]
     for broken, name, reason in [*unusable, *unread]:
         at = rows.select(broken.alias("at"))["at"].fill_null(False)
-        quarantine.add(_set_aside(source, texts.filter(at), theirs[name], reason))
+        quarantine.add(_quarantine_rows(source, texts.filter(at), theirs[name], reason))
     good = rows.filter(~pl.any_horizontal(broken for broken, _, _ in unusable)).drop(LINE).sort(c.ITEM)
     dates = int(((year.str.len_chars() >= 8) & rows[c.YEAR].is_not_null()).sum()) if year is not None else 0
     return ItemFile(source, columns, _year_from_title(good), tuple(ids), assigned, len(texts), dates)
@@ -102,7 +102,7 @@ def _year_from_title(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(c.TITLE).str.extract(YEAR_IN_TITLE).cast(pl.Int32).alias(c.YEAR))
 
 
-def _set_aside(source: Source, texts: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:
+def _quarantine_rows(source: SourceFile, texts: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:
     separator = source.dialect.delimiter or ","
     written = pl.concat_str([pl.col(name).fill_null("") for name in source.columns], separator=separator)
     return texts.select(

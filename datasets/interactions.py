@@ -15,7 +15,7 @@ from datasets import keys, timestamps
 from datasets.contract import ANY_TIME, Rule, Seen, event_id, event_rules, identity, own_id_rule
 from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, Columns, resolve
 from datasets.quarantine import REPEATED, Quarantine
-from datasets.sources import LINE, OnShare, Source
+from datasets.sources import LINE, OnShare, SourceFile
 from datasets.values import ValueMeaning, ValueReading, ValueSurvey, default_kind
 
 _PROBLEM, _COLUMN, _ROW = "problem", "column", "row"
@@ -41,16 +41,16 @@ class Reading:
     quotes: bool = True
 
 
-class Interactions:
+class InteractionFile:
     """A file of events, understood."""
 
-    def __init__(self, source: Source, reading: Reading, on_share: OnShare = _ignore) -> None:
+    def __init__(self, source: SourceFile, reading: Reading, on_share: OnShare = _ignore) -> None:
         """Reads the file once. Raises DatasetError and InvalidInput that say which flag decides what cannot be found out."""
         self.source = source
         self.columns: Columns = resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)
         theirs = self.columns.theirs
         self.has_kind, self.own_ids = c.KIND in theirs, c.EVENT_ID in theirs
-        self._value_was_said = reading.value is not None
+        self._value_given = reading.value is not None
         kind = default_kind(reading.kind)
         times, values = timestamps.TimeSurvey(theirs[c.TS]), ValueSurvey(theirs.get(c.VALUE, ""))
         said = ValueMeaning.parse(reading.value) if reading.value else None
@@ -92,18 +92,18 @@ class Interactions:
         comma = ", with a decimal comma" if self.values.decimal_comma else ""
         if self.has_kind and self.values.meaning.name == "stars":
             return f": {self._range}{comma}, as each row's kind demands"
-        how = "" if self._value_was_said else "; a guess, --value decides"
+        how = "" if self._value_given else "; a guess, --value decides"
         return f": {self._range}{comma}, {self.values.meaning}: {self.values.meaning.becomes(self.values.kind)}{how}"
 
     def read(
         self,
-        catalogue: Catalogue,
+        catalogue: ImportCatalogue,
         quarantine: Quarantine,
         seen: Seen,
         clock: ClockRule = ANY_TIME,
         now: float = 0.0,
         on_share: OnShare = _ignore,
-    ) -> Iterator[Batch]:
+    ) -> Iterator[InteractionBatch]:
         """The rows that keep the contract, batch by batch, as the lake stores them; the others go to `quarantine`."""
         rules = [*_missing(self.has_kind), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
         for texts in self.source.batches(self.source.columns, quarantine.add_broken, on_share):
@@ -119,11 +119,13 @@ class Interactions:
                 good = good.with_columns(event_id().alias(c.EVENT_ID))
             known, repeated = seen.add(good.select(identity(self.own_ids)).to_series().to_numpy())
             again = good.filter(pl.Series(repeated)).with_columns(pl.lit(REPEATED).alias(_PROBLEM), pl.lit("").alias(_COLUMN))
-            quarantine.add(self._set_aside(rows.filter(pl.col(_PROBLEM).is_not_null()), texts))
-            quarantine.add(self._set_aside(again, texts))
-            yield Batch(len(texts), good.filter(pl.Series(~repeated & ~known)).select(EVENTS), int((known & ~repeated).sum()))
+            quarantine.add(self._quarantine_rows(rows.filter(pl.col(_PROBLEM).is_not_null()), texts))
+            quarantine.add(self._quarantine_rows(again, texts))
+            yield InteractionBatch(
+                len(texts), good.filter(pl.Series(~repeated & ~known)).select(EVENTS), int((known & ~repeated).sum())
+            )
 
-    def _converted(self, texts: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    def _converted(self, texts: pl.DataFrame, catalogue: ImportCatalogue) -> pl.DataFrame:
         """Texts as keys and numbers. `problem` is why a text has none, and `column` which text it is."""
         theirs = self.columns.theirs
         users, items, ts = (texts[theirs[name]] for name in EVENT_FIELDS)
@@ -160,7 +162,7 @@ class Interactions:
             pl.lit(-1, dtype=pl.Int64).alias(c.OFFSET),
         )
 
-    def _set_aside(self, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    def _quarantine_rows(self, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
         """Rows as `quarantine.SCHEMA`: the text of the column at fault, and the whole row as it was read."""
         wanted = texts.filter(pl.col(LINE).is_in(rows[LINE].implode()))
         written = wanted.select(
@@ -178,7 +180,7 @@ class Interactions:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class InteractionBatch:
     """Of a batch's `read` rows the `events` that are new, and how many were `known` before."""
 
     read: int
@@ -189,7 +191,7 @@ class Batch:
 Assign = Callable[[Sequence[ExternalId]], Mapping[str, int]]
 
 
-class Catalogue:
+class ImportCatalogue:
     """The items that events may name, and the keys of their ids. Without `items` it is open: any id is an item."""
 
     def __init__(self, items: pl.Series | None, item_keys: Mapping[str, int], assign: Assign | None = None) -> None:

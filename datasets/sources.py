@@ -33,7 +33,7 @@ def _ignore(_: object) -> None:
     return None
 
 
-class Source:
+class SourceFile:
     """One file of rows, that can be read again and again."""
 
     def __init__(self, path: Path, encoding: str | None = None, delimiter: str | None = None, quotes: bool = True) -> None:
@@ -134,12 +134,12 @@ class Source:
                 if breaks:
                     for line, cell in _of_several_lines(batch, numbers):
                         self._refuse_swallowed(line, cell)
-                self._told(found, on_bad)
+                self._report_malformed(found, on_bad)
                 on_share(file.tell() / size)
                 yield batch.with_columns((pl.Series(numbers, dtype=pl.Int64) + before).alias(LINE))
-            self._told(found, on_bad)
+            self._report_malformed(found, on_bad)
 
-    def _told(self, found: list[tuple[int, str, str, str]], on_bad: OnBad) -> None:
+    def _report_malformed(self, found: list[tuple[int, str, str, str]], on_bad: OnBad) -> None:
         """Hand over the rows that are none. Raises DatasetError for one that has swallowed others."""
         for line, _, text, _ in found:
             self._refuse_swallowed(line, text)

@@ -14,10 +14,10 @@ from core.items import complete
 from datasets.catalogue_file import ItemFile, read_item_file
 from datasets.contract import ANY_TIME, Seen
 from datasets.dataset import Dataset, ValidationReport
-from datasets.interactions import EVENTS, Catalogue, Interactions, Reading
+from datasets.interactions import EVENTS, ImportCatalogue, InteractionFile, Reading
 from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, ITEM_FIELDS, ITEM_OPTIONAL
 from datasets.quarantine import SCHEMA, Quarantine
-from datasets.sources import Source
+from datasets.sources import SourceFile
 
 
 class _Kept(Quarantine):
@@ -45,13 +45,13 @@ def read_tables(
     How columns are understood is said in `datasets.interactions`. Raises DatasetError.
     """
     names = _checked(mapping or {})
-    source = Source(interactions)
+    source = SourceFile(interactions)
     of_items = {name: theirs for name, theirs in names.items() if name in (*ITEM_FIELDS, *ITEM_OPTIONAL)}
     films, unusable = _films(items, of_items, item_keys)
     of_events = {name: theirs for name, theirs in names.items() if name in (*EVENT_FIELDS, *EVENT_OPTIONAL)}
-    file = Interactions(source, Reading(names=of_events))
+    file = InteractionFile(source, Reading(names=of_events))
     quarantine = _Kept()
-    batches = list(file.read(Catalogue(films.rows[c.ITEM], films.keys), quarantine, Seen(), clock))
+    batches = list(file.read(ImportCatalogue(films.rows[c.ITEM], films.keys), quarantine, Seen(), clock))
     events = pl.concat([batch.events for batch in batches]) if batches else pl.DataFrame(schema=dict.fromkeys(EVENTS, pl.Null))
     report = ValidationReport(
         read=sum(batch.read for batch in batches) + quarantine.broken,
@@ -100,7 +100,7 @@ def refuse_bad_share(name: str, quarantine: Quarantine, read: int, allowed: floa
 
 def _films(path: Path, names: Mapping[str, str], known: Mapping[str, int] | None) -> tuple[ItemFile, Quarantine]:
     quarantine = Quarantine()
-    films = read_item_file(Source(path), names, known or {}, quarantine)
+    films = read_item_file(SourceFile(path), names, known or {}, quarantine)
     if films.rows.is_empty():
         raise DatasetError(f"{path.name}: the catalogue is empty, so there is nothing to recommend" + "".join(quarantine.lines()))
     return films, quarantine

@@ -22,7 +22,7 @@ from core import columns as c
 from core.errors import DependencyUnavailable, InvalidInput
 from core.ports import Monotonic
 
-Film = dict[str, Any]  # tmdb_id, overview, cast, director (joined by |), keywords, poster_path, original_language
+TmdbFilm = dict[str, Any]  # tmdb_id, overview, cast, director (joined by |), keywords, poster_path, original_language
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 CAST = 5  # the leading roles
 _WORKERS = 8  # requests in flight
@@ -36,9 +36,9 @@ class Cache:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> dict[int, Film]:
+    def read(self) -> dict[int, TmdbFilm]:
         """Every whole line; the last one of a run that was killed may be half."""
-        found: dict[int, Film] = {}
+        found: dict[int, TmdbFilm] = {}
         for line in self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else ():
             try:
                 film = json.loads(line)
@@ -47,7 +47,7 @@ class Cache:
                 continue
         return found
 
-    def add(self, films: Sequence[Film]) -> None:
+    def add(self, films: Sequence[TmdbFilm]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write("".join(f"\n{json.dumps(film)}" for film in films))  # a new line first: the last one may be half
@@ -99,7 +99,7 @@ class Tmdb:
         is_token = "." in key  # a JSON web token
         return {"headers": {"Authorization": f"Bearer {key}"}} if is_token else {"params": {"api_key": key}}
 
-    def _film(self, client: httpx.Client, tmdb_id: int) -> Film:
+    def _film(self, client: httpx.Client, tmdb_id: int) -> TmdbFilm:
         """What TMDB knows; the bare id of a film that it does not have."""
         after = 0.0
         for attempt in range(1, _ATTEMPTS + 1):
@@ -119,7 +119,7 @@ class Tmdb:
         raise DependencyUnavailable("TMDB", reason, remedy)
 
 
-def _film_of(tmdb_id: int, answer: dict[str, Any]) -> Film:
+def _film_of(tmdb_id: int, answer: dict[str, Any]) -> TmdbFilm:
     crew = answer.get("credits", {}).get("crew", ())
     return {
         c.TMDB_ID: tmdb_id,

@@ -1,4 +1,4 @@
-"""Models on the same folds and queries, judged and compared pairwise."""
+"""Judges models on the same folds and queries, and compares them pairwise."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ COMPARED = (
     *("coverage@10", "novelty@10", "diversity@10", "miscalibration@10"),
 )
 
-# Makes a fresh model for a fold; several folds never share what one of them learned.
+# Makes a new model for each fold, so that folds never share learned state.
 Make = Callable[[], Model]
 
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """The queries of all folds, with what their folds' training knew of them."""
+    """The queries of all folds, with what the training part of their fold knew about them."""
 
     users: NDArray[np.int64]  # [m]
     target_counts: NDArray[np.float64]  # [m] events of the target in training; 0 is a cold item
-    is_warm_user: NDArray[np.bool_]  # [m] whether anything was known of the user
+    is_warm_user: NDArray[np.bool_]  # [m] whether anything was known about the user
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Outcome:
 def compare(
     models: Mapping[str, Make], folds: Sequence[Fold], catalogue: Catalogue, metrics: Sequence[str] = COMPARED
 ) -> tuple[Pooled, list[Outcome]]:
-    """Run each model over all folds and measure the named metrics, and NDCG@10 by groups of queries."""
+    """Run each model over all folds and measure the named metrics, and NDCG@10 for groups of queries."""
     facts = [Facts.of(fold.queries, _counts(fold, catalogue), catalogue) for fold in folds]
     queries = [query for fold in folds for query in fold.queries]
     pooled = Pooled(
@@ -81,7 +81,7 @@ def _outcome(
 
 
 def by_group(ranks: NDArray[np.int64], pooled: Pooled) -> dict[str, float]:
-    """Share and NDCG@10 of the queries for warm and for cold items, and of those of cold users."""
+    """Share and NDCG@10 of the queries for warm and for cold items, and of the queries of cold users."""
     groups = {"warm_item": pooled.target_counts > 0, "cold_item": pooled.target_counts == 0, "cold_user": ~pooled.is_warm_user}
     gains = ndcg(ranks, K)
     found = {}

@@ -25,7 +25,7 @@ class EaseConfig:
 
 
 class Ease:
-    """Scores are what a user consumed, times the item-to-item weights."""
+    """Scores are the user's consumed items times the item-to-item weights."""
 
     name = "ease"
 
@@ -33,7 +33,7 @@ class Ease:
         self.config = config or EaseConfig()
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
-        """Raises InvalidInput for a catalogue whose inverse would not fit into memory."""
+        """Raises InvalidInput for a catalogue whose inverse does not fit into memory."""
         if len(catalogue) > _MAX_ITEMS:
             raise InvalidInput("items", len(catalogue), f"at most {_MAX_ITEMS} for EASE's dense inverse")
         self._catalogue = catalogue
