@@ -1,4 +1,4 @@
-"""A file of items: only the columns that it has, so that what it does not speak of stays as it is in the lake."""
+"""A file of items, read with only the columns that it has, so that all other columns stay unchanged in the lake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
 from datasets.texts import entries, numbers
 
-_YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that has one
+_YEAR = (
+    r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that contains one
+)
 _COMPACT = r"^(\d{4})\d{4}$"
 
 
@@ -28,13 +30,13 @@ class ItemFile:
     source: SourceFile
     columns: Columns
     rows: pl.DataFrame
-    ids: tuple[ExternalId, ...]  # that need a key, if they have none
+    ids: tuple[ExternalId, ...]  # those that need a key, if they have none yet
     keys: Mapping[str, int]
     read: int
     dates_as_years: int
 
     def lines(self) -> Iterator[str]:
-        """How each column was understood, for people."""
+        """How each column was interpreted, as text for users."""
         yield f"{self.source.name}: {self.source.dialect}"
         for name, theirs in self.columns.theirs.items():
             how = f": of {self.dates_as_years:,} date(s) the year is taken" if name == c.YEAR and self.dates_as_years else ""
@@ -47,9 +49,9 @@ class ItemFile:
 
 
 def read_item_file(source: SourceFile, names: Mapping[str, str], known: Mapping[str, int], quarantine: Quarantine) -> ItemFile:
-    """Read and check items; a row without a usable id, or with one that an earlier row has, goes to `quarantine`.
+    """Read and check items; a row without a usable id, or with the id of an earlier row, goes to `quarantine`.
 
-    `known` has the keys that ids have already. Raises DatasetError.
+    `known` has the keys that ids already have. Raises DatasetError.
     """
     if not {c.ITEM, "id"}.isdisjoint(source.columns) and c.ITEM not in {*names, *source.columns}:
         names = {c.ITEM: "id", **names}
@@ -80,7 +82,7 @@ def read_item_file(source: SourceFile, names: Mapping[str, str], known: Mapping[
 
 
 def _typed(text: pl.Series, name: str) -> pl.Series:
-    """The column's cells in its type; null for one that is nothing of the kind."""
+    """The column's cells in its type; null for a cell that cannot be converted."""
     kind, frame = ITEM_SCHEMA[name], pl.DataFrame({"text": text})
     column = pl.col("text")
     if isinstance(kind, pl.List):

@@ -1,4 +1,4 @@
-"""A file of events: how its columns are to be understood, decided from all rows, and then its rows as events of the contract."""
+"""A file of events: decides from all rows how its columns are interpreted, then reads the rows as events of the contract."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _ignore(_: float) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a person may say about a file; what is left out is found out."""
+    """What a user may specify about a file; the rest is detected."""
 
     names: Mapping[str, str] = field(default_factory=dict)  # our column -> the file's
     value: str | None = None  # --value
@@ -42,10 +42,10 @@ class Reading:
 
 
 class InteractionFile:
-    """A file of events, understood."""
+    """A file of events and the interpretation of its columns."""
 
     def __init__(self, source: SourceFile, reading: Reading, on_share: OnShare = _ignore) -> None:
-        """Reads the file once. Raises DatasetError and InvalidInput that say which flag decides what cannot be found out."""
+        """Reads the file once. Raises DatasetError and InvalidInput that name the flag for what cannot be detected."""
         self.source = source
         self.columns: Columns = resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)
         theirs = self.columns.theirs
@@ -72,7 +72,7 @@ class InteractionFile:
         self._range = values.range()
 
     def lines(self) -> Iterator[str]:
-        """How each column was understood, for people."""
+        """How each column was interpreted, as text for users."""
         theirs = self.columns.theirs
         yield f"{self.source.name}: {self.source.dialect}"
         for name in EVENT_FIELDS + EVENT_OPTIONAL:
@@ -104,7 +104,7 @@ class InteractionFile:
         now: float = 0.0,
         on_share: OnShare = _ignore,
     ) -> Iterator[InteractionBatch]:
-        """The rows that keep the contract, batch by batch, as the lake stores them; the others go to `quarantine`."""
+        """The rows that satisfy the contract, in batches, as the lake stores them; the others go to `quarantine`."""
         rules = [*_missing(self.has_kind), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
         for texts in self.source.batches(self.source.columns, quarantine.add_broken, on_share):
             rows = self._converted(texts, catalogue)
@@ -126,7 +126,7 @@ class InteractionFile:
             )
 
     def _converted(self, texts: pl.DataFrame, catalogue: ImportCatalogue) -> pl.DataFrame:
-        """Texts as keys and numbers. `problem` is why a text has none, and `column` which text it is."""
+        """Texts as keys and numbers. `problem` is why a text could not be converted, and `column` is its column."""
         theirs = self.columns.theirs
         users, items, ts = (texts[theirs[name]] for name in EVENT_FIELDS)
         kinds = texts[theirs[c.KIND]].str.to_lowercase() if self.has_kind else None
@@ -163,7 +163,7 @@ class InteractionFile:
         )
 
     def _quarantine_rows(self, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
-        """Rows as `quarantine.SCHEMA`: the text of the column at fault, and the whole row as it was read."""
+        """Rows as `quarantine.SCHEMA`: the text of the faulty column, and the whole row as it was read."""
         wanted = texts.filter(pl.col(LINE).is_in(rows[LINE].implode()))
         written = wanted.select(
             pl.concat_str(
@@ -181,7 +181,7 @@ class InteractionFile:
 
 @dataclass(frozen=True, eq=False)
 class InteractionBatch:
-    """Of a batch's `read` rows the `events` that are new, and how many were `known` before."""
+    """The number of rows `read`, the new `events` among them, and the number of rows that were `known` before."""
 
     read: int
     events: pl.DataFrame
@@ -192,16 +192,16 @@ Assign = Callable[[Sequence[ExternalId]], Mapping[str, int]]
 
 
 class ImportCatalogue:
-    """The items that events may name, and the keys of their ids. Without `items` it is open: any id is an item."""
+    """The items that events may refer to, and the keys of their ids. Without `items` it is open: any id is an item."""
 
     def __init__(self, items: pl.Series | None, item_keys: Mapping[str, int], assign: Assign | None = None) -> None:
-        """`assign` gives keys to ids of an open catalogue (with those that it gave before); by default for this run only."""
+        """`assign` returns the keys of an open catalogue's ids, including earlier ones; by default for this run only."""
         self._items = items
         self.item_keys = dict(item_keys)
         self._assign = assign or (lambda ids: assign_keys(ids, self.item_keys))
 
     def keys_of(self, ids: pl.Series) -> pl.Series:
-        """The keys of items [n], null for one that is not in the catalogue."""
+        """The keys of items [n], null for an item that is not in the catalogue."""
         if self._items is not None:
             found = keys.items(ids, self.item_keys)
             return found.set(~found.is_in(self._items.implode()), None)

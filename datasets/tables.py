@@ -1,4 +1,4 @@
-"""Your own data in memory, as a `Dataset`: what `marquee data import` reads in batches, for data that fits."""
+"""Your own data in memory, as a `Dataset`; `marquee data import` reads the same files in batches."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def read_tables(
     item_keys: Mapping[str, int] | None = None,
     clock: ClockRule = ANY_TIME,
 ) -> Dataset:
-    """Read and check events and items. `mapping` is Marquee's column name -> the file's, for the names that differ in either.
+    """Read and check events and items. `mapping` is Marquee's column name -> the file's, for names that differ.
 
-    How columns are understood is said in `datasets.interactions`. Raises DatasetError.
+    For how columns are interpreted see `datasets.interactions`. Raises DatasetError.
     """
     names = _checked(mapping or {})
     source = SourceFile(interactions)
@@ -80,7 +80,7 @@ def read_items(
 
 
 def with_titles(items: pl.DataFrame, keys: Mapping[str, int]) -> pl.DataFrame:
-    """New items, complete: one without a title has its id for one, and one without genres has none."""
+    """New items with all columns: a missing title becomes the id, and missing genres become an empty list."""
     ids = {key: id_ for id_, key in keys.items()}
     names = pl.Series([ids.get(key, str(key)) for key in items[c.ITEM]], dtype=pl.String)
     return complete(items).with_columns(pl.col(c.TITLE).fill_null(names), pl.col(c.GENRES).fill_null([])).sort(c.ITEM)

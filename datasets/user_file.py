@@ -1,4 +1,4 @@
-"""A file of users: each column but the id is an attribute, and becomes a token `name:value` of the profile."""
+"""A file of users: each column except the id is an attribute and becomes a token `name:value` of the profile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
 from datasets.texts import BETWEEN
 
-_VALUES = 1000  # of one attribute; more, and it names people, not groups
+_VALUES = 1000  # maximum of one attribute; with more, it identifies people rather than groups
 _SHARE = 0.5
 
 
@@ -31,7 +31,7 @@ class UserFile:
     read: int
 
     def lines(self) -> Iterator[str]:
-        """How the file was understood, for people."""
+        """How the file was interpreted, as text for users."""
         yield f"{self.source.name}: {self.source.dialect}"
         yield f"  user_id from column {self.columns.theirs[c.USER]!r}"
         yield f"  attributes: {', '.join(self.attributes) or 'none'}"
@@ -40,7 +40,7 @@ class UserFile:
 
 
 def read_user_file(source: SourceFile, names: Mapping[str, str], quarantine: Quarantine) -> UserFile:
-    """Read users; `names` may give user_id, and attributes their names (`age=Age group`). Without attributes named every column
+    """Read users; `names` may map user_id and attributes to columns (`age=Age group`). If it names no attribute, every column
     is one. Raises DatasetError."""
     wanted = {ours: theirs for ours, theirs in names.items() if ours != c.USER}
     absent = [theirs for theirs in wanted.values() if theirs not in source.columns]
