@@ -27,7 +27,7 @@ from datasets.splits import in_time_order
 from evaluation.comparison import compare, lift
 from evaluation.marquee_model import MarqueeModel
 from evaluation.protocols import Fold, folds_of
-from evaluation.two_tower import TwoTower
+from evaluation.two_tower import TwoTowerModel
 from retrieval.config import TrainConfig
 
 FILMS, SHORT = "ml-latest-small", "short-ml-1m"
@@ -69,7 +69,7 @@ def row(name: str, data: Path, workdir: Path) -> dict[str, float]:
     start = time.perf_counter()
     _, (default,) = compare({DEFAULT: lambda: made}, found, catalogue)
     seconds = time.perf_counter() - start
-    _, (towers,) = compare({TOWERS: lambda: TwoTower(config, workdir / name, 1, False)}, found, catalogue)
+    _, (towers,) = compare({TOWERS: lambda: TwoTowerModel(config, workdir / name, 1, False)}, found, catalogue)
     best = max(outcomes, key=lambda one: one.metrics["ndcg@10"])
     lead = lift(default.ranks, best.ranks, pooled.users)
     base = best.metrics["ndcg@10"]

@@ -32,7 +32,7 @@ from evaluation.baselines.popularity import Popularity
 from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries
 from evaluation.ranking import Model, ranks_of
-from evaluation.two_tower import TwoTower
+from evaluation.two_tower import TwoTowerModel
 from retrieval.config import TrainConfig
 from retrieval.content import Vocabulary, content_tokens
 
@@ -125,7 +125,7 @@ def judge(model: Model, asked: Question, catalogue: Catalogue) -> dict[str, floa
 def towers(asked: Question, catalogue: Catalogue, name: str, seeds: Sequence[int], **changed: object) -> dict[str, float]:
     """The mean over seeds."""
     config = TrainConfig.of(**{**TrainConfig.load(CONFIG).model_dump(), "validation_share": 0.0, **changed})
-    runs = [judge(TwoTower(config, WORKDIR / name, seed, True), asked, catalogue) for seed in seeds]
+    runs = [judge(TwoTowerModel(config, WORKDIR / name, seed, True), asked, catalogue) for seed in seeds]
     return {metric: float(np.mean([run[metric] for run in runs])) for metric in runs[0]}
 
 

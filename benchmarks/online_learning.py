@@ -33,7 +33,7 @@ from feature_repo.transforms import fold_history
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
 from retrieval.export import export
-from retrieval.history import History
+from retrieval.history import EncodedHistory
 from retrieval.training import train_towers
 from streaming.learning.learner import Example, LearnerConfig, OnlineLearner, ranks
 
@@ -72,7 +72,7 @@ class World:
         past = {user.user_id: user for user in fold_history(seen, catalogue)}
         return cls(catalogue, encoder, queries, past, item_stats(seen, catalogue, first).n_events)
 
-    def history(self, user: UserFeatures) -> History:
+    def history(self, user: UserFeatures) -> EncodedHistory:
         return self.encoder.history(user)
 
     def examples(self) -> list[Example]:

@@ -30,7 +30,7 @@ from evaluation.baselines.factors import Als
 from evaluation.metrics import hit_rate, ndcg
 from evaluation.protocols import Fold, leave_one_out
 from evaluation.ranking import Model, rank_all
-from evaluation.two_tower import TwoTower
+from evaluation.two_tower import TwoTowerModel
 from retrieval.config import TrainConfig
 
 RECTOOLS = Path(__file__).with_name("rectools_sasrec.py")
@@ -59,7 +59,7 @@ def one_side(path: str, share: float, choice: dict[str, object] | None) -> dict[
     fold, catalogue, _ = fold_of(path, share)
     with tempfile.TemporaryDirectory() as folder:
         ours = TrainConfig.of(**choice, validation_share=0.0) if choice else None
-        model: Model = TwoTower(ours, Path(folder), 1, progress=True) if ours else Als()
+        model: Model = TwoTowerModel(ours, Path(folder), 1, progress=True) if ours else Als()
         start = time.perf_counter()
         model.fit(fold.train, catalogue)
         seconds = time.perf_counter() - start

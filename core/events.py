@@ -83,7 +83,7 @@ class Impression(_Event):
     explored: bool | None = None  # None in version 1
 
     @model_validator(mode="after")
-    def _says_whether_it_explored(self) -> Impression:
+    def _require_explored(self) -> Impression:
         if self.schema_version > 1 and self.explored is None:
             raise ValueError("explored is missing; allowed: true or false from version 2 on")
         return self

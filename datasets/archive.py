@@ -1,4 +1,4 @@
-"""A zip whose members are looked up by file name, wherever in it they lie."""
+"""A zip whose members are found by file name, in any of its folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.errors import DatasetError
 
 
 class Archive:
-    """The members of an open zip. `read` checks the checksum that the zip holds of each."""
+    """The members of an open zip. `read` verifies the checksum that the zip stores for each."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self.path = path
@@ -26,7 +26,7 @@ class Archive:
             raise DatasetError(f"{self.path.name}: {name} is damaged (its checksum is wrong); fetch the file again") from error
 
     def lines(self, name: str) -> list[str]:
-        """The lines of a text member: UTF-8, or Latin-1 as the older MovieLens sets have it."""
+        """The lines of a text member: UTF-8, or Latin-1 in the older MovieLens sets."""
         raw = self.read(name)
         try:
             text = raw.decode("utf-8")
@@ -37,7 +37,7 @@ class Archive:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """Raises DatasetError for a file that is no zip, or that ends too early."""
+    """Raises DatasetError for a file that is not a zip or is truncated."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield Archive(path, archive)

@@ -1,4 +1,4 @@
-"""A file of items: only the columns that it has, so that what it does not speak of stays as it is in the lake."""
+"""A file of items, read with only the columns that it has, so that all other columns stay unchanged in the lake."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from datasets import keys
 from datasets.layout import YEAR_IN_TITLE
 from datasets.mapping import ITEM_FIELDS, ITEM_OPTIONAL, Columns, resolve
 from datasets.quarantine import Quarantine
-from datasets.sources import LINE, Source
+from datasets.sources import LINE, SourceFile
 from datasets.texts import entries, numbers
 
-_YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that has one
+_YEAR = (
+    r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that contains one
+)
 _COMPACT = r"^(\d{4})\d{4}$"
 
 
@@ -25,16 +27,16 @@ _COMPACT = r"^(\d{4})\d{4}$"
 class ItemFile:
     """Items by ascending key, with `item_id` and those columns of `core.items.ITEM_SCHEMA` that the file has."""
 
-    source: Source
+    source: SourceFile
     columns: Columns
     rows: pl.DataFrame
-    ids: tuple[ExternalId, ...]  # that need a key, if they have none
+    ids: tuple[ExternalId, ...]  # those that need a key, if they have none yet
     keys: Mapping[str, int]
     read: int
     dates_as_years: int
 
     def lines(self) -> Iterator[str]:
-        """How each column was understood, for people."""
+        """How each column was interpreted, as text for users."""
         yield f"{self.source.name}: {self.source.dialect}"
         for name, theirs in self.columns.theirs.items():
             how = f": of {self.dates_as_years:,} date(s) the year is taken" if name == c.YEAR and self.dates_as_years else ""
@@ -46,10 +48,10 @@ class ItemFile:
             yield f"  not used: {', '.join(self.columns.unused)}"
 
 
-def read_item_file(source: Source, names: Mapping[str, str], known: Mapping[str, int], quarantine: Quarantine) -> ItemFile:
-    """Read and check items; a row without a usable id, or with one that an earlier row has, goes to `quarantine`.
+def read_item_file(source: SourceFile, names: Mapping[str, str], known: Mapping[str, int], quarantine: Quarantine) -> ItemFile:
+    """Read and check items; a row without a usable id, or with the id of an earlier row, goes to `quarantine`.
 
-    `known` has the keys that ids have already. Raises DatasetError.
+    `known` has the keys that ids already have. Raises DatasetError.
     """
     if not {c.ITEM, "id"}.isdisjoint(source.columns) and c.ITEM not in {*names, *source.columns}:
         names = {c.ITEM: "id", **names}
@@ -73,14 +75,14 @@ def read_item_file(source: Source, names: Mapping[str, str], known: Mapping[str,
     ]
     for broken, name, reason in [*unusable, *unread]:
         at = rows.select(broken.alias("at"))["at"].fill_null(False)
-        quarantine.add(_set_aside(source, texts.filter(at), theirs[name], reason))
+        quarantine.add(_quarantine_rows(source, texts.filter(at), theirs[name], reason))
     good = rows.filter(~pl.any_horizontal(broken for broken, _, _ in unusable)).drop(LINE).sort(c.ITEM)
     dates = int(((year.str.len_chars() >= 8) & rows[c.YEAR].is_not_null()).sum()) if year is not None else 0
     return ItemFile(source, columns, _year_from_title(good), tuple(ids), assigned, len(texts), dates)
 
 
 def _typed(text: pl.Series, name: str) -> pl.Series:
-    """The column's cells in its type; null for one that is nothing of the kind."""
+    """The column's cells in its type; null for a cell that cannot be converted."""
     kind, frame = ITEM_SCHEMA[name], pl.DataFrame({"text": text})
     column = pl.col("text")
     if isinstance(kind, pl.List):
@@ -102,7 +104,7 @@ def _year_from_title(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(c.TITLE).str.extract(YEAR_IN_TITLE).cast(pl.Int32).alias(c.YEAR))
 
 
-def _set_aside(source: Source, texts: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:
+def _quarantine_rows(source: SourceFile, texts: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:
     separator = source.dialect.delimiter or ","
     written = pl.concat_str([pl.col(name).fill_null("") for name in source.columns], separator=separator)
     return texts.select(

@@ -1,4 +1,4 @@
-"""The event contract of `core.events` and `core.kinds`, for whole columns: what the API refuses, no file brings in."""
+"""The event contract of `core.events` and `core.kinds`, for whole columns: files cannot import what the API refuses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANY_TIME = ClockRule(skew=LATEST, earliest=0.0)
 
 @dataclass(frozen=True)
 class Rule:
-    """What a row may not be, the column it concerns, and what to call it."""
+    """A condition that a row must not meet, the column that it concerns, and the reason to report."""
 
     broken: pl.Expr
     column: str
@@ -26,7 +26,7 @@ class Rule:
 
 
 def event_rules(rule: ClockRule = ANY_TIME, now: float = 0.0) -> list[Rule]:
-    """For rows with user_id, item_id, kind, value and ts, keys and numbers already; `now` in Unix seconds."""
+    """For rows with user_id, item_id, kind, value and ts, already as keys and numbers; `now` is in Unix seconds."""
     rules = [Rule(~pl.col(c.KIND).is_in(list(KIND_CODE)), c.KIND, f"kind is none of {', '.join(KIND_CODE)}")]
     for kind in KINDS:
         allowed, of_kind = kind.spec.value, pl.col(c.KIND) == kind.value
@@ -43,7 +43,7 @@ def event_rules(rule: ClockRule = ANY_TIME, now: float = 0.0) -> list[Rule]:
 
 
 def own_id_rule() -> Rule:
-    """For rows that bring their own event_id."""
+    """For rows that have their own event_id."""
     return Rule(~pl.col(c.EVENT_ID).str.contains(ID_PATTERN), c.EVENT_ID, f"event_id is none: {ID_PATTERN}")
 
 
@@ -65,14 +65,14 @@ def identity(own_ids: bool) -> pl.Expr:
 
 
 class Seen:
-    """The identities of events, in 8 bytes each: those that were there before, and those that a file has brought so far."""
+    """The identities of events, in 8 bytes each: those that existed before, and those read from a file so far."""
 
     def __init__(self, before: NDArray[np.uint64] | None = None) -> None:
         self._before = np.sort(before) if before is not None else np.empty(0, np.uint64)
         self._now = np.empty(0, np.uint64)
 
     def add(self, identities: NDArray[np.uint64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which were there before, and which an earlier row of this file has already. Shape [n] each."""
+        """Which ones existed before, and which ones repeat an earlier row of this file. Shape [n] each."""
         known = _among(identities, self._before)
         first = np.zeros(len(identities), dtype=bool)
         first[np.unique(identities, return_index=True)[1]] = True

@@ -1,4 +1,4 @@
-"""A data set that passed its checks, and the report of what did not."""
+"""A data set that passed its checks, and a report of the rows that did not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AT_ONCE = 1_000_000  # rows
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """What was read, what was kept, and why the rest was set aside."""
+    """How many rows were read and kept, and why the rest was quarantined."""
 
     read: int
     kept: int
@@ -34,7 +34,7 @@ class ValidationReport:
         return (self.read - self.kept) / self.read if self.read else 0.0
 
     def lines(self) -> list[str]:
-        """The report for people."""
+        """The report as text for users."""
         head = f"{self.read:,} rows read, {self.kept:,} kept: {self.users:,} users, {self.items:,} items in the catalogue"
         return [head, *(f"  quarantined {count:,}: {reason}" for reason, count in sorted(self.reasons.items()))]
 
@@ -48,14 +48,14 @@ class Dataset:
     items: pl.DataFrame
     quarantined: pl.DataFrame
     report: ValidationReport
-    tags: pl.DataFrame = field(default_factory=TAG_SCHEMA.to_frame)  # what users called items, and when
+    tags: pl.DataFrame = field(default_factory=TAG_SCHEMA.to_frame)  # the tags that users gave to items, and when
     users: pl.DataFrame | None = None  # user_id and profile: static attributes as tokens
-    item_ids: Mapping[str, int] = field(default_factory=dict)  # the keys of item ids that are no whole numbers
-    has_time: bool = True  # without it `ts` is a position that orders one user's events and compares nothing across users
+    item_ids: Mapping[str, int] = field(default_factory=dict)  # the keys of item ids that are not whole numbers
+    has_time: bool = True  # if false, `ts` is a position that orders one user's events and is not comparable across users
 
     @property
     def digest(self) -> str:
-        """Twelve hex digits over the kept interactions, whatever file they came from: the `data_hash` of a benchmark."""
+        """Twelve hex digits over the kept interactions, independent of the file format: the `data_hash` of a benchmark."""
         ordered = self.interactions.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS).sort(c.TS, c.USER, c.ITEM, c.KIND)
         digest = hashlib.sha256()
         for start, part in zip(count(step=_AT_ONCE), ordered.iter_slices(_AT_ONCE), strict=False):
@@ -67,7 +67,7 @@ def validate(name: str, interactions: pl.DataFrame, items: pl.DataFrame, max_bad
     """Check every row against the event contract and the catalogue.
 
     `interactions` needs user_id, item_id, kind, value and ts; `items` needs item_id, title, genres and year, and may have
-    more of `core.items.ITEM_SCHEMA`. Bad rows are set aside with a reason. Raises DatasetError when nothing is left or
+    more of `core.items.ITEM_SCHEMA`. Bad rows are quarantined with a reason. Raises DatasetError when nothing is left or
     more than `max_bad_share` is bad.
     """
     check_items(name, items)
@@ -104,7 +104,7 @@ def check_items(name: str, items: pl.DataFrame) -> None:
 
 
 def _rules(known_items: pl.Series) -> list[tuple[pl.Expr, str]]:
-    """What a row may not be, and what to call it."""
+    """Conditions that a row must not meet, and the reason to report for each."""
     rules = [(pl.any_horizontal(pl.col(c.USER, c.ITEM, c.KIND, c.TS).is_null()), "a required field is missing")]
     rules += [(~(pl.col(column) >= 1), f"{column} is no id") for column in (c.USER, c.ITEM)]
     rules += [(rule.broken, rule.reason) for rule in event_rules()]
@@ -115,7 +115,7 @@ def _rules(known_items: pl.Series) -> list[tuple[pl.Expr, str]]:
 def _broken(rows: pl.DataFrame, rules: list[pl.Expr]) -> pl.Series:
     """The number of the first rule that each row breaks, `len(rules)` for a duplicate of an earlier row, or null.
 
-    A number in one byte, and duplicates by a hash first: 32 million reasons as text are more than a machine holds.
+    The number takes one byte, and duplicates are found by a hash: 32 million reasons as text would not fit into memory.
     """
     numbered = [pl.when(rule).then(pl.lit(number, pl.UInt8)) for number, rule in enumerate(rules)]
     broken = rows.select(pl.coalesce(numbered).alias("rule"))["rule"]
@@ -127,15 +127,15 @@ def _broken(rows: pl.DataFrame, rules: list[pl.Expr]) -> pl.Series:
 
 
 def _with_reasons(rows: pl.DataFrame, broken: pl.Series, reasons: list[str]) -> pl.DataFrame:
-    """The rows that break a rule, with its words."""
+    """The rows that break a rule, with its reason."""
     words = dict(enumerate((*reasons, "duplicate of an earlier row")))
     bad = rows.with_columns(broken.alias(REASON)).filter(pl.col(REASON).is_not_null())
     return bad.with_columns(pl.col(REASON).replace_strict(words, return_dtype=pl.String))
 
 
 def _as_events(rows: pl.DataFrame) -> pl.DataFrame:
-    """Lake columns: a deterministic event_id, so that loading twice stores once, and log_offset -1."""
-    # in parts: the text of every number of 32 million rows would be in memory at once
+    """Lake columns: a deterministic event_id, so that loading twice stores each event once, and log_offset -1."""
+    # in parts, because the numbers of 32 million rows as text would not fit into memory
     named = pl.concat([part.select(event_id().alias(c.EVENT_ID)) for part in rows.iter_slices(_AT_ONCE)])
     external = pl.col(c.EXTERNAL_USER) if c.EXTERNAL_USER in rows.columns else pl.lit(None, dtype=pl.String)
     columns = rows.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS, external.alias(c.EXTERNAL_USER))
@@ -145,7 +145,7 @@ def _as_events(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def require_columns(name: str, frame_columns: Sequence[str], needed: Sequence[str]) -> None:
-    """Raises DatasetError that names the missing columns and what is there."""
+    """Raises DatasetError that names the missing and the existing columns."""
     missing = [column for column in needed if column not in frame_columns]
     if missing:
         raise DatasetError(f"{name} lacks the column(s) {', '.join(missing)}; it has {', '.join(frame_columns) or 'none'}")

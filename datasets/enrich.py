@@ -1,4 +1,4 @@
-"""What TMDB knows of films, as a frame with tmdb_id and `core.items.DETAILS`."""
+"""TMDB's data about films, as a frame with tmdb_id and `core.items.DETAILS`."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def _details(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """From rows with the same columns, as `datasets.tmdb` keeps them."""
+    """From rows with the same columns, as `datasets.tmdb` stores them."""
     names = pl.List(pl.String)
     texts = dict.fromkeys(("overview", "director", "poster_path", "original_language"), pl.String)
     return _details(pl.DataFrame(rows, schema={c.TMDB_ID: pl.Int64, **texts, "cast": names, "keywords": names}))
 
 
 def _unless_empty(name: str) -> pl.Expr:
-    """Null for an empty text or list: nothing is known then, and what the table has already is kept."""
+    """Null for an empty text or list: then nothing is known, and the value in the table is kept."""
     empty = pl.col(name).list.len() == 0 if isinstance(SCHEMA[name], pl.List) else pl.col(name).str.strip_chars() == ""
     return pl.when(~empty).then(pl.col(name)).alias(name)

@@ -1,4 +1,4 @@
-"""MovieLens from GroupLens: resumed where it stopped, believed only with the right checksum."""
+"""Downloads MovieLens from GroupLens: resumes interrupted downloads, and accepts only files with the right checksum."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from datasets.movielens import ratings_member
 from datasets.registry import FETCHABLE
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_ATTEMPTS = 5  # in a row that bring nothing new
+_ATTEMPTS = 5  # consecutive attempts without progress
 _CHUNK = 1 << 20
 _MD5 = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
 
 
 class _Broken(Exception):
-    """The transfer ended early; what came is kept."""
+    """The transfer ended early; the received part is kept."""
 
 
 def check_name(name: str) -> None:
@@ -37,7 +37,7 @@ def check_name(name: str) -> None:
 def download(name: str, folder: Path, base_url: str) -> Path:
     """Fetch `NAME.zip` into `folder` unless it is there; an interrupted download resumes where it stopped.
 
-    Raises DependencyUnavailable with what to do when the server cannot be used, and DatasetError when the checksum or the
+    Raises DependencyUnavailable with a remedy when the server cannot be used, and DatasetError when the checksum or the
     content is wrong.
     """
     check_name(name)
@@ -56,9 +56,9 @@ def download(name: str, folder: Path, base_url: str) -> Path:
 
 
 def adopt(name: str, file: Path, folder: Path) -> Path:
-    """Check a manually downloaded zip and copy it into `folder`; `FILE.md5` beside it is compared if it is there.
+    """Check a manually downloaded zip and copy it into `folder`; `FILE.md5` next to it is compared if it exists.
 
-    Raises DatasetError for a zip that is damaged or another set.
+    Raises DatasetError for a zip that is damaged or is a different set.
     """
     check_name(name)
     if not file.is_file():
@@ -73,7 +73,7 @@ def adopt(name: str, file: Path, folder: Path) -> Path:
 
 
 def _accept(name: str, part: Path, target: Path) -> Path:
-    """Give a whole file its name, or remove it. Raises DatasetError."""
+    """Rename a complete file to its final name, or remove it. Raises DatasetError."""
     try:
         found = _count_ratings(part)
         if found != FETCHABLE[name]:
@@ -85,7 +85,7 @@ def _accept(name: str, part: Path, target: Path) -> Path:
 
 
 def _count_ratings(path: Path) -> int:
-    """Ratings in a MovieLens zip. Reading them all also checks the zip's own checksum of them. Raises DatasetError."""
+    """The number of ratings in a MovieLens zip. Reading all of them also verifies the zip's own checksum. Raises DatasetError."""
     try:
         with zipfile.ZipFile(path) as archive, _bar() as bar:
             member = ratings_member(path)
@@ -127,10 +127,10 @@ def _attempt(client: httpx.Client, url: str, part: Path, bar: Progress, task: Ta
     have = _size(part)
     with client.stream("GET", url, headers={"Range": f"bytes={have}-"} if have else {}) as answer:
         if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # there is nothing after what we have: the checksum will tell whether that is the file
+            return  # there is nothing after our part: the checksum will tell whether it is the whole file
         answer.raise_for_status()
         resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
-        have = have if resumed else 0  # a server that does not know Range sends everything again
+        have = have if resumed else 0  # a server without support for Range sends everything again
         length = answer.headers.get("Content-Length")
         bar.update(task, completed=have, total=have + int(length) if length else None)
         try:

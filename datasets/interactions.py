@@ -1,4 +1,4 @@
-"""A file of events: how its columns are to be understood, decided from all rows, and then its rows as events of the contract."""
+"""A file of events: decides from all rows how its columns are interpreted, then reads the rows as events of the contract."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datasets import keys, mapping, positions, timestamps
 from datasets.contract import ANY_TIME, Rule, Seen, event_id, event_rules, identity, own_id_rule
 from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, Columns, resolve
 from datasets.quarantine import REPEATED, Quarantine
-from datasets.sources import LINE, OnShare, Source
+from datasets.sources import LINE, OnShare, SourceFile
 from datasets.values import ValueMeaning, ValueReading, ValueSurvey, default_kind
 
 _PROBLEM, _COLUMN, _ROW = "problem", "column", "row"
@@ -28,7 +28,7 @@ def _ignore(_: float) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a person may say about a file; what is left out is found out."""
+    """What a user may specify about a file; the rest is detected."""
 
     names: Mapping[str, str] = field(default_factory=dict)  # our column -> the file's
     value: str | None = None  # --value
@@ -48,21 +48,21 @@ class Reading:
             raise InvalidInput("--ts-format", self.ts_format, "nothing beside --ts position, which reads no times")
 
 
-class Interactions:
-    """A file of events, understood."""
+class InteractionFile:
+    """A file of events and the interpretation of its columns."""
 
-    def __init__(self, source: Source, reading: Reading, on_share: OnShare = _ignore) -> None:
-        """Reads the file once. Raises DatasetError and InvalidInput that say which flag decides what cannot be found out."""
+    def __init__(self, source: SourceFile, reading: Reading, on_share: OnShare = _ignore) -> None:
+        """Reads the file once. Raises DatasetError and InvalidInput that name the flag for what cannot be detected."""
         self.source = source
         self.has_time = reading.ts == positions.TIME  # else `ts` orders one user's events and compares nothing across users
         self.columns: Columns = _columns(source, reading)
         theirs = self.columns.theirs
         self.has_kind, self.own_ids = c.KIND in theirs, c.EVENT_ID in theirs
-        self._value_was_said = reading.value is not None
+        self._value_given = reading.value is not None
         kind = default_kind(reading.kind)
         times, values = timestamps.TimeSurvey(theirs.get(c.TS, "")), ValueSurvey(theirs.get(c.VALUE, ""))
         said = ValueMeaning.parse(reading.value) if reading.value else None
-        format_ = _said(reading)
+        format_ = _declared_format(reading)
         wanted = [theirs[name] for name in (c.TS, c.VALUE) if name in theirs] or [theirs[c.USER]]
         rows = 0
         for batch in source.batches(wanted, on_share=on_share):
@@ -80,7 +80,7 @@ class Interactions:
         self._range = values.range()
 
     def lines(self) -> Iterator[str]:
-        """How each column was understood, for people."""
+        """How each column was interpreted, as text for users."""
         theirs = self.columns.theirs
         yield f"{self.source.name}: {self.source.dialect}"
         for name in EVENT_FIELDS + EVENT_OPTIONAL:
@@ -102,18 +102,18 @@ class Interactions:
         comma = ", with a decimal comma" if self.values.decimal_comma else ""
         if self.has_kind and self.values.meaning.name == "stars":
             return f": {self._range}{comma}, as each row's kind demands"
-        how = "" if self._value_was_said else "; a guess, --value decides"
+        how = "" if self._value_given else "; a guess, --value decides"
         return f": {self._range}{comma}, {self.values.meaning}: {self.values.meaning.becomes(self.values.kind)}{how}"
 
     def read(
         self,
-        catalogue: Catalogue,
+        catalogue: ImportCatalogue,
         quarantine: Quarantine,
         seen: Seen,
         clock: ClockRule = ANY_TIME,
         now: float = 0.0,
         on_share: OnShare = _ignore,
-    ) -> Iterator[Batch]:
+    ) -> Iterator[InteractionBatch]:
         """The rows that keep the contract, batch by batch, as the lake stores them; the others go to `quarantine`."""
         clock, order = clock if self.has_time else ANY_TIME, positions.FileOrder()
         rules = [*_missing(self.has_kind), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
@@ -130,11 +130,13 @@ class Interactions:
                 good = good.with_columns(event_id().alias(c.EVENT_ID))
             known, repeated = seen.add(good.select(identity(self.own_ids)).to_series().to_numpy())
             again = good.filter(pl.Series(repeated)).with_columns(pl.lit(REPEATED).alias(_PROBLEM), pl.lit("").alias(_COLUMN))
-            quarantine.add(self._set_aside(rows.filter(pl.col(_PROBLEM).is_not_null()), texts))
-            quarantine.add(self._set_aside(again, texts))
-            yield Batch(len(texts), good.filter(pl.Series(~repeated & ~known)).select(EVENTS), int((known & ~repeated).sum()))
+            quarantine.add(self._quarantine_rows(rows.filter(pl.col(_PROBLEM).is_not_null()), texts))
+            quarantine.add(self._quarantine_rows(again, texts))
+            yield InteractionBatch(
+                len(texts), good.filter(pl.Series(~repeated & ~known)).select(EVENTS), int((known & ~repeated).sum())
+            )
 
-    def _converted(self, texts: pl.DataFrame, catalogue: Catalogue, order: positions.FileOrder) -> pl.DataFrame:
+    def _converted(self, texts: pl.DataFrame, catalogue: ImportCatalogue, order: positions.FileOrder) -> pl.DataFrame:
         """Texts as keys and numbers. `problem` is why a text has none, and `column` which text it is."""
         theirs = self.columns.theirs
         users, items = keys.users(texts[theirs[c.USER]]), texts[theirs[c.ITEM]]
@@ -172,8 +174,8 @@ class Interactions:
             pl.lit(-1, dtype=pl.Int64).alias(c.OFFSET),
         )
 
-    def _set_aside(self, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
-        """Rows as `quarantine.SCHEMA`: the text of the column at fault, and the whole row as it was read."""
+    def _quarantine_rows(self, rows: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+        """Rows as `quarantine.SCHEMA`: the text of the faulty column, and the whole row as it was read."""
         wanted = texts.filter(pl.col(LINE).is_in(rows[LINE].implode()))
         written = wanted.select(
             pl.concat_str(
@@ -190,8 +192,8 @@ class Interactions:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """Of a batch's `read` rows the `events` that are new, and how many were `known` before."""
+class InteractionBatch:
+    """The number of rows `read`, the new `events` among them, and the number of rows that were `known` before."""
 
     read: int
     events: pl.DataFrame
@@ -201,17 +203,17 @@ class Batch:
 Assign = Callable[[Sequence[ExternalId]], Mapping[str, int]]
 
 
-class Catalogue:
-    """The items that events may name, and the keys of their ids. Without `items` it is open: any id is an item."""
+class ImportCatalogue:
+    """The items that events may refer to, and the keys of their ids. Without `items` it is open: any id is an item."""
 
     def __init__(self, items: pl.Series | None, item_keys: Mapping[str, int], assign: Assign | None = None) -> None:
-        """`assign` gives keys to ids of an open catalogue (with those that it gave before); by default for this run only."""
+        """`assign` returns the keys of an open catalogue's ids, including earlier ones; by default for this run only."""
         self._items = items
         self.item_keys = dict(item_keys)
         self._assign = assign or (lambda ids: assign_keys(ids, self.item_keys))
 
     def keys_of(self, ids: pl.Series) -> pl.Series:
-        """The keys of items [n], null for one that is not in the catalogue."""
+        """The keys of items [n], null for an item that is not in the catalogue."""
         if self._items is not None:
             found = keys.items(ids, self.item_keys)
             return found.set(~found.is_in(self._items.implode()), None)
@@ -220,7 +222,7 @@ class Catalogue:
         return keys.items(ids, self.item_keys)
 
 
-def _columns(source: Source, reading: Reading) -> Columns:
+def _columns(source: SourceFile, reading: Reading) -> Columns:
     """Which column is which; where there are no times, which one has the positions, if any has. Raises DatasetError."""
     if reading.ts == positions.TIME:
         return resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)
@@ -234,7 +236,7 @@ def _columns(source: Source, reading: Reading) -> Columns:
     return resolve(source.name, source.columns, names, (c.USER, c.ITEM), (c.TS, *EVENT_OPTIONAL))
 
 
-def _said(reading: Reading) -> timestamps.TimeFormat | positions.Positions | None:
+def _declared_format(reading: Reading) -> timestamps.TimeFormat | positions.Positions | None:
     """How a person said that the column of times is to be read. Raises InvalidInput."""
     if reading.ts == positions.POSITION:
         return positions.Positions()

@@ -1,4 +1,4 @@
-"""What every layout of MovieLens is read into, and how a layout is described."""
+"""The tables that every layout of MovieLens is read into, and the description of a layout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_GENRES = ("(no genres listed)", "unknown", "")
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What a data set is made of, before it is checked."""
+    """The tables of a data set before validation."""
 
     interactions: pl.DataFrame  # user_id, item_id, kind, value, ts
     items: pl.DataFrame  # item_id, title, genres, year [, tmdb_id]
@@ -31,14 +31,14 @@ class Tables:
 
 @dataclass(frozen=True)
 class Layout:
-    """One way in which a zip holds a data set. The first of its members tells it from the others."""
+    """One way in which a zip contains a data set. The first of its members identifies it."""
 
     members: tuple[str, ...]
     read: Callable[[Archive], Tables]
 
 
 def ratings(raw: pl.DataFrame, user: str, item: str, stars: str, seconds: str) -> pl.DataFrame:
-    """Interactions from numeric columns; what was no number is null and will be quarantined."""
+    """Interactions from numeric columns; a value that is not a number is null and will be quarantined."""
     return raw.select(
         pl.col(user).cast(pl.Int64, strict=False).alias(c.USER),
         pl.col(item).cast(pl.Int64, strict=False).alias(c.ITEM),
@@ -67,7 +67,7 @@ def tags(raw: pl.DataFrame) -> pl.DataFrame:
 def profiles(users: pl.DataFrame) -> pl.DataFrame:
     """Static attributes of users as tokens: `gender:F`, `age:25` (the lower end of MovieLens 1M's ranges), `occupation:4`.
 
-    `users` has the text columns user_id, gender, age and occupation. The zip code is left out: it names people, not tastes.
+    `users` has the text columns user_id, gender, age and occupation. The zip code is left out: it identifies people.
     """
     age = pl.col("age").cast(pl.Int64)
     starts = pl.coalesce(*(pl.when(age >= start).then(pl.lit(start)) for start in reversed(_AGES)), pl.lit(_AGES[0]))
@@ -76,7 +76,7 @@ def profiles(users: pl.DataFrame) -> pl.DataFrame:
 
 
 def table(name: str, lines: list[str], separator: str, columns: tuple[str, ...]) -> pl.DataFrame:
-    """Split lines into named text columns; the last one takes what is left of its line. Raises DatasetError."""
+    """Split lines into named text columns; the last one gets the rest of its line. Raises DatasetError."""
     rows = [line.split(separator, len(columns) - 1) for line in lines]
     for number, row in enumerate(rows, start=1):
         if len(row) != len(columns):

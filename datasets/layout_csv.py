@@ -17,12 +17,12 @@ COLUMNS = {
     "links.csv": ("movieId", "imdbId", "tmdbId"),
     "tags.csv": ("userId", "movieId", "tag", "timestamp"),
 }
-# Numbers are parsed while the file is read: 32 million ratings as text would not fit beside themselves.
+# Numbers are parsed while the file is read, because 32 million ratings as text would not fit into memory as well.
 _NUMBERS = {"userId": pl.Int64, "movieId": pl.Int64, "rating": pl.Float64, "timestamp": pl.Float64, "tmdbId": pl.Int64}
 
 
 def read(archive: Archive) -> Tables:
-    """Raises DatasetError for a file that is no CSV or lacks a column, and for links or tags of unknown films."""
+    """Raises DatasetError for a file that is not a CSV or lacks a column, and for links or tags of unknown films."""
     frames = {name: _read_csv(archive, name) for name in COLUMNS}
     movies = frames["movies.csv"]
     for name in ("links.csv", "tags.csv"):

@@ -15,7 +15,7 @@ _TAG = r"^(\d+)::(\d+)::(.*)::(\d+)$"
 
 
 def read(archive: Archive) -> Tables:
-    """users.dat (ml-1m) and tags.dat (ml-10m) are read where they are. Raises DatasetError."""
+    """Also reads users.dat (ml-1m) and tags.dat (ml-10m) if they exist. Raises DatasetError."""
     return Tables(
         interactions=_ratings(archive),
         items=movies(archive),
@@ -36,7 +36,7 @@ def users(archive: Archive) -> pl.DataFrame:
 
 
 def _ratings(archive: Archive) -> pl.DataFrame:
-    # read_csv knows separators of one byte; with ":" every second column is the nothing between two colons
+    # read_csv supports only one-byte separators; with ":" every second column is the empty text between two colons
     numbers = [("user", pl.Int64), ("film", pl.Int64), ("stars", pl.Float64), ("seconds", pl.Float64)]
     columns = pl.Schema([field for name, dtype in numbers for field in ((name, dtype), (f"after {name}", pl.String))][:-1])
     try:

@@ -17,10 +17,10 @@ _COLUMNS = ("user_id", "movie_id", "rating", "position")
 
 
 def read(archive: Archive) -> Tables:
-    """`ts` is the position in the user's sequence: it orders one user's events and compares nothing across users.
+    """`ts` is the position in the user's sequence: it orders one user's events and is not comparable across users.
 
-    The catalogue is the films that have an interaction. The benchmark left out those with fewer than five ratings, and the
-    published figures rank the 3,416 that remain: 467 more that nobody can have liked would only look like candidates.
+    The catalogue has only films with an interaction. The benchmark left out those with fewer than five ratings, and the
+    published figures rank the 3,416 that remain; 467 more films that no user can have liked would be false candidates.
     """
     raw = archive.read("sequences.parquet")
     try:

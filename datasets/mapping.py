@@ -1,4 +1,4 @@
-"""Which column of a file is which of ours: by the same name, by `--map`, or by a name that means the same."""
+"""Maps the columns of a file to ours: by the same name, by `--map`, or by a synonym."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVENT_OPTIONAL = (c.KIND, c.VALUE, c.EVENT_ID)
 ITEM_FIELDS = (c.ITEM,)
 ITEM_OPTIONAL = tuple(name for name in ITEM_SCHEMA if name not in (c.ITEM, c.HIDDEN))
 USER_FIELDS = (c.USER,)
-# Names that mean the same, in lower case and without anything between words.
+# Synonyms, in lower case and without separators between words.
 _ALIASES: dict[str, tuple[str, ...]] = {
     c.USER: ("userid", "user", "uid", "customerid", "customer", "memberid", "visitorid", "accountid"),
     c.ITEM: ("itemid", "item", "movieid", "filmid", "productid", "product", "sku", "trackid", "songid", "articleid", "asin"),
@@ -29,11 +29,11 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Columns:
-    """Our columns and the file's."""
+    """The mapping between our columns and the file's."""
 
     theirs: dict[str, str]  # our name -> the file's
     guessed: tuple[str, ...]  # ours that were found by an alias
-    unused: tuple[str, ...]  # the file's that nothing is read from
+    unused: tuple[str, ...]  # the file's columns that are not read
 
 
 def called(there: Sequence[str], names: Sequence[str]) -> list[str]:

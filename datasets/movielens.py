@@ -1,4 +1,4 @@
-"""MovieLens in every layout that GroupLens ever gave it, told apart by what the zip contains."""
+"""MovieLens in every layout that GroupLens has published, identified by the contents of the zip."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_movielens(path: Path = BUNDLED) -> Dataset:
 
 
 def ratings_member(path: Path) -> str:
-    """The member of a MovieLens zip that holds the ratings, one on a line. Raises DatasetError."""
+    """The member of a MovieLens zip that has the ratings, one per line. Raises DatasetError."""
     with opened(path) as archive:
         return archive.members[_layout(archive).members[0]]
 

@@ -1,4 +1,4 @@
-"""Rows that cannot be used: where they stand, what they say, why not. The file that they came from goes on without them."""
+"""Rows that cannot be used, with position, text and reason. The rest of their file is read without them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import polars as pl
 from core.errors import StorageFull
 
 REASON = "reason"
-REPEATED = "repeats an earlier row"  # not a fault of the row: left out of the share of bad rows
+REPEATED = "repeats an earlier row"  # not an error of the row, so not counted in the share of bad rows
 SCHEMA = pl.Schema(
     {"file": pl.String, "line": pl.Int64, "column": pl.String, "text": pl.String, "reason": pl.String, "row": pl.String}
 )
-_TEXT = 500  # characters kept of a text: a broken quote may have swallowed half a file
+_TEXT = 500  # characters kept of a text, because a broken quote may span half a file
 
 
 def faults(file: str, rows: list[tuple[int, str, str, str]]) -> pl.DataFrame:
@@ -28,7 +28,7 @@ def faults(file: str, rows: list[tuple[int, str, str, str]]) -> pl.DataFrame:
 
 
 class Quarantine:
-    """Counts rows by reason, keeps an example of each, and writes them all to a JSON Lines file if it has one."""
+    """Counts rows by reason, keeps an example of each, and writes all of them to a JSON Lines file if there is one."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -56,17 +56,17 @@ class Quarantine:
             raise StorageFull("quarantine", f"{self.path}: {error}", "free space or mend the rights") from error
 
     def add_broken(self, rows: pl.DataFrame) -> None:
-        """Rows that no batch has, because they could not be split into fields."""
+        """Adds rows that are in no batch because they could not be split into fields."""
         self.broken += len(rows)
         self.add(rows)
 
     @property
     def bad(self) -> int:
-        """Rows that are wrong: repeated ones are not."""
+        """The number of bad rows, without repeated ones."""
         return self.reasons.total() - self.reasons[REPEATED]
 
     def lines(self) -> Iterator[str]:
-        """For people: how many for which reason, and the first of each."""
+        """Text for users: the count and the first row for each reason."""
         for reason, count in sorted(self.reasons.items()):
             if count:
                 yield f"  quarantined {count:,}: {reason} (for example {self._examples[reason]!s:.120})"

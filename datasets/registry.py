@@ -8,7 +8,7 @@ from core.errors import NotFound
 from datasets.dataset import Dataset
 from datasets.movielens import BUNDLED, read_movielens
 
-# What GroupLens offers, and how many ratings each set has by its README: a zip under a wrong name is found out.
+# The sets that GroupLens offers, with the number of ratings in the README, which detects a zip with a wrong name.
 FETCHABLE = {
     "ml-100k": 100_000,
     "ml-1m": 1_000_209,
@@ -18,11 +18,11 @@ FETCHABLE = {
     "ml-32m": 32_000_204,
 }
 
-BUNDLED_NAMES = (BUNDLED.stem, *FETCHABLE)  # what `marquee data load` knows by name
+BUNDLED_NAMES = (BUNDLED.stem, *FETCHABLE)  # the names that `marquee data load` accepts
 
 
 def read_any(name_or_path: str, fetched: Path | None = None) -> Dataset:
-    """Read and check a data set. Raises NotFound that says how to get it, and DatasetError for what is wrong with it.
+    """Read and check a data set. Raises NotFound that says how to get it, and DatasetError if it is invalid.
 
     A name is looked up in `fetched`, the folder of `marquee data fetch` (`datasets` under the home folder).
     """

@@ -1,4 +1,4 @@
-"""How a file is written: its form, its encoding and what separates its fields, found out and said."""
+"""Detects how a file is written: its form, its encoding and its delimiter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AT_ONCE = 1 << 20  # bytes
 
 @dataclass(frozen=True)
 class Dialect:
-    """The form of a file, and of a CSV the encoding and the delimiter. `digest` names what is in it, whatever it is called."""
+    """The form of a file, and of a CSV the encoding and the delimiter. `digest` identifies its contents, not its name."""
 
     form: Literal["csv", "jsonl", "parquet"]
     encoding: str
@@ -36,7 +36,7 @@ class Dialect:
 
 
 def sniff(path: Path, encoding: str | None = None, delimiter: str | None = None) -> Dialect:
-    """Look at all of a file for its encoding, and at its first line for the delimiter; what is given is not guessed.
+    """Detect the encoding from all of a file and the delimiter from its first line, unless they are given.
 
     Raises DatasetError for a file that cannot be read as any form, InvalidInput for an encoding that does not exist.
     """
@@ -67,7 +67,7 @@ def _checked(encoding: str) -> str:
 
 
 def _encoding(path: Path, head: bytes) -> str:
-    """By the byte order mark, else UTF-16 for text full of zero bytes, else UTF-8 if every byte fits, else Windows' Latin-1."""
+    """By the byte order mark; else UTF-16 if there are many zero bytes, UTF-8 if it is valid, otherwise Windows' Latin-1."""
     for mark, name in _BOMS.items():
         if head.startswith(mark):
             return name
@@ -100,7 +100,7 @@ def _first_line(path: Path, encoding: str) -> str:
 
 
 def _delimiter(header: str) -> str:
-    """The one that splits the header into most names: names hold letters, not separators."""
+    """The delimiter that splits the header into the most names; names consist of letters, not separators."""
     counts = {one: len(next(csv.reader([header], delimiter=one))) for one in DELIMITERS}
     return max(counts, key=lambda one: counts[one])
 

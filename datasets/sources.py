@@ -1,6 +1,6 @@
-"""A file as batches of text: CSV, JSON Lines or Parquet, every cell as it is written, whatever type it had.
+"""A file as batches of text: CSV, JSON Lines or Parquet, with every cell as it is written, whatever its type.
 
-A file is never in memory as a whole. What the cells mean is decided later, from all of them, and said.
+A file is never in memory as a whole. How the cells are interpreted is decided later, from all of them, and reported.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from datasets import quarantine
 from datasets.sniffing import Dialect, sniff
 from datasets.texts import as_text, text_of
 
-LINE = "line"  # of the file, from 1; for Parquet the number of the row
-_BLOCK = 8 << 20  # bytes of a CSV that make a batch
-_ROWS = 200_000  # of a batch of another form
-_KEYS_FROM = 10_000  # lines of JSON whose keys are the columns
+LINE = "line"  # line number in the file, from 1; for Parquet the row number
+_BLOCK = 8 << 20  # bytes of a CSV per batch
+_ROWS = 200_000  # rows per batch in the other formats
+_KEYS_FROM = 10_000  # the first lines of JSON, whose keys are the columns
 
 OnBad = Callable[[pl.DataFrame], None]
 OnShare = Callable[[float], None]
@@ -33,8 +33,8 @@ def _ignore(_: object) -> None:
     return None
 
 
-class Source:
-    """One file of rows, that can be read again and again."""
+class SourceFile:
+    """One file of rows, which can be read repeatedly."""
 
     def __init__(self, path: Path, encoding: str | None = None, delimiter: str | None = None, quotes: bool = True) -> None:
         """Without `quotes` a quote in a CSV is a character like any other. Raises DatasetError for a file that cannot be read."""
@@ -52,8 +52,8 @@ class Source:
     def batches(self, columns: Sequence[str], on_bad: OnBad = _ignore, on_share: OnShare = _ignore) -> Iterator[pl.DataFrame]:
         """Batches with these columns as trimmed text (empty is null) and `LINE`; rows without any text are left out.
 
-        Rows that are none (a field too many, no JSON) go to `on_bad` as `quarantine.SCHEMA`; `on_share` hears which share of the
-        file was read. Raises DatasetError when the file breaks off.
+        Malformed rows (too many fields, invalid JSON) go to `on_bad` as `quarantine.SCHEMA`; `on_share` gets the share of the
+        file that was read. Raises DatasetError when the file is truncated.
         """
         try:
             for batch in self._read(list(columns), on_bad, on_share):
@@ -88,10 +88,10 @@ class Source:
         return names
 
     def _csv(self, columns: list[str], on_bad: OnBad, on_share: OnShare) -> Iterator[pl.DataFrame]:
-        skipped: set[int] = set()  # numbers of the rows that are none
+        skipped: set[int] = set()  # numbers of the malformed rows
         found: list[tuple[int, str, str, str]] = []
 
-        number, breaks = 2, 0  # of the next row, and of line breaks within fields so far
+        number, breaks = 2, 0  # number of the next row, and count of line breaks within fields so far
 
         def bad(row: pc.InvalidRow) -> str:
             skipped.add(row.number)
@@ -134,20 +134,20 @@ class Source:
                 if breaks:
                     for line, cell in _of_several_lines(batch, numbers):
                         self._refuse_swallowed(line, cell)
-                self._told(found, on_bad)
+                self._report_malformed(found, on_bad)
                 on_share(file.tell() / size)
                 yield batch.with_columns((pl.Series(numbers, dtype=pl.Int64) + before).alias(LINE))
-            self._told(found, on_bad)
+            self._report_malformed(found, on_bad)
 
-    def _told(self, found: list[tuple[int, str, str, str]], on_bad: OnBad) -> None:
-        """Hand over the rows that are none. Raises DatasetError for one that has swallowed others."""
+    def _report_malformed(self, found: list[tuple[int, str, str, str]], on_bad: OnBad) -> None:
+        """Report the malformed rows. Raises DatasetError for one that contains other rows."""
         for line, _, text, _ in found:
             self._refuse_swallowed(line, text)
         on_bad(quarantine.faults(self.name, found))
         found.clear()
 
     def _refuse_swallowed(self, line: int, text: str) -> None:
-        """A quote that is not closed where it should be takes the following rows into one field. Raises DatasetError."""
+        """Raises DatasetError for an unclosed quote that pulled the following rows into one field."""
         commas = len(self.columns) - 1
         if commas and any(one.count(self.dialect.delimiter) == commas for one in text.split("\n")[1:]):
             raise DatasetError(
@@ -156,7 +156,7 @@ class Source:
             )
 
     def _has_rows(self) -> bool:
-        """Whether there is anything after the header; Arrow takes a file without for an error."""
+        """Whether there is anything after the header; Arrow raises an error for a file without rows."""
         with self.path.open(encoding=self.dialect.encoding, newline="") as file:
             file.readline()
             return any(line.strip() for line in file)
@@ -200,7 +200,7 @@ def _of_several_lines(batch: pl.DataFrame, numbers: list[int]) -> Iterator[tuple
 
 
 def _numbers(first: int, count: int, skipped: set[int]) -> tuple[list[int], int]:
-    """The next `count` numbers from `first` that are not skipped, and the one after them."""
+    """The next `count` numbers from `first` that are not skipped, and the number after them."""
     if not skipped:
         return list(range(first, first + count)), first + count
     numbers: list[int] = []

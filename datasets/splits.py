@@ -1,4 +1,4 @@
-"""Cuts through time. A cut is a moment: what happened before it may be learned from, what happened at or after it may not."""
+"""Cuts through time. A cut is a point in time: only events before it may be learned from, not those at or after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Your own data in memory, as a `Dataset`: what `marquee data import` reads in batches, for data that fits."""
+"""Your own data in memory, as a `Dataset`; `marquee data import` reads the same files in batches."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from core.items import complete
 from datasets.catalogue_file import read_item_file
 from datasets.contract import ANY_TIME, Seen
 from datasets.dataset import Dataset, ValidationReport
-from datasets.interactions import EVENTS, Catalogue, Interactions, Reading
+from datasets.interactions import EVENTS, ImportCatalogue, InteractionFile, Reading
 from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, ITEM_FIELDS, ITEM_OPTIONAL
 from datasets.quarantine import SCHEMA, Quarantine
-from datasets.sources import Source
+from datasets.sources import SourceFile
 from datasets.user_file import read_user_file
 
 
@@ -46,8 +46,8 @@ class Files:
     user_names: Mapping[str, str] = field(default_factory=dict)
     max_bad: float = 0.05
 
-    def source(self, path: Path) -> Source:
-        return Source(path, self.reading.encoding, self.reading.delimiter, self.reading.quotes)
+    def source(self, path: Path) -> SourceFile:
+        return SourceFile(path, self.reading.encoding, self.reading.delimiter, self.reading.quotes)
 
 
 def read_files(
@@ -62,11 +62,11 @@ def read_files(
     Ids that are no whole numbers keep the key that `item_keys` has for them, and the others get one. Raises DatasetError.
     """
     source, unusable, quarantine = files.source(files.interactions), Quarantine(), _Kept()
-    file = Interactions(source, files.reading)
+    file = InteractionFile(source, files.reading)
     films = read_item_file(files.source(files.items), files.item_names, item_keys or {}, unusable) if files.items else None
     if films is not None and films.rows.is_empty():
         raise DatasetError(_no_catalogue(films.source.name, unusable))
-    catalogue = Catalogue(films.rows[c.ITEM], films.keys) if films else Catalogue(None, item_keys or {})
+    catalogue = ImportCatalogue(films.rows[c.ITEM], films.keys) if films else ImportCatalogue(None, item_keys or {})
     batches = list(file.read(catalogue, quarantine, Seen(), clock, now))
     people = read_user_file(files.source(files.users), files.user_names, unusable) if files.users else None
     for part in (file, films, people):
@@ -104,9 +104,9 @@ def read_tables(
     item_keys: Mapping[str, int] | None = None,
     clock: ClockRule = ANY_TIME,
 ) -> Dataset:
-    """Read and check events and items. `mapping` is Marquee's column name -> the file's, for the names that differ in either.
+    """Read and check events and items. `mapping` is Marquee's column name -> the file's, for names that differ.
 
-    How columns are understood is said in `datasets.interactions`. Raises DatasetError.
+    For how columns are interpreted see `datasets.interactions`. Raises DatasetError.
     """
     names = _checked(mapping or {})
     of_items = {name: theirs for name, theirs in names.items() if name in (*ITEM_FIELDS, *ITEM_OPTIONAL)}
@@ -123,7 +123,7 @@ def read_items(
     Raises DatasetError that names the rows with a missing, bad or repeated id.
     """
     unusable = Quarantine()
-    films = read_item_file(Source(path), mapping or {}, item_keys or {}, unusable)
+    films = read_item_file(SourceFile(path), mapping or {}, item_keys or {}, unusable)
     if films.rows.is_empty():
         raise DatasetError(_no_catalogue(path.name, unusable))
     if unusable.reasons:
@@ -132,7 +132,7 @@ def read_items(
 
 
 def with_titles(items: pl.DataFrame, keys: Mapping[str, int]) -> pl.DataFrame:
-    """New items, complete: one without a title has its id for one, and one without genres has none."""
+    """New items with all columns: a missing title becomes the id, and missing genres become an empty list."""
     ids = {key: id_ for id_, key in keys.items()}
     names = pl.Series([ids.get(key, str(key)) for key in items[c.ITEM]], dtype=pl.String)
     return complete(items).with_columns(pl.col(c.TITLE).fill_null(names), pl.col(c.GENRES).fill_null([])).sort(c.ITEM)

@@ -1,4 +1,4 @@
-"""Cells of any type as text that says the same, and what people write for numbers and lists."""
+"""Converts cells of any type to equivalent text, and parses numbers and lists as people write them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 
 from core.errors import DatasetError
 
-BETWEEN = "\x1f"  # ends each entry of what was a list; in a text of a file `|` separates entries
+BETWEEN = "\x1f"  # ends each entry of a list; in the text of a file `|` separates entries
 _WHOLE_UP_TO = 2.0**53
 _POINT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _COMMA = r"^[+-]?\d*,\d+$"
@@ -29,7 +29,7 @@ def text_of(value: object) -> str | None:
 
 
 def as_text(column: pl.Series, what: str) -> pl.Series:
-    """A typed column. Raises DatasetError that names `what` for a type that no column of ours has."""
+    """A typed column. Raises DatasetError that names `what` for a type that none of our columns has."""
     kind = column.dtype
     if kind == pl.Datetime:
         if getattr(kind, "time_zone", None):
@@ -49,7 +49,7 @@ def as_text(column: pl.Series, what: str) -> pl.Series:
 
 
 def entries(column: pl.Expr) -> pl.Expr:
-    """The list that a text stands for: each entry trimmed and once, in the file's order, and no empty one."""
+    """The list in a text: trimmed, distinct, non-empty entries in the file's order."""
     split = (
         pl.when(column.str.contains(BETWEEN, literal=True)).then(column.str.split(BETWEEN)).otherwise(column.str.split("|"))
     ).fill_null([])
@@ -58,13 +58,13 @@ def entries(column: pl.Expr) -> pl.Expr:
 
 
 def comma_numbers(column: pl.Series) -> tuple[int, int, int]:
-    """How many texts have a decimal point, how many a decimal comma, and how many could be thousands: `1,234`."""
+    """How many texts have a decimal point, how many a decimal comma, and how many could be thousands (`1,234`)."""
     point, comma, thousands = (column.str.contains(pattern) for pattern in (r"^[+-]?\d*\.\d+$", _COMMA, _THOUSANDS))
     return int(point.sum()), int((comma & ~thousands).sum()), int(thousands.sum())
 
 
 def numbers(column: pl.Series, decimal_comma: bool) -> pl.Series:
-    """Numbers, null for a text that is none: `4 stars`, `nan` and `1e999` are none."""
+    """Numbers, null for a text that is not a number, such as `4 stars`, `nan` and `1e999`."""
     text = column.str.replace(",", ".", literal=True) if decimal_comma else column
     number = text.set(~text.str.contains(_POINT), None).cast(pl.Float64, strict=False)
     return number.set(number.is_infinite(), None)

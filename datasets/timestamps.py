@@ -1,4 +1,4 @@
-"""Times as people write them. One column has one format, decided from all of its rows; what cannot be decided is asked for."""
+"""Parses times as people write them. One column has one format, decided from all rows; if ambiguous, a flag is required."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _YEAR_FIRST = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _CLOCK
 _YEAR_LAST = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _CLOCK
 _DAY = r"^(?:19|20|21|99)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"  # 20200913
 _SECOND = _DAY[:-1] + r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"  # 20200913212011
-# Unix times in each unit, by size: until the year 5138 no two units share a number.
+# Unix times in each unit, by magnitude: until the year 5138 the ranges of the units do not overlap.
 UNITS = {"unix": 1.0, "unix-ms": 1e3, "unix-us": 1e6, "unix-ns": 1e9}
 _UP_TO = {"unix": 1e11, "unix-ms": 1e14, "unix-us": 1e17, "unix-ns": 1e20}
 SAID = {
@@ -40,7 +40,7 @@ class TimeFormat:
 
     name: str
     zoned: bool = False  # whether any text names its time zone
-    surveyed: bool = False  # whether it was concluded from the rows
+    surveyed: bool = False  # whether it was inferred from the rows
 
     def __str__(self) -> str:
         return self.short + (
@@ -52,7 +52,7 @@ class TimeFormat:
         return SAID.get(self.name, f"times like {self.name}")
 
     def read(self, text: pl.Series) -> pl.Series:
-        """Unix seconds [n], null where the text has another format or names no moment."""
+        """Unix seconds [n], null where the text has another format or is not a valid time."""
         if self.name in UNITS:
             number = text.set(~text.str.contains(_NUMBER), None).cast(pl.Float64, strict=False)
             if self.surveyed:
@@ -68,26 +68,26 @@ class TimeFormat:
 
 
 def given(name: str) -> TimeFormat:
-    """The format that a person named. Raises InvalidInput."""
+    """The format that the user specified. Raises InvalidInput."""
     if name not in SAID and "%" not in name:
         raise InvalidInput("--ts-format", name, FORMATS)
     return TimeFormat(name)
 
 
 class TimeSurvey:
-    """Looks at every row of a column of times and says how it is to be read."""
+    """Examines every row of a column of times and infers its format."""
 
     def __init__(self, column: str) -> None:
         self._column = column
         self._counts: Counter[str] = Counter()
         self._zoned = False
-        self._day_first: list[str] = []  # texts whose first number can be no month
+        self._day_first: list[str] = []  # texts whose first number cannot be a month
         self._month_first: list[str] = []
         self._examples: dict[str, str] = {}
         self._range = (float("inf"), float("-inf"))  # of numbers that may be Unix seconds
 
     def add(self, text: pl.Series) -> None:
-        """More rows."""
+        """Add rows."""
         found = pl.DataFrame({"text": text, "shape": _shapes(text)}).filter(pl.col("text").is_not_null())
         for shape, count, example in found.group_by("shape").agg(pl.len(), pl.col("text").first().alias("e")).iter_rows():
             self._counts[shape] += count
@@ -104,7 +104,7 @@ class TimeSurvey:
                 kept.extend(beyond.head(_SOME_ROWS - len(kept)).to_list())
 
     def conclude(self, day_first: bool | None) -> TimeFormat:
-        """The format of most rows; the others will be set aside. Raises DatasetError that says which flag decides."""
+        """The format of most rows; the others will be quarantined. Raises DatasetError that names the deciding flag."""
         known = {shape: count for shape, count in self._counts.items() if shape != "other"}
         if not known:
             raise DatasetError(
@@ -124,7 +124,7 @@ class TimeSurvey:
         return TimeFormat(shape, self._zoned, surveyed=True)
 
     def _order(self, day_first: bool | None) -> str:
-        """Day or month first. What a person said goes before what the rows say."""
+        """Day or month first. The user's setting takes precedence over the rows."""
         if day_first is not None:
             return "dmy" if day_first else "mdy"
         if bool(self._day_first) == bool(self._month_first):
@@ -138,7 +138,7 @@ class TimeSurvey:
 
 
 def _shapes(text: pl.Series) -> pl.Series:
-    """Which format each text has by its looks: a key of `SAID`, `year last` or `other`."""
+    """The format that each text appears to have: a key of `SAID`, `year last` or `other`."""
     column = pl.col("text")
     number = column.str.contains(_NUMBER)
     size = pl.when(number).then(column).cast(pl.Float64, strict=False).abs()
@@ -160,7 +160,7 @@ def _shapes(text: pl.Series) -> pl.Series:
 
 
 def _parts(text: pl.Series, order: str) -> pl.Series:
-    """Texts of three numbers in this order and perhaps a time of day and a zone."""
+    """Parses texts of three numbers in this order with an optional time of day and zone."""
     pattern = _YEAR_FIRST if order == "ymd" else _YEAR_LAST
     names = [*{"ymd": ("y", "m", "d"), "dmy": ("d", "m", "y"), "mdy": ("m", "d", "y")}[order], "hour", "minute", "second"]
     groups = pl.col("text").str.extract_groups(pattern).struct.rename_fields([*names, "fraction", "zone"])
@@ -179,7 +179,7 @@ def _parts(text: pl.Series, order: str) -> pl.Series:
 
 
 def _seconds(text: pl.Series, pattern: str) -> pl.Series:
-    """By strptime; a pattern without a time of day means midnight. Raises InvalidInput for a pattern that is none."""
+    """By strptime; a pattern without a time of day means midnight. Raises InvalidInput for an invalid pattern."""
     if not any(part in pattern for part in ("%H", "%I", "%T", "%R", "%s", "%X", "%c", "%r")):
         text, pattern = text + " 00:00", pattern + " %H:%M"
     try:

@@ -1,4 +1,4 @@
-"""The TMDB API: one film at a time, remembered on disk, no faster than it allows.
+"""The TMDB API: requests one film at a time, within the rate limit, and caches results on disk.
 
 https://developer.themoviedb.org/reference/movie-details. This product uses the TMDB API but is not endorsed by TMDB.
 """
@@ -22,23 +22,23 @@ from core import columns as c
 from core.errors import DependencyUnavailable, InvalidInput
 from core.ports import Monotonic
 
-Film = dict[str, Any]  # tmdb_id, overview, cast, director (joined by |), keywords, poster_path, original_language
+TmdbFilm = dict[str, Any]  # tmdb_id, overview, cast, director (joined by |), keywords, poster_path, original_language
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 CAST = 5  # the leading roles
 _WORKERS = 8  # requests in flight
 _ATTEMPTS = 5
-_MAX_WAIT = 60.0  # seconds that an answer of 429 may ask for
+_MAX_WAIT = 60.0  # longest wait in seconds that a 429 response may request
 
 
 class Cache:
-    """Films by tmdb_id, one JSON object on a line: what an interrupted run had is there for the next."""
+    """Films by tmdb_id, one JSON object per line, so the next run reuses the results of an interrupted one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> dict[int, Film]:
-        """Every whole line; the last one of a run that was killed may be half."""
-        found: dict[int, Film] = {}
+    def read(self) -> dict[int, TmdbFilm]:
+        """Every complete line; the last line of a killed run may be truncated."""
+        found: dict[int, TmdbFilm] = {}
         for line in self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else ():
             try:
                 film = json.loads(line)
@@ -47,10 +47,12 @@ class Cache:
                 continue
         return found
 
-    def add(self, films: Sequence[Film]) -> None:
+    def add(self, films: Sequence[TmdbFilm]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(f"\n{json.dumps(film)}" for film in films))  # a new line first: the last one may be half
+            file.write(
+                "".join(f"\n{json.dumps(film)}" for film in films)
+            )  # a line break first, because the last line may be truncated
 
 
 class RateLimit:
@@ -63,7 +65,7 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def wait(self, at_least: float = 0.0) -> float:
-        """How many seconds from now the caller may go on; the permits after it are later still."""
+        """Seconds that the caller has to wait for its permit; later permits come after it."""
         with self._lock:
             now = self.clock()
             self._next = max(self._next, now + at_least)
@@ -83,11 +85,11 @@ class Tmdb:
     sleep: Callable[[float], None] = time.sleep
 
     def fetch(self, ids: Sequence[int]) -> Iterator[int]:
-        """Ask for the films that the cache lacks; yields how many came with each batch, which is in the cache by then.
+        """Request the films that the cache lacks; yields the size of each batch after writing it to the cache.
 
         Raises InvalidInput for a refused key and DependencyUnavailable when TMDB does not answer.
         """
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs addresses, and the key is part of them
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs URLs, which contain the key
         with httpx.Client(timeout=_TIMEOUT, **self._authorised()) as client, ThreadPoolExecutor(_WORKERS) as pool:
             for start in range(0, len(ids), 2 * _WORKERS):
                 batch = ids[start : start + 2 * _WORKERS]
@@ -99,8 +101,8 @@ class Tmdb:
         is_token = "." in key  # a JSON web token
         return {"headers": {"Authorization": f"Bearer {key}"}} if is_token else {"params": {"api_key": key}}
 
-    def _film(self, client: httpx.Client, tmdb_id: int) -> Film:
-        """What TMDB knows; the bare id of a film that it does not have."""
+    def _film(self, client: httpx.Client, tmdb_id: int) -> TmdbFilm:
+        """TMDB's data about a film; only the id if TMDB does not have the film."""
         after = 0.0
         for attempt in range(1, _ATTEMPTS + 1):
             self.sleep(self.pace.wait(after))
@@ -119,7 +121,7 @@ class Tmdb:
         raise DependencyUnavailable("TMDB", reason, remedy)
 
 
-def _film_of(tmdb_id: int, answer: dict[str, Any]) -> Film:
+def _film_of(tmdb_id: int, answer: dict[str, Any]) -> TmdbFilm:
     crew = answer.get("credits", {}).get("crew", ())
     return {
         c.TMDB_ID: tmdb_id,
@@ -137,6 +139,6 @@ def _names(entries: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _retry_after(answer: httpx.Response, attempt: int) -> float:
-    """Seconds until the next try: what the answer asks for, else one more each time."""
+    """Seconds until the next attempt: as the response requests, else one more each time."""
     asked = answer.headers.get("Retry-After", "")
     return min(float(asked), _MAX_WAIT) if asked.isdigit() else float(attempt)

@@ -1,4 +1,4 @@
-"""A file of users: each column but the id is an attribute, and becomes a token `name:value` of the profile."""
+"""A file of users: each column except the id is an attribute and becomes a token `name:value` of the profile."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from core.errors import DatasetError
 from datasets import keys
 from datasets.mapping import USER_FIELDS, Columns, resolve
 from datasets.quarantine import Quarantine
-from datasets.sources import LINE, Source
+from datasets.sources import LINE, SourceFile
 from datasets.texts import BETWEEN
 
-_VALUES = 1000  # of one attribute; more, and it names people, not groups
+_VALUES = 1000  # maximum of one attribute; with more, it identifies people rather than groups
 _SHARE = 0.5
 
 
@@ -23,7 +23,7 @@ _SHARE = 0.5
 class UserFile:
     """Users' profiles: `core.items.PROFILE_SCHEMA`, by ascending key."""
 
-    source: Source
+    source: SourceFile
     columns: Columns
     rows: pl.DataFrame
     attributes: tuple[str, ...]
@@ -31,7 +31,7 @@ class UserFile:
     read: int
 
     def lines(self) -> Iterator[str]:
-        """How the file was understood, for people."""
+        """How the file was interpreted, as text for users."""
         yield f"{self.source.name}: {self.source.dialect}"
         yield f"  user_id from column {self.columns.theirs[c.USER]!r}"
         yield f"  attributes: {', '.join(self.attributes) or 'none'}"
@@ -39,8 +39,8 @@ class UserFile:
             yield f"  left out, because nearly every user has a value of their own: {', '.join(self.left_out)}"
 
 
-def read_user_file(source: Source, names: Mapping[str, str], quarantine: Quarantine) -> UserFile:
-    """Read users; `names` may give user_id, and attributes their names (`age=Age group`). Without attributes named every column
+def read_user_file(source: SourceFile, names: Mapping[str, str], quarantine: Quarantine) -> UserFile:
+    """Read users; `names` may map user_id and attributes to columns (`age=Age group`). If it names no attribute, every column
     is one. Raises DatasetError."""
     wanted = {ours: theirs for ours, theirs in names.items() if ours != c.USER}
     absent = [theirs for theirs in wanted.values() if theirs not in source.columns]
@@ -77,17 +77,17 @@ def read_user_file(source: Source, names: Mapping[str, str], quarantine: Quarant
         .filter(bad)
     )
     attributes = wanted or {name: name for name in columns.unused}
-    left_out = [ours for ours, theirs in attributes.items() if not wanted and _names_people(texts[theirs])]
+    left_out = [ours for ours, theirs in attributes.items() if not wanted and _identifies_people(texts[theirs])]
     used = {ours: theirs for ours, theirs in attributes.items() if ours not in left_out}
     rows = texts.select(key.alias(c.USER), _tokens(used).alias(c.PROFILE)).filter(~bad).sort(c.USER)
     return UserFile(source, columns, rows, tuple(used), tuple(left_out), len(texts))
 
 
-def _id_of(source: Source) -> dict[str, str]:
+def _id_of(source: SourceFile) -> dict[str, str]:
     return {c.USER: "id"} if c.USER not in source.columns and "id" in source.columns else {}
 
 
-def _names_people(text: pl.Series) -> bool:
+def _identifies_people(text: pl.Series) -> bool:
     distinct = text.drop_nulls().n_unique()
     return distinct > _VALUES or (len(text) > 20 and distinct > _SHARE * len(text))
 

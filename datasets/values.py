@@ -1,4 +1,4 @@
-"""What the numbers in a column of values are, and what becomes of them: events of a kind whose contract they keep."""
+"""Interprets a column of values, and converts its numbers to events of a kind whose contract they satisfy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datasets.texts import comma_numbers, numbers
 
 ALLOWED = "stars, scale:LOW-HIGH (for example scale:1-10), count, minutes or none"
 _SCALE = re.compile(r"scale:(-?\d+(?:\.\d+)?)-(-?\d+(?:\.\d+)?)")
-_NAMED = (  # what a column's name says
+_NAMED = (  # meanings by column name
     ("count", ("count", "plays", "playcount", "times", "quantity", "qty", "clicks", "views", "listens", "units", "n")),
     ("minutes", ("minute", "minutes", "duration", "watchtime", "runtime")),
     ("none", ("price", "amount", "revenue", "cost", "seconds", "discount", "total")),
@@ -26,7 +26,7 @@ _SCALES = ((1, 10), (0, 10), (0, 5), (1, 100), (0, 100))
 
 @dataclass(frozen=True)
 class ValueMeaning:
-    """What values are. `low` and `high` bound a scale."""
+    """The meaning of values. `low` and `high` are the limits of a scale."""
 
     name: str  # stars, scale, count, minutes or none
     low: float = 0.0
@@ -46,7 +46,7 @@ class ValueMeaning:
         return f"scale:{self.low:g}-{self.high:g}" if self.name == "scale" else self.name
 
     def becomes(self, kind: Kind) -> str:
-        """For people. `kind` is that of rows without a value of their own."""
+        """Text for users. `kind` is that of rows without a value."""
         return {
             "stars": f"a rating; a row without one is a {kind.value}",
             "scale": f"a rating, {self.low:g} to {self.high:g} mapped onto {STARS}; a row without one is a {kind.value}",
@@ -58,7 +58,7 @@ class ValueMeaning:
 
 @dataclass(frozen=True)
 class ValueReading:
-    """How values are read. `kind` is that of a row that has neither a kind nor a value that makes one."""
+    """How values are read. `kind` is that of a row that has neither a kind nor a value that implies one."""
 
     meaning: ValueMeaning
     kind: Kind = Kind.VIEW
@@ -67,7 +67,7 @@ class ValueReading:
     def read(self, text: pl.Series, kinds: pl.Series | None) -> pl.DataFrame:
         """`kind`, `value` and `problem` (null, or why the value cannot be used) of each row [n].
 
-        With `kinds`, the file's own, values are what those kinds demand; a scale applies to kinds with stars.
+        With the file's own `kinds`, values have the meaning that those kinds require; a scale applies to kinds with stars.
         """
         rows = pl.DataFrame({"text": text, "number": numbers(text, self.decimal_comma)})
         said, number = pl.col("text").is_not_null(), pl.col("number")
@@ -93,7 +93,7 @@ class ValueReading:
 
 
 class ValueSurvey:
-    """Looks at every row of a column of values, and guesses what they are."""
+    """Examines every row of a column of values and guesses their meaning."""
 
     def __init__(self, column: str) -> None:
         self._column = column
@@ -101,7 +101,7 @@ class ValueSurvey:
         self._low, self._high, self._whole, self._halves = float("inf"), float("-inf"), True, True
 
     def add(self, text: pl.Series) -> None:
-        """More rows."""
+        """Add rows."""
         point, comma, thousands = comma_numbers(text)
         self._points, self._commas, self._thousands = self._points + point, self._commas + comma, self._thousands + thousands
         number = numbers(text, decimal_comma=bool(comma)).drop_nulls()
@@ -111,7 +111,7 @@ class ValueSurvey:
             self._halves = self._halves and bool((number * 2 == (number * 2).round()).all())
 
     def decimal_comma(self, said: str | None) -> bool:
-        """Whether `4,5` is four and a half. Raises DatasetError for a column that does not tell, or contradicts itself."""
+        """Whether `4,5` is four and a half. Raises DatasetError for an ambiguous or contradictory column."""
         if said is not None:
             return said == "comma"
         if self._commas and self._points:
@@ -142,7 +142,7 @@ class ValueSurvey:
 
 
 def default_kind(name: str | None) -> Kind:
-    """The kind named by `--kind`, for rows that have none: one that needs no value. Raises InvalidInput."""
+    """The kind given by `--kind` for rows without one; it must not need a value. Raises InvalidInput."""
     if name is None:
         return Kind.VIEW
     fitting = [kind for kind in KINDS if kind.spec.value is None or not kind.spec.value_required]

@@ -1,1 +1,1 @@
-"""Evaluation: full ranking, later events only, intervals beside every figure."""
+"""Evaluation: full ranking on later events only, with a confidence interval for every figure."""

@@ -1,4 +1,4 @@
-"""Recommendation acceptance: how many of the lists that were shown did their users answer?"""
+"""Recommendation acceptance: the share of shown lists from which the user accepted an item."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from core.kinds import ACCEPTING
 
 
 def acceptance_rate(impressions: pl.DataFrame, interactions: pl.DataFrame) -> float | None:
-    """The share of lists with an accepting interaction on an item that they showed; None without a list.
+    """The share of lists with an accepting interaction on an item that they showed; None if there is no list.
 
-    An interaction answers a list when it names its `request_id` and one of its items. Views, searches and skips do not
-    accept, and neither does what a user did elsewhere.
+    An interaction belongs to a list when it has the list's `request_id` and one of its items. Views, searches and skips
+    do not count as acceptance, and neither do interactions without that `request_id`.
     """
     lists = impressions[c.REQUEST_ID].n_unique()
     if not lists:

@@ -1,4 +1,4 @@
-"""Beyond accuracy: what the lists are like. All work on shown catalogue rows [m, k], -1 where a list was shorter."""
+"""Beyond accuracy: metrics of the shown lists, given as catalogue rows [m, k], -1 where a list was shorter."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Shown = NDArray[np.intp]
-_SMOOTHING = 0.01  # share of the history's distribution in the list's, so that the divergence stays finite (Steck 2018)
+ShownRows = NDArray[np.intp]
+_SMOOTHING = 0.01  # share of the history's distribution mixed into the list's, to keep the divergence finite (Steck 2018)
 
 
-def coverage(shown: Shown, n_items: int) -> float:
+def coverage(shown: ShownRows, n_items: int) -> float:
     """The share of the catalogue that appears in any list."""
     return len(np.unique(shown[shown >= 0])) / n_items if n_items else 0.0
 
 
-def novelty(shown: Shown, popularity: NDArray[np.float64]) -> float:
+def novelty(shown: ShownRows, popularity: NDArray[np.float64]) -> float:
     """Mean surprise of what is shown, -log2 of its share of the events (Vargas and Castells, RecSys 2011), in bits.
 
-    `popularity` [n] are event counts; an item without any counts as one with one.
+    `popularity` [n] are event counts; an item without any counts as if it had one.
     """
     counts = np.maximum(popularity, 1.0)
     rows = shown[shown >= 0]
     return float(-np.log2(counts[rows] / counts.sum()).mean()) if len(rows) else 0.0
 
 
-def intra_list_diversity(shown: Shown, genres: NDArray[np.float32]) -> float:
+def intra_list_diversity(shown: ShownRows, genres: NDArray[np.float32]) -> float:
     """Mean over lists of the mean cosine distance of genres between two of its items (Ziegler et al., WWW 2005), 0 to 1.
 
     `genres` [n, G] are 0 or 1; an item without genres is at distance 1 from every other.
@@ -42,9 +42,9 @@ def intra_list_diversity(shown: Shown, genres: NDArray[np.float32]) -> float:
     return float((1 - alike[several] / pairs[several]).mean())
 
 
-def miscalibration(shown: Shown, histories: Sequence[NDArray[np.intp]], genres: NDArray[np.float32]) -> float:
+def miscalibration(shown: ShownRows, histories: Sequence[NDArray[np.intp]], genres: NDArray[np.float32]) -> float:
     """Mean Kullback-Leibler divergence of the list's genres from the history's (Steck, "Calibrated recommendations", RecSys
-    2018), in nats; 0 is a list as the history. Users without a history or a list are left out."""
+    2018), in nats; 0 means that they are equal. Users without a history or a list are left out."""
     weights = genres / np.maximum(genres.sum(axis=1, keepdims=True), 1e-9)
     found = []
     for rows, history in zip(shown, histories, strict=True):

@@ -1,7 +1,8 @@
-"""Counting beside the towers: how much the transitions and the spectral channel weigh, chosen by what the blend predicts.
+"""Chooses the weights of the transitions and of the spectral channel by how well the blend with the towers predicts.
 
-The choice is made on events that neither the towers nor the counts have seen, on the data itself: no weight is right everywhere.
-With many events a user the towers know more; on a shop's few baskets a user, the counts do (docs/benchmarks.md).
+The weights are chosen on events of the data set itself that neither the towers nor the counts have seen, because no weight is
+best for all data. With many events per user the towers are better; with a shop's few baskets per user, the counts are
+(docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from retrieval.transitions import Transitions
 
 TRANSITION_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # from the towers alone to hardly anything but counts
 SPECTRAL_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
-MAX_QUERIES = 2_000  # that a choice is made by
+MAX_QUERIES = 2_000  # used to choose the weights
 _BATCH = 128  # queries whose scores of the whole catalogue are held at a time
 
 Scores = NDArray[np.float32]
@@ -32,7 +33,7 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Blend:
-    """The chosen weights, and the NDCG@10 of every pair that was tried: (spectral, transitions) -> figure."""
+    """The chosen weights, and the NDCG@10 of every pair that was tried: (spectral, transitions) -> NDCG@10."""
 
     spectral: float
     transitions: float
@@ -55,7 +56,7 @@ def standardised(scores: Scores) -> Scores:
 
 
 def blend(towers: Scores, counts: Scores, weight: float) -> Scores:
-    """Both [m, n] in units of their spread, the counts by `weight`. The scorer `retrieval` does the same with candidates."""
+    """Both [m, n] in units of their spread, the counts times `weight`. The scorer `retrieval` does this for candidates."""
     return standardised(towers) + np.float32(weight) * standardised(counts)
 
 
@@ -68,9 +69,9 @@ def tower_scores(trained: TrainedTowers, users: Sequence[UserFeatures], catalogu
 def choose_blend(
     trained: TrainedTowers, transitions: Transitions, queries: Sequence[LabelledQuery], catalogue: Catalogue
 ) -> Blend:
-    """The weights with the highest NDCG@10 on these queries; of equals the smallest. Leaves the towers with the chosen one.
+    """The weights with the highest NDCG@10 on these queries; ties go to the smallest. Sets the spectral weight of the towers.
 
-    Queries of users without history say nothing. Without any other, everything stays as it is configured and nothing is counted.
+    Queries of users without history are not used. If there are no others, the configured weights are kept and nothing is scored.
     """
     warm = _drawn([query for query in queries if query.user is not None])
     configured = trained.spectral_weight
@@ -88,7 +89,7 @@ def choose_blend(
 
 
 def _drawn(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
-    """At most MAX_QUERIES of them, evenly from beginning to end."""
+    """At most MAX_QUERIES of them, evenly spaced from first to last."""
     if len(queries) <= MAX_QUERIES:
         return list(queries)
     return [queries[at] for at in np.linspace(0, len(queries) - 1, MAX_QUERIES).astype(int)]

@@ -1,4 +1,4 @@
-"""Models on the same folds and queries, judged and compared pairwise."""
+"""Judges models on the same folds and queries, and compares them pairwise."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ COMPARED = (
     *("coverage@10", "novelty@10", "diversity@10", "miscalibration@10"),
 )
 
-# Makes a fresh model for a fold; several folds never share what one of them learned.
+# Makes a new model for each fold, so that folds never share learned state.
 Make = Callable[[], Model]
 OnLeftOut = Callable[[str, str], None]  # the model's name, and why
 
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """The queries of all folds, with what their folds' training knew of them."""
+    """The queries of all folds, with what the training part of their fold knew about them."""
 
     users: NDArray[np.int64]  # [m]
     target_counts: NDArray[np.float64]  # [m] events of the target in training; 0 is a cold item
-    is_warm_user: NDArray[np.bool_]  # [m] whether anything was known of the user
+    is_warm_user: NDArray[np.bool_]  # [m] whether anything was known about the user
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def _outcome(
 
 
 def by_group(ranks: NDArray[np.int64], pooled: Pooled) -> dict[str, float]:
-    """Share and NDCG@10 of the queries for warm and for cold items, and of those of cold users."""
+    """Share and NDCG@10 of the queries for warm and for cold items, and of the queries of cold users."""
     groups = {"warm_item": pooled.target_counts > 0, "cold_item": pooled.target_counts == 0, "cold_user": ~pooled.is_warm_user}
     gains = ndcg(ranks, K)
     found = {}

@@ -29,7 +29,7 @@ def paired_bootstrap(
 ) -> Interval:
     """The interval of mean(a - b) over queries [n], resampling whole groups (users), whose events are not independent.
 
-    Percentile bootstrap over clusters (Efron and Tibshirani 1993). No queries give an interval of zeros.
+    Percentile bootstrap over clusters (Efron and Tibshirani 1993). Without queries the interval is all zeros.
     """
     return bootstrap(a - b, groups, draws, level, seed)
 

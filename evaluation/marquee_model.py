@@ -1,7 +1,7 @@
-"""What `marquee init` would serve before the ranker, as one of the models that are compared: towers and counts, blended.
+"""What `marquee init` would serve without a ranker, as a model for comparison: a blend of towers and counts.
 
-`fit` gets the training part alone and makes every choice inside it: the newest events, or each user's last one where there are
-no times, choose the weights of the blend and the best epoch; then towers and counts learn once more, from all of the part.
+`fit` gets only the training part and makes every choice within it. The weights of the blend and the best epoch are chosen on the
+newest events, or on each user's last one if there are no times. Then towers and counts are trained again on the whole part.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from retrieval.config import TrainConfig
 from retrieval.training import TrainedTowers, train_towers
 from retrieval.transitions import Transitions
 
-_LEARNED_FROM = 0.9  # of the events in time order; the later ones choose
+_LEARNED_FROM = 0.9  # share of the events, in time order; the later ones are for choosing
 
 
 class MarqueeModel:
-    """Chooses, then trains on everything; each call of `fit` in a folder of its own, and no finished training is repeated."""
+    """Chooses, then trains on everything. Each call of `fit` has a folder of its own, and a finished training is not repeated."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class MarqueeModel:
         return blend(towers, self._transitions.scores_of(users, self._catalogue), self.blend.transitions)
 
     def _choosing(self, train: pl.DataFrame, catalogue: Catalogue) -> Fold:
-        """What the choice learns from, and what it is made by."""
+        """A fold within the training part: the events to learn from, and the queries to choose by."""
         if not self._has_time:
             return leave_one_out(train, catalogue)
         cut = cutoff(train, _LEARNED_FROM)

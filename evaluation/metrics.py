@@ -1,6 +1,6 @@
-"""Metrics by name: how good a ranking of one relevant item per query is, and what the shown lists are like.
+"""Metrics by name: how good a ranking with one relevant item per query is, and properties of the shown lists.
 
-A metric is asked for as "name@k" ("ndcg@10", for any k); `METRICS` holds all there are. With one relevant item DCG is
+A metric is requested as "name@k" ("ndcg@10", for any k); `METRICS` contains all of them. With one relevant item DCG is
 1 / log2(rank + 2) and the ideal is 1, so NDCG needs no more than the rank.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
 from core.errors import InvalidInput
-from evaluation.beyond import Shown, coverage, intra_list_diversity, miscalibration, novelty
+from evaluation.beyond import ShownRows, coverage, intra_list_diversity, miscalibration, novelty
 from evaluation.queries import LabelledQuery
 from evaluation.ranking import NOT_FOUND, Ranked
 
@@ -26,7 +26,7 @@ _REQUEST = re.compile(r"(?P<name>[a-z_]+)(?:@(?P<k>[1-9][0-9]*))?")
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What a metric may know besides the ranking, of m queries and n items, as of the end of training."""
+    """What a metric may use besides the ranking: facts about m queries and n items as of the end of training."""
 
     target_counts: Values  # [m] events of each query's target; 0 is a cold item
     item_counts: Values  # [n] events of each item
@@ -40,7 +40,7 @@ class Facts:
         return cls(item_counts[targets], item_counts, catalogue.genres, histories)
 
 
-Part = tuple[Ranked, Facts]  # how the queries of one fold were ranked, and what its training knew
+Part = tuple[Ranked, Facts]  # how the queries of one fold were ranked, and the facts as of its training
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ class RankMetric:
 
 @dataclass(frozen=True)
 class ListMetric:
-    """A metric of the shown lists. Each part is measured by what its own training knew; their mean is by number of queries."""
+    """A metric of the shown lists. Each part is measured with its own facts; the mean is weighted by number of queries."""
 
     name: str
     description: str
     paper: str
-    of: Callable[[Shown, Facts], float]  # the lists [m, k] cut at k
+    of: Callable[[ShownRows, Facts], float]  # the lists [m, k] cut at k
     needs_cutoff: bool = True
 
     def value(self, parts: Sequence[Part], k: int) -> float:
-        """Raises InvalidInput for lists that were not kept up to length k."""
+        """Raises InvalidInput for lists that are shorter than k."""
         length = min(ranked.shown.shape[1] for ranked, _ in parts)
         if k > length:
             raise InvalidInput(f"k of {self.name}", k, f"1 to {length}, the length of the lists that were kept")

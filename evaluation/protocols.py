@@ -1,8 +1,10 @@
-"""Who is asked what: the splits under which models are compared. Each gives folds that any model can be run on.
+"""Evaluation protocols: the splits on which models are compared. Each gives folds on which any model can be run.
 
-`loo`: the last event of each user, given all the earlier ones (no global time: a user's future may be in another's past).
-`last` and `successive`: rolling cut-offs in global time; a fold trains on what is before its cut and asks for what follows,
-each user's last event of the fold or all of them. `strong`: users that training never saw (Marlin 2004), last event each.
+`loo`: the last event of each user, given all the earlier ones (without a global cut-off: one user's test event may precede
+another's training events).
+`last` and `successive`: rolling cut-offs in global time; a fold trains on the events before its cut and
+predicts the ones after it, either each user's last event of the fold or all of them. `strong`: the last event of users that
+training never saw (Marlin 2004).
 """
 
 from __future__ import annotations
@@ -28,12 +30,12 @@ from evaluation.queries import LabelledQuery, labelled_queries
 Protocol = Literal["loo", "last", "successive", "strong"]
 PROTOCOLS: tuple[Protocol, ...] = ("loo", "last", "successive", "strong")
 _FIRST_CUT = 0.5  # share of the events before the first rolling cut-off
-_HELD_OUT_ONE_IN = 10  # one user in so many is kept out of training by `strong`
+_HELD_OUT_ONE_IN = 10  # `strong` keeps one in this many users out of training
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """What a model may learn from, and what it is asked. Queries hold what was known just before their event."""
+    """What a model may learn from, and the queries. A query holds what was known just before its event."""
 
     name: str
     train: pl.DataFrame
@@ -43,7 +45,7 @@ class Fold:
 def folds_of(
     protocol: Protocol, interactions: pl.DataFrame, catalogue: Catalogue, *, folds: int = 5, has_time: bool = True
 ) -> list[Fold]:
-    """The folds of a protocol. Raises InvalidInput for a protocol that the data cannot bear, DatasetError if nobody is asked."""
+    """The folds of a protocol. Raises InvalidInput if the protocol does not suit the data, DatasetError without any query."""
     if protocol in ("last", "successive"):
         if not has_time:
             raise InvalidInput("protocol", protocol, "loo or strong: this data set has an order per user but no times")
@@ -56,7 +58,7 @@ def folds_of(
 
 
 def leave_one_out(interactions: pl.DataFrame, catalogue: Catalogue) -> Fold:
-    """Each user's last event is asked for; users with a single event only train."""
+    """Each user's last event is predicted; users with a single event are used only in training."""
     train, queries = _without_last(interactions, catalogue)
     return Fold("loo", train, tuple(queries))
 

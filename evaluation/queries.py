@@ -1,4 +1,4 @@
-"""Successive prediction: for each new film of a period, what was known about its user just before it."""
+"""Successive prediction: for each new film of a period, what was known about the user just before it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LabelledQuery:
     ts: float
 
     def excluded(self, catalogue: Catalogue) -> NDArray[np.intp]:
-        """Catalogue rows that may not be recommended to this user any more."""
+        """Catalogue rows that may no longer be recommended to this user."""
         if self.user is None:
             return np.empty(0, dtype=np.intp)
         return catalogue.known_rows(self.user.consumed)
@@ -43,15 +43,15 @@ def labelled_queries(
     seed: int = 0,
     profiles: Profiles | None = None,
 ) -> Iterator[LabelledQuery]:
-    """A query per film that a user first took up at start <= ts < end, in time order; the features hold only what came before.
+    """One query per film that a user first consumed at start <= ts < end, in time order; features use only earlier events.
 
-    Events on films that the user took up or skipped earlier are history and no target: such a film is no news, and a list
-    without what was consumed could not hold it, while a full ranking that lets it back in could.
-    `max_queries` of them are drawn evenly at random. Events at the same second come in hash order, never in file order.
-    A user with one of the `profiles` (static attributes by user id) is known by it before the first event.
+    Events on films that the user consumed or skipped earlier are history and not targets: lists leave out consumed films, so
+    they could not contain such a target, while a full ranking that re-admits it could.
+    `max_queries` of them are drawn uniformly at random. Events of the same second are ordered by a hash, not by their position in
+    the file. A user with one of the `profiles` (static attributes by user id) is known from it before the first event.
     """
     ordered = in_time_order(interactions.filter(pl.col(c.TS) < end))
-    wanted = _drawn((ordered[c.TS].to_numpy() >= start) & _first_taken_up(ordered), max_queries, seed)
+    wanted = _drawn((ordered[c.TS].to_numpy() >= start) & _is_target(ordered), max_queries, seed)
     relevant = ordered[c.USER].is_in(ordered.filter(pl.Series(wanted))[c.USER].unique().implode())
     genres = item_genres(catalogue)
     known = profiles or {}
@@ -59,7 +59,7 @@ def labelled_queries(
     rows = catalogue.rows(ordered[c.ITEM].to_numpy()).tolist()
     columns = ordered.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS).iter_rows()
     for is_query, matters, row, values in zip(wanted.tolist(), relevant.to_list(), rows, columns, strict=True):
-        if not matters:  # a user without a query in the period: their history is not needed
+        if not matters:  # no query of this user in the period, so the history is not needed
             continue
         event = UserEvent(*values)
         state = states.get(event.user_id)
@@ -72,8 +72,8 @@ def labelled_queries(
         state.add(event, genres.get(event.item_id, ()))
 
 
-def _first_taken_up(ordered: pl.DataFrame) -> NDArray[np.bool_]:
-    """Which events [n], in time order, are a user's first verdict on a film, and no skip; retrieval predicts the same ones."""
+def _is_target(ordered: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which events [n], in time order, are a user's first verdict on a film, and not a skip; retrieval predicts the same."""
     verdict = pl.col(c.KIND).is_in(VERDICTS)
     first = pl.struct(c.USER, c.ITEM, verdict).is_first_distinct() & verdict
     return ordered.select(first & pl.col(c.KIND).is_in(TARGETS)).to_series().to_numpy()

@@ -1,7 +1,7 @@
-"""Where each query's target ranks, and which rows are shown: the one engine for every model, scorer and finished list.
+"""Where each query's target ranks, and which rows are shown. All models, scorers and finished lists are ranked here.
 
-A target is ranked among all catalogue rows that its user had not consumed; nothing is sampled. Equal scores go by a fixed hash
-of user and item, in the ranks and in the lists alike, so that a constant score is a random order and no order of the file.
+A target is ranked among all catalogue rows that its user had not consumed; nothing is sampled. Equal scores are
+ordered by a fixed hash of user and item, in ranks and lists alike, so a constant score gives a random order, not file order.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from core.catalogue import Catalogue
 from core.errors import InvalidInput
 from evaluation.queries import LabelledQuery, ties_for
 
-K = 10  # length of the shown lists where nothing else is asked for
+K = 10  # default length of the shown lists
 NOT_FOUND = np.iinfo(np.int64).max  # the rank of an item that is not on a finished list
 _BATCH = 256
 
 
 class CatalogueScorer(Protocol):
-    """What can be ranked: it scores the whole catalogue."""
+    """A model whose scores of the whole catalogue can be ranked."""
 
     @property
     def name(self) -> str: ...
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
-        """[m, n] per query and catalogue row, the higher the better; what the user consumed needs no mask.
+        """[m, n] per query and catalogue row, higher is better; consumed items need not be masked.
 
         A row at minus infinity is never shown.
         """
 
 
 class Model(CatalogueScorer, Protocol):
-    """What can be compared: a scorer that learns from interactions."""
+    """A model for comparison: a scorer that learns from interactions."""
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
-        """Learn from lake rows, all of them earlier than the queries."""
+        """Learn from lake rows, all of which are earlier than the queries."""
 
 
 @dataclass(frozen=True, eq=False)
 class FixedScores:
-    """A scorer that has the same scores [n] for every query, such as a popularity."""
+    """A scorer that has the same scores [n] for every query, such as popularity."""
 
     name: str
     of_items: NDArray[np.float32]
@@ -105,9 +105,9 @@ def rank_lists(lists: Iterable[NDArray[np.intp]], queries: Sequence[LabelledQuer
 def ranks_of(
     scores: NDArray[np.float32], targets: NDArray[np.intp], excluded: Sequence[NDArray[np.intp]], ties: NDArray[np.uint64]
 ) -> NDArray[np.int64]:
-    """Ranks [m] of targets [m] by scores and ties [m, n], the lower tie first, among all but the excluded rows of each query.
+    """Ranks [m] of targets [m] by scores and ties [m, n], lower ties first, among all rows that are not excluded for the query.
 
-    A target that is excluded itself (consumed before) is ranked as if it alone were let back in. Scores must not be NaN.
+    A target that is excluded itself (consumed before) is ranked as if it alone were not excluded. Scores must not be NaN.
     """
     at = np.arange(len(targets))
     own, tie = scores[at, targets][:, None], ties[at, targets][:, None]

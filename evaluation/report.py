@@ -1,4 +1,4 @@
-"""A comparison as people read it: JSON, a Markdown table, and pictures."""
+"""Writes a comparison as JSON, a Markdown table and charts."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def table(outcomes: Sequence[Outcome], pooled: Pooled) -> str:
 
 
 def legend() -> str:
-    """What the metrics mean, a line for each, with the paper where there is one."""
+    """What the metrics mean, one line each, with the paper if there is one."""
     lines = (f"{one.name}: {one.description}" + (f" {one.paper}." if one.paper else "") for one in METRICS.values())
     return "".join(f"- {line}\n" for line in lines)
 
 
 def markdown(rows: Mapping[str, Mapping[str, float | str]]) -> str:
-    """A table with a row per model, whose columns are those of the first row."""
+    """A table with one row per model; the columns are those of the first row."""
     columns = list(next(iter(rows.values())))
     lines = ["| model | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, row in rows.items():
@@ -57,7 +57,7 @@ def markdown(rows: Mapping[str, Mapping[str, float | str]]) -> str:
 def write(
     folder: Path, title: str, outcomes: Sequence[Outcome], pooled: Pooled, curves: Curves, facts: Mapping[str, object]
 ) -> None:
-    """`report.json`, `report.md` and the pictures, into a folder that is made if need be. `facts` say what was run on what."""
+    """Writes `report.json`, `report.md` and the charts into a folder, which is created if needed. `facts` describe the run."""
     folder.mkdir(parents=True, exist_ok=True)
     models = {one.name: one.metrics | {"ndcg@10_low": one.interval.low, "ndcg@10_high": one.interval.high} for one in outcomes}
     body = {**facts, "models": models, "curves": {name: list(points) for name, points in curves.items()}}
@@ -68,7 +68,7 @@ def write(
 
 
 def draw(folder: Path, title: str, outcomes: Sequence[Outcome], curves: Curves) -> None:
-    """`accuracy.png` (with intervals), `popularity_bias.png`, and `learning_curve.png` where something was trained."""
+    """`accuracy.png` (with intervals), `popularity_bias.png`, and `learning_curve.png` if a model was trained."""
     from matplotlib.figure import Figure
 
     ordered = sorted(outcomes, key=lambda one: one.interval.mean)
@@ -86,7 +86,7 @@ def draw(folder: Path, title: str, outcomes: Sequence[Outcome], curves: Curves) 
     for one in ordered:
         axes.plot(one.metrics["novelty@10"], one.metrics["ndcg@10"], "o", color="#4878a8")
         axes.annotate(one.name, (one.metrics["novelty@10"], one.metrics["ndcg@10"]), xytext=(5, 4), textcoords="offset points")
-    axes.margins(x=0.15, y=0.1)  # room for the names
+    axes.margins(x=0.15, y=0.1)  # space for the names
     axes.set(xlabel="novelty of the lists in bits (left: what everybody watches)", ylabel="NDCG@10", title=title)
     figure.savefig(folder / "popularity_bias.png", dpi=120)
 

@@ -1,4 +1,4 @@
-"""The two towers as one of the models that are compared."""
+"""The two towers as a model for comparison."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from retrieval.history import history_of
 from retrieval.training import TrainedTowers, train_towers
 
 
-class TwoTower:
-    """Trains on `fit`, in a folder of its own per call, and is not trained again when that very run ended there before."""
+class TwoTowerModel:
+    """`fit` trains in a folder of its own for each call; a run that has already finished there is not repeated."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The watched features: what a release saw of its users in training, so that the watchdog can tell when they change.
+"""The watched features: the distribution of user behaviour in training, from which the watchdog detects drift.
 
 Release building writes a sample of them into the bundle, the watchdog computes the same columns from recent events.
 Columns differ in length, because not every event has every feature: a click has no stars, some items have no year.
@@ -20,8 +20,8 @@ from datasets.splits import in_time_order
 
 Columns = dict[str, NDArray[np.float64]]
 
-WATCHED_GENRES = 6  # the commonest: more would outvote the other features in the share that drifted
-REFERENCE_EVENTS = 20_000  # the newest events before the cut: tastes of ten years ago are no reference for today
+WATCHED_GENRES = 6  # the most common ones: more would dominate the share of drifted features
+REFERENCE_EVENTS = 20_000  # the newest events before the cut, because tastes of ten years ago are not a reference for today
 REFERENCE_ROWS = 5_000
 
 
@@ -35,7 +35,7 @@ def watched_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: Ite
     events, rows = interactions.filter(rows >= 0), rows[rows >= 0]
     times = events[c.TS].to_numpy()
     stars = events.filter(pl.col(c.KIND).is_in(STARRED))[c.VALUE].drop_nulls()
-    # An event that the statistics counted would know itself, and popularity would fall after training whatever happens.
+    # An event must not count itself in the statistics: popularity would then always fall after training.
     others = np.maximum(stats.n_events[rows] - (times < stats.as_of), 0)
     years = catalogue.years[rows]
     columns: dict[str, NDArray[np.generic]] = {
@@ -56,13 +56,13 @@ def reference_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: I
 
 
 def as_frame(columns: Mapping[str, NDArray[np.float64]]) -> pl.DataFrame:
-    """Columns of unequal length as one table, to be written as Parquet; the shorter ones end in nulls."""
+    """Columns of unequal length as one table for Parquet; the shorter ones are padded with nulls."""
     height = max((len(values) for values in columns.values()), default=0)
     return pl.DataFrame([pl.Series(name, values).extend_constant(None, height - len(values)) for name, values in columns.items()])
 
 
 def read_columns(path: Path) -> Columns:
-    """Columns from the Parquet file of such a table."""
+    """Reads the columns back from the Parquet file of such a table."""
     return {series.name: series.drop_nulls().to_numpy() for series in pl.read_parquet(path)}
 
 

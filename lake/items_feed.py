@@ -58,7 +58,7 @@ class KnownItems:
         """While the lake does not answer, the last ones; raises DependencyUnavailable when there are none yet."""
         if self._clock() - self._looked > self._interval or not self._ever_looked:
             with suppress(DependencyUnavailable) if self._ever_looked else nullcontext():
-                self._look()
+                self._refresh()
         return self._facts
 
     def with_keys(self, keys: ArrayLike) -> ItemFacts:
@@ -66,14 +66,14 @@ class KnownItems:
         facts = self.facts
         if bool((facts.rows(keys) < 0).any()):
             with suppress(DependencyUnavailable):
-                self._look()
+                self._refresh()
         return self._facts
 
     def key_of(self, id_: ExternalId) -> int:
         """The key of an item, -1 for one that is not in the catalogue. Raises DependencyUnavailable."""
         key = self.facts.key_of(id_)
         if key < 0:
-            self._look()
+            self._refresh()
             key = self._facts.key_of(id_)
         return key
 
@@ -81,11 +81,11 @@ class KnownItems:
         """The key of an item that is or was in the catalogue, -1 for one that never was. Raises DependencyUnavailable."""
         key = self.facts.key_ever(id_)
         if key < 0:
-            self._look()
+            self._refresh()
             key = self._facts.key_ever(id_)
         return key
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         with self._lock:
             self._looked = self._clock()
             found = self._feed.look()

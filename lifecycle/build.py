@@ -132,7 +132,9 @@ def build_release(
     export(trained, draft)
     chosen = {"policy": policy.id, "spectral_weight": blend.spectral, TRANSITION_WEIGHT: blend.transitions}
     manifest = _begun(data, cuts, trained, feature_schema, code_version, {**train.model_dump(), "seed": seed, **chosen})
-    unranked = _as_served(draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained, transitions)
+    unranked = _draft_snapshot(
+        draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained, transitions
+    )
     ranker = _train_ranker(data, cuts, config, unranked, policy, seed, echo)
     ranker.save(draft / bundle.RANKER)
     ranked = replace(unranked, release=replace(unranked.release, ranker=ranker))
@@ -173,7 +175,7 @@ def _begun(
     )
 
 
-def _as_served(
+def _draft_snapshot(
     draft: Path, manifest: Manifest, data: TrainingData, stats: ItemStats, trained: TrainedTowers, transitions: Transitions
 ) -> Snapshot:
     """What is built so far, as the recommender sees a release."""

@@ -56,7 +56,7 @@ def check_gate(candidate: Manifest, production: Manifest | None, config: GateCon
         (
             _complete(candidate),
             _beats_popularity(candidate),
-            _holds_against(production, candidate, config.tolerance),
+            _not_worse_than(production, candidate, config.tolerance),
             _covers(candidate, config.min_coverage),
         )
     )
@@ -74,7 +74,7 @@ def _beats_popularity(candidate: Manifest) -> GateCheck:
     return GateCheck("it beats popularity", model > popularity and low > 0, detail)
 
 
-def _holds_against(production: Manifest | None, candidate: Manifest, tolerance: float) -> GateCheck:
+def _not_worse_than(production: Manifest | None, candidate: Manifest, tolerance: float) -> GateCheck:
     name = "it is not worse than production"
     if production is None:
         return GateCheck(name, True, "there is no production release yet")

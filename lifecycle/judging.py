@@ -74,7 +74,7 @@ def ranking_rows(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) 
     features, relevant, groups = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)], []
     known = [query for query in found if query.user is not None]
     with Offline(now, policy) as offline:
-        made = offline.candidates(_asked(known, DEPTH))
+        made = offline.candidates(_requests(known, DEPTH))
         for query, candidates in zip(known, tqdm(made, "candidates", len(known), leave=False, disable=None), strict=True):
             hit = candidates.rows[candidates.primary] == query.target
             if hit.any():
@@ -94,7 +94,7 @@ def judge(
     catalogue = release.catalogue
     found, stats = _period(interactions, catalogue, start, end, profiles)
     served = rank_lists(_served(found, release.with_stats(stats), policy), found, "as served")
-    retrieval = rank_all(Towers(release, stats.recent), found, catalogue)
+    retrieval = rank_all(TowerScorer(release, stats.recent), found, catalogue)
     popular = _best_popularity(found, stats, catalogue)
     return _judgement(found, stats, catalogue, {"as served": served, "two towers": retrieval} | popular)
 
@@ -120,7 +120,7 @@ def compare(
 
 
 @dataclass(frozen=True, eq=False)
-class Towers:
+class TowerScorer:
     """The towers alone as a scorer of the whole catalogue; users without history get the popularity [n]."""
 
     release: Snapshot
@@ -144,7 +144,7 @@ def _period(
     return found, item_stats(interactions, catalogue, start)
 
 
-def _asked(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
+def _requests(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
     """The labelled queries as the requests that they would have been."""
     for number, query in enumerate(found):
         yield Query(f"judged-{number}", query.user_id, query.ts, seed=number, user=query.user, page=Page(depth))
@@ -153,7 +153,7 @@ def _asked(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
 def _served(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> Iterator[NDArray[np.intp]]:
     """The list of each query, as rows."""
     with Offline(now, policy.greedy()) as offline:
-        for made in offline.recommend(_asked(found, DEPTH)):
+        for made in offline.recommend(_requests(found, DEPTH)):
             yield made.selection.rows
 
 

@@ -13,8 +13,8 @@ RECENT = 5  # events that count as "what the user does now"
 LIKED = 4.0  # stars
 _STARRED = np.array([kind in STARRED for kind in KINDS])  # by kind code
 
-Rows = NDArray[np.intp]  # of the catalogue
-Columns = dict[str, NDArray[np.generic] | float]  # features by name; one number stands for a whole column
+CatalogueRows = NDArray[np.intp]  # of the catalogue
+FeatureColumns = dict[str, NDArray[np.generic] | float]  # features by name; one number stands for a whole column
 
 CANDIDATE_FEATURES: tuple[str, ...] = (
     "retrieval_score",
@@ -41,7 +41,7 @@ _COLUMN = {name: at for at, name in enumerate(CANDIDATE_FEATURES)}
 
 def candidate_features(
     user: UserFeatures | None,
-    rows: Rows,
+    rows: CatalogueRows,
     retrieval_scores: NDArray[np.float32],
     catalogue: Catalogue,
     stats: ItemStats,
@@ -51,13 +51,13 @@ def candidate_features(
     """Features [n, len(CANDIDATE_FEATURES)] of candidate rows [n]; `item_vectors` [items, d] are the release's.
 
     `transition_scores` [n] are the votes of the user's latest items, 0 for an item without any.
-    Nothing here looks at the clock: what is served years after the data was recorded sees what training saw.
+    Nothing here reads the clock, so data served years after it was recorded gives the same features as in training.
     """
     out = np.zeros((len(rows), len(CANDIDATE_FEATURES)), dtype=np.float32)
     if not len(rows):
         return out
     popularity, years = np.log1p(stats.n_events[rows]), catalogue.years[rows]
-    columns: Columns = {
+    columns: FeatureColumns = {
         "retrieval_score": retrieval_scores,
         "retrieval_reciprocal_rank": _reciprocal_ranks(retrieval_scores),
         "log_popularity": popularity,
@@ -88,8 +88,8 @@ def _reciprocal_ranks(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.float32(1.0) / ranks
 
 
-def _of_genres(user: UserFeatures, past: Rows, catalogue: Catalogue, rows: Rows) -> Columns:
-    """How the candidates' genres suit the user's tastes and the latest items of the history."""
+def _of_genres(user: UserFeatures, past: CatalogueRows, catalogue: Catalogue, rows: CatalogueRows) -> FeatureColumns:
+    """How well the candidates' genres match the user's tastes and the latest items of the history."""
     genres = catalogue.genres[rows]
     breadth = np.maximum(genres.sum(axis=1), 1.0)
     return {
@@ -100,12 +100,12 @@ def _of_genres(user: UserFeatures, past: Rows, catalogue: Catalogue, rows: Rows)
 
 def _of_history(
     user: UserFeatures,
-    past: Rows,
+    past: CatalogueRows,
     catalogue: Catalogue,
     stats: ItemStats,
     popularity: NDArray[np.float32],
     years: NDArray[np.float32],
-) -> Columns:
+) -> FeatureColumns:
     """The user's own figures, and how the candidates' `popularity` and `years` [n] differ from those of the history."""
     past_years = catalogue.years[past]
     dated = past_years[past_years > 0]
@@ -118,10 +118,12 @@ def _of_history(
     }
 
 
-def _of_vectors(past: Rows, liked: Rows, item_vectors: NDArray[np.float32], rows: Rows) -> Columns:
-    """How near the candidates are to the latest items of the history, and to the latest ones that were `liked`."""
+def _of_vectors(
+    past: CatalogueRows, liked: CatalogueRows, item_vectors: NDArray[np.float32], rows: CatalogueRows
+) -> FeatureColumns:
+    """How similar the candidates are to the latest items of the history, and to the latest ones that were `liked`."""
     vectors = _unit(item_vectors[rows])
-    columns: Columns = {
+    columns: FeatureColumns = {
         "cosine_last": vectors @ _unit(item_vectors[past[-1:]])[0],
         "cosine_recent": vectors @ _centre(item_vectors[past[-RECENT:]]),
     }
@@ -131,12 +133,12 @@ def _of_vectors(past: Rows, liked: Rows, item_vectors: NDArray[np.float32], rows
 
 
 def _liked(user: UserFeatures) -> NDArray[np.bool_]:
-    """Which events of the history [h] gave many stars; the value of a watch is minutes."""
+    """Which events of the history [h] gave a high rating; the value of a watch event is minutes and does not count."""
     return _STARRED[user.kinds] & (user.values >= LIKED)
 
 
 def _affinity(user: UserFeatures, catalogue: Catalogue) -> NDArray[np.float32]:
-    """The user's genre weights on the catalogue's genres [G], as shares."""
+    """The user's genre weights for the catalogue's genres [G], normalised to shares."""
     known = dict(zip(user.genres, user.genre_weights.tolist(), strict=True))
     weights = np.array([known.get(name, 0.0) for name in catalogue.genre_names], dtype=np.float32)
     total = float(weights.sum())

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RankerConfig:
-    """Small and slow-learning: the retriever is strong, and a booster that overfits loses to it (docs/benchmarks.md)."""
+    """Few leaves and a low learning rate: the retriever is strong, and an overfitted booster is worse (docs/benchmarks.md)."""
 
     trees: int = 300
     leaves: int = 7
     learning_rate: float = 0.03
     min_rows_per_leaf: int = 1000
     feature_fraction: float = 0.5
-    threads: int = 2  # of training; scoring uses one
+    threads: int = 2  # for training; scoring uses one
 
 
 class Ranker:
-    """Scores candidates by the features named `names`, those it was trained on. Thread-safe; scoring runs on one thread.
+    """Scores candidates by the features in `names`, on which it was trained. Thread-safe; scoring runs on one thread.
 
     Raises BundleCorrupt when this code does not compute all of them.
     """
@@ -60,7 +60,7 @@ class Ranker:
         self._booster.save_model(path)
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features [n, len(names)] -> scores [n]; only their order means something."""
+        """Features [n, len(names)] -> scores [n]; only their order is meaningful."""
         if not len(features):
             return np.empty(0, dtype=np.float32)
         return cast("NDArray[np.float32]", np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float32))
@@ -72,9 +72,9 @@ class Ranker:
 
 
 def _check_trees(path: Path) -> None:
-    """Raise BundleCorrupt unless the trees have the lengths that the header promises.
+    """Raise BundleCorrupt unless the trees have the lengths that the header states.
 
-    LightGBM parses trees in threads and ends the whole process (SIGABRT) when one of them is cut short.
+    LightGBM parses trees in threads and aborts the whole process (SIGABRT) when one of them is truncated.
     """
     raw = path.read_bytes()
     promised = re.search(rb"^tree_sizes=([\d ]*)$", raw, re.MULTILINE)
@@ -91,9 +91,9 @@ def train_ranker(
     seed: int,
     names: Sequence[str] = CANDIDATE_FEATURES,
 ) -> Ranker:
-    """Train on candidates of several queries: `groups` are the queries' sizes, `relevant` is 1 for what came next.
+    """Train on candidates of several queries: `groups` are the candidate counts, `relevant` is 1 for the next item.
 
-    `features` [n, len(names)] are those of `CANDIDATE_FEATURES` with these names. Raises DatasetError when no query has a
+    `features` [n, len(names)] are the columns of `CANDIDATE_FEATURES` with these names. Raises DatasetError when no query has a
     relevant candidate.
     """
     import lightgbm as lgb

@@ -19,7 +19,7 @@ import numpy as np
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
-from ranking.reasons import Reason, Reasons
+from ranking.reasons import Explainer, Explanation
 from recommender.assembly import SourceThreads, assemble
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
@@ -37,7 +37,7 @@ STRATEGIES = (TWO_TOWER, TWO_TOWER_MIRROR, PERSONAL, POPULAR_FALLBACK, POPULAR_D
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Recommendation:
+class RecommendationResult:
     """A list and how it came about. Its rows are those of `snapshot.catalogue`."""
 
     query: Query
@@ -52,7 +52,7 @@ class Recommendation:
     def snapshot(self) -> Snapshot:
         return self.by.snapshot
 
-    def reasons(self) -> list[list[Reason]]:
+    def reasons(self) -> list[list[Explanation]]:
         """Why each item is there. CPU-bound, some milliseconds: for what is shown, and on demand."""
         return self.by.reasons.explain(self.query.user, self.selection.rows, self.selection.explored)
 
@@ -62,7 +62,7 @@ class SideEffect(Protocol):
 
     name: str
 
-    def run(self, made: Recommendation) -> None:
+    def run(self, made: RecommendationResult) -> None:
         """Raises DependencyUnavailable; the list is served all the same."""
 
 
@@ -84,13 +84,13 @@ class Recommender:
         self._pipeline = assemble(policy, snapshot, threads, bounded)
         self._primary = tuple(config.part for config in policy.sources if not config.fills)
 
-    async def recommend(self, query: Query) -> Recommendation:
+    async def recommend(self, query: Query) -> RecommendationResult:
         """The query's page of the list. Fewer items than asked for only when no more are eligible; never fails for a
         dependency."""
         start = time.perf_counter()
         selection, trace = await self._pipeline.run(query)
         answered = query.context.features_answered
-        made = Recommendation(
+        made = RecommendationResult(
             query=query,
             selection=selection,
             strategy=self._strategy(query, selection),
@@ -108,10 +108,10 @@ class Recommender:
         return (await self._pipeline.candidates(query))[0]
 
     @cached_property
-    def reasons(self) -> Reasons:
+    def reasons(self) -> Explainer:
         """What explains its lists."""
         now = self.snapshot
-        return Reasons(now.catalogue, now.stats, now.item_vectors, now.title)
+        return Explainer(now.catalogue, now.stats, now.item_vectors, now.title)
 
     def _strategy(self, query: Query, selection: Selection) -> str:
         if not len(selection):
@@ -123,7 +123,7 @@ class Recommender:
         return PERSONAL if selection.found_by(*self._primary).any() else POPULAR_FALLBACK
 
 
-async def _affect(effect: SideEffect, made: Recommendation) -> None:
+async def _affect(effect: SideEffect, made: RecommendationResult) -> None:
     with made.trace.stage("side_effect", effect.name) as report:
         try:
             await asyncio.to_thread(effect.run, made)
@@ -150,7 +150,7 @@ class Offline:
     def __exit__(self, *_: object) -> None:
         self._threads.close()
 
-    def recommend(self, queries: Iterable[Query]) -> Iterator[Recommendation]:
+    def recommend(self, queries: Iterable[Query]) -> Iterator[RecommendationResult]:
         """The list for each query. Raises RuntimeError when a part did not answer: half a pipeline judges nothing."""
         with closing(asyncio.new_event_loop()) as loop:
             for query in self._encoded(queries):

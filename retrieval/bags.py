@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from retrieval.content import Bags
 
-_WORTH_ALL = 4  # from a quarter of the items on, the sums of all are cheaper than gathering the tokens of some
+_WORTH_ALL = 4  # from a quarter of the items on, summing all items is cheaper than gathering the tokens of some
 
 
 class WeightedBags(nn.Module):
-    """The bags of n items over V tokens. They are made from a catalogue, so no checkpoint holds them."""
+    """The bags of n items over V tokens. They are derived from a catalogue, so checkpoints do not contain them."""
 
     offsets: Tensor
     rows: Tensor
@@ -61,7 +61,7 @@ def weighted_sums(table: Tensor, rows: Tensor, weights: Tensor, offsets: Tensor)
 
 
 class _Product(torch.autograd.Function):
-    """`weighted_sums` whose gradient is a `weighted_sums` of the transposed matrix: torch's own takes ten times as long."""
+    """`weighted_sums` whose gradient is a `weighted_sums` of the transposed matrix: torch's own is ten times slower."""
 
     @staticmethod
     def forward(ctx: Any, table: Tensor, *matrix: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ _ROTARY_BASE = 1000.0  # the slowest of the rotations takes about 6,000 events
 
 
 class Shape(Protocol):
-    """What a block needs to know of the training configuration."""
+    """The part of the training configuration that a block needs."""
 
     @property
     def dim(self) -> int: ...
@@ -51,9 +51,9 @@ class Rotary(nn.Module):
 
 
 class CausalAttention(nn.Module):
-    """Multi-head self-attention (Vaswani et al., 2017) over an event and the ones before it.
+    """Multi-head self-attention (Vaswani et al., 2017) over each event and the ones before it.
 
-    Spelled out: on a CPU the backward pass of the fused kernel of torch 2.13 takes five times as long at these lengths.
+    Written out, because on a CPU the backward pass of the fused kernel of torch 2.13 takes five times as long at these lengths.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -115,7 +115,7 @@ class LiGRBlock(nn.Module):
 class HSTUBlock(nn.Module):
     """Pointwise aggregated attention: SiLU instead of a softmax, gated by the input (Zhai et al., HSTU, ICML 2024).
 
-    The paper's learned position bias gives way to rotary positions, which all blocks here share.
+    The paper's learned position bias is replaced by rotary positions, which all blocks here use.
     """
 
     def __init__(self, shape: Shape) -> None:

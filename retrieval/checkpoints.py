@@ -1,4 +1,4 @@
-"""Checkpoints of a training: whose they are, and whether this very run can go on from one."""
+"""Checkpoints of a training run: which run they belong to, and whether this run can resume from one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
 
 
 def fits(checkpoint: Checkpoint, module: TowerModule) -> bool:
-    """Whether its weights have the names and shapes of the module's. Other code may have written it for the same data."""
+    """Whether its weights have the module's names and shapes: other code may have written it for the same data."""
     theirs = {name: weight.shape for name, weight in checkpoint.get("state_dict", {}).items()}
     return theirs == {name: weight.shape for name, weight in module.state_dict().items()}
 
@@ -41,7 +41,7 @@ def fits(checkpoint: Checkpoint, module: TowerModule) -> bool:
 def resumable(path: Path, module: TowerModule) -> Path | None:
     """The checkpoint of an interrupted run of the same configuration, seed and data, or None.
 
-    Raises InvalidInput when it is of another architecture.
+    Raises InvalidInput when it has another architecture.
     """
     found = read_checkpoint(path) if path.exists() else None
     if found is None:
@@ -58,7 +58,7 @@ def resumable(path: Path, module: TowerModule) -> Path | None:
 
 
 def _refuse_other_architecture(checkpoint: Path, theirs: Mapping[str, object], ours: TrainConfig) -> None:
-    """Hours of training are not thrown away because a command named another configuration. Raises InvalidInput."""
+    """Raises InvalidInput, so that hours of training are not lost because a command named another configuration."""
     wanted = ours.model_dump()
     differing = [name for name in ARCHITECTURE if name in theirs and theirs[name] != wanted[name]]
     if differing:
@@ -71,7 +71,7 @@ def _refuse_other_architecture(checkpoint: Path, theirs: Mapping[str, object], o
 
 
 def fingerprint_of(sequences: Sequences, catalogue: Catalogue, config: TrainConfig, seed: int) -> str:
-    """Hash of everything that decides what training makes."""
+    """Hash of everything that determines the result of training."""
     digest = hashlib.sha256(f"{config.model_dump_json(exclude=set(AFTERWARDS))}:{seed}".encode())
     columns = (sequences.starts, sequences.rows, sequences.kinds, sequences.values, sequences.times, sequences.profiles)
     for column in (*columns, catalogue.ids, catalogue.genres, catalogue.years):

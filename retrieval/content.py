@@ -1,7 +1,7 @@
-"""What an item is like, as tokens: "genre:Drama", "person:al pacino", "title:heat".
+"""The content of an item as tokens: "genre:Drama", "person:al pacino", "title:heat".
 
-A token is known by its CRC-32, so an item that no catalogue had yet is described without a dictionary of words; which of
-the tokens a model can read is its `Vocabulary`.
+A token is identified by its CRC-32, so an item that no catalogue had before can be described without a dictionary of words. The
+`Vocabulary` of a model has the tokens that it knows.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Floats = NDArray[np.float32]
 
 FIELDS = ("genre", "year", "title", "overview", "tag", "person", "keyword", "language")
 ALWAYS_READ = (FIELDS.index("genre"), FIELDS.index("year"))
-_MIN_ITEMS = 2  # items with a token, before it says anything: the token of a single film is only another id of it
-_MAX_TOKENS = 32  # tokens of one field of one item, the rarest: a long overview costs no more than a good one
+_MIN_ITEMS = 2  # items that a token needs: the token of a single film would only be another id of it
+_MAX_TOKENS = 32  # tokens of one field of one item, keeping the rarest, so that a long overview does not cost more
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_IN_TITLE = re.compile(r"\s*\(\d{4}\)\s*$")
 
@@ -56,16 +56,16 @@ class ContentTokens:
 
 @dataclass(frozen=True, eq=False)
 class Bags:
-    """What a model reads of n items: rows of its token table, weighted."""
+    """The model's input for n items: weighted rows of its token table."""
 
     offsets: Ints  # [n + 1]
     rows: Ints  # [m]
-    weights: Floats  # [m]; each field of an item has length 1 (L2), so that a long overview does not drown the genres
+    weights: Floats  # [m]; each field of an item has length 1 (L2), so that a long overview does not outweigh the genres
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The tokens that a model knows, and how much each says: its idf among the items that have its field (Sparck Jones 1972)."""
+    """The tokens that a model knows, and the weight of each: its idf among the items that have its field (Sparck Jones 1972)."""
 
     hashes: Ints  # [V], ascending
     idf: Floats  # [V]
@@ -75,7 +75,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokens: ContentTokens) -> Vocabulary:
-        """Every genre and year, and the other tokens that two items or more share."""
+        """All genres and years, and those other tokens that at least two items share."""
         hashes, first, count = np.unique(tokens.hashes, return_index=True, return_counts=True)
         fields = tokens.fields[first]
         pairs = np.unique(tokens.items * len(FIELDS) + tokens.fields)
@@ -86,7 +86,7 @@ class Vocabulary:
         return cls(hashes[kept], np.where(always, 1.0, idf)[kept].astype(np.float32))
 
     def bags(self, tokens: ContentTokens) -> Bags:
-        """The known ones of these tokens, the rarest of each field, weighted by idf and normalised within their field."""
+        """The known tokens among these, the rarest of each field, weighted by idf and normalised within their field."""
         at = np.searchsorted(self.hashes, tokens.hashes).clip(max=max(0, len(self) - 1))
         known = self.hashes[at] == tokens.hashes if len(self) else np.zeros(0, dtype=bool)
         rows, items = at[known], tokens.items[known]
@@ -102,7 +102,7 @@ class Vocabulary:
 
 
 def content_tokens(catalogue: Catalogue) -> ContentTokens:
-    """The tokens of every item, in the catalogue's order. A pure function of what the catalogue says of that item."""
+    """The tokens of every item, in the catalogue's order. Each item's depend only on its own data in the catalogue."""
     hashes: list[int] = []
     fields: list[int] = []
     offsets = [0]
@@ -117,7 +117,7 @@ def content_tokens(catalogue: Catalogue) -> ContentTokens:
 
 
 def _words(catalogue: Catalogue, row: int, year_bucket: int) -> Iterator[Iterable[str]]:
-    """What an item has of each of FIELDS, in their order."""
+    """The item's values for each of FIELDS, in their order."""
     yield catalogue.genres_of(row)
     yield (str(year_bucket),)
     yield _split(_YEAR_IN_TITLE.sub("", catalogue.titles[row]))

@@ -14,13 +14,13 @@ from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
 from core.feature_schema import LEGACY
 from core.features import UserFeatures
-from retrieval.history import History, history_of, tower_inputs
+from retrieval.history import EncodedHistory, history_of, tower_inputs
 
 _INPUTS = ("items", "kinds", "values", "gaps", "length", "profile")
 _OUTPUT = "user"
 # Metadata of the model
-HISTORY_LENGTH = "history_length"  # most events that it reads
-N_KINDS = "kinds"  # event kinds that it knows, by code from 0; older models, which do not say, know those of the legacy schema
+HISTORY_LENGTH = "history_length"  # maximum number of events that it reads
+N_KINDS = "kinds"  # event kinds that it knows, by code from 0; older models without this entry know those of the legacy schema
 
 
 class UserEncoder:
@@ -42,54 +42,54 @@ class UserEncoder:
         return int(self.embeddings.shape[1])
 
     def encode(self, user: UserFeatures) -> NDArray[np.float32] | None:
-        """The user's vector [d], or None when nothing is known: no profile, and no event on an item of this release."""
+        """The user's vector [d], or None for a user without a profile and without an event on an item of this release."""
         history = self.history(user)
-        return self._run([history])[0] if _says_something(history) else None
+        return self._run([history])[0] if _has_input(history) else None
 
     def encode_many(self, users: Sequence[UserFeatures], batch: int = 256) -> NDArray[np.float32]:
-        """Vectors [len(users), d] for offline use; a row of zeros for a user that `encode` answers with None.
+        """Vectors [len(users), d] for offline use; a row of zeros for a user for whom `encode` returns None.
 
-        Users of like history length share a batch, so that little of the work is padding.
+        Users with similar history lengths share a batch, so that there is little padding.
         """
         histories = [self.history(user) for user in users]
-        order = sorted((i for i, history in enumerate(histories) if _says_something(history)), key=lambda i: len(histories[i]))
+        order = sorted((i for i, history in enumerate(histories) if _has_input(history)), key=lambda i: len(histories[i]))
         vectors = np.zeros((len(users), self.dim), dtype=np.float32)
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
             vectors[part] = self._run([histories[i] for i in part])
         return vectors
 
-    def history(self, user: UserFeatures) -> History:
-        """What the tower reads of a user."""
+    def history(self, user: UserFeatures) -> EncodedHistory:
+        """The tower's input for a user."""
         return history_of(user, self.catalogue, self.history_length, self.n_kinds)
 
-    def encode_histories(self, histories: Sequence[History], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """User vectors [len(histories), d] when the items are at `embeddings` [n, d]: what online learning asks."""
+    def encode_histories(self, histories: Sequence[EncodedHistory], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """User vectors [len(histories), d] for other item `embeddings` [n, d], as online learning needs them."""
         vectors: NDArray[np.float32] = self._session.run([_OUTPUT], tower_inputs(histories, embeddings))[0]
         return vectors
 
     def moved(self, embeddings: NDArray[np.float32]) -> UserEncoder:
-        """The same tower when the items are at `embeddings` [n, d]; shares the session."""
+        """The same tower with other item `embeddings` [n, d]; it shares the session."""
         other = copy.copy(self)
         other.embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
         return other
 
-    def _run(self, histories: Sequence[History]) -> NDArray[np.float32]:
+    def _run(self, histories: Sequence[EncodedHistory]) -> NDArray[np.float32]:
         return self.encode_histories(histories, self.embeddings)
 
 
-def _says_something(history: History) -> bool:
+def _has_input(history: EncodedHistory) -> bool:
     return len(history) > 0 or len(history.profile) > 0
 
 
 def _session(tower: Path) -> onnxruntime.InferenceSession:
-    """One thread: a request is one small history, and the server's parallelism is over requests."""
+    """One thread, because a request has one small history and the server parallelises over requests."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     try:
         session = onnxruntime.InferenceSession(tower, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime raises a class of its own for every kind of damage, without a common base
+    except Exception as error:  # ONNX Runtime raises a different class for every kind of damage, without a common base
         raise BundleCorrupt(f"{tower} is not a model that ONNX Runtime can read: {error}") from error
     found = {entry.name for entry in session.get_inputs()}
     if found != set(_INPUTS):

@@ -1,4 +1,4 @@
-"""Export: trained towers -> the files of a release bundle that retrieval answers for."""
+"""Export: trained towers -> the retrieval files of a release bundle."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def export_user_tower(model: Towers, dim: int, path: Path) -> None:
     dynamic = {name: {0: "batch", 1: "length"} for name in INPUTS[:4]}
     dynamic |= {"length": {0: "batch"}, "profile": {0: "batch", 1: "attributes"}, OUTPUT: {0: "batch"}}
     with warnings.catch_warnings():
-        # The exporter that traces is deprecated, but its successor needs onnxscript.
+        # The tracing exporter is deprecated, but its successor needs onnxscript.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=TracerWarning)
         torch.onnx.export(

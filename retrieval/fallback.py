@@ -1,4 +1,4 @@
-"""An index that keeps answering when its service does not: a circuit breaker in front of Milvus, the mirror behind it."""
+"""An index that stays available without its service: a circuit breaker around Milvus, with the mirror as the fallback."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class FallbackIndex:
-    """A `VectorIndex` that asks `primary` and, when that fails or lacks the release, `mirror`.
+    """A `VectorIndex` that searches `primary` and, when that fails or lacks the release, `mirror`.
 
-    After a failure the primary is left alone for `retry_after` seconds; then one caller tries it while the others stay
-    with the mirror, so that a dead service costs a time-out once in a while and not to everyone.
+    After a failure the primary is not used for `retry_after` seconds. Then one caller tries it while the others stay with the
+    mirror, so that a dead service costs one caller an occasional time-out and not every caller.
     """
 
     def __init__(
@@ -33,23 +33,23 @@ class FallbackIndex:
         self._mirror = mirror
         self._retry_after = retry_after
         self._clock = clock
-        self._retry_at = 0.0  # on the clock: the primary is not asked before it
+        self._retry_at = 0.0  # clock time before which the primary is not used
         self._degraded = False
         self._lock = threading.Lock()
 
     @property
     def degraded(self) -> bool:
-        """Whether the mirror has been answering in the primary's place since the primary's last call."""
+        """Whether the mirror has replaced the primary since the primary's last call."""
         return self._degraded
 
     def publish(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Into the mirror first, so that the release can be served; then into the primary. Raises DependencyUnavailable."""
+        """Publish to the mirror first, so that the release can be served; then to the primary. Raises DependencyUnavailable."""
         self._mirror.publish(release, item_ids, vectors)
         self._primary.publish(release, item_ids, vectors)
 
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """From the primary if it can, else from the mirror. Raises NotFound when neither has the release."""
-        if self._may_ask():
+        if self._may_retry():
             try:
                 found = self._primary.search(release, query, k)
             except (DependencyUnavailable, NotFound) as error:
@@ -61,8 +61,8 @@ class FallbackIndex:
         return self._mirror.search(release, query, k)
 
     def ready(self, release: str) -> bool:
-        """Whether either of the two can answer for the release."""
-        if self._may_ask():
+        """Whether either of the two can serve the release."""
+        if self._may_retry():
             try:
                 if self._primary.ready(release):
                     self._answered()
@@ -71,8 +71,8 @@ class FallbackIndex:
                 self._failed(error)
         return self._mirror.ready(release)
 
-    def _may_ask(self) -> bool:
-        """Everyone while the primary is well; one caller per `retry_after` while it is not."""
+    def _may_retry(self) -> bool:
+        """True for every caller while the primary is healthy, otherwise for one caller per `retry_after`."""
         with self._lock:
             if not self._degraded:
                 return True

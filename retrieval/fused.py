@@ -1,4 +1,4 @@
-"""Two channels, one dot product: the trained towers, and beside them the spectral vectors."""
+"""Two channels in one dot product: the trained towers and the spectral vectors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TINY = 1e-12
 
 
 class FusedTowers(nn.Module):
-    """Vectors are [neural | spectral], so scores add. The same interface as `TwoTower` has towards serving.
+    """Vectors are [neural | spectral], so scores add up. Has the interface of `TwoTower` that serving uses.
 
-    For each user the spectral scores are brought to `weight` times the spread that the neural ones have over the catalogue:
-    the spread of u.v over items v is sqrt(u' C u), where C is the covariance of the item vectors.
+    For each user the spectral scores are scaled to `weight` times the standard deviation of the neural ones over the
+    catalogue. The standard deviation of u.v over items v is sqrt(u' C u), where C is the covariance of the item vectors.
     """
 
     def __init__(self, neural: TwoTower | SideBySide, spectral: NDArray[np.float32], decay: float, weight: float) -> None:

@@ -1,6 +1,6 @@
 """A user's events as the arrays that the user tower reads, for one request or for a batch of users.
 
-Training cuts the same arrays out of all users' events at once (`retrieval/sequences.py`); a test holds the two equal.
+Training cuts the same arrays out of all users' events at once (`retrieval/sequences.py`); a test checks that they are equal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PROFILE_BUCKETS = 4096  # 0 is padding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class History:
+class EncodedHistory:
     """A user's n latest events on items of one catalogue, oldest first (arrays [n]), and p static attributes."""
 
     rows: NDArray[np.intp]  # catalogue rows
@@ -33,16 +33,16 @@ class History:
         return len(self.rows)
 
 
-def history_of(user: UserFeatures, catalogue: Catalogue, max_length: int, n_kinds: int = len(KINDS)) -> History:
-    """The user's `max_length` latest events in the words of one release, which knows the first `n_kinds` kinds of event.
+def history_of(user: UserFeatures, catalogue: Catalogue, max_length: int, n_kinds: int = len(KINDS)) -> EncodedHistory:
+    """The user's `max_length` latest events, encoded for one release, which knows the first `n_kinds` kinds of event.
 
-    Events of later kinds, and those on items that it does not know, are left out.
+    Events of later kinds, and those on items that the release does not know, are left out.
     """
     rows = catalogue.rows(user.item_ids)
     known = np.flatnonzero((rows >= 0) & (user.kinds < n_kinds))[-max_length:]
     times = user.times[known]
     seconds = np.maximum(np.diff(times, prepend=times[:1]), 0.0)
-    return History(
+    return EncodedHistory(
         rows=rows[known],
         kinds=user.kinds[known].astype(np.int64),
         values=user.values[known].astype(np.float32),
@@ -52,11 +52,11 @@ def history_of(user: UserFeatures, catalogue: Catalogue, max_length: int, n_kind
 
 
 def profile_buckets(profile: Sequence[str]) -> NDArray[np.int64]:
-    """Static attributes ("age:25") hashed, so that one never seen before needs no new release. [p] from 1 on."""
+    """Static attributes ("age:25") hashed to buckets [p] from 1, so that a new attribute needs no new release."""
     return np.array([1 + zlib.crc32(token.encode()) % (PROFILE_BUCKETS - 1) for token in profile], dtype=np.int64)
 
 
-def tower_inputs(histories: Sequence[History], embeddings: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+def tower_inputs(histories: Sequence[EncodedHistory], embeddings: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
     """The ONNX inputs of a batch of B histories, padded on the right to the longest, L >= 1.
 
     `embeddings` [n_items, d] are the item tower's outputs, row-aligned with the catalogue. Gives items [B, L, d], kinds,

@@ -1,4 +1,4 @@
-"""The item tower: who an item is (its id) plus what it is like (its content)."""
+"""The item tower: an item's identity (its id) plus its content."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from retrieval.content import ALWAYS_READ, ContentTokens, Vocabulary, content_to
 class ItemTower(nn.Module):
     """Rows of the catalogue -> embeddings [m, d].
 
-    An item that training never saw has no id part, and in training a random share of the items loses theirs (id dropout,
-    as DropoutNet: Volkovs et al., NeurIPS 2017), so that content alone places an item near its like. Its content is the
+    An item that training never saw has no id part. In training a random share of the items loses theirs (id dropout, as in
+    DropoutNet: Volkovs et al., NeurIPS 2017), so that content alone places an item near similar ones. Its content is the
     weighted sum of its tokens' embeddings (Kula, LightFM, 2015).
     """
 
@@ -34,7 +34,7 @@ class ItemTower(nn.Module):
         self.tokens = nn.Embedding(len(vocabulary), dim)
         for weight in (self.ids.weight, self.tokens.weight):
             nn.init.normal_(weight, std=dim**-0.5 / 2)
-        with torch.no_grad():  # words start at nothing: one that training never meets must say nothing
+        with torch.no_grad():  # tokens start at zero, so that one which never occurs in training has no effect
             self.tokens.weight[~torch.from_numpy(_always_read(tokens, vocabulary))] = 0
         self.bags = WeightedBags(vocabulary.bags(tokens), len(vocabulary))
         self.register_buffer("known", torch.from_numpy(known.copy()))
@@ -55,7 +55,7 @@ class ItemTower(nn.Module):
         return content
 
     def content_of(self, tokens: ContentTokens) -> Tensor:
-        """Embeddings of n items that need not be in the catalogue, from what they are like: [n, d], without gradient."""
+        """Embeddings of n items that need not be in the catalogue, from their content: [n, d], without gradient."""
         known = Vocabulary(self.vocabulary.cpu().numpy(), self.idf.cpu().numpy())
         bags = known.bags(tokens)
         rows, weights, offsets = (

@@ -14,14 +14,14 @@ _CHUNK = 512  # users whose scores of all candidates are in memory at once
 def full_softmax(users: Tensor, items: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:
     """Cross-entropy over every candidate (Klenitskiy and Vasilev, "Turning Dross Into Gold Loss", RecSys 2023).
 
-    `items` [n, d] are the candidates and `targets` [m] index them. The scores [m, n] never exist at once.
+    `items` [n, d] are the candidates and `targets` [m] index them. The scores [m, n] are never in memory at once.
     """
     loss: Tensor = _FullSoftmax.apply(users / temperature, items, targets)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _FullSoftmax(torch.autograd.Function):
-    """Chunk by chunk, with the gradients made on the way forward: a second pass over the scores would cost as much again.
+    """Works in chunks and computes the gradients in the forward pass: a second pass over the scores would double the cost.
 
     Matrix products run in the precision of autocast, or of the inputs; the softmax in float32 or better.
     """
@@ -67,11 +67,11 @@ def sampled_softmax(
 ) -> Tensor:
     """Cross-entropy of each positive against negatives that all users share (Jean et al., ACL 2015; Klenitskiy et al., 2023).
 
-    `positives` [m, d], `negatives` [k, d]; `accidental` [m, k] is True where a negative is the user's own target: it does
-    not count. `log_q` [k] is the log of how often each negative's item was to be expected among them: subtracted from the
+    `positives` [m, d], `negatives` [k, d]; `accidental` [m, k] is True where a negative is the user's own target, which
+    is then ignored. `log_q` [k] is the log of the expected count of each negative's item among them: subtracted from the
     scores (logQ correction: Bengio and Senécal, 2008; Yi et al., RecSys 2019), it makes the sum over negatives an unbiased
-    estimate of the sum over all other items. The positive is there for certain, so unlike Yi et al. nothing is subtracted
-    from it (Khrylchenko et al., "Correcting the LogQ Correction", RecSys 2025). Drawn uniformly, negatives do without.
+    estimate of the sum over all other items. The positive is always present, so unlike Yi et al. nothing is subtracted
+    from it (Khrylchenko et al., "Correcting the LogQ Correction", RecSys 2025). Uniformly drawn negatives need no correction.
     """
     users = users / temperature
     positive = (users * positives).sum(-1, keepdim=True)
@@ -93,8 +93,8 @@ def gbce(
 ) -> Tensor:
     """Binary cross-entropy whose positive probability is raised to beta (Petrov and Macdonald, gSASRec, RecSys 2023).
 
-    Shapes as in `sampled_softmax`; `n` is the number of candidates. `calibration` t is 0 for plain BCE; at 1 the scores'
-    sigmoid is the calibrated probability in spite of the sampling of k of n - 1 negatives.
+    Shapes as in `sampled_softmax`; `n` is the number of candidates. `calibration` t is 0 for plain BCE; at 1 the sigmoid of
+    the scores is a calibrated probability although only k of n - 1 negatives are sampled.
     """
     rate = min(1.0, len(negatives) / max(1, n - 1))
     beta = rate * (calibration * (1 - 1 / rate) + 1 / rate)

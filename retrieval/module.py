@@ -23,7 +23,7 @@ class TowerModule(L.LightningModule):
     """Trains a `TwoTower` to predict each next event from the events before it."""
 
     def __init__(self, model: TwoTower, config: TrainConfig, *, steps: int, seed: int, fingerprint: str) -> None:
-        """`steps` is how many optimisation steps the learning rate is planned for."""
+        """`steps` is the number of optimisation steps of the learning-rate schedule."""
         super().__init__()
         self.model = model
         self.config = config
@@ -62,7 +62,7 @@ class TowerModule(L.LightningModule):
         drawn = (mixed if config.loss == "mixed" else uniform)(config.negatives, places, len(self.candidates))
         negatives = self.candidates[drawn.places]
         needed = torch.cat([batch.rows.flatten(), targets, negatives])
-        rows, inverse = torch.unique(needed, return_inverse=True)  # so that id dropout treats an item alike everywhere
+        rows, inverse = torch.unique(needed, return_inverse=True)  # so that id dropout treats all occurrences of an item alike
         sizes = [batch.rows.numel(), len(targets), len(negatives)]
         history, positive, negative = torch.split(self.model.items(rows)[inverse], sizes)
         users = self._users(history.view(*batch.rows.shape, history.shape[-1]), batch)[batch.counted]
@@ -74,7 +74,7 @@ class TowerModule(L.LightningModule):
 
     def validation_step(self, step: Step, _index: int) -> None:
         inputs, _, seen = step
-        assert seen is not None  # noqa: S101 - the validation loader gives it
+        assert seen is not None  # noqa: S101 - the validation loader provides it
         table = self.model.items(torch.arange(len(self.place), device=self.device))
         window, read = inputs.counted.nonzero(as_tuple=True)
         scores = self._users(table[inputs.rows], inputs)[window, read].float() @ table.float().T
@@ -88,7 +88,7 @@ class TowerModule(L.LightningModule):
         return self.model.users(history, batch.kinds, batch.values, batch.gaps, batch.profile)
 
     def _speed(self, batch: Batch) -> float:
-        """Events per second since the last step that began a report."""
+        """Events per second since the last step at which a report began."""
         self._events += int(batch.counted.sum())
         elapsed = time.perf_counter() - self._since
         speed = self._events / max(elapsed, 1e-6)
@@ -105,7 +105,9 @@ class TowerModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_batch_start(self, _batch: Step, _index: int) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + self.global_step)  # a resumed run draws what an uninterrupted one draws
+        torch.manual_seed(
+            self.seed * 1_000_003 + self.global_step
+        )  # a resumed run draws the same numbers as an uninterrupted one
 
     def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
         checkpoint["fingerprint"] = self.fingerprint
@@ -114,12 +116,12 @@ class TowerModule(L.LightningModule):
 
 
 def reported(metrics: Mapping[str, Tensor]) -> dict[str, float]:
-    """What an epoch is remembered by: its mean loss, and the validation's metrics if there was one."""
+    """The record of an epoch: its mean loss, and the validation metrics if it was validated."""
     return {name: float(metrics[name]) for name in ("loss", "ndcg@10", "hr@10") if name in metrics}
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, object]]:
-    """Weight matrices decay; tables, norms and biases do not: a rare item's embedding would only ever shrink."""
+    """Weight decay for matrices only, not for tables, norms and biases: a rare item's embedding would only shrink."""
     matrices = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Linear)}
     parameters = list(model.parameters())
     yield {"params": [p for p in parameters if id(p) in matrices], "weight_decay": weight_decay}
@@ -133,7 +135,7 @@ def learning_rate_plan(steps: int, warm_up: int) -> Callable[[int], float]:
 
 
 def ranks_of(scores: Tensor, targets: Tensor) -> Tensor:
-    """How many other items do not score less than the target, so that neither a constant score nor NaN is a hit.
+    """How many other items do not score lower than the target, so that neither constant scores nor NaN count as a hit.
 
     [m, n], [m] -> [m].
     """

@@ -1,4 +1,4 @@
-"""Films that a release has never seen, placed by what they are like: its item tower without the id part, and without torch."""
+"""Embeds films that a release has never seen from their content: its item tower without the id part, and without torch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _TOWER, _TABLE = "item_tower.", "tokens.weight"
 
 
 def content_embeddings(weights: Path, catalogue: Catalogue, dim: int, cosine: bool) -> NDArray[np.float32]:
-    """Embeddings [n, dim] of a catalogue's films by the towers in `weights`; `cosine` as they were trained.
+    """Embeddings [n, dim] of a catalogue's films by the towers in `weights`; `cosine` tells whether they were trained with it.
 
-    Dimensions beyond the trained ones, the spectral channel, are zero: nobody has liked these films yet. Raises BundleCorrupt.
+    The dimensions of the spectral channel are zero, because nobody has liked these films yet. Raises BundleCorrupt.
     """
     tokens = content_tokens(catalogue)
     parts = [_embedded(*part, tokens, cosine) for part in _content_parts(weights)]
@@ -39,7 +39,7 @@ def _embedded(table: NDArray[np.float32], vocabulary: Vocabulary, tokens: Conten
 
 
 def _content_parts(weights: Path) -> list[tuple[NDArray[np.float32], Vocabulary]]:
-    """Of each tower, in order: the tokens' embeddings [V, d], and which tokens they are."""
+    """For each tower, in order: the token embeddings [V, d] and their tokens."""
     tensors = load_file(weights)
     towers = sorted(name.removesuffix(_TABLE) for name in tensors if name.endswith(_TOWER + _TABLE))
     try:

@@ -27,7 +27,7 @@ class Choices(BaseModel):
 
     @property
     def extremes(self) -> tuple[Value, ...]:
-        """The values whose validity is that of all."""
+        """The values that stand for all of them in a validity check."""
         return self.choices
 
     def holds(self, value: Value) -> bool:
@@ -41,7 +41,7 @@ class Choices(BaseModel):
 
 
 class Range(BaseModel):
-    """A number from `low` to `high`, in steps or on a logarithmic scale; whole if both ends are."""
+    """A number from `low` to `high`, in steps or on a logarithmic scale; an integer if both ends are integers."""
 
     model_config = _FROZEN
 
@@ -92,7 +92,7 @@ Parameter = Annotated[Annotated[Choices, Tag("choices")] | Annotated[Range, Tag(
 
 
 class Pruning(BaseModel):
-    """When a trial that falls behind is given up."""
+    """When a trial that falls behind is pruned."""
 
     model_config = _FROZEN
 
@@ -119,7 +119,7 @@ class SearchSpace(BaseModel):
             problem = error.errors()[0]
             where = [str(part) for part in problem["loc"]]
             if where[0] == "parameters" and len(where) > 2:
-                del where[2]  # which of the two shapes it was taken for
+                del where[2]  # the tag of the union member
             allowed = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "missing" and len(where) > 2:
                 allowed = "choices = [...], or low = ... and high = ... (with step = ... or log = true)"
@@ -132,7 +132,7 @@ class SearchSpace(BaseModel):
         return cls.of(**read_toml(path, "search space"))
 
     def check(self, base: TrainConfig) -> None:
-        """Every end of every range fits the base configuration, and trials can be compared. Raises InvalidInput."""
+        """Checks that all limits of the ranges fit the base configuration and that trials are comparable. Raises InvalidInput."""
         for name, parameter in self.parameters.items():
             if name in self.fixed:
                 raise InvalidInput(f"parameters.{name}", parameter.model_dump(), "a field that is not in `fixed` as well")
@@ -143,7 +143,7 @@ class SearchSpace(BaseModel):
             raise InvalidInput("validation_share", 0.0, "above 0 (set it in [fixed]): trials are compared on held-out events")
 
     def values_of(self, config: TrainConfig) -> dict[str, Value]:
-        """What a configuration says of the parameters, as far as the space holds it."""
+        """A configuration's values of the parameters, as far as the space contains them."""
         values = {name: getattr(config, name) for name in self.parameters}
         return {name: value for name, value in values.items() if self.parameters[name].holds(value)}
 
@@ -152,5 +152,5 @@ class SearchSpace(BaseModel):
         return {name: parameter.suggest(trial, name) for name, parameter in self.parameters.items()}
 
     def configuration(self, base: TrainConfig, values: dict[str, Value]) -> TrainConfig:
-        """The base configuration with what is fixed and these values. Raises InvalidInput where they do not go together."""
+        """The base configuration with the fixed settings and these values. Raises InvalidInput if they are incompatible."""
         return TrainConfig.of(**(base.model_dump() | self.fixed | values))

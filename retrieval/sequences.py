@@ -32,7 +32,7 @@ class Sequences:
     kinds: Ints  # [m] core.kinds.KIND_CODE
     values: NDArray[np.float32]  # [m] stars or minutes, 0 for none
     times: NDArray[np.float64]  # [m] Unix seconds
-    is_target: NDArray[np.bool_]  # [m] the user's first liking of the item: what a model should predict
+    is_target: NDArray[np.bool_]  # [m] whether it is the user's first liking of the item, which a model should predict
     profiles: Ints  # [users, P] buckets of static attributes, 0 for none
 
     @classmethod
@@ -76,7 +76,7 @@ class Sequences:
 
     @property
     def has_successors(self) -> bool:
-        """Whether any event that a model should predict comes after another of the same user."""
+        """Whether any target follows another event of the same user."""
         first = np.zeros(len(self), dtype=np.bool_)
         first[self.starts[:-1][self.counts > 0]] = True
         return bool((self.is_target & ~first).any())
@@ -115,8 +115,8 @@ def _profile_table(users: list[int], profiles: Mapping[int, Sequence[str]]) -> I
 
 
 class Windows(NamedTuple):
-    """w stretches of one user's events. Events `begin` to `end` - 1 are read; those from `predict_from` to `end` are
-    predicted, each from the ones before it, if they are targets. `begin` itself is predicted from the profile alone."""
+    """w windows, each of one user's events. Events `begin` to `end` - 1 are read. Those from `predict_from` to `end` are
+    predicted, each from the ones before it, if they are targets; `begin` itself is predicted from the profile alone."""
 
     begin: Ints  # [w]
     end: Ints  # [w]
@@ -130,10 +130,10 @@ class Windows(NamedTuple):
 def training_windows(sequences: Sequences, length: int, rng: np.random.Generator) -> Windows:
     """Windows of at most `length` that predict each event once: a user's latest window is full, the others have a random phase.
 
-    The latest is full because that is how a user is served; the phase varies what context earlier events are predicted from.
+    The latest is full because serving reads full windows; the random phase varies the context of earlier predictions.
     """
     starts, counts = sequences.starts[:-1], sequences.counts
-    earlier = np.maximum(counts - 1 - length, 0)  # events before the one that the latest window starts from
+    earlier = np.maximum(counts - 1 - length, 0)  # events before the start of the latest window
     phase = np.where(earlier > 0, rng.integers(0, length, size=len(starts)), 0)
     pieces = np.where(counts > 0, 1 + -(-(earlier + phase) // length), 0)
     user = np.repeat(np.arange(len(starts)), pieces)
@@ -148,8 +148,8 @@ def training_windows(sequences: Sequences, length: int, rng: np.random.Generator
 
 
 def held_out_windows(sequences: Sequences, kept: Ints, length: int) -> Windows:
-    """Windows that predict each user's events from number `kept` [users] on once, from at least half a window of history
-    where there is one."""
+    """Windows that predict, once each, a user's events from number `kept` [users] on, with at least half a window of history
+    if the user has that much."""
     stride = max(1, length // 2)
     pieces = []
     for user, (start, count, first) in enumerate(zip(sequences.starts[:-1], sequences.counts, kept, strict=True)):
@@ -166,7 +166,7 @@ def _with_targets(sequences: Sequences, windows: Windows) -> Windows:
 
 
 class Batch(NamedTuple):
-    """B windows of up to L events, padded on the right. Fields as the user tower reads them, and what is to be predicted."""
+    """B windows of up to L events, padded on the right. The inputs of the user tower, and the events to predict."""
 
     rows: Tensor  # [B, L] int64 catalogue rows
     kinds: Tensor  # [B, L] int64
@@ -197,19 +197,19 @@ def collate(sequences: Sequences, windows: Windows) -> Batch:
 
 
 def first_seen(sequences: Sequences, windows: Windows, n_items: int) -> Tensor:
-    """For each window's user, how many events of the window were read before an item is known to the user: [B, n_items].
+    """For each window, the position of the user's first event on each item: [B, n_items].
 
     Item i was seen after s events when `first_seen[b, i] < s`; negative for items from before the window.
     """
     seen = np.full((len(windows.end), n_items), _NEVER, dtype=np.int64)
     for b, (begin, end, user) in enumerate(zip(windows.begin, windows.end, windows.user, strict=True)):
         history = np.arange(end - 1, sequences.starts[user] - 1, -1)
-        seen[b, sequences.rows[history]] = history - begin  # backwards: the first time wins
+        seen[b, sequences.rows[history]] = history - begin  # in reverse order, so that the first occurrence wins
     return torch.from_numpy(seen)
 
 
 def length_batches(windows: Windows, batch_events: int, rng: np.random.Generator) -> list[Ints]:
-    """Window indices batch by batch: alike in length, at most `batch_events` events with padding, in random order."""
+    """Window indices batch by batch: of similar length, at most `batch_events` events with padding, in random order."""
     lengths = windows.end - windows.begin + 1
     order = np.lexsort((rng.random(len(lengths)), -lengths))
     batches, at = [], 0

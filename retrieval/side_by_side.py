@@ -1,7 +1,7 @@
-"""Towers of several seeds as one pair of towers: vectors side by side, so that their scores add up.
+"""Towers of several seeds as one pair of towers: the vectors are concatenated, so their scores add up.
 
-Models that differ in their seed alone err in different places, and their sum errs less than each: a deep ensemble
-(Lakshminarayanan, Pritzel and Blundell 2017, NeurIPS). Concatenated it still is one dot product.
+Models that differ only in their seed make different errors, and their sum makes fewer than each of them: a deep ensemble
+(Lakshminarayanan, Pritzel and Blundell 2017, NeurIPS). With concatenated vectors the score is still one dot product.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from retrieval.two_tower import TwoTower
 
 
 class SideBySide(nn.Module):
-    """m towers of width d as one of width m * d. The same interface as `TwoTower` has towards serving."""
+    """m towers of width d as one of width m * d. Has the interface of `TwoTower` that serving uses."""
 
     def __init__(self, members: Sequence[TwoTower]) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """Spectral item vectors: a factorisation of which items people choose close to each other.
 
-A net learns little from fifty thousand events; counts of what stands close to what say more. The counts are factorised as word
-vectors are from the counts of their contexts (Levy, Goldberg and Dagan 2015, TACL 3; their symmetric use of the eigenvalues).
-A user is the decayed sum of the unit vectors of the latest items, so this too is two towers that meet in a dot product.
+A neural network learns little from fifty thousand events; co-occurrence counts are more informative. They are factorised like
+the context counts of words (Levy, Goldberg and Dagan 2015, TACL 3, with their symmetric use of the eigenvalues). A user is the
+decayed sum of the unit vectors of the latest items, so the score is a dot product of two towers here too.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from torch.nn import functional as F
 from core.kinds import KINDS, TARGETS, codes
 from retrieval.sequences import Sequences
 
-_DEGREE_POWER = -0.25  # how far counts of popular items are scaled down, on either side
-_EIGENVALUE_POWER = 0.25  # of an eigenvalue in a vector; both sides together have twice that
+_DEGREE_POWER = -0.25  # power of the degree by which counts are scaled down, on each side
+_EIGENVALUE_POWER = 0.25  # power of an eigenvalue in a vector; in a product of two vectors it is twice that
 _SHUNNED = codes(kind for kind in KINDS if kind not in TARGETS)
 
 
 def spectral_vectors(sequences: Sequences, n_items: int, rank: int, window: int) -> NDArray[np.float32]:
     """Item vectors [n_items, rank] from counts of items at most `window` likings apart, each by 1 / distance.
 
-    Zeros for an item that nobody liked, and in dimensions that a small catalogue does not have.
+    Zeros for an item that nobody liked, and in dimensions beyond those of a small catalogue.
     """
     counts = _cooccurrence(sequences, n_items, window)
     vectors = np.zeros((n_items, rank), dtype=np.float32)
@@ -36,7 +36,7 @@ def spectral_vectors(sequences: Sequences, n_items: int, rank: int, window: int)
     if found < 1:
         return vectors
     scale = diags(degrees[known] ** _DEGREE_POWER)
-    start = np.ones(len(known))  # ARPACK's own would be random
+    start = np.ones(len(known))  # ARPACK's default is random
     values, vectors_of_known = eigsh(scale @ counts[known][:, known] @ scale, k=found, which="LA", v0=start)
     vectors[known, :found] = vectors_of_known * np.maximum(values, 0) ** _EIGENVALUE_POWER
     return vectors
@@ -55,7 +55,7 @@ def _cooccurrence(sequences: Sequences, n_items: int, window: int) -> csr_matrix
 
 
 class SpectralUser(nn.Module):
-    """The decayed sum of the unit vectors of a user's events, the latest in full."""
+    """The decayed sum of the unit vectors of a user's events; the latest has weight 1."""
 
     def __init__(self, decay: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The training function: interactions in, trained towers out. It resumes what was interrupted."""
+"""The training function: interactions in, trained towers out. It resumes an interrupted run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from retrieval.checkpoints import fingerprint_of, fits, read_checkpoint, resumab
 from retrieval.config import TrainConfig
 from retrieval.datamodule import SequenceData, Split, split
 from retrieval.fused import FusedTowers
-from retrieval.history import History, tower_inputs
+from retrieval.history import EncodedHistory, tower_inputs
 from retrieval.module import TowerModule, reported
 from retrieval.sequences import Sequences
 from retrieval.side_by_side import SideBySide
@@ -42,18 +42,18 @@ _ENCODE_BATCH = 256
 
 Towers = TwoTower | SideBySide | FusedTowers
 
-# Called after each epoch with its number, from 1, and what is known: `loss`, and `ndcg@10` and `hr@10` if it was validated.
-# What it raises ends the training (Optuna's pruning).
+# Called after each epoch with its number, from 1, and its metrics: `loss`, and `ndcg@10` and `hr@10` if it was validated.
+# An exception that it raises ends the training (Optuna's pruning).
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedTowers:
-    """What training made. `metrics`: `ndcg@10` and `hr@10` on the validation events if there were any, `epochs`, `loss`;
+    """The result of training. `metrics`: `ndcg@10` and `hr@10` on the validation events if there were any, `epochs`, `loss`;
     `curve`: the same after each epoch."""
 
     model: Towers
-    item_embeddings: NDArray[np.float32]  # [n, d], row-aligned with the catalogue; d is of all members and the spectral channel
+    item_embeddings: NDArray[np.float32]  # [n, d], row-aligned with the catalogue; d covers all members and the spectral channel
     metrics: dict[str, float]
     config: TrainConfig
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -65,15 +65,15 @@ class TrainedTowers:
 
     @property
     def spectral_weight(self) -> float:
-        """Spread of the spectral channel's scores, in that of the trained ones; nothing has to be trained again to change it."""
+        """The spread of the spectral scores relative to that of the trained ones; changing it needs no training."""
         return self.model.weight if isinstance(self.model, FusedTowers) else 0.0
 
     def weigh_spectral(self, weight: float) -> None:
-        """Give the spectral channel, if there is one, another weight."""
+        """Change the weight of the spectral channel, if there is one."""
         if isinstance(self.model, FusedTowers):
             self.model.weight = weight
 
-    def users(self, histories: Sequence[History]) -> NDArray[np.float32]:
+    def users(self, histories: Sequence[EncodedHistory]) -> NDArray[np.float32]:
         """User vectors [len(histories), d] for offline use, on the model's device; an empty history is its profile alone."""
         order = sorted(range(len(histories)), key=lambda i: len(histories[i]))
         vectors = np.empty((len(histories), self.item_embeddings.shape[1]), dtype=np.float32)
@@ -102,8 +102,8 @@ def train_towers(
 ) -> TrainedTowers:
     """Train both towers on lake rows, all of them before the caller's cut-off in time.
 
-    A run of the same configuration, seed and data goes on from `workdir/last.ckpt` if it was interrupted, and is not done
-    again if it ended. With more than one device, call it in every process that `torchrun` started. Raises DatasetError
+    A run of the same configuration, seed and data resumes from `workdir/last.ckpt` if it was interrupted, and is not
+    repeated if it has finished. With more than one device, call it in every process that `torchrun` started. Raises DatasetError
     when there is nothing to learn from, and InvalidInput when `last.ckpt` is of another architecture.
     """
     sequences = Sequences.from_frame(interactions, catalogue, profiles)
@@ -122,7 +122,7 @@ def train_towers(
 
 
 def _with_spectral(trained: TwoTower | SideBySide, seen: Sequences, n_items: int, config: TrainConfig) -> Towers:
-    """The towers with the spectral channel of the events that they saw, if there is to be one."""
+    """The towers with the spectral channel of their training events, if it is configured."""
     if not config.spectral_rank:
         return trained
     vectors = spectral_vectors(seen, n_items, config.spectral_rank, config.spectral_window)
@@ -130,7 +130,7 @@ def _with_spectral(trained: TwoTower | SideBySide, seen: Sequences, n_items: int
 
 
 class _Member(NamedTuple):
-    """Towers of one seed, as good as they got."""
+    """The towers of one seed at their best epoch."""
 
     model: TwoTower
     metrics: dict[str, float]
@@ -169,12 +169,12 @@ def _train(
 
 
 def process_rank() -> int:
-    """Which of the processes that torchrun started this is; 0 without torchrun."""
+    """The rank of this process under torchrun; 0 without torchrun."""
     return TorchElasticEnvironment().global_rank() if TorchElasticEnvironment.detect() else 0
 
 
 class Curve(Callback):
-    """The learning curve: what each epoch came to. It outlives an interruption with the checkpoint."""
+    """The learning curve: the metrics of each epoch. It is saved with the checkpoint, so it survives an interruption."""
 
     def __init__(self, on_epoch: OnEpoch | None) -> None:
         self.points: list[dict[str, float]] = []
@@ -194,7 +194,7 @@ class Curve(Callback):
 
 
 def _finished(workdir: Path, module: TowerModule, curve: Curve) -> bool:
-    """Whether this very run ended here before; its learning curve is read back."""
+    """Whether this run has already finished here; if so, its learning curve is read back."""
     try:
         done = json.loads((workdir / _DONE).read_text())
     except (OSError, ValueError):
@@ -215,7 +215,7 @@ def _fit(trainer: L.Trainer, module: TowerModule, data: SequenceData, curve: Cur
     (workdir / _DONE).unlink(missing_ok=True)
     checkpoint = resumable(workdir / _LAST, module)
     if checkpoint is None:
-        (workdir / _BEST).unlink(missing_ok=True)  # the best epoch of another run is none of this one
+        (workdir / _BEST).unlink(missing_ok=True)  # the best epoch of another run is not one of this run
     with _interruptible():
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     trainer.strategy.barrier()
@@ -225,7 +225,7 @@ def _fit(trainer: L.Trainer, module: TowerModule, data: SequenceData, curve: Cur
 
 
 def _take_best(module: TowerModule, workdir: Path, epochs: int) -> dict[str, float]:
-    """Leave the best epoch's weights in the module and return that epoch's metrics."""
+    """Load the best epoch's weights into the module and return that epoch's metrics."""
     chosen = torch.load(workdir / _BEST, map_location=module.device, weights_only=True)
     module.load_state_dict(chosen["state_dict"])
     return dict(chosen["epoch_metrics"]) | {"epochs": epochs, "best_epoch": chosen["epoch"] + 1}
@@ -238,7 +238,7 @@ def _trainer(
     callbacks: list[Callback] = [
         curve,
         checkpoint(filename=Path(_BEST).stem, monitor="ndcg@10" if validate else None, mode="max"),
-        checkpoint(filename=Path(_LAST).stem, mode="min"),  # no metric; the mode sets the two callbacks apart
+        checkpoint(filename=Path(_LAST).stem, mode="min"),  # no metric; the mode distinguishes the two callbacks
     ]
     if validate:
         callbacks.append(EarlyStopping("ndcg@10", mode="max", patience=config.patience))
@@ -267,7 +267,7 @@ def _trainer(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Lightning's advice (use a logger, more workers) is for its own users, not for ours."""
+    """Silences Lightning's advice (use a logger, more workers), which is not meant for our users."""
     chatter = logging.getLogger("lightning.pytorch")
     level = chatter.level
     chatter.setLevel(logging.ERROR)
@@ -282,7 +282,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C stays a KeyboardInterrupt: Lightning turns it into SystemExit and leaves SIGINT ignored."""
+    """Keeps Ctrl-C a KeyboardInterrupt; Lightning turns it into SystemExit and leaves SIGINT ignored."""
     in_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT)
     try:

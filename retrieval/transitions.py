@@ -1,7 +1,7 @@
-"""Item-to-item transitions: what people took up soon after what. Counts alone, no training.
+"""Item-to-item transitions: which items users consumed soon after which. Counts only, no training.
 
-Counts fail on items with many events, where the towers know more, and are right on those with few, where the towers have learned
-nothing yet; so the two stand beside each other (decision 17). A windowed Markov chain: an item's successors are those of the
+Counts are worse than the towers on items with many events, and better on items with few events, about which the towers have
+learned nothing yet; so both are used (decision 17). A windowed Markov chain: an item's successors are those of the
 next `window` events of its user, each by 1 / distance, and a user's latest items vote for their successors.
 """
 
@@ -28,29 +28,29 @@ _TAKEN_UP = codes(TARGETS)
 
 
 @dataclass(frozen=True)
-class TransitionConfig:
-    """Chosen on ML-1M's validation events; the best of eighteen on two sparse sets as well (docs/benchmarks.md)."""
+class TransitionModelConfig:
+    """Chosen on ML-1M's validation events; also the best of eighteen settings on two sparse sets (docs/benchmarks.md)."""
 
     window: int = 10  # successors that count as "next", each by 1 / distance
     recent: int = 10  # latest items that vote
     decay: float = 0.6  # of the vote, per step back
     normalise: float = 0.5  # power of a source's total count that its votes are divided by
-    max_successors: int = 2_000  # that an item keeps, the strongest ones: memory grows with items and not with their squares
+    max_successors: int = 2_000  # strongest successors kept per item, so that memory grows linearly with the items
 
 
 class Transitions:
-    """The votes of a user's latest items for what to take up next."""
+    """The votes of a user's latest items for the next item."""
 
-    def __init__(self, successors: csr_matrix, config: TransitionConfig | None = None) -> None:
+    def __init__(self, successors: csr_matrix, config: TransitionModelConfig | None = None) -> None:
         """`successors` [n, n]: row i has the weights of what follows item i."""
         self._successors = successors
-        self._config = config or TransitionConfig()
+        self._config = config or TransitionModelConfig()
 
     @classmethod
-    def fit(cls, interactions: pl.DataFrame, catalogue: Catalogue, config: TransitionConfig | None = None) -> Transitions:
-        """From lake rows; events on items outside the catalogue and those that took nothing up are left out."""
-        config = config or TransitionConfig()
-        users, rows = _taken_up(interactions, catalogue)
+    def fit(cls, interactions: pl.DataFrame, catalogue: Catalogue, config: TransitionModelConfig | None = None) -> Transitions:
+        """From lake rows; events on items outside the catalogue and those that consume nothing are left out."""
+        config = config or TransitionModelConfig()
+        users, rows = _consumed_rows(interactions, catalogue)
         total = csr_matrix((len(catalogue), len(catalogue)), dtype=np.float32)
         for distance in range(1, min(config.window, max(len(rows) - 1, 0)) + 1):
             same = users[distance:] == users[:-distance]
@@ -61,7 +61,7 @@ class Transitions:
         return cls(_strongest(total.multiply(scale[:, None]).tocsr().astype(np.float32), config.max_successors), config)
 
     def __len__(self) -> int:
-        """Items."""
+        """The number of items."""
         return int(self._successors.shape[0])
 
     def scores(self, user: UserFeatures | None, catalogue: Catalogue) -> NDArray[np.float32]:
@@ -96,7 +96,7 @@ class Transitions:
             raise BundleCorrupt(f"{path} cannot be read: {error}") from error
 
     def _votes(self, user: UserFeatures | None, catalogue: Catalogue) -> list[tuple[int, float]]:
-        """Row and weight of the latest items that the user took up, the latest first."""
+        """Row and weight of the items that the user consumed last, the latest first."""
         if user is None:
             return []
         rows = catalogue.rows(user.item_ids)
@@ -105,8 +105,8 @@ class Transitions:
         return [(row, self._config.decay**back) for back, row in enumerate(latest)]
 
 
-def _taken_up(interactions: pl.DataFrame, catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """Users [m] and catalogue rows [m] of what users took up, by user and in time order within each."""
+def _consumed_rows(interactions: pl.DataFrame, catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Users [m] and catalogue rows [m] of what users consumed, by user and in time order within each."""
     ordered = in_time_order(interactions.filter(pl.col(c.KIND).is_in(TARGETS)))
     users, rows = ordered[c.USER].to_numpy(), catalogue.rows(ordered[c.ITEM].to_numpy())
     known = np.flatnonzero(rows >= 0)

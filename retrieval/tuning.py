@@ -1,7 +1,7 @@
-"""Hyperparameter search: an Optuna study whose trials are training runs, given up when their validation NDCG falls behind.
+"""Hyperparameter search: an Optuna study whose trials are training runs, pruned when their validation NDCG falls behind.
 
-The study lives in an SQLite file. An interrupted study is resumed: finished trials are kept, and the one that was cut
-short is run again with the same values and resumes from its own checkpoint.
+The study is stored in an SQLite file. An interrupted study is resumed: finished trials are kept, and the interrupted one is
+run again with the same values and resumes from its own checkpoint.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SEEDS = 2**32  # numpy's
 
 Train = Callable[[TrainConfig, Path, OnEpoch], float]  # configuration, folder for checkpoints, callback -> METRIC
-Outcome = Literal["complete", "given up", "refused"]
+TrialOutcome = Literal["complete", "given up", "refused"]
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class TrialRecord:
     """A trial that ended."""
 
     number: int
-    outcome: Outcome
+    outcome: TrialOutcome
     values: dict[str, Value]
     curve: dict[int, float]  # epoch -> METRIC
     score: float | None  # None unless complete
-    note: str  # why, if it is not
+    note: str  # why it is not complete
 
 
 class TrialGivenUp(Exception):
@@ -66,12 +66,12 @@ def towers_trainer(interactions: pl.DataFrame, catalogue: Catalogue, profiles: P
 
 
 class TuningStudy:
-    """A named study: its search space, what every trial starts from, and the trials so far."""
+    """A named study: its search space, the base configuration of all trials, and the trials so far."""
 
     def __init__(self, storage: Path, name: str, space: SearchSpace, base: TrainConfig, data: str, seed: int) -> None:
-        """Opens or begins the study. `data` names what is trained on.
+        """Opens or creates the study. `data` identifies the training data.
 
-        Raises InvalidInput when the space does not fit the base configuration, or the study of that name is another one, and
+        Raises InvalidInput when the space does not fit the base configuration, or a different study has that name, and
         DependencyUnavailable when the file cannot be used.
         """
         if not _NAME.fullmatch(name):
@@ -92,19 +92,19 @@ class TuningStudy:
 
     @property
     def trials(self) -> list[TrialRecord]:
-        """Those that ended, in order."""
+        """The trials that ended, in order."""
         return [_record(trial) for trial in self._study.trials if _ended(trial)]
 
     @property
     def best(self) -> TrialRecord:
-        """The complete trial with the highest score, the first of equals. Raises NotFound."""
+        """The complete trial with the highest score, the first one in a tie. Raises NotFound."""
         complete = [trial for trial in self.trials if trial.score is not None]
         if not complete:
             raise NotFound(f"no trial of study {self.name} is complete yet: give it more trials or more time")
         return max(complete, key=lambda trial: trial.score or 0.0)
 
     def configuration(self, record: TrialRecord) -> TrainConfig:
-        """What the trial trained."""
+        """The configuration that the trial trained."""
         return self.space.configuration(self.base, record.values)
 
     def run(
@@ -115,10 +115,10 @@ class TuningStudy:
         on_trial: Callable[[TrialRecord], None] = lambda _: None,
         on_epoch: Callable[[int, int, float], None] = lambda *_: None,
     ) -> None:
-        """Run trials until the study has `trials` of them; none is begun after `timeout` seconds.
+        """Run trials until the study has `trials` of them; no trial starts after `timeout` seconds.
 
-        The first one is the base configuration itself, as far as the space holds it: what is found must beat it.
-        `on_trial` sees each trial that ended, `on_epoch` gets (trial, epoch, METRIC). An exception of `train` leaves the
+        The first one is the base configuration itself, as far as the space contains it, so that the result is never worse.
+        `on_trial` gets each trial that ended, `on_epoch` gets (trial, epoch, METRIC). An exception of `train` leaves the
         trial unfinished: the next `run` repeats it.
         """
         deadline = time.monotonic() + timeout
@@ -130,7 +130,7 @@ class TuningStudy:
             on_trial(self._run_one(train, on_epoch))
 
     def _run_one(self, train: Train, on_epoch: Callable[[int, int, float], None]) -> TrialRecord:
-        trial = self._ask()
+        trial = self._next_trial()
         folder = self._folders / _folder(trial)
         try:
             config = self.space.configuration(self.base, self.space.suggest(trial))
@@ -143,8 +143,8 @@ class TuningStudy:
         shutil.rmtree(folder, ignore_errors=True)
         return _record(ended)
 
-    def _ask(self) -> optuna.Trial:
-        """The next trial. Its draws depend only on the seed and its number, so that a resumed study repeats no draw."""
+    def _next_trial(self) -> optuna.Trial:
+        """The next trial. Its draws depend only on the seed and its number, so a resumed study never repeats one."""
         seed = (self.seed * 1_000_003 + len(self._study.trials)) % _SEEDS
         self._study.sampler = optuna.samplers.TPESampler(seed=seed)
         return self._study.ask()
@@ -161,13 +161,13 @@ class TuningStudy:
         return report
 
     def _retry_interrupted(self) -> None:
-        """A trial that still counts as running belongs to a process that is gone: the caller lets one run at a time."""
+        """Enqueues trials that are still marked as running: the caller allows one process at a time, so theirs has died."""
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             self._study.tell(trial.number, state=TrialState.FAIL)
             self._study.enqueue_trial(trial.params, user_attrs={_FOLDER: _folder(trial)})
 
     def _require_same(self) -> None:
-        """Scores of another space, data or seed cannot be compared. Raises InvalidInput that names what differs."""
+        """Raises InvalidInput that names the difference if the space, data or seed differ: scores would not be comparable."""
         found = self._study.user_attrs.get(_IDENTITY)
         if found is None:
             return
@@ -188,7 +188,7 @@ class TuningStudy:
 
 
 def _check_storage(path: Path) -> None:
-    """The file can be made, or is an SQLite database. Raises DependencyUnavailable."""
+    """Raises DependencyUnavailable unless the file can be created or is an SQLite database."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path)) as database:
@@ -200,7 +200,7 @@ def _check_storage(path: Path) -> None:
 
 
 def _folder(trial: optuna.Trial | optuna.trial.FrozenTrial) -> str:
-    """A repeated trial works in the folder of the one that was cut short."""
+    """A repeated trial uses the folder of the interrupted one."""
     return str(trial.user_attrs.get(_FOLDER, f"trial-{trial.number}"))
 
 
@@ -210,6 +210,6 @@ def _ended(trial: optuna.trial.FrozenTrial) -> bool:
 
 def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:
     complete = trial.state == TrialState.COMPLETE
-    outcome: Outcome = "complete" if complete else "given up" if trial.intermediate_values else "refused"
+    outcome: TrialOutcome = "complete" if complete else "given up" if trial.intermediate_values else "refused"
     score = trial.value if complete else None
     return TrialRecord(trial.number, outcome, trial.params, trial.intermediate_values, score, trial.user_attrs.get(_NOTE, ""))

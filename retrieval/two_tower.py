@@ -1,4 +1,4 @@
-"""The two towers together: whatever they are made of, a user meets an item in one dot product."""
+"""The two towers together: the score of a user and an item is always one dot product."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retrieval.user_tower import UserTower
 
 
 class TwoTower(nn.Module):
-    """Item and user tower of one configuration. Cosine similarity is a dot product of vectors that both towers normalise."""
+    """Item and user tower of one configuration. For cosine similarity both towers normalise their vectors."""
 
     def __init__(self, catalogue: Catalogue, known: NDArray[np.bool_], config: TrainConfig) -> None:
         super().__init__()
@@ -25,11 +25,11 @@ class TwoTower(nn.Module):
 
     @property
     def history_length(self) -> int:
-        """Most events that the user tower reads."""
+        """The maximum number of events that the user tower reads."""
         return self.user_tower.history_length
 
     def items(self, rows: Tensor) -> Tensor:
-        """Catalogue rows [m] -> embeddings [m, d], as they are searched and as the user tower reads them."""
+        """Catalogue rows [m] -> embeddings [m, d], as used in search and as inputs of the user tower."""
         return self._normalised(self.item_tower(rows))
 
     def users(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, profile: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ class TwoTower(nn.Module):
         return self._normalised(self.user_tower.encode(items, kinds, values, gaps, profile))
 
     def forward(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, length: Tensor, profile: Tensor) -> Tensor:
-        """The user after the last event [B, d]: what is exported for serving."""
+        """The user after the last event [B, d]; this is exported for serving."""
         return self._normalised(self.user_tower(items, kinds, values, gaps, length, profile))
 
     def item_embeddings(self) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The user tower: a causal transformer over the items of a user's recent events. A user is what they did: there is no user id."""
+"""The user tower: a causal transformer over the items of a user's recent events. There is no user id."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from retrieval.config import TrainConfig
 from retrieval.history import PROFILE_BUCKETS
 
 _STAR_BUCKETS = 1 + int(2 * STARS.high)  # half stars; 0 is "no value"
-_MINUTE_BUCKETS = 1 + int(math.log2(1 + MINUTES.high))  # doublings
+_MINUTE_BUCKETS = 1 + int(math.log2(1 + MINUTES.high))  # log2 of the minutes
 _TIMED = codes(TIMED)
 _GAP_BUCKETS = 24  # whole steps of log1p(seconds): the last one starts at about 300 years
 
 
 class UserTower(nn.Module):
-    """Histories -> user vectors. Inputs, oldest event first, padded on the RIGHT (what padding holds does not matter):
+    """Histories -> user vectors. Inputs, oldest event first, padded on the RIGHT (the values of the padding do not matter):
 
     items [B, L, d] float (item-tower outputs), kinds [B, L] int64 (core.kinds.KIND_CODE), values [B, L] float (stars or
     minutes as they are; 0 for none), gaps [B, L] float (log1p of the seconds since the previous event; 0 for the first),
@@ -51,7 +51,7 @@ class UserTower(nn.Module):
         return states.gather(1, at).squeeze(1)
 
     def encode(self, items: Tensor, kinds: Tensor, values: Tensor, gaps: Tensor, profile: Tensor) -> Tensor:
-        """The user after 0, 1, ... L events, seeing those alone: [B, L + 1, d]."""
+        """The user after 0, 1, ... L events, computed from those events only: [B, L + 1, d]."""
         events = items * self.scale + self.kind(kinds) + self.value(value_buckets(kinds, values))
         events = events + self.gap(gaps.clamp(0, _GAP_BUCKETS - 1).long())
         start = self.start + self.profile(profile).sum(dim=1)

@@ -1,4 +1,4 @@
-"""What every vector index asks of the vectors it is given."""
+"""The checks that every vector index applies to its vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.errors import InvalidInput
 
 
 def check_vectors(item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-    """One finite vector [d] for each of n >= 1 distinct ids. Raises InvalidInput: one NaN would poison every ranking."""
+    """Raises InvalidInput unless each of n >= 1 distinct ids has one finite vector [d]. One NaN would spoil every ranking."""
     if vectors.ndim != 2 or not len(vectors) or len(item_ids) != len(vectors):
         shapes = f"{item_ids.shape} ids and {vectors.shape} vectors"
         raise InvalidInput("item vectors", shapes, "shapes (n,) and (n, d) with n >= 1")

@@ -1,4 +1,4 @@
-"""The mirror as the first choice: it answers every search, and Milvus says whether it may be believed."""
+"""The mirror as the primary index: it answers every search and is verified against Milvus."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from core.ports import VectorIndex
 
 
 class VerifiedMirror:
-    """A VectorIndex that searches in the process and verifies against the source of truth whenever `ready` is asked.
+    """A VectorIndex that searches in the process and verifies against the source of truth whenever `ready` is called.
 
     `degraded` is true from the moment that Milvus does not answer, or lacks the release, until a later `ready` finds it
-    whole again: then the mirror is the only copy, and lists say so.
+    complete again. In that time the mirror is the only copy, and lists say so.
     """
 
     def __init__(self, mirror: VectorIndex, truth: VectorIndex) -> None:

@@ -46,9 +46,9 @@ def import_(
     table = course_log.movie_table(movies) if movies else {}
     lines = course_log.from_topic(settings(), topic) if topic else _lines(file)
     found = course_log.import_lines(settings(), lines, table, gap * 60.0, not topic, dry_run)
-    _tell("lines", found.lines)
-    _tell("events", found.events)
-    _tell("quarantined", found.quarantined)
+    _print_counts("lines", found.lines)
+    _print_counts("events", found.events)
+    _print_counts("quarantined", found.quarantined)
     out.print("dry run: nothing was sent" if dry_run else f"{found.new} of the events are new to the log")
 
 
@@ -68,6 +68,6 @@ def _lines(file: str) -> Iterator[bytes]:
             yield line
 
 
-def _tell(what: str, counted: Counter[str]) -> None:
+def _print_counts(what: str, counted: Counter[str]) -> None:
     parts = ", ".join(f"{count:,} {name}" for name, count in counted.most_common())
     out.print(f"{counted.total():,} {what}" + (f": {parts}" if parts else ""), markup=False)

@@ -21,13 +21,13 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would change; 
 @app.command(epilog="Example: marquee items hide 318 SKU-0042 --dry-run")
 def hide(ids: Ids, dry_run: DryRun = False) -> None:
     """Take items out of every list, everywhere, within two seconds. Histories and GET /items still show them."""
-    _tell("hidden", change(wiring.lake(settings()), parsed(ids), {c.HIDDEN: True}, dry_run), dry_run)
+    _print_changes("hidden", change(wiring.lake(settings()), parsed(ids), {c.HIDDEN: True}, dry_run), dry_run)
 
 
 @app.command(epilog="Example: marquee items show 318")
 def show(ids: Ids, dry_run: DryRun = False) -> None:
     """Let hidden items into lists again."""
-    _tell("shown", change(wiring.lake(settings()), parsed(ids), {c.HIDDEN: False}, dry_run), dry_run)
+    _print_changes("shown", change(wiring.lake(settings()), parsed(ids), {c.HIDDEN: False}, dry_run), dry_run)
 
 
 @app.command("set", epilog="Example: marquee items set 318 --title 'The Shawshank Redemption' --genres 'Crime|Drama' --year 1994")
@@ -43,10 +43,10 @@ def set_(
     values = {name: value for name, value in named.items() if value is not None}
     if not values:
         raise InvalidInput("options", "none", "--title, --genres, --year")
-    _tell("changed", change(wiring.lake(settings()), parsed([id_]), values, dry_run), dry_run)
+    _print_changes("changed", change(wiring.lake(settings()), parsed([id_]), values, dry_run), dry_run)
 
 
-def _tell(what: str, found: Changed, dry_run: bool) -> None:
+def _print_changes(what: str, found: Changed, dry_run: bool) -> None:
     names = ", ".join(map(str, found.changed))
     out.print(
         f"{len(found.changed)} {what}{' (dry run: nothing was written)' if dry_run else ''}" + f": {names}" * bool(names),

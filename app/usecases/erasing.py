@@ -6,13 +6,12 @@ from typing import Protocol
 
 import polars as pl
 
-from app.usecases.steps import owned
 from core import columns as c
 from core.errors import IdCollision
 from core.features import UserFeatures
 from core.ids import ExternalId, original, user_key
 from lake.ports import Lake
-from lake.tables import INTERACTIONS
+from lake.tables import INTERACTIONS, owned
 
 
 class Features(Protocol):

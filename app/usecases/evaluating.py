@@ -21,7 +21,7 @@ from evaluation.baselines.popularity import Popularity, PopularityConfig
 from evaluation.comparison import Make, Outcome, Pooled, compare
 from evaluation.marquee_model import MarqueeModel
 from evaluation.protocols import PROTOCOLS, Protocol, folds_of
-from evaluation.two_tower import TwoTower
+from evaluation.two_tower import TwoTowerModel
 from retrieval.config import TrainConfig
 
 BASELINES: dict[str, Make] = {
@@ -77,14 +77,14 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
     folds = folds_of(wanted.protocol, dataset.interactions, catalogue, folds=wanted.folds, has_time=dataset.has_time)
     asked = sum(len(fold.queries) for fold in folds)
     echo(f"{dataset.name}: {len(dataset.interactions):,} events, {len(catalogue):,} items, {asked:,} queries ({wanted.protocol})")
-    made: list[TwoTower | MarqueeModel] = []
+    made: list[TwoTowerModel | MarqueeModel] = []
     left_out = {} if dataset.has_time else {name: NO_TIMES for name in wanted.models if name in WINDOWED}
     models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name in BASELINES and name not in left_out}
     profiles = profiles_of(dataset)
     for seed in wanted.seeds:
 
-        def towers(seed: int = seed) -> TwoTower:
-            made.append(model := TwoTower(wanted.towers, workdir / wanted.protocol, seed, progress, profiles))
+        def towers(seed: int = seed) -> TwoTowerModel:
+            made.append(model := TwoTowerModel(wanted.towers, workdir / wanted.protocol, seed, progress, profiles))
             return model
 
         def blended(seed: int = seed) -> MarqueeModel:

@@ -31,10 +31,10 @@ from core.errors import DatasetError, InvalidInput
 from core.settings import Settings
 from datasets.catalogue_file import ItemFile, read_item_file
 from datasets.contract import Seen
-from datasets.interactions import Catalogue, Interactions
+from datasets.interactions import ImportCatalogue, InteractionFile
 from datasets.quarantine import Quarantine
 from datasets.registry import BUNDLED_NAMES
-from datasets.sources import Source
+from datasets.sources import SourceFile
 from datasets.tables import refuse_bad_share, with_titles
 from datasets.user_file import UserFile, read_user_file
 from lake import tables
@@ -114,13 +114,13 @@ class _Import:
             self._write(items, item_rows, user_rows, events)
         return self._result
 
-    def _open(self, path: Path) -> Source:
+    def _open(self, path: Path) -> SourceFile:
         reading = self._order.reading
-        return Source(path, reading.encoding, reading.delimiter, reading.quotes)
+        return SourceFile(path, reading.encoding, reading.delimiter, reading.quotes)
 
     # --- reading ---------------------------------------------------------------------------------------------------------
 
-    def _read_items(self, source: Source) -> ItemFile:
+    def _read_items(self, source: SourceFile) -> ItemFile:
         quarantine = Quarantine(self._quarantine_path)
         file = read_item_file(source, self._order.item_names, self._keys, quarantine)
         self._told(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
@@ -131,13 +131,13 @@ class _Import:
             self._result.preview = with_titles(file.rows, file.keys).head(_PREVIEW)
         return file
 
-    def _read_users(self, source: Source) -> UserFile:
+    def _read_users(self, source: SourceFile) -> UserFile:
         quarantine = Quarantine(self._quarantine_path)
         file = read_user_file(source, self._order.user_names, quarantine)
         self._told(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
         return file
 
-    def _told(self, lines: Iterator[str], source: Source, read: int, kept: int, quarantine: Quarantine) -> None:
+    def _told(self, lines: Iterator[str], source: SourceFile, read: int, kept: int, quarantine: Quarantine) -> None:
         self._result.understood += [*lines]
         self._result.rows.append(f"{source.name}: {read:,} rows read, {kept:,} kept, {read - kept:,} not")
         self._result.rows += quarantine.lines()
@@ -150,7 +150,7 @@ class _Import:
         quarantine, events = Quarantine(self._quarantine_path), _Events()
         with Progress(console=err, transient=True) as bar:
             look, read = bar.add_task(f"looking at {source.name}", total=1.0), bar.add_task("reading events", total=1.0)
-            file = Interactions(source, order.reading, lambda share: bar.update(look, completed=share))
+            file = InteractionFile(source, order.reading, lambda share: bar.update(look, completed=share))
             bar.update(look, completed=1.0)
             if order.hold_out and not file.has_time:
                 raise InvalidInput("--hold-out", order.hold_out, "0 with --ts position: of positions none is the newest")
@@ -179,14 +179,14 @@ class _Import:
             raise DatasetError(f"{source.name}: no usable event; " + "; ".join(line.strip() for line in quarantine.lines()))
         return events
 
-    def _catalogue(self, items: ItemFile | None) -> Catalogue:
+    def _catalogue(self, items: ItemFile | None) -> ImportCatalogue:
         """With an item file events may name its items and the lake's; without, any id is an item."""
         if items is None:
-            return Catalogue(None, self._keys, None if self._order.dry_run else lambda ids: assign(self._lake, ids))
+            return ImportCatalogue(None, self._keys, None if self._order.dry_run else lambda ids: assign(self._lake, ids))
         if not self._order.dry_run:
             self._keys = assign(self._lake, items.ids)
         known = pl.concat([stored_items(self._lake)[c.ITEM], items.rows[c.ITEM]]).unique()
-        return Catalogue(known, self._keys)
+        return ImportCatalogue(known, self._keys)
 
     def _stage(self, waiting: list[pl.DataFrame], events: _Events) -> None:
         if waiting and not self._order.dry_run:

@@ -9,10 +9,10 @@ import httpx
 import orjson
 
 from core.errors import DependencyUnavailable
-from evaluation.simulation.drivers import Receipt, Refused, ServedList, ServiceDriver
+from evaluation.simulation.drivers import Acknowledgement, Refused, ServedList, ServiceDriver
 from evaluation.simulation.pacing import TokenBucket, drive
 from evaluation.simulation.run_statistics import RunStatistics
-from evaluation.simulation.simulation import LIST_LENGTH, Event, Simulation
+from evaluation.simulation.simulation import LIST_LENGTH, EventBody, Simulation
 
 
 class ApiService:
@@ -25,9 +25,9 @@ class ApiService:
         response = await self._answer("GET", f"/recommend/{user_id}?format=ids&k={LIST_LENGTH}")
         return ServedList(response.json()["recommendations"], response.headers.get("X-Request-Id"))
 
-    async def tell(self, event: Event) -> Receipt:
+    async def tell(self, event: EventBody) -> Acknowledgement:
         receipt = (await self._answer("POST", "/events", content=orjson.dumps(event))).json()
-        return Receipt(receipt["accepted"], len(receipt["quarantined"]))
+        return Acknowledgement(receipt["accepted"], len(receipt["quarantined"]))
 
     async def _answer(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """Raises Refused by the name of the error, or by the status."""

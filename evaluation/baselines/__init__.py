@@ -1,1 +1,1 @@
-"""What a user would pick instead: models to compare with, each in a file, as well-kept libraries where there are."""
+"""Baseline models to compare with, one per file; they use well-maintained libraries where these exist."""

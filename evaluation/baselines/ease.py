@@ -32,7 +32,7 @@ class EaseConfig:
 
 
 class Ease:
-    """Scores are what a user consumed, times the item-to-item weights."""
+    """Scores are the user's consumed items times the item-to-item weights."""
 
     name = "ease"
 

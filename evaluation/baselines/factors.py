@@ -17,7 +17,7 @@ from evaluation.queries import LabelledQuery
 
 @dataclass(frozen=True)
 class FactorsConfig:
-    """Size and length of training. `regularisation` and `learning_rate` (BPR's) as `implicit` names them."""
+    """Size and length of training. `regularisation` and `learning_rate` (BPR only) are named as in `implicit`."""
 
     factors: int = 128
     iterations: int = 15
@@ -38,7 +38,7 @@ class Als:
         from implicit.cpu.als import AlternatingLeastSquares
 
         self._catalogue = catalogue
-        with threadpool_limits(1, "blas"):  # implicit has threads of its own, and says so in a warning
+        with threadpool_limits(1, "blas"):  # implicit has its own threads, and warns if BLAS has some too
             self._model = AlternatingLeastSquares(
                 factors=self.config.factors,
                 regularization=self.config.regularisation,
@@ -55,7 +55,7 @@ class Als:
 
 
 class Bpr:
-    """A user that training never saw is the mean of the items consumed."""
+    """The factors of a user that training never saw are the mean of those of the consumed items."""
 
     name = "bpr"
 
@@ -73,7 +73,7 @@ class Bpr:
             learning_rate=self.config.learning_rate,
             iterations=self.config.iterations,
             random_state=self.config.seed,
-            num_threads=1,  # its threads race: with more, one seed gives many models
+            num_threads=1,  # its threads race: with more than one, results are not reproducible
         )
         self._model.fit(matrix, show_progress=False)
 

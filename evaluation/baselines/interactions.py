@@ -18,14 +18,14 @@ from evaluation.queries import LabelledQuery
 
 
 class Liked(NamedTuple):
-    """m events that took up an item, by user and in time order within each."""
+    """m events that consumed an item, by user and in time order within each."""
 
     users: NDArray[np.int64]
     rows: NDArray[np.intp]
 
 
 def liked(train: pl.DataFrame, catalogue: Catalogue) -> Liked:
-    """What users took up, without unknown items."""
+    """What users consumed, without unknown items."""
     ordered = in_time_order(train.filter(pl.col(c.KIND).is_in(TARGETS)))
     users, rows = ordered[c.USER].to_numpy(), catalogue.rows(ordered[c.ITEM].to_numpy())
     known = np.flatnonzero(rows >= 0)
@@ -37,7 +37,7 @@ def user_items(events: Liked, n_items: int) -> tuple[csr_matrix, dict[int, int]]
     """A binary matrix [users, n_items], and which of its rows is which user."""
     ids, index = np.unique(events.users, return_inverse=True)
     matrix = csr_matrix((np.ones(len(index), np.float32), (index, events.rows)), shape=(len(ids), n_items))
-    matrix.data[:] = 1.0  # an item taken up twice counts once
+    matrix.data[:] = 1.0  # an item consumed twice counts once
     return matrix, {int(user): row for row, user in enumerate(ids)}
 
 

@@ -37,7 +37,7 @@ class ItemKnn:
         matrix, _ = user_items(liked(train, catalogue), len(catalogue))
         model = CosineRecommender(K=min(self.config.neighbours, len(catalogue)), num_threads=2)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Method expects CSR")  # implicit hands itself a matrix of another layout
+            warnings.filterwarnings("ignore", "Method expects CSR")  # implicit passes a matrix in another layout to itself
             model.fit(matrix, show_progress=False)
         self._similarity = model.similarity.tocsr().astype(np.float32)
 

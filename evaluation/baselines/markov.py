@@ -1,4 +1,4 @@
-"""A windowed Markov chain (`retrieval.transitions`) alone: counts without training, the floor of every sequential model."""
+"""A windowed Markov chain (`retrieval.transitions`) alone: counts without training, which any sequential model has to beat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
 from evaluation.queries import LabelledQuery
-from retrieval.transitions import TransitionConfig, Transitions
+from retrieval.transitions import TransitionModelConfig, Transitions
 
 
 class WindowedMarkov:
@@ -18,8 +18,8 @@ class WindowedMarkov:
 
     name = "markov"
 
-    def __init__(self, config: TransitionConfig | None = None) -> None:
-        self.config = config or TransitionConfig()
+    def __init__(self, config: TransitionModelConfig | None = None) -> None:
+        self.config = config or TransitionModelConfig()
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
         self._catalogue = catalogue

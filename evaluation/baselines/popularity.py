@@ -1,4 +1,4 @@
-"""What most people took up lately: the floor of every comparison."""
+"""What most people consumed recently: the minimum that every model has to beat."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY = 86_400.0
 
 @dataclass(frozen=True)
 class PopularityConfig:
-    """`window` is days before the end of training; infinite counts everything."""
+    """`window` is in days before the end of training; infinity counts everything."""
 
     window: float = float("inf")
 

@@ -1,1 +1,1 @@
-"""A world of made-up users whose choices are known in law: ground truth for everything that learns from events."""
+"""A simulated world whose users choose with known probabilities: ground truth for everything that learns from events."""

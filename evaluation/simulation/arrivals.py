@@ -1,4 +1,4 @@
-"""Who comes next: some visits are of a user never seen, the others of known ones, the early ones more often."""
+"""Who visits next: a new user in some visits, otherwise a known user; users who arrived early visit more often."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class Visit:
     number: int
     user: int
     day: float
-    cold: bool  # the user's first
+    cold: bool  # whether it is the user's first visit
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """A function from a visit's number to the visit: nothing is remembered, so any stretch can be played again."""
+    """A function from a visit's number to the visit. It keeps no state, so any range of visits can be replayed."""
 
-    users: int  # that there will ever be, ids from 1
+    users: int  # total number, with ids from 1
     seed: int = 1
     cold: float = 0.05  # share of the visits that are a new user's first
-    known: float = 0.5  # share of the users who are there from the start
+    known: float = 0.5  # share of the users who are known from the start
     visits_per_day: float = 120_000.0
-    skew: float = 2.0  # 1: everybody comes equally often
+    skew: float = 2.0  # 1: all users visit equally often
 
     def __post_init__(self) -> None:
         checks = {

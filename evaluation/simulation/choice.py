@@ -1,7 +1,7 @@
-"""What a user takes from a list: utility says what is wanted, position says what is seen at all.
+"""What a user takes from a list: utility determines what is wanted, position determines what is seen.
 
 The examination hypothesis with a power law in the position: Joachims et al., "Unbiased learning-to-rank with biased
-feedback" (WSDM 2017). Among what is seen the choice is multinomial logit, with "nothing" as one of the alternatives.
+feedback" (WSDM 2017). Among the films that are seen, the choice is a multinomial logit with "nothing" as one of the alternatives.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from evaluation.simulation.world import World
 
 @dataclass(frozen=True)
 class ChoiceModel:
-    """How lists are answered."""
+    """How users choose from lists."""
 
-    position: float = 1.0  # exponent of the position bias; 0: every position is seen alike
+    position: float = 1.0  # exponent of the position bias; 0: all positions are seen equally
     nothing: float = 1.5  # utility of leaving without a film
 
     def examined(self, length: int) -> NDArray[np.float64]:
-        """Relative probability with which each position is looked at. [length], 1 at the top."""
+        """Relative probability that each position is examined. [length], 1 at the top."""
         return np.asarray((1.0 + np.arange(length)) ** -self.position)
 
     def probabilities(self, world: World, user: int, day: float, rows: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -37,18 +37,18 @@ class ChoiceModel:
         return np.asarray(weights / weights.sum())
 
     def choose(self, world: World, visit: Visit, rows: NDArray[np.intp]) -> int | None:
-        """The position that the visitor takes, or None. The same list at the same visit is always answered alike."""
+        """The position that the visitor takes, or None. It is deterministic for the same list at the same visit."""
         reached = np.cumsum(self.probabilities(world, visit.user, visit.day, rows))
         at = int(np.searchsorted(reached, float(uniforms(world.config.seed, "choice", visit.number)), side="right"))
         return at if at < len(rows) else None
 
 
 def browsed(world: World, visit: Visit, length: int = 20) -> NDArray[np.intp]:
-    """Rows of `length` films that are out, drawn at random: what a visitor sees where no recommender serves a list."""
+    """Rows of `length` released films, drawn at random: what a visitor sees without a recommender."""
     luck = uniforms(world.config.seed, "browsed", visit.number, np.arange(4 * length))
     rows = np.unique((luck * len(world.item_ids)).astype(np.intp))
     out = rows[world.released[rows] <= visit.day]
-    order = np.argsort(-world.appeal(visit.day, out), kind="stable")  # shops put what sells on top
+    order = np.argsort(-world.appeal(visit.day, out), kind="stable")  # shops put best-sellers on top
     return out[order][:length]
 
 

@@ -1,4 +1,4 @@
-"""Where visits go: to a service that recommends and takes events, or straight into the event log."""
+"""Drivers: send visits to a service that recommends and accepts events, or directly to the event log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.ports import Clock, EventLog, Record
 from evaluation.simulation.arrivals import Visit
 from evaluation.simulation.pacing import TokenBucket
 from evaluation.simulation.run_statistics import RunStatistics
-from evaluation.simulation.simulation import Event, Simulation
+from evaluation.simulation.simulation import EventBody, Simulation
 
 _LOG_BATCH = 500
 _Answer = TypeVar("_Answer")
@@ -24,22 +24,22 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True)
 class ServedList:
-    """The items of a list, best first, and the id by which an event can refer to it."""
+    """The items of a list, best first, and the id with which an event can refer to it."""
 
     item_ids: Sequence[ExternalId]
     request_id: str | None
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """How many events were taken, and how many were put aside as unusable."""
+class Acknowledgement:
+    """How many events were accepted, and how many were quarantined."""
 
     accepted: int
     quarantined: int
 
 
 class Refused(Exception):
-    """The service did not do what it was asked. `answered` tells whether it said so itself, or could not be reached."""
+    """A request to the service failed. `answered` tells whether the service refused it or could not be reached."""
 
     def __init__(self, reason: str, answered: bool) -> None:
         super().__init__(reason)
@@ -47,17 +47,17 @@ class Refused(Exception):
 
 
 class Service(Protocol):
-    """What recommends. Both methods raise Refused."""
+    """A recommendation service. Both methods raise Refused."""
 
     async def ask(self, user_id: int) -> ServedList:
         """The user's list."""
 
-    async def tell(self, event: Event) -> Receipt:
-        """Hand in what the user did."""
+    async def tell(self, event: EventBody) -> Acknowledgement:
+        """Sends an event of the user."""
 
 
 class ServiceDriver:
-    """Fetches the visitor's list from a service and hands in what the visitor takes from it."""
+    """Fetches the visitor's list from a service and sends the visitor's event on it."""
 
     def __init__(self, service: Service, simulation: Simulation, statistics: RunStatistics, clock: Clock = time.time) -> None:
         self._service, self._simulation, self._statistics, self._clock = service, simulation, statistics, clock
@@ -78,7 +78,7 @@ class ServiceDriver:
             self._statistics.quarantined += receipt.quarantined
 
     async def _timed(self, request: Awaitable[_Answer]) -> _Answer | None:
-        """The answer, or None after counting why there is none; an answer's latency counts, also a refusal's."""
+        """The response, or None after counting the reason for the failure. Latencies include those of refusals."""
         start = time.perf_counter()
         try:
             answer = await request
@@ -99,7 +99,7 @@ def fill_log(
     going: Callable[[], bool],
     clock: Clock = time.time,
 ) -> None:
-    """Append what visitors take where nobody recommends, straight to the log. Raises DependencyUnavailable."""
+    """Append the visitors' events without a recommender directly to the log. Raises DependencyUnavailable."""
     start = time.perf_counter()
     while going():
         batch: list[Record] = []

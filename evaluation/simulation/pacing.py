@@ -1,4 +1,4 @@
-"""Visits at a set rate, as many of them at the same time as are allowed."""
+"""Runs visits at a given rate with limited concurrency."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from evaluation.simulation.simulation import Simulation
 
 
 class TokenBucket:
-    """Lets `rate` a second through, and after a pause at most `burst` at once."""
+    """Admits `rate` per second, and at most `burst` at once after a pause."""
 
     def __init__(self, rate: float, burst: float, clock: Clock = time.monotonic) -> None:
         self._rate, self._burst, self._clock = rate, burst, clock
         self._tokens, self._last = burst, clock()
 
     def wait(self, wanted: float = 1.0) -> float:
-        """Take `wanted` tokens; seconds to wait until they are there."""
+        """Take `wanted` tokens; returns the seconds to wait until they are available."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate) - wanted
         self._last = now
@@ -35,7 +35,7 @@ async def drive(
     going: Callable[[], bool],
     max_concurrent: int = 64,
 ) -> None:
-    """Let visits happen at the bucket's rate while `going()`, at most `max_concurrent` of them at a time."""
+    """Run visits at the bucket's rate while `going()`, at most `max_concurrent` at a time."""
     room = asyncio.Semaphore(max_concurrent)
 
     async def one(visit: Visit) -> None:

@@ -1,4 +1,4 @@
-"""Random numbers without a state: each is a hash of (seed, stream, ids), so a million users cost no memory until they act.
+"""Stateless random numbers: each is a hash of (seed, stream, ids), so a million users need no memory until they act.
 
 Counter-based generation: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011); the mixing function is
 SplitMix64 of Steele et al., "Fast splittable pseudorandom number generators" (OOPSLA 2014).

@@ -1,4 +1,4 @@
-"""What the visitors of a world do: with a list that somebody recommended, or where nobody does."""
+"""What the visitors of a world do, with or without a recommended list."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from evaluation.simulation.arrivals import Arrivals, Visit
 from evaluation.simulation.choice import ChoiceModel, browsed, stars
 from evaluation.simulation.world import World
 
-LIST_LENGTH = 20  # films of a list
+LIST_LENGTH = 20  # films in a list
 
-Event = dict[str, Any]
+EventBody = dict[str, Any]
 
 
 class ItemNames(Protocol):
-    """What the company calls items, and back."""
+    """Translates the world's item ids to those of the company, and back."""
 
     def id_of(self, key: int, /) -> ExternalId: ...
 
@@ -31,7 +31,7 @@ class ItemNames(Protocol):
 
 
 class WholeIds:
-    """Items whose ids are their keys."""
+    """For items whose ids are their keys."""
 
     def id_of(self, key: int) -> ExternalId:
         return key
@@ -45,7 +45,7 @@ WHOLE = WholeIds()
 
 @dataclass(frozen=True)
 class Simulation:
-    """A world, who visits it, and how lists are answered."""
+    """A world, its visitors, and how they choose from lists."""
 
     world: World
     arrivals: Arrivals
@@ -53,11 +53,11 @@ class Simulation:
     names: ItemNames = WHOLE
 
     def rows_of(self, item_ids: Sequence[ExternalId]) -> NDArray[np.intp]:
-        """The world's rows of items [k], -1 for one that is not of this world."""
+        """The world's rows of items [k], -1 for an item that is not in this world."""
         return rows_of(self.world.item_ids, [self.names.key_ever(id_) for id_ in item_ids])
 
-    def event(self, visit: Visit, rows: Sequence[int] | NDArray[np.intp], request_id: str | None, now: float) -> Event | None:
-        """What the visitor does with a list of the world's rows (-1: not of this world), or None: nothing."""
+    def event(self, visit: Visit, rows: Sequence[int] | NDArray[np.intp], request_id: str | None, now: float) -> EventBody | None:
+        """The visitor's event on a list of the world's rows (-1: not in this world), or None."""
         shown = np.asarray(rows, dtype=np.intp)
         at = self.choices.choose(self.world, visit, shown)
         if at is None:
@@ -73,6 +73,6 @@ class Simulation:
         }
         return event | ({c.REQUEST_ID: request_id} if request_id else {})
 
-    def browse(self, visit: Visit, now: float) -> Event | None:
-        """What the visitor does where nobody recommends."""
+    def browse(self, visit: Visit, now: float) -> EventBody | None:
+        """The visitor's event without a recommender."""
         return self.event(visit, browsed(self.world, visit, LIST_LENGTH), None, now)

@@ -1,4 +1,4 @@
-"""Who likes what, and when: tastes that drift, films that come out, trends that pass.
+"""Who likes what, and when: tastes drift, films are released, and trends pass.
 
 A taste turns slowly from one random direction towards another. This has a closed form in time, so nothing is stored per user.
 """
@@ -19,17 +19,17 @@ GENRES = 18
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """What a world is made of; times are days of the world."""
+    """Parameters of a world; times are in days."""
 
     seed: int = 1
     dims: int = 16  # of tastes and films
     drift_days: float = 90.0  # until a taste has turned by a right angle
-    cold_items: float = 0.05  # share of the films that come out while the world runs
-    cold_days: float = 30.0  # over which they come out
-    trend_days: float = 20.0  # how long a film's trend takes to come back
+    cold_items: float = 0.05  # share of the films that are released during the simulation
+    cold_days: float = 30.0  # over which they are released
+    trend_days: float = 20.0  # period of a film's trend
     taste: float = 3.0  # weight of taste in a film's utility
     popularity: float = 0.5  # weight of a film's lasting popularity
-    trend: float = 0.7  # weight of its passing one
+    trend: float = 0.7  # weight of its temporary popularity
 
     def __post_init__(self) -> None:
         _check("dims", self.dims, self.dims >= 2, "at least 2")
@@ -44,10 +44,10 @@ def _check(name: str, value: float, good: bool, allowed: str) -> None:
 
 
 class World:
-    """Films in memory, [n, dims] float32; users computed when asked for."""
+    """Films are in memory, [n, dims] float32; users are computed on demand."""
 
     def __init__(self, item_ids: NDArray[np.int64], genres: Floats, config: WorldConfig) -> None:
-        """`item_ids` [n] ascending, `genres` [n, G] of 0 and 1. Films of one genre are alike, so content says something."""
+        """`item_ids` [n] ascending, `genres` [n, G] of 0 and 1. Films of one genre are similar, so content is informative."""
         self.config = config
         self.item_ids = item_ids
         self.genres = genres
@@ -67,21 +67,21 @@ class World:
         return np.asarray(np.cos(angle) * _unit(start) + np.sin(angle) * _unit(end), dtype=np.float32)
 
     def appeal(self, day: ArrayLike, rows: NDArray[np.intp] | None = None) -> Floats:
-        """What makes films attractive to everybody at `day`: lasting popularity and a passing trend. [n], or [rows]."""
+        """How attractive films are to all users at `day`: lasting popularity plus a temporary trend. [n], or [rows]."""
         config = self.config
         chosen: NDArray[np.intp] | slice = slice(None) if rows is None else rows
         trend = np.sin(2 * np.pi * np.asarray(day) / config.trend_days + self._phase[chosen])
         return np.asarray(config.popularity * self._popularity[chosen] + config.trend * trend, dtype=np.float32)
 
     def utility(self, user: int, day: float, rows: NDArray[np.intp] | None = None) -> Floats:
-        """What each film is worth to the user at `day`, -inf before it is out. [n], or [rows]."""
+        """Utility of each film for the user at `day`, -inf before its release. [n], or [rows]."""
         chosen: NDArray[np.intp] | slice = slice(None) if rows is None else rows
         liked = self.items[chosen] @ self.tastes(user, day)[0]
         worth = self.config.taste * liked + self.appeal(day, rows)
         return np.where(self.released[chosen] <= day, worth, -np.inf).astype(np.float32)
 
     def preference(self, user: int, day: float) -> NDArray[np.float64]:
-        """Ground truth: P(film | user, day) of a user who sees all films alike and takes one. [n], sums to 1."""
+        """Ground truth: P(film | user, day) of a user who sees all films equally and takes one. [n], sums to 1."""
         worth = self.utility(user, day).astype(np.float64)
         weights = np.exp(worth - worth.max())
         return np.asarray(weights / weights.sum())

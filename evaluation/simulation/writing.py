@@ -1,4 +1,4 @@
-"""A world as files: its films, and past interactions where nobody recommended."""
+"""Writes a world to files: its films, and past interactions without a recommender."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from core import columns as c
-from evaluation.simulation.simulation import Event, Simulation
+from evaluation.simulation.simulation import EventBody, Simulation
 
 _EPOCH = 1_700_000_000.0  # Unix seconds at which a written world begins
 _DAY = 86_400.0
@@ -18,7 +18,7 @@ _DAY = 86_400.0
 def write_world(simulation: Simulation, folder: Path, events: int, done: Callable[[int], None]) -> tuple[Path, Path]:
     """The films and `events` past interactions as Parquet that `marquee data import` reads: (interactions, items)."""
     world = simulation.world
-    rows: list[Event] = []
+    rows: list[EventBody] = []
     number = 0
     while len(rows) < events:
         visit = simulation.arrivals.visit(number)

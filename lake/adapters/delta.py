@@ -80,7 +80,7 @@ class DeltaLake:
             if delta is not None:
                 delta.optimize.compact(target_size=_MERGED_BYTES)
         except (OSError, DeltaError) as error:
-            _log.warning("the files of %s are not merged for now: %s", table, _said(error))
+            _log.warning("the files of %s are not merged for now: %s", table, _first_line(error))
 
     def read(self, table: str, version: int | None = None) -> pl.DataFrame:
         """See `Lake`."""
@@ -143,7 +143,7 @@ class DeltaLake:
             yield
         except (OSError, DeltaError, pa.ArrowException) as error:
             remedy = f"check {self._root}; an earlier version of a table can be restored with Delta's own tools"
-            raise DependencyUnavailable("lake", _said(error), remedy) from error
+            raise DependencyUnavailable("lake", _first_line(error), remedy) from error
 
     def _committed(self, table: str, write: Callable[[DeltaTable | None], T]) -> T:
         """What `write` returns for the table as it is now; once more if another process changed it before the commit."""
@@ -154,11 +154,11 @@ class DeltaLake:
                 return write(seen)
             except (OSError, DeltaError) as error:
                 failed = error
-            if not (isinstance(failed, CommitFailedError) or (seen is None and self._made_meanwhile(table))):
+            if not (isinstance(failed, CommitFailedError) or (seen is None and self._created_meanwhile(table))):
                 break
-        raise StorageFull("lake", _said(failed), f"check free space and permissions of {self._root}") from failed
+        raise StorageFull("lake", _first_line(failed), f"check free space and permissions of {self._root}") from failed
 
-    def _made_meanwhile(self, table: str) -> bool:
+    def _created_meanwhile(self, table: str) -> bool:
         try:
             return self._opened(table) is not None
         except (OSError, DeltaError):
@@ -196,5 +196,5 @@ def _last(delta: DeltaTable | None, writer: str) -> int:
     return -1 if found is None else int(found)
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error) or repr(error)).splitlines()[0]

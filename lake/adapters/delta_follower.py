@@ -29,14 +29,14 @@ class DeltaFollower:
     def look(self) -> Added | None:
         """See `lake.ports.Follower`."""
         try:
-            return self._look()
+            return self._refresh()
         except FileNotFoundError as error:  # somebody vacuumed what was not read yet
             self._version = None
             raise self._unavailable(error) from error
         except (OSError, ValueError, DeltaError, pl.exceptions.PolarsError) as error:
             raise self._unavailable(error) from error
 
-    def _look(self) -> Added | None:
+    def _refresh(self) -> Added | None:
         if not DeltaTable.is_deltatable(str(self._path)):
             self._version = -1
             return None

@@ -1,7 +1,7 @@
 """Vectors in Milvus: one collection per release behind an alias of its own, and an alias for the live one.
 
 Publishing fills a fresh collection under a one-off name and moves the release's alias onto it as the last step. The alias
-is the commit: a publisher that dies half-way leaves rubbish that `retain` clears, never a half-filled index. The
+is the commit: a publisher that dies half-way leaves an orphaned collection that `retain` drops, never a half-filled index. The
 row count is part of the collection's name, so that any process can tell whether a collection is complete.
 """
 
@@ -43,8 +43,8 @@ class MilvusTuning:
 
     flat_up_to: int = 200_000  # rows up to which search is exact (FLAT); above it an HNSW graph
     m: int = 32  # HNSW: edges per node
-    ef_construction: int = 200  # HNSW: candidates looked at while building
-    ef: int = 800  # HNSW: candidates looked at while searching, at least k; recall@200 .988 on noise, .9998 on towers
+    ef_construction: int = 200  # HNSW: candidates examined while building
+    ef: int = 800  # HNSW: candidates examined while searching, at least k; recall@200 .988 on noise, .9998 on towers
     batch: int = 10_000  # rows per insert
     write_timeout: float = 60.0  # seconds that one step of publishing may take
 
@@ -59,7 +59,7 @@ class MilvusIndex:
         tuning: MilvusTuning | None = None,
         written: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """`timeout`: seconds that connecting and each read may take. `written` hears of each batch that `publish` wrote."""
+        """`timeout`: seconds that connecting and each read may take. `written` is called for each batch that `publish` wrote."""
         self.uri = uri
         self.timeout = timeout
         self.tuning = tuning or MilvusTuning()
@@ -67,10 +67,10 @@ class MilvusIndex:
         self._client: MilvusClient | None = None
         self._connecting = threading.Lock()
         self._rows: dict[str, int] = {}  # release -> rows, as last seen
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs a traceback of what is raised here anyway
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs a traceback of errors that are raised here anyway
 
     def publish(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Build the release's collection anew, then make it the one that is read. Raises InvalidInput, DependencyUnavailable."""
+        """Build a new collection for the release, then move its alias onto it. Raises InvalidInput, DependencyUnavailable."""
         check_vectors(item_ids, vectors)
         name = f"{alias_of(release)}_{len(item_ids)}_{uuid.uuid4().hex[:8]}"
         with self._calling(release) as client:
@@ -84,7 +84,7 @@ class MilvusIndex:
         self._rows[release] = len(item_ids)
 
     def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Overwrite the rows of these items, which must be the release's own: others would be added. Raises NotFound."""
+        """Overwrite the rows of these items, which must be in the release, because others would be added. Raises NotFound."""
         check_vectors(item_ids, vectors)
         with self._calling(release) as client:
             for start in range(0, len(item_ids), self.tuning.batch):
@@ -99,7 +99,7 @@ class MilvusIndex:
             except MilvusException as error:
                 if error.code != _NOT_LOADED:
                     raise
-            # Milvus Lite forgets what was loaded when it restarts.
+            # After a restart Milvus Lite has no collection loaded.
             client.load_collection(alias_of(release), timeout=self.tuning.write_timeout)
             return self._nearest(client, release, query, k)
 
@@ -114,9 +114,9 @@ class MilvusIndex:
                 return False
 
     def retain(self, releases: Collection[str]) -> list[str]:
-        """Drop every collection but those of these releases and the live one; returns the names of what was dropped.
+        """Drop every collection except those of these releases and the live one; returns the dropped names.
 
-        Not to be run while another process publishes: it cannot tell an unfinished collection from an abandoned one.
+        Do not run this while another process publishes: it cannot tell an unfinished collection from an abandoned one.
         """
         with self._calling("") as client:
             kept = {self._target(client, alias) for alias in (LIVE, *map(alias_of, releases)) if self._known(client, alias)}
@@ -125,7 +125,7 @@ class MilvusIndex:
         return dropped
 
     def close(self) -> None:
-        """Let go of the connection; the next call makes a new one."""
+        """Close the connection; the next call opens a new one."""
         with self._connecting:
             client, self._client = self._client, None
         if client is not None:
@@ -197,7 +197,7 @@ class MilvusIndex:
 
     @contextmanager
     def _calling(self, release: str) -> Iterator[MilvusClient]:
-        """The client, with every failure of the SDK translated. A failed client is not used again."""
+        """The client, translating every failure of the SDK. A failed client is not used again."""
         try:
             yield self._connected()
         except MilvusException as error:
@@ -219,11 +219,11 @@ class MilvusIndex:
 
     def _connect(self) -> MilvusClient:
         address = urlsplit(self.uri)
-        # A refused connection shows here in a millisecond; gRPC would go on trying until the time-out.
+        # A refused connection is detected here in a millisecond; gRPC would retry until the time-out.
         socket.create_connection((address.hostname or "", address.port or _PORT), self.timeout).close()
         client = MilvusClient(self.uri, timeout=self.timeout, dedicated=True)
-        # pymilvus answers a lost connection by reconnecting and retrying until the time-out, and its hook for errors is
-        # the only way to stop it. Marquee has other ways to answer a request and wants to know at once.
+        # When a connection is lost, pymilvus reconnects and retries until the time-out, and its error hook is the only
+        # way to stop it. Marquee can answer a request in other ways and needs to know at once.
         client._handler._on_rpc_error = _give_up
         return client
 

@@ -1,4 +1,4 @@
-"""Exact search inside the process: the index of a catalogue that fits in memory, and the double of every other index."""
+"""Exact search inside the process: the index of a catalogue that fits in memory, and the fallback of any other index."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MirrorIndex:
             self._releases = {**self._releases, release: items}
 
     def move(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Raises NotFound for a release or an item that is not here, InvalidInput."""
+        """Raises NotFound for a release or an item that is not in the index, and InvalidInput."""
         check_vectors(item_ids, vectors)
         with self._writing:
             items = self._known(release)
@@ -47,7 +47,7 @@ class MirrorIndex:
             self._releases = {**self._releases, release: _Items(items.ids, moved)}
 
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The exact k best by inner product; equal scores in the order they were published. Raises NotFound."""
+        """The exact k best by inner product; equal scores in the order of publication. Raises NotFound."""
         items = self._known(release)
         scores = items.vectors @ query
         best = top_rows(scores, k)
@@ -63,7 +63,7 @@ class MirrorIndex:
         return items
 
     def retain(self, releases: Collection[str]) -> list[str]:
-        """Forget every release but these; returns what was forgotten."""
+        """Drop every release except these; returns the dropped ones."""
         with self._writing:
             gone = [release for release in self._releases if release not in releases]
             self._releases = {release: items for release, items in self._releases.items() if release in releases}

@@ -26,7 +26,7 @@ MIXED = "mixed"  # the kind that is counted when a batch was only partly new: th
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class IngestionResult:
     """What became of a request's events. `accepted`, `duplicates` and the quarantined ones add up to all of them."""
 
     accepted: int
@@ -62,7 +62,7 @@ class Ingestion:
         self._many: TypeAdapter[list[Interaction]] = TypeAdapter(Annotated[list[Interaction], Field(max_length=max_batch)])
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="events")
 
-    async def ingest(self, body: bytes) -> Receipt:
+    async def ingest(self, body: bytes) -> IngestionResult:
         """Store one event or an array of them; returns when they are durable.
 
         Raises MalformedJson, InvalidFields (then nothing is stored), or DependencyUnavailable (then it is not known what is
@@ -79,7 +79,7 @@ class Ingestion:
         quarantined = [
             {"index": index, "event_id": events[index].event_id, "reason": _reason(events[index])} for index in unknown
         ]
-        return Receipt(new, len(known) - new, quarantined, [event.event_id for event in events])
+        return IngestionResult(new, len(known) - new, quarantined, [event.event_id for event in events])
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.events import Impression
 from core.ports import Record
-from recommender.recommender import Recommendation
+from recommender.recommender import RecommendationResult
 from serving.lists.write_behind import WriteBehind
 
 LOG_IMPRESSIONS = "log_impressions"
@@ -18,7 +18,7 @@ class LogImpressions:
     def __init__(self, writer: WriteBehind) -> None:
         self._writer = writer
 
-    def run(self, made: Recommendation) -> None:
+    def run(self, made: RecommendationResult) -> None:
         """Raises DependencyUnavailable when too many wait already."""
         query, chosen = made.query, made.selection
         if not len(chosen):

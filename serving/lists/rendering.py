@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from core.item_facts import ItemFacts
-from recommender.recommender import Recommendation
+from recommender.recommender import RecommendationResult
 
 
-def full(made: Recommendation, explain: bool, trace: bool) -> dict[str, Any]:
+def full(made: RecommendationResult, explain: bool, trace: bool) -> dict[str, Any]:
     """Everything; reasons and trace on demand."""
     chosen, query, facts = made.selection, made.query, made.snapshot.facts
     items = made.snapshot.catalogue.ids[chosen.rows]
@@ -30,18 +30,18 @@ def full(made: Recommendation, explain: bool, trace: bool) -> dict[str, Any]:
     return body | {"trace": trace_of(made)} if trace else body
 
 
-def ids(made: Recommendation) -> dict[str, Any]:
+def ids(made: RecommendationResult) -> dict[str, Any]:
     """Item ids alone."""
     keys = made.snapshot.catalogue.ids[made.selection.rows].tolist()
     return {"cold_start": made.cold_start, "recommendations": [made.snapshot.facts.id_of(key) for key in keys]}
 
 
-def reasons(made: Recommendation) -> list[list[dict[str, str]]]:
+def reasons(made: RecommendationResult) -> list[list[dict[str, str]]]:
     """Why each item is there."""
     return [[{"code": reason.code, "text": reason.text} for reason in of_item] for of_item in made.reasons()]
 
 
-def trace_of(made: Recommendation) -> dict[str, Any]:
+def trace_of(made: RecommendationResult) -> dict[str, Any]:
     """Total time, and per stage what it returned, dropped and took."""
     return {"milliseconds": round(made.seconds * 1e3, 3), "stages": [stage.as_json() for stage in made.trace.stages]}
 

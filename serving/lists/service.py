@@ -20,7 +20,7 @@ from core.ids import ExternalId, original, user_key
 from core.ports import Clock, EventLog
 from core.telemetry import LISTS, STAGE_ERRORS, STAGE_SECONDS
 from recommender.host import RecommenderHost
-from recommender.recommender import Recommendation
+from recommender.recommender import RecommendationResult
 from recommender.roles import Constraints, Context, Page, Query
 from recommender.trace import Trace
 from serving.lists.feature_gate import FeatureGate
@@ -55,7 +55,7 @@ class RecommendService:
         constraints: Constraints = NO_CONSTRAINTS,
         request_id: str | None = None,
         page_of: str | None = None,
-    ) -> Recommendation:
+    ) -> RecommendationResult:
         """A page of a list; fewer items than asked for only when no more are eligible. Never fails for a dependency.
 
         `request_id` and `page_of` are 32 hex digits; `page_of` is the request of the first page, whose exploration goes on.
@@ -81,7 +81,7 @@ class RecommendService:
 
     async def _recommend(
         self, who: ExternalId, page: Page, constraints: Constraints, request_id: str, seed: int
-    ) -> Recommendation:
+    ) -> RecommendationResult:
         trace, key = Trace(), user_key(who)
         user, answered = await self._read(who, trace)
         arm = self.host.experiment.arm(key)
@@ -125,7 +125,7 @@ def following(host: RecommenderHost, interval: float) -> tuple[Background, threa
     return Background("recommender-host", look), stop
 
 
-def _count(made: Recommendation) -> None:
+def _count(made: RecommendationResult) -> None:
     LISTS.labels(made.strategy).inc()
     for stage in made.trace.stages:
         STAGE_SECONDS.labels(stage.stage, stage.part).observe(stage.milliseconds / 1e3)

@@ -11,7 +11,7 @@ from core.catalogue import Catalogue
 from core.events import Interaction
 from core.features import UserFeatures
 from core.kinds import TARGETS
-from retrieval.history import History
+from retrieval.history import EncodedHistory
 from streaming.decoding import Decoded
 from streaming.learning.learner import Example
 
@@ -20,7 +20,7 @@ def examples_of(
     batch: Iterable[Decoded],
     users: Mapping[int, UserFeatures | None],
     catalogue: Catalogue,
-    history_of: Callable[[UserFeatures], History],
+    history_of: Callable[[UserFeatures], EncodedHistory],
 ) -> Iterator[Example]:
     """An example per first verdict on a film of the catalogue by somebody with a history; `users` may be ahead of the batch.
 

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from core.errors import InvalidInput
 from evaluation.metrics import ndcg
 from lake.learned_vectors import LearnedVectors
-from retrieval.history import History
+from retrieval.history import EncodedHistory
 from streaming.learning.prequential import Guard, GuardConfig
 
 _CUTOFF = 10
 _TINY = 1e-12
 
 # Histories, and where the items are [n, d] -> user vectors [len(histories), d]
-Encode = Callable[[Sequence[History], NDArray[np.float32]], NDArray[np.float32]]
+Encode = Callable[[Sequence[EncodedHistory], NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class LearnerConfig:
 class Example:
     """A film that a user took up, and what the user tower may know of the user just before."""
 
-    history: History
+    history: EncodedHistory
     target: int  # catalogue row
     seen: NDArray[np.intp]  # catalogue rows that could not have been recommended
 

@@ -15,7 +15,7 @@ from core.features import UserFeatures
 from core.ports import FeatureReader, Monotonic
 from core.telemetry import EVENTS_SHED, LEARNED_EXAMPLES, LEARNED_LIFT, LEARNED_ROLLBACKS, LEARNED_VERSION
 from lake.learned_vectors import LearnedVectors
-from retrieval.history import History
+from retrieval.history import EncodedHistory
 from streaming.decoding import Decoded
 from streaming.learning.examples import examples_of
 from streaming.learning.learner import OnlineLearner
@@ -47,7 +47,7 @@ class LearningEffect:
         learner: OnlineLearner,
         publish: Callable[[LearnedVectors], None],
         catalogue: Catalogue,
-        history_of: Callable[[UserFeatures], History],
+        history_of: Callable[[UserFeatures], EncodedHistory],
         since: float,
         budget: LearningBudget | None = None,
         clock: Monotonic = time.monotonic,

@@ -14,23 +14,23 @@ from app.usecases.simulating import ApiService, visit_api
 from core.errors import DependencyUnavailable, InvalidInput
 from evaluation.simulation.arrivals import Arrivals
 from evaluation.simulation.choice import ChoiceModel
-from evaluation.simulation.drivers import Receipt, Refused, ServedList
+from evaluation.simulation.drivers import Acknowledgement, Refused, ServedList
 from evaluation.simulation.pacing import TokenBucket
 from evaluation.simulation.run_statistics import RunStatistics
-from evaluation.simulation.simulation import Event, Simulation
+from evaluation.simulation.simulation import EventBody, Simulation
 from evaluation.simulation.world import WorldConfig, made_up
 
 SIMULATION = Simulation(made_up(50, WorldConfig()), Arrivals(100), ChoiceModel(nothing=-50.0))  # nobody leaves without a film
 
 
-async def with_api(answer: httpx.MockTransport, event: Event) -> tuple[ServedList, Receipt]:
+async def with_api(answer: httpx.MockTransport, event: EventBody) -> tuple[ServedList, Acknowledgement]:
     async with httpx.AsyncClient(transport=answer, base_url="http://api") as http:
         service = ApiService(http)
         return await service.ask(7), await service.tell(event)
 
 
 def test_the_api_is_asked_for_a_list_and_told_of_an_event() -> None:
-    posted: list[Event] = []
+    posted: list[EventBody] = []
 
     def api(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
@@ -42,7 +42,7 @@ def test_the_api_is_asked_for_a_list_and_told_of_an_event() -> None:
     event = SIMULATION.event(SIMULATION.arrivals.visit(1), range(20), "list-1", 1_700_000_000.0)
     assert event is not None
     served, receipt = asyncio.run(with_api(httpx.MockTransport(api), event))
-    assert (served, receipt) == (ServedList([5, 9, 4711], "list-1"), Receipt(2, 1))
+    assert (served, receipt) == (ServedList([5, 9, 4711], "list-1"), Acknowledgement(2, 1))
     assert posted == [event]
 
 

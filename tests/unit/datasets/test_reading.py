@@ -13,9 +13,9 @@ from core.errors import DatasetError, InvalidInput
 from core.events import ClockRule
 from datasets.catalogue_file import read_item_file
 from datasets.contract import ANY_TIME, Seen
-from datasets.interactions import Catalogue, Interactions, Reading
+from datasets.interactions import ImportCatalogue, InteractionFile, Reading
 from datasets.quarantine import Quarantine
-from datasets.sources import Source
+from datasets.sources import SourceFile
 from datasets.user_file import read_user_file
 
 HEAD = "user_id,item_id,ts,value\n"
@@ -25,9 +25,9 @@ class Read:
     """A file, read with an open catalogue."""
 
     def __init__(self, path: Path, reading: Reading | None = None, clock: ClockRule = ANY_TIME) -> None:
-        self.file = Interactions(Source(path), reading or Reading())
+        self.file = InteractionFile(SourceFile(path), reading or Reading())
         self.quarantine = Quarantine(path.with_suffix(".quarantine"))
-        batches = list(self.file.read(Catalogue(None, {}), self.quarantine, Seen(), clock, time.time()))
+        batches = list(self.file.read(ImportCatalogue(None, {}), self.quarantine, Seen(), clock, time.time()))
         self.events = pl.concat([batch.events for batch in batches])
         self.said = "\n".join(self.file.lines())
 
@@ -54,14 +54,14 @@ def test_delimiter_and_encoding_are_found_out_and_said(tmp_path: Path, delimiter
 
 
 def test_bytes_that_windows_does_not_know_are_latin_1(tmp_path: Path) -> None:
-    assert Source(write(tmp_path, b"user_id,item_id,ts\n\x81\xe9,1,1700000000\n")).dialect.encoding == "latin-1"
+    assert SourceFile(write(tmp_path, b"user_id,item_id,ts\n\x81\xe9,1,1700000000\n")).dialect.encoding == "latin-1"
 
 
 def test_a_packed_file_and_an_empty_one_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="gzip file; unpack it"):
-        Source(write(tmp_path, b"\x1f\x8b\x08rest"))
+        SourceFile(write(tmp_path, b"\x1f\x8b\x08rest"))
     with pytest.raises(DatasetError, match="the first line must name the columns"):
-        Source(write(tmp_path, b""))
+        SourceFile(write(tmp_path, b""))
 
 
 def test_blanks_around_fields_are_nothing(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_quote_that_is_not_closed_does_not_swallow_rows_in_silence(tmp_path: P
         with pytest.raises(DatasetError, match=r"quote.*--no-quotes"):
             Read(write(tmp_path, HEAD + rows))
     path = write(tmp_path, HEAD + '1,"a,1700000000,\n1,b,1700000001,\n')
-    found = Interactions(Source(path, quotes=False), Reading()).read(Catalogue(None, {}), Quarantine(), Seen())
+    found = InteractionFile(SourceFile(path, quotes=False), Reading()).read(ImportCatalogue(None, {}), Quarantine(), Seen())
     assert sum(len(batch.events) for batch in found) == 2
 
 
@@ -260,7 +260,7 @@ def test_columns_are_found_by_what_they_are_usually_called_and_said(tmp_path: Pa
 def test_a_year_is_a_year_also_in_a_date_and_a_bad_one_costs_the_item_nothing(tmp_path: Path) -> None:
     text = "id,title,year\n1,A,1995-05-01\n2,B,1996\n3,C,1997.0\n4,D,soon\n,E,1990\n1,F,1990\n5,G,31.12.1999\n"
     quarantine = Quarantine(tmp_path / "q.jsonl")
-    items = read_item_file(Source(write(tmp_path, text)), {}, {}, quarantine)
+    items = read_item_file(SourceFile(write(tmp_path, text)), {}, {}, quarantine)
     assert items.rows.select("item_id", "year").rows() == [(1, 1995), (2, 1996), (3, 1997), (4, None), (5, 1999)]
     found = [json.loads(line) for line in (tmp_path / "q.jsonl").read_text().splitlines()]
     assert [(bad["line"], bad["column"]) for bad in found] == [(6, "id"), (7, "id"), (5, "year")]
@@ -268,10 +268,10 @@ def test_a_year_is_a_year_also_in_a_date_and_a_bad_one_costs_the_item_nothing(tm
 
 def test_attributes_of_users_become_tokens_and_names_of_people_do_not(tmp_path: Path) -> None:
     rows = "".join(f"u{n},{20 + n % 3},{'FM'[n % 2]},person {n}\n" for n in range(30))
-    users = read_user_file(Source(write(tmp_path, "id,age,gender,name\n" + rows)), {}, Quarantine())
+    users = read_user_file(SourceFile(write(tmp_path, "id,age,gender,name\n" + rows)), {}, Quarantine())
     assert sorted(users.rows["profile"][0].to_list()) in [
         sorted([f"age:{20 + a}", f"gender:{g}"]) for a in range(3) for g in "FM"
     ]
     assert users.left_out == ("name",)
-    named = read_user_file(Source(tmp_path / "x.csv"), {"sex": "gender"}, Quarantine())
+    named = read_user_file(SourceFile(tmp_path / "x.csv"), {"sex": "gender"}, Quarantine())
     assert set(named.rows["profile"].list.get(0)) == {"sex:F", "sex:M"}

@@ -13,7 +13,7 @@ from evaluation.baselines.markov import WindowedMarkov
 from evaluation.baselines.popularity import Popularity, PopularityConfig
 from evaluation.queries import LabelledQuery
 from evaluation.ranking import Model
-from retrieval.transitions import TransitionConfig
+from retrieval.transitions import TransitionModelConfig
 
 N = 20
 DAY = 86_400.0
@@ -97,7 +97,7 @@ def test_popularity_of_a_window_looks_at_the_end_of_training_only() -> None:
 
 def test_markov_by_hand() -> None:
     """1 -> 2 -> 3: two follows one at distance 1, three at distance 2 for half; the latest item votes most."""
-    model = WindowedMarkov(TransitionConfig(window=2, recent=2, decay=0.5, normalise=0.0))
+    model = WindowedMarkov(TransitionModelConfig(window=2, recent=2, decay=0.5, normalise=0.0))
     model.fit(frame([(1, 1, 1), (1, 2, 2), (1, 3, 3), (2, 2, 1), (2, 4, 2)]), catalogue())
     (scores,) = model.scores([query([0, 1])])  # saw item 1, then item 2
     np.testing.assert_allclose(scores[:4], [0, 0.5 * 1, 1 + 0.5 * 0.5, 1])

@@ -16,7 +16,7 @@ from evaluation import blending
 from evaluation.blending import TRANSITION_WEIGHTS, choose_blend, standardised
 from evaluation.queries import LabelledQuery
 from retrieval.config import TrainConfig
-from retrieval.history import History
+from retrieval.history import EncodedHistory
 from retrieval.transitions import Transitions
 
 N = 40
@@ -38,7 +38,7 @@ class FixedTowers:
     def item_embeddings(self) -> NDArray[np.float32]:
         return np.eye(N, dtype=np.float32)
 
-    def users(self, histories: Sequence[History]) -> NDArray[np.float32]:
+    def users(self, histories: Sequence[EncodedHistory]) -> NDArray[np.float32]:
         right = self.wanted is None or self.wanted == self.spectral_weight
         return np.tile(self.scores if right else -self.scores, (len(histories), 1))
 

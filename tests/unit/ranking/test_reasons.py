@@ -7,7 +7,7 @@ import pytest
 from core.catalogue import Catalogue, ItemStats
 from core.features import UserFeatures
 from core.kinds import KIND_CODE, Kind
-from ranking.reasons import Reasons
+from ranking.reasons import Explainer
 
 N = 100  # so that two films are popular
 GENRES = [["Drama"], ["Drama", "Crime"], ["Comedy"], ["War"]] * (N // 4)
@@ -20,7 +20,7 @@ STATS = ItemStats(0.0, np.ones(N, np.float32), np.arange(N, 0, -1, dtype=np.floa
 VECTORS = np.eye(N, dtype=np.float32)
 VECTORS[10] = VECTORS[0] + 0.5 * VECTORS[10]  # film 11 is much like film 1
 VECTORS[50] = 0  # nothing is known about film 51
-REASONS = Reasons(CATALOGUE, STATS, VECTORS)
+REASONS = Explainer(CATALOGUE, STATS, VECTORS)
 
 
 def user_of(*events: tuple[int, Kind, float], genres: dict[str, float] | None = None) -> UserFeatures:

@@ -30,7 +30,7 @@ from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
-from recommender.recommender import Recommendation
+from recommender.recommender import RecommendationResult
 from recommender.release import Release, open_release
 from retrieval.adapters.mirror import MirrorIndex
 from serving import probes
@@ -111,7 +111,7 @@ def host(world: World) -> Iterator[RecommenderHost]:
     host.close()
 
 
-def ask(host: RecommenderHost, arm: str = "control", **asked: Any) -> Recommendation:
+def ask(host: RecommenderHost, arm: str = "control", **asked: Any) -> RecommendationResult:
     return asyncio.run(host.of(arm).recommend(make_query(**{"k": 10, "user": KNOWN} | asked)))
 
 
@@ -359,7 +359,7 @@ def test_side_effects_act_on_every_list_also_after_a_swap(world: World, host: Re
         name = "log"
         seen: list[str] = []  # noqa: RUF012
 
-        def run(self, made: Recommendation) -> None:
+        def run(self, made: RecommendationResult) -> None:
             self.seen.append(made.snapshot.name)
 
     log = Log()

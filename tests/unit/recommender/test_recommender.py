@@ -22,7 +22,7 @@ from evaluation.blending import blend
 from recommender.assembly import SourceThreads
 from recommender.live import Snapshot
 from recommender.policy import Policy
-from recommender.recommender import STRATEGIES, Recommendation, Recommender, SideEffect
+from recommender.recommender import STRATEGIES, RecommendationResult, Recommender, SideEffect
 from recommender.release import Release
 from recommender.roles import Constraints, Query
 from retrieval.adapters.mirror import MirrorIndex
@@ -36,12 +36,12 @@ NOW = make_snapshot()
 
 def recommend(
     now: Snapshot, query: Query, policy: Policy | None = None, side_effects: Sequence[SideEffect] = ()
-) -> Recommendation:
+) -> RecommendationResult:
     recommender = Recommender(now, policy or make_policy(), SourceThreads(), side_effects, bounded=False)
     return asyncio.run(recommender.recommend(query))
 
 
-def ids(made: Recommendation) -> list[int]:
+def ids(made: RecommendationResult) -> list[int]:
     return made.snapshot.catalogue.ids[made.selection.rows].tolist()
 
 
@@ -249,7 +249,7 @@ class Log:
     error: Exception | None = None
     logged: list[list[int]] = field(default_factory=list)
 
-    def run(self, made: Recommendation) -> None:
+    def run(self, made: RecommendationResult) -> None:
         if self.error:
             raise self.error
         self.logged.append(made.selection.rows.tolist())

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from core.catalogue import Catalogue
 from core.features import UserFeatures
 from retrieval.config import TrainConfig
-from retrieval.history import History, history_of
+from retrieval.history import EncodedHistory, history_of
 from retrieval.new_items import content_embeddings
 from retrieval.training import TrainedTowers, train_towers
 
@@ -44,13 +44,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Three:
     return one, other, both
 
 
-def history(films: np.ndarray) -> History:
+def history(films: np.ndarray) -> EncodedHistory:
     n = len(films)
     user = UserFeatures(1, films, np.full(n, 3), np.full(n, 4.0, np.float32), np.arange(n) * 60.0)
     return history_of(user, FILMS, 10)
 
 
-def histories() -> list[History]:
+def histories() -> list[EncodedHistory]:
     rng = np.random.default_rng(1)
     return [history(rng.integers(1, N + 1, size)) for size in (1, 3, 8)]
 

@@ -13,7 +13,7 @@ from core.catalogue import Catalogue
 from core.kinds import KIND_CODE
 from retrieval.config import TrainConfig
 from retrieval.fused import FusedTowers
-from retrieval.history import History
+from retrieval.history import EncodedHistory
 from retrieval.sequences import Sequences
 from retrieval.spectral import SpectralUser, spectral_vectors
 from retrieval.training import TrainedTowers, train_towers
@@ -41,10 +41,12 @@ def sequences(frame: pl.DataFrame) -> Sequences:
     return Sequences.from_frame(frame, FILMS)
 
 
-def watched(*rows: int, kind: str = "rating") -> History:
+def watched(*rows: int, kind: str = "rating") -> EncodedHistory:
     n = len(rows)
     codes = np.full(n, KIND_CODE[kind])
-    return History(np.array(rows, np.int64), codes, np.full(n, 4.0, np.float32), np.zeros(n, np.float32), np.empty(0, np.int64))
+    return EncodedHistory(
+        np.array(rows, np.int64), codes, np.full(n, 4.0, np.float32), np.zeros(n, np.float32), np.empty(0, np.int64)
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from core.errors import DatasetError, InvalidInput
 from core.kinds import KIND_CODE
 from retrieval.config import TrainConfig
 from retrieval.datamodule import SequenceData, Split, split_by_time, split_leave_one_out
-from retrieval.history import History, profile_buckets
+from retrieval.history import EncodedHistory, profile_buckets
 from retrieval.module import TowerModule
 from retrieval.sequences import Sequences
 from retrieval.training import TrainedTowers, train_towers
@@ -48,7 +48,7 @@ def scores_after(trained: TrainedTowers, rows: list[int]) -> np.ndarray:
     """Scores of every item for a user who rated these catalogue rows."""
     n = len(rows)
     rated = (np.array(rows), np.full(n, KIND_CODE["rating"]), np.full(n, 4.0, np.float32), np.zeros(n, np.float32))
-    user = trained.users([History(*rated, profile=np.empty(0, np.int64))])[0]
+    user = trained.users([EncodedHistory(*rated, profile=np.empty(0, np.int64))])[0]
     return trained.item_embeddings @ user
 
 
@@ -251,7 +251,7 @@ def test_profiles_tell_newcomers_apart(tmp_path: Path) -> None:
     for colour in (0, 1):
         token = profile_buckets((f"colour:{1 - colour}",))  # users of odd id watch even rows
         nothing = np.empty(0)
-        newcomer = History(nothing.astype(int), nothing.astype(int), nothing.astype("f4"), nothing.astype("f4"), token)
+        newcomer = EncodedHistory(nothing.astype(int), nothing.astype(int), nothing.astype("f4"), nothing.astype("f4"), token)
         scores = trained.item_embeddings @ trained.users([newcomer])[0]
         assert scores[colour::2].mean() > scores[1 - colour :: 2].mean() + 1
 

@@ -12,7 +12,7 @@ from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
 from core.features import UserFeatures
 from core.kinds import Kind
-from retrieval.transitions import TransitionConfig, Transitions
+from retrieval.transitions import TransitionModelConfig, Transitions
 
 IDS = np.array([3, 7, 2**53, 2**53 + 1, 2**53 + 2], dtype=np.int64)  # the last three are keys of string ids
 
@@ -23,7 +23,7 @@ def catalogue(ids: np.ndarray) -> Catalogue:
 
 
 CATALOGUE = catalogue(IDS)
-PLAIN = TransitionConfig(window=2, recent=2, decay=0.5, normalise=0.0)
+PLAIN = TransitionModelConfig(window=2, recent=2, decay=0.5, normalise=0.0)
 
 
 def events(*rows: tuple[int, int, float], kind: str = "view") -> pl.DataFrame:
@@ -76,7 +76,7 @@ def test_items_that_the_catalogue_does_not_have_are_nobodys_neighbour() -> None:
 
 def test_only_the_strongest_successors_are_kept() -> None:
     rows = [(u, 0, 1.0) for u in range(6)] + [(u, 1 + u % 3 if u < 3 else 1, 2.0) for u in range(6)]
-    found = Transitions.fit(events(*rows), CATALOGUE, TransitionConfig(window=1, normalise=0.0, max_successors=1))
+    found = Transitions.fit(events(*rows), CATALOGUE, TransitionModelConfig(window=1, normalise=0.0, max_successors=1))
     assert found.scores(user(0), CATALOGUE).tolist() == [0, 4, 0, 0, 0]
 
 

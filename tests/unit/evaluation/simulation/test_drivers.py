@@ -5,10 +5,10 @@ from pathlib import Path
 
 from core.events import INTERACTIONS, Interaction
 from evaluation.simulation.arrivals import Arrivals
-from evaluation.simulation.drivers import Receipt, Refused, ServedList, ServiceDriver, fill_log
+from evaluation.simulation.drivers import Acknowledgement, Refused, ServedList, ServiceDriver, fill_log
 from evaluation.simulation.pacing import TokenBucket, drive
 from evaluation.simulation.run_statistics import RunStatistics
-from evaluation.simulation.simulation import Event, Simulation
+from evaluation.simulation.simulation import EventBody, Simulation
 from evaluation.simulation.world import WorldConfig, made_up
 from streaming.adapters.embedded import EmbeddedEventLog
 
@@ -21,7 +21,7 @@ class Shop:
     """Recommends the same three films to everybody, one of them of another world, and puts every second event aside."""
 
     def __init__(self, refuses_lists: Refused | None = None, refuses_events: Refused | None = None) -> None:
-        self.told: list[Event] = []
+        self.told: list[EventBody] = []
         self.refuses_lists, self.refuses_events = refuses_lists, refuses_events
 
     async def ask(self, user_id: int) -> ServedList:
@@ -29,11 +29,11 @@ class Shop:
             raise self.refuses_lists
         return ServedList([5, 9, 4711], f"list-of-{user_id}")
 
-    async def tell(self, event: Event) -> Receipt:
+    async def tell(self, event: EventBody) -> Acknowledgement:
         if self.refuses_events:
             raise self.refuses_events
         self.told.append(event)
-        return Receipt(len(self.told) % 2, 1 - len(self.told) % 2)
+        return Acknowledgement(len(self.told) % 2, 1 - len(self.told) % 2)
 
 
 def visited(shop: Shop, visits: int) -> RunStatistics:

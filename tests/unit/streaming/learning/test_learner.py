@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from core.kinds import KIND_CODE
 from lake.learned_vectors import LearnedVectors
 from retrieval.config import TrainConfig
-from retrieval.history import History, tower_inputs
+from retrieval.history import EncodedHistory, tower_inputs
 from retrieval.losses import full_softmax
 from retrieval.two_tower import TwoTower
 from streaming.learning.learner import Example, LearnerConfig, OnlineLearner, softmax_gradient
@@ -33,16 +33,16 @@ def world() -> tuple[TwoTower, np.ndarray]:
     return towers, towers.item_embeddings()
 
 
-def encode(histories: Sequence[History], vectors: np.ndarray) -> np.ndarray:
+def encode(histories: Sequence[EncodedHistory], vectors: np.ndarray) -> np.ndarray:
     inputs = {name: torch.from_numpy(array) for name, array in tower_inputs(histories, vectors).items()}
     with torch.inference_mode():
         return world()[0].eval()(**inputs).numpy()
 
 
-def watched(rows: list[int]) -> History:
+def watched(rows: list[int]) -> EncodedHistory:
     n = len(rows)
     kinds = np.full(n, KIND_CODE["rating"])
-    return History(np.array(rows, dtype=np.intp), kinds, np.full(n, 4, np.float32), np.zeros(n, np.float32), NONE)
+    return EncodedHistory(np.array(rows, dtype=np.intp), kinds, np.full(n, 4, np.float32), np.zeros(n, np.float32), NONE)
 
 
 def examples(target: int, times: int) -> list[Example]:

@@ -19,7 +19,7 @@ from feature_repo.adapters.memory import MemoryFeatures
 from feature_repo.transforms import UserEvent, UserState
 from lake.learned_vectors import PublishedVectors
 from retrieval.adapters.mirror import MirrorIndex
-from retrieval.history import History, history_of
+from retrieval.history import EncodedHistory, history_of
 from streaming.decoding import Decoded
 from streaming.learning.examples import examples_of
 from streaming.learning.learned_publisher import LearnedPublisher
@@ -45,11 +45,11 @@ def features(batch: Sequence[Decoded], user: int = 7) -> UserFeatures:
     return state.features()
 
 
-def read(user: UserFeatures) -> History:
+def read(user: UserFeatures) -> EncodedHistory:
     return history_of(user, CATALOGUE, 100)
 
 
-def encode(histories: Sequence[History], vectors: np.ndarray) -> np.ndarray:
+def encode(histories: Sequence[EncodedHistory], vectors: np.ndarray) -> np.ndarray:
     return np.array([vectors[history.rows].mean(axis=0) for history in histories], dtype=np.float32)
 
 
