@@ -17,9 +17,8 @@ from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
 from datasets.texts import entries, numbers
 
-_YEAR = (
-    r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that contains one
-)
+# a year, or a date that contains one
+_YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"
 _COMPACT = r"^(\d{4})\d{4}$"
 
 

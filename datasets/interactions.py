@@ -53,7 +53,7 @@ class InteractionFile:
         self._value_given = reading.value is not None
         kind = default_kind(reading.kind)
         times, values = timestamps.TimeSurvey(theirs[c.TS]), ValueSurvey(theirs.get(c.VALUE, ""))
-        said = ValueMeaning.parse(reading.value) if reading.value else None
+        given = ValueMeaning.parse(reading.value) if reading.value else None
         format_ = timestamps.given(reading.ts_format) if reading.ts_format else None
         wanted = [theirs[name] for name in (c.TS, c.VALUE) if name in theirs]
         rows = 0
@@ -66,7 +66,7 @@ class InteractionFile:
         if not rows:
             raise DatasetError(f"{source.name} has no row below the names of its columns")
         self.times = format_ or times.conclude(reading.day_first)
-        meaning = said or (ValueMeaning("stars") if self.has_kind or c.VALUE not in theirs else values.guess())
+        meaning = given or (ValueMeaning("stars") if self.has_kind or c.VALUE not in theirs else values.guess())
         comma = values.decimal_comma(reading.decimal) if c.VALUE in theirs and meaning.name != "none" else False
         self.values = ValueReading(meaning, kind, comma)
         self._range = values.range()
@@ -192,7 +192,7 @@ Assign = Callable[[Sequence[ExternalId]], Mapping[str, int]]
 
 
 class ImportCatalogue:
-    """The items that events may refer to, and the keys of their ids. Without `items` it is open: any id is an item."""
+    """The items that events may refer to, and the keys of their ids. Without `items` the catalogue is open: any id is an item."""
 
     def __init__(self, items: pl.Series | None, item_keys: Mapping[str, int], assign: Assign | None = None) -> None:
         """`assign` returns the keys of an open catalogue's ids, including earlier ones; by default for this run only."""

@@ -93,7 +93,7 @@ def _identifies_people(text: pl.Series) -> bool:
 
 
 def _tokens(attributes: Mapping[str, str]) -> pl.Expr:
-    """A list of `name:value`, one for each value that the user has; `|` separates several of one attribute."""
+    """A list of `name:value`, one for each value that the user has; `|` separates several values of one attribute."""
     if not attributes:
         return pl.lit([], dtype=pl.List(pl.String))
     lists = []

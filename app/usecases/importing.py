@@ -123,7 +123,7 @@ class _Import:
     def _read_items(self, source: SourceFile) -> ItemFile:
         quarantine = Quarantine(self._quarantine_path)
         file = read_item_file(source, self._order.item_names, self._keys, quarantine)
-        self._told(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
+        self._report_file(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
         self._keys = dict(file.keys)
         if file.rows.is_empty():
             raise DatasetError(f"{source.name}: no usable item; " + "; ".join(line.strip() for line in quarantine.lines()))
@@ -134,10 +134,10 @@ class _Import:
     def _read_users(self, source: SourceFile) -> UserFile:
         quarantine = Quarantine(self._quarantine_path)
         file = read_user_file(source, self._order.user_names, quarantine)
-        self._told(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
+        self._report_file(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
         return file
 
-    def _told(self, lines: Iterator[str], source: SourceFile, read: int, kept: int, quarantine: Quarantine) -> None:
+    def _report_file(self, lines: Iterator[str], source: SourceFile, read: int, kept: int, quarantine: Quarantine) -> None:
         self._result.understood += [*lines]
         self._result.rows.append(f"{source.name}: {read:,} rows read, {kept:,} kept, {read - kept:,} not")
         self._result.rows += quarantine.lines()
@@ -171,7 +171,7 @@ class _Import:
         self._keys = catalogue.item_keys
         events.read += quarantine.broken
         kept = events.new + events.known
-        self._told(file.lines(), source, events.read, kept, quarantine)
+        self._report_file(file.lines(), source, events.read, kept, quarantine)
         refuse_bad_share(source.name, quarantine, events.read, order.max_bad)
         if not kept:
             raise DatasetError(f"{source.name}: no usable event; " + "; ".join(line.strip() for line in quarantine.lines()))
