@@ -13,7 +13,7 @@ from core.events import ClockRule
 from core.ids import ExternalId, assign_keys
 from datasets import keys, timestamps
 from datasets.contract import ANY_TIME, Rule, Seen, event_id, event_rules, identity, own_id_rule
-from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, Columns, resolve
+from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, ColumnMapping, resolve
 from datasets.quarantine import REPEATED, Quarantine
 from datasets.sources import LINE, OnShare, SourceFile
 from datasets.values import ValueMeaning, ValueReading, ValueSurvey, default_kind
@@ -47,7 +47,7 @@ class InteractionFile:
     def __init__(self, source: SourceFile, reading: Reading, on_share: OnShare = _ignore) -> None:
         """Reads the file once. Raises DatasetError and InvalidInput that name the flag for what cannot be detected."""
         self.source = source
-        self.columns: Columns = resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)
+        self.columns: ColumnMapping = resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)
         theirs = self.columns.theirs
         self.has_kind, self.own_ids = c.KIND in theirs, c.EVENT_ID in theirs
         self._value_given = reading.value is not None

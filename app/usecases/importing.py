@@ -24,7 +24,7 @@ from app import wiring
 from app.console import err
 from app.ops.ownership import without_consumer
 from app.usecases import lake_content as there
-from app.usecases.import_order import Order, Result
+from app.usecases.import_order import ImportResult, Order
 from app.usecases.upserting import Changes, item_changes, stored_items, user_changes
 from core import columns as c
 from core.errors import DatasetError
@@ -56,7 +56,7 @@ class _Events:
     items: set[int] = field(default_factory=set)
 
 
-def import_files(settings: Settings, order: Order) -> Result:
+def import_files(settings: Settings, order: Order) -> ImportResult:
     """Read, judge and, unless it is a dry run, write; nothing is written if anything is wrong.
 
     Raises DatasetError, InvalidInput, AlreadyRunning and StorageFull.
@@ -89,14 +89,14 @@ class _Import:
     def __init__(self, settings: Settings, order: Order, staging: Path) -> None:
         self._settings, self._order, self._staging = settings, order, staging
         self._lake = wiring.lake(settings)
-        self._result = Result()
+        self._result = ImportResult()
         first = order.interactions or order.items or order.users
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         path = settings.folder("quarantine") / f"{stamp}-{first.stem if first else ''}.jsonl"
         self._quarantine_path = None if order.dry_run else path
         self._keys = keys_of_ids(self._lake)
 
-    def run(self) -> Result:
+    def run(self) -> ImportResult:
         order = self._order
         items = users = None
         if order.interactions:
