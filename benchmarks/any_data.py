@@ -47,7 +47,7 @@ def short(path: Path) -> tuple[pl.DataFrame, Catalogue]:
 
 
 def folds(name: str, data: Path) -> tuple[list[Fold], Catalogue, bool]:
-    """The fold, the catalogue, and whether there are times."""
+    """The fold, the catalogue, and whether it asks for the newest events (else for the last one of each user)."""
     if name == FILMS:
         dataset = read_any(FILMS)
         catalogue = Catalogue.from_frame(dataset.items)
@@ -57,13 +57,13 @@ def folds(name: str, data: Path) -> tuple[list[Fold], Catalogue, bool]:
         return folds_of("loo", events, catalogue), catalogue, False
     events, n = GENERATED[name](np.random.default_rng(1))
     catalogue = bare_catalogue(n)
-    return folds_of("loo", events, catalogue), catalogue, True
+    return folds_of("loo", events, catalogue), catalogue, False
 
 
 def row(name: str, data: Path, workdir: Path) -> dict[str, float]:
-    found, catalogue, has_time = folds(name, data)
+    found, catalogue, by_time = folds(name, data)
     config = TrainConfig.load(record.ROOT / "configs" / "training" / "demo.toml")
-    made = MarqueeModel(config, workdir / name, 1, False, has_time=has_time)
+    made = MarqueeModel(config, workdir / name, 1, False, by_time=by_time)
     models = {one: BASELINES[one] for one in COMPARED}
     pooled, outcomes = compare(models, found, catalogue)
     start = time.perf_counter()

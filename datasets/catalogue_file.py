@@ -12,14 +12,13 @@ from core.ids import ExternalId, assign_keys
 from core.items import ITEM_SCHEMA
 from datasets import keys
 from datasets.layout import YEAR_IN_TITLE
-from datasets.mapping import ITEM_FIELDS, ITEM_OPTIONAL, Columns, resolve
+from datasets.mapping import ITEM_FIELDS, ITEM_OPTIONAL, ColumnMapping, resolve
 from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
 from datasets.texts import entries, numbers
 
-_YEAR = (
-    r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"  # a year, or a date that contains one
-)
+# a year, or a date that contains one
+_YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"
 _COMPACT = r"^(\d{4})\d{4}$"
 
 
@@ -28,7 +27,7 @@ class ItemFile:
     """Items by ascending key, with `item_id` and those columns of `core.items.ITEM_SCHEMA` that the file has."""
 
     source: SourceFile
-    columns: Columns
+    columns: ColumnMapping
     rows: pl.DataFrame
     ids: tuple[ExternalId, ...]  # those that need a key, if they have none yet
     keys: Mapping[str, int]

@@ -12,7 +12,7 @@ from core import columns as c
 from core.events import ID_PATTERN, ClockRule
 from core.kinds import KIND_CODE, KINDS
 
-LATEST = 253_402_300_800.0  # Unix seconds of the year 10000: dates end there
+LATEST = 253_402_300_800.0  # Unix seconds at the start of the year 10000, where dates end
 ANY_TIME = ClockRule(skew=LATEST, earliest=0.0)
 
 
@@ -48,15 +48,15 @@ def own_id_rule() -> Rule:
 
 
 def event_id() -> pl.Expr:
-    """The id of an event that has none of its own: the same user, item, kind and moment (to a millisecond) give the same id."""
+    """The id of an event without one of its own: the same user, item, kind and time (to the millisecond) give the same id."""
     code = pl.col(c.KIND).replace_strict(KIND_CODE, default=None, return_dtype=pl.Int64)
     return pl.format("i-{}-{}-{}-{}", c.USER, c.ITEM, code, _millisecond())
 
 
 def identity(own_ids: bool) -> pl.Expr:
-    """A 64-bit number that two rows share if they are the same event: by `event_id`, or by user, item, kind and moment.
+    """A 64-bit number that two rows share if they are the same event: by `event_id`, or by user, item, kind and time.
 
-    Two events of ten million share one by accident with a probability of 1 in 400 thousand.
+    Among ten million events, two share one by accident with a probability of 1 in 400 thousand.
     """
     if own_ids:
         return pl.col(c.EVENT_ID).hash(11).alias("identity")
@@ -77,7 +77,7 @@ class Seen:
         first = np.zeros(len(identities), dtype=bool)
         first[np.unique(identities, return_index=True)[1]] = True
         repeated = ~first | _among(identities, self._now)
-        self._now = np.sort(np.concatenate([self._now, identities[~repeated]]), kind="stable")  # a merge of sorted runs
+        self._now = np.sort(np.concatenate([self._now, identities[~repeated]]), kind="stable")  # merges two sorted runs
         return known, repeated
 
 

@@ -41,7 +41,7 @@ class ValidationReport:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Interactions and items with the lake's columns; `quarantined` has the interaction columns and a reason."""
+    """Interactions and items with the lake's columns; `quarantined` has the columns of interactions and a reason."""
 
     name: str
     interactions: pl.DataFrame

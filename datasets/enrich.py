@@ -19,7 +19,7 @@ SCHEMA = pl.Schema((name, ITEM_SCHEMA[name]) for name in (c.TMDB_ID, *DETAILS))
 
 
 def from_file(path: Path) -> pl.DataFrame:
-    """From Parquet with tmdb_id and any of overview, cast, director (joined by `|`), keywords, poster_path and
+    """Reads Parquet with tmdb_id and any of overview, cast, director (joined by `|`), keywords, poster_path and
     original_language. Raises DatasetError."""
     try:
         rows = pl.read_parquet(path)

@@ -35,7 +35,7 @@ def check_name(name: str) -> None:
 
 
 def download(name: str, folder: Path, base_url: str) -> Path:
-    """Fetch `NAME.zip` into `folder` unless it is there; an interrupted download resumes where it stopped.
+    """Download `NAME.zip` into `folder` unless it exists; an interrupted download resumes where it stopped.
 
     Raises DependencyUnavailable with a remedy when the server cannot be used, and DatasetError when the checksum or the
     content is wrong.

@@ -13,7 +13,7 @@ from core.events import ClockRule
 from core.ids import ExternalId, assign_keys
 from datasets import keys, mapping, positions, timestamps
 from datasets.contract import ANY_TIME, Rule, Seen, event_id, event_rules, identity, own_id_rule
-from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, Columns, resolve
+from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, ColumnMapping, resolve
 from datasets.quarantine import REPEATED, Quarantine
 from datasets.sources import LINE, OnShare, SourceFile
 from datasets.values import ValueMeaning, ValueReading, ValueSurvey, default_kind
@@ -55,13 +55,13 @@ class InteractionFile:
         """Reads the file once. Raises DatasetError and InvalidInput that name the flag for what cannot be detected."""
         self.source = source
         self.has_time = reading.ts == positions.TIME  # else `ts` orders one user's events and compares nothing across users
-        self.columns: Columns = _columns(source, reading)
+        self.columns: ColumnMapping = _columns(source, reading)
         theirs = self.columns.theirs
         self.has_kind, self.own_ids = c.KIND in theirs, c.EVENT_ID in theirs
         self._value_given = reading.value is not None
         kind = default_kind(reading.kind)
         times, values = timestamps.TimeSurvey(theirs.get(c.TS, "")), ValueSurvey(theirs.get(c.VALUE, ""))
-        said = ValueMeaning.parse(reading.value) if reading.value else None
+        given = ValueMeaning.parse(reading.value) if reading.value else None
         format_ = _declared_format(reading)
         wanted = [theirs[name] for name in (c.TS, c.VALUE) if name in theirs] or [theirs[c.USER]]
         rows = 0
@@ -74,7 +74,7 @@ class InteractionFile:
         if not rows:
             raise DatasetError(f"{source.name} has no row below the names of its columns")
         self.times: timestamps.TimeFormat | positions.Positions = format_ or times.conclude(reading.day_first)
-        meaning = said or (ValueMeaning("stars") if self.has_kind or c.VALUE not in theirs else values.guess())
+        meaning = given or (ValueMeaning("stars") if self.has_kind or c.VALUE not in theirs else values.guess())
         comma = values.decimal_comma(reading.decimal) if c.VALUE in theirs and meaning.name != "none" else False
         self.values = ValueReading(meaning, kind, comma)
         self._range = values.range()
@@ -204,7 +204,7 @@ Assign = Callable[[Sequence[ExternalId]], Mapping[str, int]]
 
 
 class ImportCatalogue:
-    """The items that events may refer to, and the keys of their ids. Without `items` it is open: any id is an item."""
+    """The items that events may refer to, and the keys of their ids. Without `items` the catalogue is open: any id is an item."""
 
     def __init__(self, items: pl.Series | None, item_keys: Mapping[str, int], assign: Assign | None = None) -> None:
         """`assign` returns the keys of an open catalogue's ids, including earlier ones; by default for this run only."""
@@ -222,7 +222,7 @@ class ImportCatalogue:
         return keys.items(ids, self.item_keys)
 
 
-def _columns(source: SourceFile, reading: Reading) -> Columns:
+def _columns(source: SourceFile, reading: Reading) -> ColumnMapping:
     """Which column is which; where there are no times, which one has the positions, if any has. Raises DatasetError."""
     if reading.ts == positions.TIME:
         return resolve(source.name, source.columns, reading.names, EVENT_FIELDS, EVENT_OPTIONAL)

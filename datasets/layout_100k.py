@@ -1,4 +1,4 @@
-"""ml-100k: u.data separated by tabs, u.item and u.user by `|`, genres as nineteen flags."""
+"""ml-100k: u.data is separated by tabs, u.item and u.user by `|`, and genres are nineteen flags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ml-1m and ml-10m: fields separated by `::`, no header."""
+"""ml-1m and ml-10m: fields are separated by `::`, and there is no header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MovieLens 1M as the sequences of the SASRec and BERT4Rec benchmark: an order per user, and no timestamps."""
+"""MovieLens 1M as the sequences of the SASRec and BERT4Rec benchmark: events are ordered per user, without timestamps."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnMapping:
     """The mapping between our columns and the file's."""
 
     theirs: dict[str, str]  # our name -> the file's
@@ -48,7 +48,7 @@ def time_columns(there: Sequence[str]) -> list[str]:
 
 def resolve(
     file: str, there: Sequence[str], names: Mapping[str, str], needed: Sequence[str], optional: Sequence[str], flag: str = "--map"
-) -> Columns:
+) -> ColumnMapping:
     """Find our columns in a file. `names` is our name -> the file's, from `flag`. Raises DatasetError."""
     ours = (*needed, *optional)
     unknown = sorted(set(names) - set(ours))
@@ -74,4 +74,4 @@ def resolve(
             f"{file} lacks the column(s) {', '.join(missing)}; it has {', '.join(there) or 'none'}; "
             f"say which is which: {flag} {example}{order}"
         )
-    return Columns(found, tuple(guessed), tuple(free))
+    return ColumnMapping(found, tuple(guessed), tuple(free))

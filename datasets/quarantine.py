@@ -19,7 +19,7 @@ _TEXT = 500  # characters kept of a text, because a broken quote may span half a
 
 
 def faults(file: str, rows: list[tuple[int, str, str, str]]) -> pl.DataFrame:
-    """From (line, column, text, reason); the text is the row."""
+    """Rows of `SCHEMA` from (line, column, text, reason); the text is the whole row."""
     return pl.DataFrame(
         [(file, line, column, text[:_TEXT], reason, text[:_TEXT]) for line, column, text, reason in rows],
         schema=SCHEMA,
@@ -53,7 +53,7 @@ class Quarantine:
             with self.path.open("ab") as file:
                 rows.write_ndjson(file)
         except OSError as error:
-            raise StorageFull("quarantine", f"{self.path}: {error}", "free space or mend the rights") from error
+            raise StorageFull("quarantine", f"{self.path}: {error}", "free some space, or fix the permissions") from error
 
     def add_broken(self, rows: pl.DataFrame) -> None:
         """Adds rows that are in no batch because they could not be split into fields."""

@@ -37,7 +37,7 @@ class SourceFile:
     """One file of rows, which can be read repeatedly."""
 
     def __init__(self, path: Path, encoding: str | None = None, delimiter: str | None = None, quotes: bool = True) -> None:
-        """Without `quotes` a quote in a CSV is a character like any other. Raises DatasetError for a file that cannot be read."""
+        """Without `quotes`, a quote in a CSV is an ordinary character. Raises DatasetError for a file that cannot be read."""
         self._quotes = quotes
         self.path = path
         self.dialect: Dialect = sniff(path, encoding, delimiter)
@@ -50,7 +50,7 @@ class SourceFile:
         return self.path.name
 
     def batches(self, columns: Sequence[str], on_bad: OnBad = _ignore, on_share: OnShare = _ignore) -> Iterator[pl.DataFrame]:
-        """Batches with these columns as trimmed text (empty is null) and `LINE`; rows without any text are left out.
+        """Batches with these columns as trimmed text (empty is null) and `LINE`; rows without any text are skipped.
 
         Malformed rows (too many fields, invalid JSON) go to `on_bad` as `quarantine.SCHEMA`; `on_share` gets the share of the
         file that was read. Raises DatasetError when the file is truncated.
@@ -65,7 +65,7 @@ class SourceFile:
                     yield filled
         except (OSError, pa.ArrowException, pl.exceptions.PolarsError, UnicodeError) as error:
             hint = (
-                "; a quote that is never closed reads like this: mend it, or use --no-quotes"
+                "; a quote that is never closed may be the cause: fix it, or use --no-quotes"
                 if self.dialect.form == "csv"
                 else ""
             )
@@ -152,7 +152,7 @@ class SourceFile:
         if commas and any(one.count(self.dialect.delimiter) == commas for one in text.split("\n")[1:]):
             raise DatasetError(
                 f"{self.name}: about line {line} a quote is opened and not closed, so the rows behind it would be one field; "
-                "mend it, or use --no-quotes if quotes mean nothing in this file"
+                "fix it, or use --no-quotes if quotes have no meaning in this file"
             )
 
     def _has_rows(self) -> bool:

@@ -10,13 +10,13 @@ from core.ordering import chronological
 
 
 def in_time_order(interactions: pl.DataFrame) -> pl.DataFrame:
-    """Rows by time, ties by a fixed hash of (user, item)."""
+    """Rows in order of time; ties are ordered by a fixed hash of (user, item)."""
     order = chronological(interactions[c.TS].to_numpy(), interactions[c.USER].to_numpy(), interactions[c.ITEM].to_numpy())
     return interactions[order]
 
 
 def cutoff(interactions: pl.DataFrame, share: float) -> float:
-    """The time (Unix seconds) before which `share` of the rows lie. Rows at that very second are after the cut."""
+    """The time (Unix seconds) before which `share` of the rows lie. Rows at exactly that time are after the cut."""
     times = np.sort(interactions[c.TS].to_numpy())
     return float(times[min(int(share * len(times)), len(times) - 1)])
 

@@ -118,7 +118,7 @@ def read_tables(
 def read_items(
     path: Path, mapping: Mapping[str, str] | None = None, item_keys: Mapping[str, int] | None = None
 ) -> tuple[pl.DataFrame, Mapping[str, int]]:
-    """Items alone, with every column of `core.items.ITEM_SCHEMA`, by ascending key, and the keys of ids.
+    """Read items alone: every column of `core.items.ITEM_SCHEMA`, by ascending key, and the keys of the ids.
 
     Raises DatasetError that names the rows with a missing, bad or repeated id.
     """

@@ -16,7 +16,7 @@ _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+$"
 
 
 def text_of(value: object) -> str | None:
-    """A JSON value. A list becomes its entries, each ended by `BETWEEN`; an object is its JSON-like text."""
+    """The text of a JSON value. A list becomes its entries, each followed by `BETWEEN`; an object becomes JSON-like text."""
     if value is None or value == "":
         return None
     if isinstance(value, bool):

@@ -19,7 +19,7 @@ _SECOND = _DAY[:-1] + r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"  # 20200913212011
 # Unix times in each unit, by magnitude: until the year 5138 the ranges of the units do not overlap.
 UNITS = {"unix": 1.0, "unix-ms": 1e3, "unix-us": 1e6, "unix-ns": 1e9}
 _UP_TO = {"unix": 1e11, "unix-ms": 1e14, "unix-us": 1e17, "unix-ns": 1e20}
-SAID = {
+DESCRIPTIONS = {
     "unix": "Unix seconds",
     "unix-ms": "Unix milliseconds",
     "unix-us": "Unix microseconds",
@@ -30,13 +30,13 @@ SAID = {
     "dmy": "dates or times that begin with the day",
     "mdy": "dates or times that begin with the month",
 }
-FORMATS = ", ".join((*SAID, "or a pattern like %d.%m.%y %H:%M"))
+FORMATS = ", ".join((*DESCRIPTIONS, "or a pattern like %d.%m.%y %H:%M"))
 _SOME_ROWS = 3
 
 
 @dataclass(frozen=True)
 class TimeFormat:
-    """How a column is read: a key of `SAID`, or a pattern of strptime."""
+    """How a column is read: a key of `DESCRIPTIONS`, or a pattern of strptime."""
 
     name: str
     zoned: bool = False  # whether any text names its time zone
@@ -49,7 +49,7 @@ class TimeFormat:
 
     @property
     def short(self) -> str:
-        return SAID.get(self.name, f"times like {self.name}")
+        return DESCRIPTIONS.get(self.name, f"times like {self.name}")
 
     def read(self, text: pl.Series) -> pl.Series:
         """Unix seconds [n], null where the text has another format or is not a valid time."""
@@ -69,7 +69,7 @@ class TimeFormat:
 
 def given(name: str) -> TimeFormat:
     """The format that the user specified. Raises InvalidInput."""
-    if name not in SAID and "%" not in name:
+    if name not in DESCRIPTIONS and "%" not in name:
         raise InvalidInput("--ts-format", name, FORMATS)
     return TimeFormat(name)
 
@@ -138,7 +138,7 @@ class TimeSurvey:
 
 
 def _shapes(text: pl.Series) -> pl.Series:
-    """The format that each text appears to have: a key of `SAID`, `year last` or `other`."""
+    """The format that each text appears to have: a key of `DESCRIPTIONS`, `year last` or `other`."""
     column = pl.col("text")
     number = column.str.contains(_NUMBER)
     size = pl.when(number).then(column).cast(pl.Float64, strict=False).abs()

@@ -50,13 +50,12 @@ class Cache:
     def add(self, films: Sequence[TmdbFilm]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(
-                "".join(f"\n{json.dumps(film)}" for film in films)
-            )  # a line break first, because the last line may be truncated
+            # a line break comes first, because the last line may be truncated
+            file.write("".join(f"\n{json.dumps(film)}" for film in films))
 
 
 class RateLimit:
-    """At most `per_second` permits a second, for all threads together."""
+    """At most `per_second` permits per second for all threads together."""
 
     def __init__(self, per_second: float, clock: Monotonic = time.monotonic) -> None:
         self.interval = 1 / per_second

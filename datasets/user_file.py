@@ -10,7 +10,7 @@ import polars as pl
 from core import columns as c
 from core.errors import DatasetError
 from datasets import keys
-from datasets.mapping import USER_FIELDS, Columns, resolve
+from datasets.mapping import USER_FIELDS, ColumnMapping, resolve
 from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
 from datasets.texts import BETWEEN
@@ -24,7 +24,7 @@ class UserFile:
     """Users' profiles: `core.items.PROFILE_SCHEMA`, by ascending key."""
 
     source: SourceFile
-    columns: Columns
+    columns: ColumnMapping
     rows: pl.DataFrame
     attributes: tuple[str, ...]
     left_out: tuple[str, ...]  # attributes with nearly as many values as there are users
@@ -93,7 +93,7 @@ def _identifies_people(text: pl.Series) -> bool:
 
 
 def _tokens(attributes: Mapping[str, str]) -> pl.Expr:
-    """A list of `name:value`, one for each value that the user has; `|` separates several of one attribute."""
+    """A list of `name:value`, one for each value that the user has; `|` separates several values of one attribute."""
     if not attributes:
         return pl.lit([], dtype=pl.List(pl.String))
     lists = []

@@ -70,11 +70,11 @@ class ValueReading:
         With the file's own `kinds`, values have the meaning that those kinds require; a scale applies to kinds with stars.
         """
         rows = pl.DataFrame({"text": text, "number": numbers(text, self.decimal_comma)})
-        said, number = pl.col("text").is_not_null(), pl.col("number")
+        given, number = pl.col("text").is_not_null(), pl.col("number")
         rows = rows.with_columns(own=kinds if kinds is not None else pl.lit(None, dtype=pl.String))
         carries = {"stars": Kind.RATING, "scale": Kind.RATING, "minutes": Kind.WATCH}.get(self.meaning.name)
         made = (
-            pl.when(said).then(pl.lit(carries.value)).otherwise(pl.lit(self.kind.value)) if carries else pl.lit(self.kind.value)
+            pl.when(given).then(pl.lit(carries.value)).otherwise(pl.lit(self.kind.value)) if carries else pl.lit(self.kind.value)
         )
         kind = pl.col("own") if kinds is not None else made
         value = number if self.meaning.name in ("stars", "scale", "minutes") else pl.lit(None, dtype=pl.Float64)
@@ -83,9 +83,9 @@ class ValueReading:
             mapped = (number - self.meaning.low) / width * (STARS.high - STARS.low) + STARS.low
             value = pl.when(kind.is_in(list(STARRED))).then(mapped).otherwise(number)
         read = self.meaning.name != "none"
-        problem: Any = pl.when(pl.lit(read) & said & number.is_null()).then(pl.lit(f"{c.VALUE} is no number"))
+        problem: Any = pl.when(pl.lit(read) & given & number.is_null()).then(pl.lit(f"{c.VALUE} is no number"))
         if self.meaning.name == "count":
-            problem = problem.when(said & (number <= 0)).then(pl.lit("the count is not above 0, so nothing happened"))
+            problem = problem.when(given & (number <= 0)).then(pl.lit("the count is not above 0, so nothing happened"))
         if self.meaning.name == "scale":
             outside = ~number.is_between(self.meaning.low, self.meaning.high)
             problem = problem.when(kind.is_in(list(STARRED)) & outside).then(pl.lit(f"{c.VALUE} is outside {self.meaning}"))
@@ -110,10 +110,10 @@ class ValueSurvey:
             self._whole = self._whole and bool((number == number.round()).all())
             self._halves = self._halves and bool((number * 2 == (number * 2).round()).all())
 
-    def decimal_comma(self, said: str | None) -> bool:
+    def decimal_comma(self, given: str | None) -> bool:
         """Whether `4,5` is four and a half. Raises DatasetError for an ambiguous or contradictory column."""
-        if said is not None:
-            return said == "comma"
+        if given is not None:
+            return given == "comma"
         if self._commas and self._points:
             why = f"{self._commas:,} have a decimal comma and {self._points:,} a decimal point"
         elif self._thousands and not self._commas:
@@ -123,7 +123,7 @@ class ValueSurvey:
         raise DatasetError(f"the numbers in column {self._column!r} are ambiguous: {why}; say --decimal comma or --decimal point")
 
     def guess(self) -> ValueMeaning:
-        """By the column's name, else by the range of its numbers."""
+        """The meaning by the name of the column, otherwise by the range of its numbers."""
         words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", self._column).lower())
         for name, known in _NAMED:
             if {*words, "".join(words)} & set(known):

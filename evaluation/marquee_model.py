@@ -37,9 +37,10 @@ class MarqueeModel:
         seed: int,
         progress: bool,
         profiles: Mapping[int, Sequence[str]] | None = None,
-        has_time: bool = True,
+        by_time: bool = True,
     ) -> None:
-        """`profiles` are users' static attributes by user id. `has_time`: whether times are comparable across users."""
+        """`profiles` are users' static attributes by user id. `by_time`: choose by the newest events, and not
+        by each user's last one; as the queries will be."""
         self.name = f"marquee-{seed}"
         self.trained: TrainedTowers | None = None
         self.blend: Blend | None = None
@@ -48,7 +49,7 @@ class MarqueeModel:
         self._seed = seed
         self._progress = progress
         self._profiles = profiles or {}
-        self._has_time = has_time
+        self._by_time = by_time
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -69,7 +70,7 @@ class MarqueeModel:
 
     def _choosing(self, train: pl.DataFrame, catalogue: Catalogue) -> Fold:
         """A fold within the training part: the events to learn from, and the queries to choose by."""
-        if not self._has_time:
+        if not self._by_time:
             return leave_one_out(train, catalogue)
         cut = cutoff(train, _LEARNED_FROM)
         end = float(np.nextafter(train[c.TS].to_numpy().max(), np.inf))

@@ -18,14 +18,14 @@ from core.catalogue import Catalogue, ItemStats
 from core.kinds import STARRED
 from datasets.splits import in_time_order
 
-Columns = dict[str, NDArray[np.float64]]
+WatchedColumns = dict[str, NDArray[np.float64]]
 
 WATCHED_GENRES = 6  # the most common ones: more would dominate the share of drifted features
 REFERENCE_EVENTS = 20_000  # the newest events before the cut, because tastes of ten years ago are not a reference for today
 REFERENCE_ROWS = 5_000
 
 
-def watched_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: ItemStats) -> Columns:
+def watched_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: ItemStats) -> WatchedColumns:
     """The features of each event on a known item, one array per feature.
 
     `value` is stars, `hour` the hour of the day in UTC, `popularity` log(1 + events) of the item under the release's
@@ -49,7 +49,7 @@ def watched_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: Ite
     return {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
 
 
-def reference_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: ItemStats, seed: int) -> Columns:
+def reference_columns(interactions: pl.DataFrame, catalogue: Catalogue, stats: ItemStats, seed: int) -> WatchedColumns:
     """The watched features of a sample of the newest events that training saw (those before `stats.as_of`)."""
     seen = in_time_order(interactions.filter(pl.col(c.TS) < stats.as_of)).tail(REFERENCE_EVENTS)
     return watched_columns(seen.sample(min(REFERENCE_ROWS, len(seen)), seed=seed), catalogue, stats)
@@ -61,7 +61,7 @@ def as_frame(columns: Mapping[str, NDArray[np.float64]]) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, values).extend_constant(None, height - len(values)) for name, values in columns.items()])
 
 
-def read_columns(path: Path) -> Columns:
+def read_columns(path: Path) -> WatchedColumns:
     """Reads the columns back from the Parquet file of such a table."""
     return {series.name: series.drop_nulls().to_numpy() for series in pl.read_parquet(path)}
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from core import bundle
 from core.catalogue import Catalogue, ItemStats
 from core.errors import BundleCorrupt
-from evaluation.watched import Columns, read_columns, watched_columns
+from evaluation.watched import WatchedColumns, read_columns, watched_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Baseline:
     release: str
     catalogue: Catalogue
     stats: ItemStats
-    reference: Columns
+    reference: WatchedColumns
 
     @classmethod
     def load(cls, folder: Path) -> Baseline:
@@ -38,6 +38,6 @@ class Baseline:
         except (OSError, ValidationError, pl.exceptions.PolarsError) as error:
             raise BundleCorrupt(f"the release in {folder} cannot be read: {error}") from error
 
-    def columns(self, interactions: pl.DataFrame) -> Columns:
+    def columns(self, interactions: pl.DataFrame) -> WatchedColumns:
         """The watched features of these events, as this release sees them."""
         return watched_columns(interactions, self.catalogue, self.stats)

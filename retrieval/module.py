@@ -105,9 +105,8 @@ class TowerModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_batch_start(self, _batch: Step, _index: int) -> None:
-        torch.manual_seed(
-            self.seed * 1_000_003 + self.global_step
-        )  # a resumed run draws the same numbers as an uninterrupted one
+        # A resumed run draws the same numbers as an uninterrupted one.
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
 
     def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
         checkpoint["fingerprint"] = self.fingerprint

@@ -19,14 +19,14 @@ from datasets.registry import FETCHABLE, read_any
 DATASETS = "datasets"  # folder under home
 app = typer.Typer(no_args_is_help=True, help="Load, import and inspect data.")
 app.command("import", epilog=data_import.EXAMPLE)(data_import.import_)
-HoldOut = Annotated[float, typer.Option(min=0.0, max=0.5, help="share of the newest events to hold out for replay")]
+HoldOutShare = Annotated[float, typer.Option(min=0.0, max=0.5, help="share of the newest events to hold out for replay")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check and report; write nothing")]
 
 
 @app.command(epilog="Example: marquee data load ml-1m --hold-out 0.05")
 def load(
     dataset: Annotated[str, typer.Argument(help="a MovieLens zip, or the name of a set that was fetched")] = BUNDLED.stem,
-    hold_out: HoldOut = 0.05,
+    hold_out: HoldOutShare = 0.05,
     dry_run: DryRun = False,
     replace: data_import.Replace = False,
     yes: data_import.Yes = False,

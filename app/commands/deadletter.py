@@ -22,8 +22,8 @@ from core.events import DEADLETTER, TOPICS
 from core.ports import EventLog, Record
 
 app = typer.Typer(no_args_is_help=True, help="List, replay or drop events that could not be used.")
-Ids = Annotated[list[str] | None, typer.Argument(help="ids of letters or their prefixes; all letters by default")]
-Reason = Annotated[str, typer.Option(help="only letters with this reason, for example unknown_item")]
+LetterIds = Annotated[list[str] | None, typer.Argument(help="ids of letters or their prefixes; all letters by default")]
+LetterReason = Annotated[str, typer.Option(help="only letters with this reason, for example unknown_item")]
 Topic = Annotated[str, typer.Option(help="only letters of events of this topic")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="show what would happen; change nothing")]
 Letter = TypeVar("Letter")
@@ -33,8 +33,8 @@ _CHUNK = 500  # letters between two movements of the progress bar
 
 @app.command("list", epilog="Example: marquee deadletter list --reason unknown_item --limit 20")
 def list_(
-    ids: Ids = None,
-    reason: Reason = "",
+    ids: LetterIds = None,
+    reason: LetterReason = "",
     topic: Topic = "",
     limit: Annotated[int, typer.Option(min=1, help="maximum number of letters to show, newest first")] = 50,
     raw: Annotated[bool, typer.Option("--raw", help="also show the event's bytes")] = False,
@@ -54,7 +54,7 @@ def list_(
 
 
 @app.command("replay", epilog="Example: marquee deadletter replay --reason unknown_item --dry-run")
-def replay_(ids: Ids = None, reason: Reason = "", topic: Topic = "", dry_run: DryRun = False) -> None:
+def replay_(ids: LetterIds = None, reason: LetterReason = "", topic: Topic = "", dry_run: DryRun = False) -> None:
     """Send the letters that can be used now (the film was added, the clock rule changed) through the log again, once each.
 
     What still cannot be used stays where it is. Harmless to repeat.
@@ -72,8 +72,8 @@ def replay_(ids: Ids = None, reason: Reason = "", topic: Topic = "", dry_run: Dr
 
 @app.command(epilog="Example: marquee deadletter drop --reason malformed")
 def drop(
-    ids: Ids = None,
-    reason: Reason = "",
+    ids: LetterIds = None,
+    reason: LetterReason = "",
     topic: Topic = "",
     everything: Annotated[bool, typer.Option("--all", help="every letter")] = False,
     dry_run: DryRun = False,

@@ -14,18 +14,18 @@ from core.errors import InvalidInput
 from lake.item_changes import Changed, change
 
 app = typer.Typer(no_args_is_help=True, help="Hide, show and correct items while they are served.")
-Ids = Annotated[list[str], typer.Argument(help="item ids")]
+ItemIds = Annotated[list[str], typer.Argument(help="item ids")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would change; change nothing")]
 
 
 @app.command(epilog="Example: marquee items hide 318 SKU-0042 --dry-run")
-def hide(ids: Ids, dry_run: DryRun = False) -> None:
+def hide(ids: ItemIds, dry_run: DryRun = False) -> None:
     """Take items out of every list, everywhere, within two seconds. Histories and GET /items still show them."""
     _print_changes("hidden", change(wiring.lake(settings()), parsed(ids), {c.HIDDEN: True}, dry_run), dry_run)
 
 
 @app.command(epilog="Example: marquee items show 318")
-def show(ids: Ids, dry_run: DryRun = False) -> None:
+def show(ids: ItemIds, dry_run: DryRun = False) -> None:
     """Let hidden items into lists again."""
     _print_changes("shown", change(wiring.lake(settings()), parsed(ids), {c.HIDDEN: False}, dry_run), dry_run)
 

@@ -79,7 +79,7 @@ def _locked(path: Path, refusal: str, shared: bool = False) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         opened = path.open("a+")
     except OSError as error:
-        raise StorageFull("home", f"{path}: {error.strerror or error}", "mend its rights, or set MARQUEE_HOME") from error
+        raise StorageFull("home", f"{path}: {error.strerror or error}", "fix its permissions, or set MARQUEE_HOME") from error
     with opened as lock:
         try:
             fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

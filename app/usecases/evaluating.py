@@ -88,8 +88,8 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
             return model
 
         def blended(seed: int = seed) -> MarqueeModel:
-            folder = workdir / wanted.protocol
-            made.append(model := MarqueeModel(wanted.towers, folder, seed, progress, profiles, dataset.has_time))
+            by_time = dataset.has_time and wanted.protocol in ("last", "successive")
+            made.append(model := MarqueeModel(wanted.towers, workdir / wanted.protocol, seed, progress, profiles, by_time))
             return model
 
         trained: dict[str, Make] = {TWO_TOWER: towers, MARQUEE: blended}

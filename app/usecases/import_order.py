@@ -29,7 +29,7 @@ class Order:
 
 
 @dataclass
-class Result:
+class ImportResult:
     """What a person is told."""
 
     understood: list[str] = field(default_factory=list)

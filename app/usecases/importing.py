@@ -24,7 +24,7 @@ from app import wiring
 from app.console import err
 from app.ops.ownership import without_consumer
 from app.usecases import lake_content as there
-from app.usecases.import_order import Order, Result
+from app.usecases.import_order import ImportResult, Order
 from app.usecases.upserting import Changes, item_changes, stored_items, user_changes
 from core import columns as c
 from core.errors import DatasetError, InvalidInput
@@ -56,7 +56,7 @@ class _Events:
     items: set[int] = field(default_factory=set)
 
 
-def import_files(settings: Settings, order: Order) -> Result:
+def import_files(settings: Settings, order: Order) -> ImportResult:
     """Read, judge and, unless it is a dry run, write; nothing is written if anything is wrong.
 
     Raises DatasetError, InvalidInput, AlreadyRunning and StorageFull.
@@ -89,14 +89,14 @@ class _Import:
     def __init__(self, settings: Settings, order: Order, staging: Path) -> None:
         self._settings, self._order, self._staging = settings, order, staging
         self._lake = wiring.lake(settings)
-        self._result = Result()
+        self._result = ImportResult()
         first = order.interactions or order.items or order.users
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         path = settings.folder("quarantine") / f"{stamp}-{first.stem if first else ''}.jsonl"
         self._quarantine_path = None if order.dry_run else path
         self._keys = keys_of_ids(self._lake)
 
-    def run(self) -> Result:
+    def run(self) -> ImportResult:
         order = self._order
         items = users = None
         if order.interactions:
@@ -123,7 +123,7 @@ class _Import:
     def _read_items(self, source: SourceFile) -> ItemFile:
         quarantine = Quarantine(self._quarantine_path)
         file = read_item_file(source, self._order.item_names, self._keys, quarantine)
-        self._told(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
+        self._report_file(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
         self._keys = dict(file.keys)
         if file.rows.is_empty():
             raise DatasetError(f"{source.name}: no usable item; " + "; ".join(line.strip() for line in quarantine.lines()))
@@ -134,10 +134,10 @@ class _Import:
     def _read_users(self, source: SourceFile) -> UserFile:
         quarantine = Quarantine(self._quarantine_path)
         file = read_user_file(source, self._order.user_names, quarantine)
-        self._told(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
+        self._report_file(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
         return file
 
-    def _told(self, lines: Iterator[str], source: SourceFile, read: int, kept: int, quarantine: Quarantine) -> None:
+    def _report_file(self, lines: Iterator[str], source: SourceFile, read: int, kept: int, quarantine: Quarantine) -> None:
         self._result.understood += [*lines]
         self._result.rows.append(f"{source.name}: {read:,} rows read, {kept:,} kept, {read - kept:,} not")
         self._result.rows += quarantine.lines()
@@ -173,7 +173,7 @@ class _Import:
         self._keys = catalogue.item_keys
         events.read += quarantine.broken
         kept = events.new + events.known
-        self._told(file.lines(), source, events.read, kept, quarantine)
+        self._report_file(file.lines(), source, events.read, kept, quarantine)
         refuse_bad_share(source.name, quarantine, events.read, order.max_bad)
         if not kept:
             raise DatasetError(f"{source.name}: no usable event; " + "; ".join(line.strip() for line in quarantine.lines()))

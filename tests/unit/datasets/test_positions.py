@@ -12,10 +12,10 @@ from core.errors import DatasetError, InvalidInput
 from core.events import ClockRule
 from datasets import sources
 from datasets.contract import Seen
-from datasets.interactions import Catalogue, Interactions, Reading
+from datasets.interactions import ImportCatalogue, InteractionFile, Reading
 from datasets.positions import are_positions, are_times
 from datasets.quarantine import Quarantine
-from datasets.sources import Source
+from datasets.sources import SourceFile
 from datasets.splits import in_time_order
 from datasets.tables import Files, read_files
 
@@ -27,11 +27,11 @@ FILMS = "user_id,item_id,rating,ts\n1,10,4,0\n2,10,3,0\n1,11,5,1\n2,12,3,1\n1,12
 SHOP = "customer;sku;pos\nanna;SKU-1;2\nbert;SKU-2;1\nanna;SKU-3;1\nanna;SKU-2;3\n"
 
 
-def read(folder: Path, text: str, reading: Reading) -> tuple[pl.DataFrame, Interactions, Quarantine]:
+def read(folder: Path, text: str, reading: Reading) -> tuple[pl.DataFrame, InteractionFile, Quarantine]:
     path = folder / "x.csv"
     path.write_text(text)
-    file, quarantine = Interactions(Source(path), reading), Quarantine()
-    batches = list(file.read(Catalogue(None, {}), quarantine, Seen(), CLOCK, NOW))
+    file, quarantine = InteractionFile(SourceFile(path), reading), Quarantine()
+    batches = list(file.read(ImportCatalogue(None, {}), quarantine, Seen(), CLOCK, NOW))
     return pl.concat([batch.events for batch in batches]), file, quarantine
 
 

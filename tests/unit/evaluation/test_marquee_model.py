@@ -31,10 +31,10 @@ def chains(seed: int = 0) -> pl.DataFrame:
     return frame.with_columns(kind=pl.lit("view"), value=pl.lit(None, dtype=pl.Float64))
 
 
-@pytest.mark.parametrize("has_time", [True, False])
-def test_counts_that_know_the_answer_are_used(tmp_path: Path, has_time: bool) -> None:
+@pytest.mark.parametrize("by_time", [True, False])
+def test_counts_that_know_the_answer_are_used(tmp_path: Path, by_time: bool) -> None:
     fold = leave_one_out(chains(), CATALOGUE)
-    model = MarqueeModel(TINY, tmp_path, seed=1, progress=False, has_time=has_time)
+    model = MarqueeModel(TINY, tmp_path, seed=1, progress=False, by_time=by_time)
     model.fit(fold.train, CATALOGUE)
     assert model.blend is not None
     assert model.blend.transitions > 0
