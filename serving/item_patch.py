@@ -52,7 +52,7 @@ def changes_in(body: bytes) -> dict[str, object]:
     Raises MalformedJson, and InvalidFields that names every wrong field, or the whole body where it changes nothing.
     """
     try:
-        values = orjson.loads(body)
+        values = orjson.loads(body) if body.strip() else None  # no body changes nothing, as {} does
     except orjson.JSONDecodeError as error:
         raise MalformedJson(f"{error}; send an object with some of {_FIELDS}") from None
     if not isinstance(values, dict) or not values:
