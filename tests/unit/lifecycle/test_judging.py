@@ -28,7 +28,8 @@ from retrieval.export import export
 from retrieval.training import train_towers
 
 N_ITEMS, N_USERS, PER_USER = 40, 60, 14
-TOWERS, RANKER, END = 8.0, 11.0, 14.0  # steps of each user: the towers learn from the first eight
+START = 1e9  # Unix seconds; what lies before 1990 is taken for positions
+TOWERS, RANKER, END = START + 8, START + 11, START + 14  # steps of each user: the towers learn from the first eight
 CONFIG = TrainConfig.of(dim=16, blocks=1, heads=1, dropout=0.0, id_dropout=0.0, learning_rate=0.02, batch_events=128, epochs=6)
 
 
@@ -36,7 +37,7 @@ def checkerboard(seed: int = 0) -> pl.DataFrame:
     """Odd users rate odd films, even users even ones; step s of a user happens between s and s + 1."""
     rng = np.random.default_rng(seed)
     rows = [
-        (user + 1, int(2 * k + user % 2) + 1, float(step + user / N_USERS))
+        (user + 1, int(2 * k + user % 2) + 1, START + step + user / N_USERS)
         for user in range(N_USERS)
         for step, k in enumerate(rng.permutation(N_ITEMS // 2)[:PER_USER])
     ]
@@ -151,7 +152,7 @@ def test_later_events_change_no_figure(now: Snapshot, judged: Judgement) -> None
 
 def test_users_never_seen_are_served_and_judged_by_popularity(now: Snapshot) -> None:
     """The first step of everyone: popular items are all that there is, for the towers and as served."""
-    first = judge(EVENTS, now, RANKED, 0.0, 1.0).metrics
+    first = judge(EVENTS, now, RANKED, START, START + 1).metrics
     assert (first["warm_share"], first["warm_ndcg@10"]) == (0.0, 0.0)
     assert first["queries"] == N_USERS
     assert 0 <= first["hr@10"] <= 1
