@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 
@@ -46,6 +47,10 @@ class Reading:
             raise InvalidInput("--ts", self.ts, " or ".join(positions.ALLOWED))
         if self.ts == positions.POSITION and self.ts_format:
             raise InvalidInput("--ts-format", self.ts_format, "nothing beside --ts position, which reads no times")
+
+    def open(self, path: Path) -> SourceFile:
+        """A file of the data set, read in the dialect that was given."""
+        return SourceFile(path, self.encoding, self.delimiter, self.quotes)
 
 
 class InteractionFile:

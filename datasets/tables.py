@@ -46,9 +46,6 @@ class Files:
     user_names: Mapping[str, str] = field(default_factory=dict)
     max_bad: float = 0.05
 
-    def source(self, path: Path) -> SourceFile:
-        return SourceFile(path, self.reading.encoding, self.reading.delimiter, self.reading.quotes)
-
 
 def read_files(
     files: Files,
@@ -61,14 +58,14 @@ def read_files(
 
     Ids that are no whole numbers keep the key that `item_keys` has for them, and the others get one. Raises DatasetError.
     """
-    source, unusable, quarantine = files.source(files.interactions), Quarantine(), _Kept()
+    source, unusable, quarantine = files.reading.open(files.interactions), Quarantine(), _Kept()
     file = InteractionFile(source, files.reading)
-    films = read_item_file(files.source(files.items), files.item_names, item_keys or {}, unusable) if files.items else None
+    films = read_item_file(files.reading.open(files.items), files.item_names, item_keys or {}, unusable) if files.items else None
     if films is not None and films.rows.is_empty():
         raise DatasetError(_no_catalogue(films.source.name, unusable))
     catalogue = ImportCatalogue(films.rows[c.ITEM], films.keys) if films else ImportCatalogue(None, item_keys or {})
     batches = list(file.read(catalogue, quarantine, Seen(), clock, now))
-    people = read_user_file(files.source(files.users), files.user_names, unusable) if files.users else None
+    people = read_user_file(files.reading.open(files.users), files.user_names, unusable) if files.users else None
     for part in (file, films, people):
         for line in part.lines() if part is not None else ():
             say(line)

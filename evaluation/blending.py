@@ -7,19 +7,19 @@ best for all data. With many events per user the towers are better; with a shop'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core.catalogue import Catalogue
-from core.features import UserFeatures
 from evaluation.metrics import ndcg
 from evaluation.queries import LabelledQuery, ties_for
 from evaluation.ranking import K, ranks_of
-from retrieval.history import history_of
+from evaluation.two_tower import tower_scores
 from retrieval.training import TrainedTowers
 from retrieval.transitions import Transitions
 
@@ -60,12 +60,6 @@ def blend(towers: Scores, counts: Scores, weight: float) -> Scores:
     return standardised(towers) + np.float32(weight) * standardised(counts)
 
 
-def tower_scores(trained: TrainedTowers, users: Sequence[UserFeatures], catalogue: Catalogue) -> Scores:
-    """Scores [users, n] of the whole catalogue."""
-    histories = [history_of(user, catalogue, trained.config.history_length) for user in users]
-    return np.asarray(trained.users(histories) @ trained.item_embeddings.T, dtype=np.float32)
-
-
 def choose_blend(
     trained: TrainedTowers, transitions: Transitions, queries: Sequence[LabelledQuery], catalogue: Catalogue
 ) -> Blend:
@@ -78,11 +72,12 @@ def choose_blend(
     spectral = sorted({*SPECTRAL_WEIGHTS, configured}) if trained.has_spectral else [configured]
     if not warm:
         return Blend(configured, 0.0, {(configured, 0.0): 0.0})
-    tried: dict[tuple[float, float], float] = {}
-    for channel in tqdm(spectral, "weights", leave=False, disable=None):
-        trained.weigh_spectral(channel)
-        figures = _figures(trained, transitions, warm, catalogue)
-        tried |= {(channel, weight): figure for weight, figure in zip(TRANSITION_WEIGHTS, figures, strict=True)}
+    gains = np.zeros((len(spectral), len(TRANSITION_WEIGHTS)))
+    for start in tqdm(range(0, len(warm), _BATCH), "weights", leave=False, disable=None):
+        gains += _gains(trained, transitions, warm[start : start + _BATCH], catalogue, spectral)
+    figures = (gains / len(warm)).tolist()
+    pairs = product(zip(spectral, figures, strict=True), enumerate(TRANSITION_WEIGHTS))
+    tried = {(channel, weight): row[at] for (channel, row), (at, weight) in pairs}
     best = max(tried, key=lambda pair: (tried[pair], -pair[1], -pair[0]))
     trained.weigh_spectral(best[0])
     return Blend(*best, tried)
@@ -95,20 +90,24 @@ def _drawn(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
     return [queries[at] for at in np.linspace(0, len(queries) - 1, MAX_QUERIES).astype(int)]
 
 
-def _figures(
-    trained: TrainedTowers, transitions: Transitions, warm: Sequence[LabelledQuery], catalogue: Catalogue
-) -> Iterable[float]:
-    """NDCG@10 with each of TRANSITION_WEIGHTS."""
-    gains = np.zeros(len(TRANSITION_WEIGHTS))
-    for start in range(0, len(warm), _BATCH):
-        part = warm[start : start + _BATCH]
-        users = [query.user for query in part if query.user is not None]
+def _gains(
+    trained: TrainedTowers,
+    transitions: Transitions,
+    warm: Sequence[LabelledQuery],
+    catalogue: Catalogue,
+    spectral: Sequence[float],
+) -> NDArray[np.float64]:
+    """The sums of NDCG@10 over these queries: a row for each spectral weight, a column for each of TRANSITION_WEIGHTS."""
+    users = [query.user for query in warm if query.user is not None]
+    counts = standardised(transitions.scores_of(users, catalogue))
+    ties = np.stack([ties_for(query.user_id, catalogue) for query in warm])
+    excluded = [query.excluded(catalogue) for query in warm]
+    targets = np.array([query.target for query in warm], dtype=np.intp)
+    gains = np.zeros((len(spectral), len(TRANSITION_WEIGHTS)))
+    for row, channel in enumerate(spectral):
+        trained.weigh_spectral(channel)
         towers = standardised(tower_scores(trained, users, catalogue))
-        counts = standardised(transitions.scores_of(users, catalogue))
-        ties = np.stack([ties_for(query.user_id, catalogue) for query in part])
-        excluded = [query.excluded(catalogue) for query in part]
-        targets = np.array([query.target for query in part], dtype=np.intp)
         for at, weight in enumerate(TRANSITION_WEIGHTS):
             ranks = ranks_of(towers + np.float32(weight) * counts, targets, excluded, ties)
-            gains[at] += float(ndcg(ranks, K).sum())
-    return [float(one) / len(warm) for one in gains]
+            gains[row, at] = float(ndcg(ranks, K).sum())
+    return gains

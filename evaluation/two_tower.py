@@ -39,23 +39,30 @@ class TwoTowerModel:
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self.trained = train_towers(
+        self.trained = self._towers(train, self._config, f"seed{self._seed}-{len(train)}")
+
+    def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
+        assert self.trained is not None  # noqa: S101 - fit comes first
+        return tower_scores(self.trained, [self._features(query) for query in queries], self._catalogue)
+
+    def _towers(self, train: pl.DataFrame, config: TrainConfig, folder: str) -> TrainedTowers:
+        return train_towers(
             train,
-            catalogue,
-            self._config,
-            self._workdir / f"seed{self._seed}-{len(train)}",
+            self._catalogue,
+            config,
+            self._workdir / folder,
             seed=self._seed,
             progress=self._progress,
             profiles=self._profiles,
         )
 
-    def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
-        assert self.trained is not None  # noqa: S101 - fit comes first
-        histories = [history_of(self._features(query), self._catalogue, self._config.history_length) for query in queries]
-        found: NDArray[np.float32] = self.trained.users(histories) @ self.trained.item_embeddings.T
-        return found
-
     def _features(self, query: LabelledQuery) -> UserFeatures:
         profile = tuple(self._profiles.get(query.user_id, ()))
         known = query.user or UserFeatures(query.user_id)
         return UserFeatures(query.user_id, known.item_ids, known.kinds, known.values, known.times, profile=profile)
+
+
+def tower_scores(trained: TrainedTowers, users: Sequence[UserFeatures], catalogue: Catalogue) -> NDArray[np.float32]:
+    """Scores [users, n] of the whole catalogue."""
+    histories = [history_of(user, catalogue, trained.config.history_length) for user in users]
+    return np.asarray(trained.users(histories) @ trained.item_embeddings.T, dtype=np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 
 import polars as pl
@@ -71,18 +71,18 @@ class KnownItems:
 
     def key_of(self, id_: ExternalId) -> int:
         """The key of an item, -1 for one that is not in the catalogue. Raises DependencyUnavailable."""
-        key = self.facts.key_of(id_)
-        if key < 0:
-            self._refresh()
-            key = self._facts.key_of(id_)
-        return key
+        return self._found(ItemFacts.key_of, id_)
 
     def key_ever(self, id_: ExternalId) -> int:
         """The key of an item that is or was in the catalogue, -1 for one that never was. Raises DependencyUnavailable."""
-        key = self.facts.key_ever(id_)
+        return self._found(ItemFacts.key_ever, id_)
+
+    def _found(self, key_in: Callable[[ItemFacts, ExternalId], int], id_: ExternalId) -> int:
+        """What `key_in` says of the items, asked again of the newest ones before it is -1."""
+        key = key_in(self.facts, id_)
         if key < 0:
             self._refresh()
-            key = self._facts.key_ever(id_)
+            key = key_in(self._facts, id_)
         return key
 
     def _refresh(self) -> None:

@@ -72,17 +72,21 @@ class Candidates:
             return np.full(len(self), np.nan, dtype=np.float32)
         return self.source_scores[:, self.sources.index(source)]
 
-    def standard_scores_of(self, source: str) -> Floats:
-        """A source's scores [n] in units of their spread over the catalogue.
+    def filled_scores_of(self, source: str) -> Floats:
+        """A source's scores [n]; an item that it did not find counts as good as the worst one that it found.
 
-        An item that the source did not find counts as good as the worst one that it found; zeros if it found nothing.
+        Zeros if it found nothing.
         """
         scores = self.scores_of(source)
         missing = np.isnan(scores)
         if missing.all():
             return np.zeros_like(scores)
-        spread = self.spreads[self.sources.index(source)] if self.spreads else 1.0
-        return np.asarray(np.where(missing, np.nanmin(scores), scores) / max(spread, 1e-9), dtype=np.float32)
+        return np.where(missing, np.nanmin(scores), scores).astype(np.float32)
+
+    def standard_scores_of(self, source: str) -> Floats:
+        """The same in units of their spread over the catalogue. [n]"""
+        spread = self.spreads[self.sources.index(source)] if self.spreads and source in self.sources else 1.0
+        return np.asarray(self.filled_scores_of(source) / max(spread, 1e-9), dtype=np.float32)
 
     def with_features(self, names: Sequence[str], values: Floats) -> Candidates:
         """With more features, `values` [n, len(names)]."""

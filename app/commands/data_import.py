@@ -90,9 +90,8 @@ def _run(home: Settings, order: Order, replace: bool, yes: bool) -> None:
     if replace:
         order = dataclasses.replace(order, add=True)
     if replace and not order.dry_run:
-        import_files(
-            home, dataclasses.replace(order, dry_run=True)
-        )  # before anything is taken out: what is wrong with the files?
+        # before anything is taken out: what is wrong with the files?
+        import_files(home, dataclasses.replace(order, dry_run=True))
         with without_consumer(home.home):
             take_out(yes)
     result = import_files(home, order)

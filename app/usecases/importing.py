@@ -100,11 +100,11 @@ class _Import:
         order = self._order
         items = users = None
         if order.interactions:
-            self._source = self._open(order.interactions)
+            self._source = order.reading.open(order.interactions)
         if order.items:
-            items = self._read_items(self._open(order.items))
+            items = self._read_items(order.reading.open(order.items))
         if order.users:
-            users = self._read_users(self._open(order.users))
+            users = self._read_users(order.reading.open(order.users))
         events = self._read_events(items) if order.interactions else None
         self._name_preview()
         item_rows = self._item_changes(items, events)
@@ -113,10 +113,6 @@ class _Import:
         if not order.dry_run:
             self._write(items, item_rows, user_rows, events)
         return self._result
-
-    def _open(self, path: Path) -> SourceFile:
-        reading = self._order.reading
-        return SourceFile(path, reading.encoding, reading.delimiter, reading.quotes)
 
     # --- reading ---------------------------------------------------------------------------------------------------------
 

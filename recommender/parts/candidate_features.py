@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ranking.candidate_features import CANDIDATE_FEATURES, candidate_features
 from recommender.candidates import Candidates
@@ -40,19 +39,10 @@ class CandidateFeatures:
         values[primary] = candidate_features(
             query.user,
             candidates.rows[primary],
-            _retrieval_scores(candidates)[primary],
+            candidates.filled_scores_of(RETRIEVAL)[primary],
             now.catalogue,
             now.stats,
             now.item_vectors,
             np.nan_to_num(candidates.scores_of(TRANSITIONS), nan=0.0)[primary],
         )
         return candidates.with_features(CANDIDATE_FEATURES, values)
-
-
-def _retrieval_scores(candidates: Candidates) -> NDArray[np.float32]:
-    """The towers' scores [n]; an item that only other sources found counts as good as the worst that the towers found."""
-    scores = candidates.scores_of(RETRIEVAL)
-    missing = np.isnan(scores)
-    if missing.all():
-        return np.zeros_like(scores)
-    return np.where(missing, np.nanmin(scores), scores).astype(np.float32)
