@@ -73,13 +73,12 @@ def row(name: str, data: Path, workdir: Path) -> dict[str, float]:
     best = max(outcomes, key=lambda one: one.metrics["ndcg@10"])
     lead = lift(default.ranks, best.ranks, pooled.users)
     base = best.metrics["ndcg@10"]
-    blend = made.blend
     print(
         f"| {name} | {len(found[0].train):,} | {len(pooled.users):,} | {best.name} {base:.4f} / {best.metrics['hr@10']:.4f} "
         f"| {towers.metrics['ndcg@10']:.4f} | {default.metrics['ndcg@10']:.4f} / {default.metrics['hr@10']:.4f} "
         f"| {lead.mean / base:+.1%} [{lead.low / base:+.1%}, {lead.high / base:+.1%}] "
-        f"| {blend.spectral:g} / {blend.transitions:g} | {seconds:.0f} |"
-        if blend
+        f"| {made.blend.weights.spectral:g} / {made.blend.weights.transitions:g} / {made.blend.weights.ease:g} | {seconds:.0f} |"
+        if made.blend
         else "",
         flush=True,
     )

@@ -22,7 +22,7 @@ ITEM_EMBEDDINGS = "item_embeddings.npy"
 CATALOGUE = "catalogue.parquet"
 ITEM_STATS = "item_stats.parquet"
 RANKER = "ranker.txt"
-TRANSITIONS = "transitions.npz"  # item-to-item counts; older bundles have none
+TRANSITIONS, EASE = "transitions.npz", "ease.npz"  # item-to-item tables; not in every bundle
 MODEL_CARD = "model_card.md"
 REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with
 FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)  # in every bundle
@@ -38,6 +38,7 @@ class Manifest(BaseModel):
     code_version: str
     data_version: dict[str, int]  # lake table -> Delta version that training saw
     trained_until: float  # Unix seconds: no event at or after it was trained on
+    judged_from: float | None = None  # the figures are of a twin that saw no event at or after it; None: the data has no times
     feature_schema: str  # the digest of `features`
     features: FeatureSchema | None = None  # what the release uses; older manifests have the digest alone
     dim: int

@@ -1,15 +1,14 @@
-"""Chooses the weights of the transitions and of the spectral channel by how well the blend with the towers predicts.
+"""Chooses how much transitions, EASE and the spectral channel weigh beside the towers, by how well the blend predicts.
 
-The weights are chosen on events of the data set itself that neither the towers nor the counts have seen, because no weight is
-best for all data. With many events per user the towers are better; with a shop's few baskets per user, the counts are
-(docs/benchmarks.md).
+The weights are chosen on events of the data set itself that none of them has seen, because no weight is best for all data. With
+many events per user the towers are better; with a shop's few baskets per user, transitions are; where people consume much in no
+particular order, EASE is (docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,14 @@ from core.catalogue import Catalogue
 from evaluation.metrics import ndcg
 from evaluation.queries import LabelledQuery, ties_for
 from evaluation.ranking import K, ranks_of
-from evaluation.two_tower import tower_scores
+from retrieval.ease import EaseTable
+from retrieval.history import history_of
 from retrieval.training import TrainedTowers
 from retrieval.transitions import Transitions
 
-TRANSITION_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # from the towers alone to hardly anything but counts
+RELATIVE_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # from the towers alone to hardly anything but counts
 SPECTRAL_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
+RIDGES = (50.0, 300.0, 1500.0)  # regularisations of EASE that are compared
 MAX_QUERIES = 2_000  # used to choose the weights
 _BATCH = 128  # queries whose scores of the whole catalogue are held at a time
 
@@ -32,19 +33,34 @@ Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Blend:
-    """The chosen weights, and the NDCG@10 of every pair that was tried: (spectral, transitions) -> NDCG@10."""
+class BlendWeights:
+    """The weights of the spectral channel in the towers, and of transitions and EASE beside them; `ridge` is EASE's own."""
 
     spectral: float
-    transitions: float
-    tried: dict[tuple[float, float], float]
+    transitions: float = 0.0
+    ease: float = 0.0
+    ridge: float = RIDGES[1]
+
+    @property
+    def counted(self) -> float:
+        """How far this is from the towers alone; of two equally good blends the one nearer to them is chosen."""
+        return self.transitions + self.ease
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The chosen weights, and the NDCG@10 of all that were tried."""
+
+    weights: BlendWeights
+    tried: Mapping[BlendWeights, float]
 
     def __str__(self) -> str:
-        chosen = self.tried[self.spectral, self.transitions]
-        alone = max((figure for (_, weight), figure in self.tried.items() if not weight), default=0.0)
+        chosen = self.weights
+        alone = max((figure for weights, figure in self.tried.items() if not weights.counted), default=0.0)
         return (
-            f"transitions weigh {self.transitions:g} beside the towers, the spectral channel {self.spectral:g} in them: "
-            f"NDCG@10 {chosen:.4f} on later events, towers alone {alone:.4f}"
+            f"transitions weigh {chosen.transitions:g} and EASE {chosen.ease:g} (ridge {chosen.ridge:g}) beside the towers, "
+            f"the spectral channel {chosen.spectral:g} in them: "
+            f"NDCG@10 {self.tried[chosen]:.4f} on later events, towers alone {alone:.4f}"
         )
 
 
@@ -55,32 +71,60 @@ def standardised(scores: Scores) -> Scores:
     return np.asarray(np.where(spread > 0, centred / np.maximum(spread, 1e-9), 0.0), dtype=np.float32)
 
 
-def blend(towers: Scores, counts: Scores, weight: float) -> Scores:
-    """Both [m, n] in units of their spread, the counts times `weight`. The scorer `retrieval` does this for candidates."""
-    return standardised(towers) + np.float32(weight) * standardised(counts)
+def blend(towers: Scores, others: Iterable[tuple[float, Scores]]) -> Scores:
+    """All [m, n] in units of their spread, each of the others times its weight; what `retrieval` does for candidates."""
+    total = standardised(towers)
+    for weight, scores in others:
+        total += np.float32(weight) * standardised(scores)
+    return total
 
 
 def choose_blend(
-    trained: TrainedTowers, transitions: Transitions, queries: Sequence[LabelledQuery], catalogue: Catalogue
+    trained: TrainedTowers,
+    transitions: Transitions,
+    ease: Mapping[float, EaseTable],
+    queries: Sequence[LabelledQuery],
+    catalogue: Catalogue,
 ) -> Blend:
     """The weights with the highest NDCG@10 on these queries; ties go to the smallest. Sets the spectral weight of the towers.
 
+    `ease` has a table for each ridge. All pairs of weights of the spectral channel and the transitions are tried; then, from the
+    best pair on, the weights are improved one after the other until none gets better (coordinate ascent).
     Queries of users without history are not used. If there are no others, the configured weights are kept and nothing is scored.
     """
     warm = _drawn([query for query in queries if query.user is not None])
-    configured = trained.spectral_weight
-    spectral = sorted({*SPECTRAL_WEIGHTS, configured}) if trained.has_spectral else [configured]
+    start = BlendWeights(trained.spectral_weight, ridge=min(ease, default=RIDGES[1]))
     if not warm:
-        return Blend(configured, 0.0, {(configured, 0.0): 0.0})
-    gains = np.zeros((len(spectral), len(TRANSITION_WEIGHTS)))
-    for start in tqdm(range(0, len(warm), _BATCH), "weights", leave=False, disable=None):
-        gains += _gains(trained, transitions, warm[start : start + _BATCH], catalogue, spectral)
-    figures = (gains / len(warm)).tolist()
-    pairs = product(zip(spectral, figures, strict=True), enumerate(TRANSITION_WEIGHTS))
-    tried = {(channel, weight): row[at] for (channel, row), (at, weight) in pairs}
-    best = max(tried, key=lambda pair: (tried[pair], -pair[1], -pair[0]))
-    trained.weigh_spectral(best[0])
-    return Blend(*best, tried)
+        return Blend(start, {start: 0.0})
+    compared = _Compared(trained, transitions, ease, warm, catalogue)
+    spectral = sorted({*SPECTRAL_WEIGHTS, start.spectral}) if trained.has_spectral else [start.spectral]
+    tried = compared.ndcg([replace(start, spectral=s, transitions=t) for s in spectral for t in RELATIVE_WEIGHTS])
+    best, began = _best(tried, tried), None
+    while best != began:
+        began = best
+        for axis in (_of_ease, _of_transitions, _of_spectral):
+            points = axis(best, sorted(ease), spectral)
+            tried |= compared.ndcg([point for point in points if point not in tried])
+            best = _best(points, tried)
+    trained.weigh_spectral(best.spectral)
+    return Blend(best, tried)
+
+
+def _best(points: Iterable[BlendWeights], tried: Mapping[BlendWeights, float]) -> BlendWeights:
+    return max(points, key=lambda point: (tried[point], -point.counted, -point.spectral))
+
+
+def _of_ease(at: BlendWeights, ridges: Sequence[float], _spectral: Sequence[float]) -> list[BlendWeights]:
+    others = [replace(at, ease=weight, ridge=ridge) for ridge in ridges for weight in RELATIVE_WEIGHTS[1:]]
+    return [replace(at, ease=0.0), *others]
+
+
+def _of_transitions(at: BlendWeights, _ridges: Sequence[float], _spectral: Sequence[float]) -> list[BlendWeights]:
+    return [replace(at, transitions=weight) for weight in RELATIVE_WEIGHTS]
+
+
+def _of_spectral(at: BlendWeights, _ridges: Sequence[float], spectral: Sequence[float]) -> list[BlendWeights]:
+    return [replace(at, spectral=weight) for weight in spectral]
 
 
 def _drawn(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
@@ -90,24 +134,48 @@ def _drawn(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
     return [queries[at] for at in np.linspace(0, len(queries) - 1, MAX_QUERIES).astype(int)]
 
 
-def _gains(
-    trained: TrainedTowers,
-    transitions: Transitions,
-    warm: Sequence[LabelledQuery],
-    catalogue: Catalogue,
-    spectral: Sequence[float],
-) -> NDArray[np.float64]:
-    """The sums of NDCG@10 over these queries: a row for each spectral weight, a column for each of TRANSITION_WEIGHTS."""
-    users = [query.user for query in warm if query.user is not None]
-    counts = standardised(transitions.scores_of(users, catalogue))
-    ties = np.stack([ties_for(query.user_id, catalogue) for query in warm])
-    excluded = [query.excluded(catalogue) for query in warm]
-    targets = np.array([query.target for query in warm], dtype=np.intp)
-    gains = np.zeros((len(spectral), len(TRANSITION_WEIGHTS)))
-    for row, channel in enumerate(spectral):
-        trained.weigh_spectral(channel)
-        towers = standardised(tower_scores(trained, users, catalogue))
-        for at, weight in enumerate(TRANSITION_WEIGHTS):
-            ranks = ranks_of(towers + np.float32(weight) * counts, targets, excluded, ties)
-            gains[row, at] = float(ndcg(ranks, K).sum())
-    return gains
+class _Compared:
+    """Scores the same queries with one set of weights after another. User vectors are computed once, scores in batches."""
+
+    def __init__(
+        self,
+        trained: TrainedTowers,
+        transitions: Transitions,
+        ease: Mapping[float, EaseTable],
+        warm: Sequence[LabelledQuery],
+        catalogue: Catalogue,
+    ) -> None:
+        self._items = trained.item_embeddings
+        self._counted = transitions, ease
+        self._warm = warm
+        self._catalogue = catalogue
+        users = [query.user for query in warm if query.user is not None]
+        histories = [history_of(user, catalogue, trained.config.history_length) for user in users]
+        self._trained, self._spectral = trained.channels(histories)
+
+    def ndcg(self, points: Sequence[BlendWeights]) -> dict[BlendWeights, float]:
+        """NDCG@10 of each point."""
+        gains = dict.fromkeys(points, 0.0)
+        if points:
+            for start in tqdm(range(0, len(self._warm), _BATCH), "weights", leave=False, disable=None):
+                self._add(gains, slice(start, start + _BATCH))
+        return {point: gain / len(self._warm) for point, gain in gains.items()}
+
+    def _add(self, gains: dict[BlendWeights, float], part: slice) -> None:
+        """Add the gains of some of the queries."""
+        warm, (transitions, ease) = self._warm[part], self._counted
+        users, catalogue = [query.user for query in warm], self._catalogue
+        trained, spectral = self._trained[part] @ self._items.T, self._spectral[part] @ self._items.T
+        towers = {weight: standardised(trained + np.float32(weight) * spectral) for weight in {one.spectral for one in gains}}
+        votes = standardised(transitions.scores_of(users, catalogue))
+        linear = {
+            ridge: standardised(ease[ridge].scores_of(users, catalogue)) for ridge in {one.ridge for one in gains if one.ease}
+        }
+        ties = np.stack([ties_for(query.user_id, catalogue) for query in warm])
+        excluded = [query.excluded(catalogue) for query in warm]
+        targets = np.array([query.target for query in warm], dtype=np.intp)
+        for point in gains:
+            scores = towers[point.spectral] + np.float32(point.transitions) * votes
+            if point.ease:
+                scores += np.float32(point.ease) * linear[point.ridge]
+            gains[point] += float(ndcg(ranks_of(scores, targets, excluded, ties), K).sum())

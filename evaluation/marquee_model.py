@@ -1,7 +1,8 @@
-"""What `marquee init` would serve without a ranker, as a model for comparison: a blend of towers and counts.
+"""What `marquee init` would serve without a ranker, as a model for comparison: a blend of towers,
+transitions and EASE.
 
 `fit` gets only the training part and makes every choice within it. The weights of the blend and the best epoch are chosen on the
-newest events, or on each user's last one if there are no times. Then towers and counts are trained again on the whole part.
+newest events, or on users' last ones if there are no times. Then all of them are trained again on the whole part.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 from core import columns as c
 from core.catalogue import Catalogue
 from datasets.splits import before, cutoff
-from evaluation.blending import MAX_QUERIES, Blend, blend, choose_blend
-from evaluation.protocols import Fold, leave_one_out
+from datasets.timeline import ending_together
+from evaluation.blended import Learned, Learner
+from evaluation.blending import MAX_QUERIES, Blend, blend
+from evaluation.protocols import Fold
 from evaluation.queries import LabelledQuery, labelled_queries
 from evaluation.two_tower import TwoTowerModel
 from retrieval.config import TrainConfig
-from retrieval.transitions import Transitions
 
 _LEARNED_FROM = 0.9  # share of the events, in time order; the later ones are for choosing
 
@@ -39,32 +41,33 @@ class MarqueeModel(TwoTowerModel):
         by_time: bool = True,
     ) -> None:
         """`profiles` are users' static attributes by user id. `by_time`: choose by the newest events, and not
-        by each user's last one; as the queries will be."""
+        by users' last ones; as the queries will be."""
         super().__init__(config, workdir, seed, progress, profiles)
         self.name = f"marquee-{seed}"
         self.blend: Blend | None = None
+        self.learned: Learned | None = None
         self._by_time = by_time
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         fold = self._choosing(train, catalogue)
-        first = self._towers(fold.train, self._config, f"{self.name}-{len(fold.train)}-choice")
-        self.blend = choose_blend(first, Transitions.fit(fold.train, catalogue), fold.queries, catalogue)
-        epochs = int(first.metrics.get("best_epoch", self._config.epochs))
-        again = self._config.model_copy(update={"epochs": epochs, "validation_share": 0.0, "validation": "time"})
-        self.trained = self._towers(train, again, f"{self.name}-{len(train)}-final")
-        self.trained.weigh_spectral(self.blend.spectral)
-        self._transitions = Transitions.fit(train, catalogue)
+        folder = self._workdir / f"{self.name}-{len(train)}"
+        learner = Learner(catalogue, self._profiles, self._config, folder, self._seed, self._progress)
+        chosen, self.blend = learner.choose(fold.train, fold.queries)
+        self.learned = learner.refit(train, self.blend.weights, int(chosen.towers.metrics["best_epoch"]))
+        self.trained = self.learned.towers
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
         assert self.blend is not None  # noqa: S101 - fit comes first
-        counts = self._transitions.scores_of([query.user for query in queries], self._catalogue)
-        return blend(super().scores(queries), counts, self.blend.transitions)
+        assert self.learned is not None  # noqa: S101
+        users, weights = [query.user for query in queries], self.blend.weights
+        tables = (weights.transitions, self.learned.transitions), (weights.ease, self.learned.ease)
+        others = [(weight, table.scores_of(users, self._catalogue)) for weight, table in tables if table is not None]
+        return blend(super().scores(queries), others)
 
     def _choosing(self, train: pl.DataFrame, catalogue: Catalogue) -> Fold:
         """A fold within the training part: the events to learn from, and the queries to choose by."""
-        if not self._by_time:
-            return leave_one_out(train, catalogue)
+        train = train if self._by_time else ending_together(train)
         cut = cutoff(train, _LEARNED_FROM)
         end = float(np.nextafter(train[c.TS].to_numpy().max(), np.inf))
         queries = labelled_queries(train, catalogue, cut, end, MAX_QUERIES, self._seed, self._profiles)

@@ -1,9 +1,7 @@
-"""Builds a release: trains on the past, makes its choices on the events after that, and measures on the newest ones.
+"""Builds a release: trains on the past, makes its choices on the events after that, measures on the newest ones, trains again.
 
-    events in time:  |------ towers learn ------|-- ranker learns --|-- scorer is chosen --|-- the gate's figures --|
-                                             t_towers            t_ranker              t_choice                  now
-
-No part is evaluated on events that were used to train it or to choose it.
+No part is evaluated on events that were used to train it or to choose it (`lifecycle.cuts` has the periods). So what is judged is
+a twin that does not know the newest events. The release that serves learned from all of them, with the twin's settings.
 """
 
 from __future__ import annotations
@@ -11,37 +9,39 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from core import bundle
-from core import columns as c
 from core.bundle import Manifest
-from core.catalogue import Catalogue, ItemStats
-from core.errors import InvalidInput
+from core.catalogue import Catalogue
 from core.feature_schema import FeatureSchema
 from core.features import Profiles
 from core.items import TAG_SCHEMA, with_tags
 from core.ports import Echo
-from datasets.splits import before, cutoff
-from evaluation.blending import MAX_QUERIES, Blend, choose_blend
+from datasets.splits import before
+from datasets.timeline import has_times, timeline
+from evaluation.blended import Learned, Learner
+from evaluation.blending import BlendWeights
+from evaluation.queries import LabelledQuery
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
 from lifecycle import judging, model_card
-from ranking.ranker import Ranker, RankerConfig, train_ranker
+from lifecycle.cuts import BuildConfig, Cuts, after_all
+from ranking.ranker import Ranker, train_ranker
 from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
-from recommender.release import TRANSITION_WEIGHT, Release
+from recommender.release import EASE_WEIGHT, TRANSITION_WEIGHT, Release
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
-from retrieval.export import export
-from retrieval.training import TrainedTowers, train_towers
-from retrieval.transitions import Transitions
+
+# in a manifest's config, beside the training configuration
+EASE_RIDGE, REFIT = "ease_ridge", "refit"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,39 +63,27 @@ class TrainingData:
         return replace(self, catalogue=Catalogue.from_frame(with_tags(self.catalogue.to_frame(), self.tags, moment)))
 
 
-@dataclass(frozen=True)
-class BuildConfig:
-    """The cuts as shares of the events in time order, and how many queries each later part may use."""
+@dataclass(frozen=True, eq=False)
+class JudgedTwin:
+    """A release of the past alone: what was chosen with it, its figures, and the table of them."""
 
-    towers_until: float = 0.80
-    ranker_until: float = 0.90
-    choice_until: float = 0.95
-    ranker_queries: int = 10_000
-    ranker: RankerConfig = field(default_factory=RankerConfig)
+    learned: Learned
+    weights: BlendWeights
+    ranker: Ranker
+    scorer: str
+    metrics: dict[str, float]
+    table: str
 
-    def __post_init__(self) -> None:
-        cuts = (self.towers_until, self.ranker_until, self.choice_until)
-        if not 0 < cuts[0] < cuts[1] < cuts[2] < 1:
-            raise InvalidInput("cuts", cuts, "shares that grow, between 0 and 1")
-
-
-@dataclass(frozen=True)
-class Cuts:
-    """The moments between the periods, in Unix seconds."""
-
-    towers: float
-    ranker: float
-    choice: float
-    end: float
-
-    @classmethod
-    def of(cls, interactions: pl.DataFrame, config: BuildConfig) -> Cuts:
-        return cls(
-            towers=cutoff(interactions, config.towers_until),
-            ranker=cutoff(interactions, config.ranker_until),
-            choice=cutoff(interactions, config.choice_until),
-            end=float(np.nextafter(interactions[c.TS].to_numpy().max(), np.inf)),
-        )
+    @property
+    def config(self) -> dict[str, object]:
+        """The choices, as a manifest has them."""
+        return {
+            "spectral_weight": self.weights.spectral,
+            TRANSITION_WEIGHT: self.weights.transitions,
+            EASE_WEIGHT: self.weights.ease,
+            EASE_RIDGE: self.weights.ridge,
+            "scorer": self.scorer,
+        }
 
 
 def build_release(
@@ -110,116 +98,136 @@ def build_release(
     seed: int,
     echo: Echo,
 ) -> Path:
-    """Train, choose, measure, and write a complete bundle; returns its folder, named after the release.
+    """Train, choose, measure, train again on everything, and write a bundle; returns its folder, named after the release.
 
     `policy` is the one that will serve it: the ranker learns from its candidates, and its lists are judged. An interrupted
     training goes on where it stopped. Raises DatasetError when there is too little to learn from.
     """
-    cuts = Cuts.of(data.interactions, config)
-    data = data.as_of(cuts.towers)
     draft = workdir / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    past = before(data.interactions, cuts.towers)
-    echo(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
-    start = time.perf_counter()
-    trained = train_towers(past, data.catalogue, train, workdir, seed=seed, progress=True, profiles=data.profiles)
-    echo(f"towers trained in {time.perf_counter() - start:.0f} s, {trained.metrics['epochs']:.0f} epochs")
-    transitions = Transitions.fit(past, data.catalogue)
-    transitions.save(draft / bundle.TRANSITIONS)
-    blend = _blend(data, cuts, trained, transitions, config, seed)
-    echo(str(blend))
-    export(trained, draft)
-    chosen = {"policy": policy.id, "spectral_weight": blend.spectral, TRANSITION_WEIGHT: blend.transitions}
-    manifest = _begun(data, cuts, trained, feature_schema, code_version, {**train.model_dump(), "seed": seed, **chosen})
-    unranked = _draft_snapshot(
-        draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained, transitions
-    )
-    ranker = _train_ranker(data, cuts, config, unranked, policy, seed, echo)
-    ranker.save(draft / bundle.RANKER)
-    ranked = replace(unranked, release=replace(unranked.release, ranker=ranker))
-    scorer = _choose(data, cuts, ranked, policy, echo)
-    judged = judging.judge(data.interactions, ranked, policy.scored_by(scorer), cuts.choice, cuts.end, data.profiles)
-    echo(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
-    metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in trained.metrics.items()}}
-    used = replace(feature_schema, history=unranked.encoder.history_length, candidate=ranker.names)
-    update = {
-        "metrics": metrics,
-        "config": {**manifest.config, "scorer": scorer},
-        "features": used,
-        "feature_schema": used.digest,
-    }
-    manifest = manifest.model_copy(update=update)
-    _write_data(data, cuts, seed, draft)
-    card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{judged.table}")
-    (draft / bundle.MODEL_CARD).write_text(card)
-    return seal(draft, manifest)
-
-
-def _begun(
-    data: TrainingData, cuts: Cuts, trained: TrainedTowers, schema: FeatureSchema, code_version: str, config: dict[str, object]
-) -> Manifest:
-    """The manifest of a release that has no figures and no files yet."""
-    return Manifest(
+    past = replace(data, interactions=timeline(data.interactions))
+    cuts, end = Cuts.of(past.interactions, config), after_all(data.interactions)
+    timed = has_times(data.interactions)
+    then, now = past.as_of(cuts.towers), data.as_of(end)
+    twin = _Builder(then, cuts, config, train, workdir, policy, seed, echo).twin(draft)
+    served = _refit(now, twin, train, workdir, seed, echo) if config.refit else twin.learned
+    served.save(draft)
+    twin.ranker.save(draft / bundle.RANKER)
+    _write_data(now if config.refit else replace(then, interactions=data.interactions), seed, draft)
+    used = replace(feature_schema, history=served.towers.config.history_length, candidate=twin.ranker.names)
+    manifest = Manifest(
         release=new_name(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=code_version,
         data_version=data.data_version,
-        trained_until=cuts.choice,
-        feature_schema=schema.digest,
-        dim=trained.item_embeddings.shape[1],
+        trained_until=end if config.refit or not timed else cuts.choice,
+        judged_from=cuts.choice if timed else None,
+        feature_schema=used.digest,
+        features=used,
+        dim=served.towers.item_embeddings.shape[1],
         n_items=len(data.catalogue),
-        metrics={},
-        config=config,
+        metrics=twin.metrics,
+        config={**train.model_dump(), "seed": seed, "policy": policy.id, REFIT: config.refit, **twin.config},
         files={},
     )
+    card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{twin.table}")
+    (draft / bundle.MODEL_CARD).write_text(card)
+    return seal(draft, manifest)
 
 
-def _draft_snapshot(
-    draft: Path, manifest: Manifest, data: TrainingData, stats: ItemStats, trained: TrainedTowers, transitions: Transitions
-) -> Snapshot:
-    """What is built so far, as the recommender sees a release."""
-    vectors = trained.item_embeddings
-    encoder = UserEncoder(draft / bundle.USER_TOWER, vectors, data.catalogue)
-    index = MirrorIndex()
-    index.publish(manifest.release, data.catalogue.ids, vectors)
-    return Snapshot.of(Release(draft, manifest, data.catalogue, stats, vectors, encoder, None, transitions), index)
+@dataclass(frozen=True, eq=False)
+class _Builder:
+    """Makes every choice and every figure from `data`, whose events lie on one timeline."""
+
+    data: TrainingData
+    cuts: Cuts
+    config: BuildConfig
+    train: TrainConfig
+    workdir: Path
+    policy: Policy
+    seed: int
+    echo: Echo
+
+    def twin(self, draft: Path) -> JudgedTwin:
+        """Learn from the past, choose, and judge. The folder `draft` gets the files of what was learned."""
+        data, cuts, echo = self.data, self.cuts, self.echo
+        past = before(data.interactions, cuts.towers)
+        echo(f"towers learn from {len(past):,} of {len(data.interactions):,} events")
+        start = time.perf_counter()
+        found = judging.queries(
+            data.interactions, data.catalogue, cuts.towers, cuts.ranker, self.config.ranker_queries, self.seed, data.profiles
+        )
+        learner = Learner(data.catalogue, data.profiles, self.train, self.workdir, self.seed)
+        learned, blend = learner.choose(past, found)
+        echo(f"trained in {time.perf_counter() - start:.0f} s, {learned.towers.metrics['epochs']:.0f} epochs")
+        echo(str(blend))
+        learned.save(draft)
+        unranked = self._snapshot(draft, learned, blend.weights)
+        ranker = self._ranker(found, unranked)
+        ranked = replace(unranked, release=replace(unranked.release, ranker=ranker))
+        scorer = self._scorer(ranked)
+        policy = self.policy.scored_by(scorer)
+        judged = judging.judge(data.interactions, ranked, policy, cuts.choice, cuts.end, data.profiles)
+        echo(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
+        metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in learned.towers.metrics.items()}}
+        return JudgedTwin(learned, blend.weights, ranker, scorer, metrics, judged.table)
+
+    def _snapshot(self, draft: Path, learned: Learned, weights: BlendWeights) -> Snapshot:
+        """What was learned, as the recommender sees a release."""
+        catalogue, vectors = self.data.catalogue, learned.towers.item_embeddings
+        encoder = UserEncoder(draft / bundle.USER_TOWER, vectors, catalogue)
+        index = MirrorIndex()
+        index.publish(draft.name, catalogue.ids, vectors)
+        stats = item_stats(self.data.interactions, catalogue, self.cuts.towers)
+        manifest = Manifest(
+            release=draft.name,
+            created="",
+            code_version="",
+            data_version={},
+            trained_until=self.cuts.towers,
+            feature_schema="",
+            dim=vectors.shape[1],
+            n_items=len(catalogue),
+            metrics={},
+            config={TRANSITION_WEIGHT: weights.transitions, EASE_WEIGHT: weights.ease},
+            files={},
+        )
+        release = Release(draft, manifest, catalogue, stats, vectors, encoder, None, learned.transitions, learned.ease)
+        return Snapshot.of(release, index)
+
+    def _ranker(self, found: Sequence[LabelledQuery], now: Snapshot) -> Ranker:
+        """Learn from the policy's candidates for events that the towers had not seen."""
+        rows = judging.ranking_rows(found, now, self.policy.scored_by("retrieval"))
+        self.echo(f"the ranker learns from {len(rows.groups):,} of {len(found):,} queries; the others' item was not a candidate")
+        return train_ranker(rows.features, rows.relevant, rows.groups, self.config.ranker, self.seed)
+
+    def _scorer(self, now: Snapshot) -> str:
+        """`lambdamart` if it beat the sources' own order on the period of the choice, else `retrieval`."""
+        decided = {scorer: self.policy.scored_by(scorer) for scorer in SCORERS}
+        interactions, cuts = self.data.interactions, self.cuts
+        scores = judging.compare(interactions, now, decided, cuts.ranker, cuts.choice, self.data.profiles)
+        best = max(scores, key=lambda scorer: scores[scorer])
+        self.echo(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))
+        return best
 
 
-def _train_ranker(
-    data: TrainingData, cuts: Cuts, config: BuildConfig, now: Snapshot, policy: Policy, seed: int, echo: Echo
-) -> Ranker:
-    """Learn from the policy's candidates for events that the towers had not seen."""
-    queries = judging.queries(
-        data.interactions, now.catalogue, cuts.towers, cuts.ranker, config.ranker_queries, seed, data.profiles
-    )
-    rows = judging.ranking_rows(queries, now, policy.scored_by("retrieval"))
-    echo(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; the others' film was not a candidate")
-    return train_ranker(rows.features, rows.relevant, rows.groups, config.ranker, seed)
+def _refit(now: TrainingData, twin: JudgedTwin, train: TrainConfig, workdir: Path, seed: int, echo: Echo) -> Learned:
+    """Learn from all events with what was chosen, so that the release that serves knows the newest ones too.
+
+    The ranker stays: it learned what its features mean from candidates for events that the towers had not seen.
+    """
+    start = time.perf_counter()
+    epochs = int(twin.metrics["training_best_epoch"])
+    learner = Learner(now.catalogue, now.profiles, train, workdir, seed)
+    learned = learner.refit(now.interactions, twin.weights, epochs)
+    echo(f"refit on all {len(now.interactions):,} events, {epochs} epochs: {time.perf_counter() - start:.0f} s")
+    return learned
 
 
-def _blend(
-    data: TrainingData, cuts: Cuts, trained: TrainedTowers, transitions: Transitions, config: BuildConfig, seed: int
-) -> Blend:
-    """Weights chosen on events that neither towers nor transitions have seen. The ranker learns from the same period."""
-    found = judging.queries(
-        data.interactions, data.catalogue, cuts.towers, cuts.ranker, min(config.ranker_queries, MAX_QUERIES), seed, data.profiles
-    )
-    return choose_blend(trained, transitions, found, data.catalogue)
-
-
-def _choose(data: TrainingData, cuts: Cuts, now: Snapshot, policy: Policy, echo: Echo) -> str:
-    """`lambdamart` if it beat the sources' own order on the period of the choice, else `retrieval`."""
-    decided = {scorer: policy.scored_by(scorer) for scorer in SCORERS}
-    scores = judging.compare(data.interactions, now, decided, cuts.ranker, cuts.choice, data.profiles)
-    best = max(scores, key=lambda scorer: scores[scorer])
-    echo(f"order by {best}: " + ", ".join(f"{name} NDCG@10 {value:.4f}" for name, value in scores.items()))
-    return best
-
-
-def _write_data(data: TrainingData, cuts: Cuts, seed: int, draft: Path) -> None:
+def _write_data(data: TrainingData, seed: int, draft: Path) -> None:
     """The parts of the bundle that are data: catalogue, statistics as of now, and the watchdog's reference."""
-    stats = item_stats(data.interactions, data.catalogue, cuts.end)
+    stats = item_stats(data.interactions, data.catalogue, after_all(data.interactions))
     data.catalogue.to_frame().write_parquet(draft / bundle.CATALOGUE)
     stats.write(draft / bundle.ITEM_STATS)
     as_frame(reference_columns(data.interactions, data.catalogue, stats, seed)).write_parquet(draft / bundle.REFERENCE)

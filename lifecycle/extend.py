@@ -14,6 +14,7 @@ from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from lifecycle.build import new_name, seal
+from retrieval.ease import EaseTable
 from retrieval.new_items import content_embeddings
 from retrieval.transitions import Transitions
 
@@ -41,8 +42,9 @@ def extend_release(release: Path, films: pl.DataFrame, data_version: dict[str, i
     longer.to_frame().write_parquet(draft / bundle.CATALOGUE)
     _write_vectors(release, draft, known, added, longer, manifest)
     _longer_stats(ItemStats.read(release / bundle.ITEM_STATS), known, longer).write(draft / bundle.ITEM_STATS)
-    if (release / bundle.TRANSITIONS).is_file():
-        Transitions.load(release / bundle.TRANSITIONS).moved(longer.rows(known.ids), len(longer)).save(draft / bundle.TRANSITIONS)
+    for kind, name in ((Transitions, bundle.TRANSITIONS), (EaseTable, bundle.EASE)):
+        if (release / name).is_file():
+            kind.load(release / name).moved(longer.rows(known.ids), len(longer)).save(draft / name)
     grown = manifest.model_copy(
         update={
             "release": new_name(),

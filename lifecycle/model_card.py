@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from core.bundle import Manifest
+from core.events import EARLIEST_SECONDS
 
 PURPOSE = (
     "Recommends items of one catalogue to its users: a two-tower model retrieves candidates, and a learned ranker may order "
@@ -29,7 +30,8 @@ def render(manifest: Manifest, data: str, licence: str, protocol: str) -> str:
 
     Reads everything of the manifest but `files`, because the card is one of those files.
     """
-    until = datetime.fromtimestamp(manifest.trained_until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    timed = manifest.trained_until >= EARLIEST_SECONDS
+    until = _moment(manifest.trained_until) if timed else f"position {manifest.trained_until:.0f} (the data has no times)"
     versions = ", ".join(f"{table} version {version}" for table, version in sorted(manifest.data_version.items()))
     sections = (
         f"# Release {manifest.release}",
@@ -41,6 +43,7 @@ def render(manifest: Manifest, data: str, licence: str, protocol: str) -> str:
         f"Licence: {licence}",
         "## Metrics",
         protocol,
+        *_of_twin(manifest),
         _table("metric", {name: f"{value:.4f}" for name, value in manifest.metrics.items()}),
         "## Limits",
         "\n".join(f"- {limit}" for limit in LIMITS),
@@ -48,6 +51,21 @@ def render(manifest: Manifest, data: str, licence: str, protocol: str) -> str:
         _table("setting", manifest.config | {"dim": manifest.dim}),
     )
     return "\n\n".join(sections) + "\n"
+
+
+def _of_twin(manifest: Manifest) -> list[str]:
+    """Whose figures these are, if not those of what is served."""
+    if not manifest.config.get("refit"):
+        return []
+    since = "of the latest part" if manifest.judged_from is None else f"at or after {_moment(manifest.judged_from)}"
+    return [
+        f"The figures are those of a twin that saw no event {since}. With everything that was chosen by it, the release was "
+        "then trained again on all events; only its ranker is the twin's."
+    ]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _table(head: str, rows: Mapping[str, object]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +37,10 @@ CANDIDATE_FEATURES: tuple[str, ...] = (
     "item_is_cold",
     "transition_score",
     "transition_reciprocal_rank",
+    "ease_score",
+    "ease_reciprocal_rank",
 )
+_VOTES = {"transitions": "transition", "ease": "ease"}  # how the features of a source's votes begin
 _COLUMN = {name: at for at, name in enumerate(CANDIDATE_FEATURES)}
 
 
@@ -46,11 +51,11 @@ def candidate_features(
     catalogue: Catalogue,
     stats: ItemStats,
     item_vectors: NDArray[np.float32],
-    transition_scores: NDArray[np.float32] | None = None,
+    votes: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> NDArray[np.float32]:
     """Features [n, len(CANDIDATE_FEATURES)] of candidate rows [n]; `item_vectors` [items, d] are the release's.
 
-    `transition_scores` [n] are the votes of the user's latest items, 0 for an item without any.
+    `votes` [n] are those of the user's history in each item-to-item table, 0 for an item without any.
     Nothing here reads the clock, so data served years after it was recorded gives the same features as in training.
     """
     out = np.zeros((len(rows), len(CANDIDATE_FEATURES)), dtype=np.float32)
@@ -66,10 +71,9 @@ def candidate_features(
         "film_year": years,
         "item_is_cold": popularity == 0,
     }
-    if transition_scores is not None:
-        voted = transition_scores > 0
-        columns["transition_score"] = transition_scores
-        columns["transition_reciprocal_rank"] = np.where(voted, _reciprocal_ranks(transition_scores), 0.0)
+    for source, scores in (votes or {}).items():
+        columns[f"{_VOTES[source]}_score"] = scores
+        columns[f"{_VOTES[source]}_reciprocal_rank"] = np.where(scores > 0, _reciprocal_ranks(scores), 0.0)
     history = catalogue.rows(user.item_ids) if user is not None else np.empty(0, dtype=np.intp)
     known = history >= 0
     if user is not None and known.any():

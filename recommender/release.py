@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -16,10 +17,15 @@ from core.catalogue import Catalogue, ItemStats
 from core.feature_schema import FeatureSchema
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker
+from retrieval.ease import EaseTable
 from retrieval.encoder import UserEncoder
+from retrieval.item_to_item import ItemToItem
 from retrieval.transitions import Transitions
 
-TRANSITION_WEIGHT = "transition_weight"  # in a manifest's config: of the transitions' scores, in those of the towers
+# in a manifest's config: the weight of each source's scores beside those of the towers
+TRANSITION_WEIGHT, EASE_WEIGHT = "transition_weight", "ease_weight"
+Table = TypeVar("Table", bound=ItemToItem)
+_WEIGHTS = {"transitions": TRANSITION_WEIGHT, "ease": EASE_WEIGHT}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +40,7 @@ class Release:
     encoder: UserEncoder
     ranker: Ranker | None  # None while the release is being built
     transitions: Transitions | None = None  # None in a release of before there were any
+    ease: EaseTable | None = None  # None where it was not chosen as well
 
     @property
     def name(self) -> str:
@@ -42,8 +49,9 @@ class Release:
     @property
     def blend(self) -> dict[str, float]:
         """The weight of each source's scores where several are blended; empty in a release of before there was a choice."""
-        weight = self.manifest.config.get(TRANSITION_WEIGHT)
-        return {} if weight is None else {"two_tower": 1.0, "transitions": float(str(weight))}
+        config = self.manifest.config
+        chosen = {source: float(str(config[key])) for source, key in _WEIGHTS.items() if key in config}
+        return {"two_tower": 1.0, **chosen} if chosen else {}
 
     @cached_property
     def _covariance(self) -> NDArray[np.float32]:
@@ -79,5 +87,11 @@ def open_release(folder: Path) -> Release:
         item_vectors=vectors,
         encoder=UserEncoder(folder / bundle.USER_TOWER, vectors, catalogue),
         ranker=Ranker.load(folder / bundle.RANKER),
-        transitions=Transitions.load(folder / bundle.TRANSITIONS) if (folder / bundle.TRANSITIONS).is_file() else None,
+        transitions=_table(Transitions, folder / bundle.TRANSITIONS),
+        ease=_table(EaseTable, folder / bundle.EASE),
     )
+
+
+def _table(kind: type[Table], path: Path) -> Table | None:
+    """The table in this file; None if the bundle has none."""
+    return kind.load(path) if path.is_file() else None

@@ -78,6 +78,10 @@ class TrainConfig(BaseModel):
             raise InvalidInput("heads", self.heads, f"half of a divisor of dim ({self.dim}), for rotary positions")
         return self
 
+    def on_everything(self, epochs: int) -> Self:
+        """The same for training on all events: so many epochs (the best ones of an earlier training), nothing held out."""
+        return self.model_copy(update={"epochs": max(epochs, 1), "validation_share": 0.0, "validation": "time"})
+
     @classmethod
     def of(cls, **values: object) -> Self:
         """From keyword values. Raises InvalidInput that names field, value and what is allowed."""

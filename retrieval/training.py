@@ -73,6 +73,20 @@ class TrainedTowers:
         if isinstance(self.model, FusedTowers):
             self.model.weight = weight
 
+    def channels(self, histories: Sequence[EncodedHistory]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """User vectors [len(histories), d] of the trained part alone, and of the spectral channel alone at weight 1.
+
+        Scores are linear in them: those at weight w are the scores of the first plus w times the scores of the second.
+        """
+        weight = self.spectral_weight
+        self.weigh_spectral(1.0)
+        both = self.users(histories)
+        self.weigh_spectral(weight)
+        trained, spectral = both.copy(), both
+        border = self.model.dim if isinstance(self.model, FusedTowers) else both.shape[1]
+        trained[:, border:], spectral[:, :border] = 0.0, 0.0
+        return trained, spectral
+
     def users(self, histories: Sequence[EncodedHistory]) -> NDArray[np.float32]:
         """User vectors [len(histories), d] for offline use, on the model's device; an empty history is its profile alone."""
         order = sorted(range(len(histories)), key=lambda i: len(histories[i]))

@@ -11,7 +11,8 @@ import polars as pl
 
 from core.bundle import MANIFEST
 from core.catalogue import Catalogue
-from lifecycle.build import BuildConfig, TrainingData, build_release
+from lifecycle.build import TrainingData, build_release
+from lifecycle.cuts import BuildConfig
 from ranking.ranker import RankerConfig
 from recommender.policy import Policy
 from recommender.release import expected_schema
@@ -38,7 +39,7 @@ def interactions() -> pl.DataFrame:
         "item_id": np.concatenate([rng.permutation(catalogue().ids)[:PER_USER] for _ in range(N_USERS)]),
         "kind": ["rating"] * len(users),
         "value": [4.0] * len(users),
-        "ts": rng.permutation(len(users)).astype(np.float64) + 1e6,
+        "ts": rng.permutation(len(users)).astype(np.float64) + 1e9,
         "log_offset": np.full(len(users), -1),
     }
     return pl.DataFrame(events)

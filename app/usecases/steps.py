@@ -82,7 +82,8 @@ class Timed:
 def build(settings: Settings, config: Path, seed: int, promote_it: bool, echo: Echo) -> str:
     """Train and register a release from what the lake holds; returns its registry version."""
     from app.hosting import policies_of
-    from lifecycle.build import BuildConfig, TrainingData, build_release
+    from lifecycle.build import TrainingData, build_release
+    from lifecycle.cuts import BuildConfig
     from ranking.ranker import RankerConfig
     from recommender.experiment import Experiment
     from recommender.release import expected_schema

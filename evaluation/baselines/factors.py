@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from core.catalogue import Catalogue
-from evaluation.baselines.interactions import liked, query_items, user_items
+from evaluation.baselines.interactions import query_items
 from evaluation.queries import LabelledQuery
+from retrieval.item_to_item import consumed_rows, user_items
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Als:
                 random_state=self.config.seed,
                 num_threads=2,
             )
-            self._model.fit(user_items(liked(train, catalogue), len(catalogue))[0], show_progress=False)
+            self._model.fit(user_items(consumed_rows(train, catalogue), len(catalogue))[0], show_progress=False)
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
         users = self._model.recalculate_user(np.arange(len(queries)), query_items(queries, self._catalogue))
@@ -66,7 +67,7 @@ class Bpr:
         from implicit.cpu.bpr import BayesianPersonalizedRanking
 
         self._catalogue = catalogue
-        matrix, self._row = user_items(liked(train, catalogue), len(catalogue))
+        matrix, self._row = user_items(consumed_rows(train, catalogue), len(catalogue))
         self._model = BayesianPersonalizedRanking(
             factors=self.config.factors,
             regularization=self.config.regularisation,

@@ -11,8 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
-from evaluation.baselines.interactions import liked, query_items, user_items
+from evaluation.baselines.interactions import query_items
 from evaluation.queries import LabelledQuery
+from retrieval.item_to_item import consumed_rows, user_items
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class ItemKnn:
         from implicit.nearest_neighbours import CosineRecommender
 
         self._catalogue = catalogue
-        matrix, _ = user_items(liked(train, catalogue), len(catalogue))
+        matrix, _ = user_items(consumed_rows(train, catalogue), len(catalogue))
         model = CosineRecommender(K=min(self.config.neighbours, len(catalogue)), num_threads=2)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Method expects CSR")  # implicit passes a matrix in another layout to itself

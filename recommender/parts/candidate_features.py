@@ -13,7 +13,7 @@ from recommender.parts.part import PartConfig
 from recommender.roles import Query
 
 RETRIEVAL = "two_tower"  # the source whose score is a feature of every candidate
-TRANSITIONS = "transitions"  # and the one whose votes are
+COUNTED = ("transitions", "ease")  # and those whose votes are
 
 
 class CandidateFeaturesConfig(PartConfig):
@@ -43,6 +43,6 @@ class CandidateFeatures:
             now.catalogue,
             now.stats,
             now.item_vectors,
-            np.nan_to_num(candidates.scores_of(TRANSITIONS), nan=0.0)[primary],
+            {source: np.nan_to_num(candidates.scores_of(source), nan=0.0)[primary] for source in COUNTED},
         )
         return candidates.with_features(CANDIDATE_FEATURES, values)

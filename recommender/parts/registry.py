@@ -7,16 +7,16 @@ from typing import Annotated
 from pydantic import Field
 
 from recommender.parts.candidate_features import CandidateFeaturesConfig
+from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
 from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
-from recommender.parts.transitions import TransitionsConfig
 from recommender.parts.two_tower import TwoTowerConfig
 
 _BY_NAME = Field(discriminator="part")
 
-AnySource = Annotated[TwoTowerConfig | TransitionsConfig | PopularConfig, _BY_NAME]
+AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularConfig, _BY_NAME]
 AnyFilter = SeenConfig
 AnyHydrator = CandidateFeaturesConfig
 AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from core.catalogue import Catalogue
 from core.features import UserFeatures
 from evaluation import blending
-from evaluation.blending import TRANSITION_WEIGHTS, choose_blend, standardised
+from evaluation.blending import RELATIVE_WEIGHTS, Blend, BlendWeights, choose_blend, standardised
 from evaluation.queries import LabelledQuery
 from retrieval.config import TrainConfig
+from retrieval.ease import EaseTable
 from retrieval.history import EncodedHistory
 from retrieval.transitions import Transitions
 
@@ -38,51 +40,75 @@ class FixedTowers:
     def item_embeddings(self) -> NDArray[np.float32]:
         return np.eye(N, dtype=np.float32)
 
-    def users(self, histories: Sequence[EncodedHistory]) -> NDArray[np.float32]:
-        right = self.wanted is None or self.wanted == self.spectral_weight
-        return np.tile(self.scores if right else -self.scores, (len(histories), 1))
+    def channels(self, histories: Sequence[EncodedHistory]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Trained scores that mislead the more the smaller `wanted` is, and spectral ones that are right."""
+        trained = self.scores if self.wanted is None else -self.wanted * self.scores
+        return tuple(np.tile(row, (len(histories), 1)) for row in (trained, self.scores * 1.01))  # type: ignore[return-value]
 
     def weigh_spectral(self, weight: float) -> None:
         self.spectral_weight = weight
 
 
+def frame(rows: list[tuple[int, int, float]]) -> pl.DataFrame:
+    found = pl.DataFrame(rows, schema={"user_id": pl.Int64, "item_id": pl.Int64, "ts": pl.Float64}, orient="row")
+    return found.with_columns(kind=pl.lit("view"), value=pl.lit(None, dtype=pl.Float64))
+
+
 def chain() -> Transitions:
     """Each item is followed by the next one."""
-    rows = [(user, row + 1, float(row)) for user in range(3) for row in range(N)]
-    frame = pl.DataFrame(rows, schema={"user_id": pl.Int64, "item_id": pl.Int64, "ts": pl.Float64}, orient="row")
-    return Transitions.fit(frame.with_columns(kind=pl.lit("view"), value=pl.lit(None, dtype=pl.Float64)), CATALOGUE)
+    return Transitions.fit(frame([(user, row + 1, float(row)) for user in range(3) for row in range(N)]), CATALOGUE)
+
+
+def twins() -> dict[float, EaseTable]:
+    """Who takes up one of two neighbours takes up the other one."""
+    rows = [(user, 2 * (user % (N // 2)) + one, 0.0) for user in range(4 * N) for one in (1, 2)]
+    return EaseTable.fit(frame(rows), CATALOGUE, [1.0, 50.0])
 
 
 def queries(step: int) -> list[LabelledQuery]:
     """Users who took up one item, and took up next the one `step` rows further."""
     kinds, zeros = np.array([1], dtype=np.int64), np.zeros(1)
-    users = [UserFeatures(u, IDS[[u]], kinds, zeros.astype(np.float32), zeros, consumed=IDS[[u]]) for u in range(5, 15)]
-    return [LabelledQuery(user.user_id, user, user.user_id + step, 9.0) for user in users]
+    users = [UserFeatures(u, IDS[[u - 1]], kinds, zeros.astype(np.float32), zeros, consumed=IDS[[u - 1]]) for u in range(5, 15)]
+    return [LabelledQuery(user.user_id, user, user.user_id - 1 + step, 9.0) for user in users]
+
+
+def chosen(towers: FixedTowers, found: Sequence[LabelledQuery], ease: dict[float, EaseTable] | None = None) -> Blend:
+    return choose_blend(towers, chain(), ease or {1.0: EaseTable(csr_matrix((N, N)))}, found, CATALOGUE)  # type: ignore[arg-type]
 
 
 def test_counts_lead_where_they_predict_and_towers_know_nothing() -> None:
-    found = choose_blend(FixedTowers(np.arange(N, 0, -1).astype(np.float32)), chain(), queries(1), CATALOGUE)  # type: ignore[arg-type]
-    assert found.transitions > 0
-    assert found.tried[0.0, found.transitions] == pytest.approx(1.0)
+    found = chosen(FixedTowers(np.arange(N, 0, -1).astype(np.float32)), queries(1))
+    assert found.weights.transitions > 0
+    assert found.weights.ease == 0
+    assert found.tried[found.weights] == pytest.approx(1.0)
     assert "transitions weigh" in str(found)
 
 
 def test_counts_weigh_nothing_where_they_mislead() -> None:
-    towers = FixedTowers(np.where(np.arange(N) >= 25, 5.0, 0.0).astype(np.float32))
-    found = choose_blend(towers, chain(), queries(20), CATALOGUE)  # type: ignore[arg-type]
-    assert found.transitions == 0.0
+    towers = FixedTowers(np.where(np.arange(N) >= 24, 5.0, 0.0).astype(np.float32))
+    assert chosen(towers, queries(20), twins()).weights.counted == 0.0
+
+
+def test_ease_leads_where_items_go_together_and_its_ridge_is_chosen_with_it() -> None:
+    """Half of the users took up the second of two neighbours first, which no transition predicts."""
+    odd = [replace(query, target=query.target - 2) for query in queries(1) if query.user_id % 2 == 0]
+    even = [query for query in queries(1) if query.user_id % 2]
+    found = chosen(FixedTowers(np.arange(N, 0, -1).astype(np.float32)), odd + even, twins())
+    assert found.weights.ease > 0
+    assert found.tried[found.weights] == pytest.approx(1.0)
+    assert {point.ridge for point in found.tried} == {1.0, 50.0}
 
 
 def test_the_spectral_channel_gets_the_weight_that_predicts_best_and_keeps_it() -> None:
-    towers = FixedTowers(np.where(np.arange(N) >= 25, 5.0, 0.0).astype(np.float32), has_spectral=True, wanted=0.8)
-    found = choose_blend(towers, chain(), queries(20), CATALOGUE)  # type: ignore[arg-type]
-    assert (found.spectral, towers.spectral_weight) == (0.8, 0.8)
+    towers = FixedTowers(np.where(np.arange(N) >= 24, 5.0, 0.0).astype(np.float32), has_spectral=True, wanted=0.7)
+    found = chosen(towers, queries(20))
+    assert (found.weights.spectral, towers.spectral_weight) == (0.8, 0.8), "the smallest that outweighs what misleads"
 
 
 def test_without_a_query_that_says_anything_everything_stays_as_configured() -> None:
     towers = FixedTowers(np.ones(N, np.float32), has_spectral=True, spectral_weight=0.3)
-    found = choose_blend(towers, chain(), [LabelledQuery(1, None, 3, 9.0)], CATALOGUE)  # type: ignore[arg-type]
-    assert (found.spectral, found.transitions, towers.spectral_weight) == (0.3, 0.0, 0.3)
+    found = chosen(towers, [LabelledQuery(1, None, 3, 9.0)])
+    assert (found.weights, towers.spectral_weight) == (BlendWeights(0.3, ridge=1.0), 0.3)
 
 
 def test_a_choice_is_made_by_queries_from_beginning_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,4 +121,4 @@ def test_scores_come_in_units_of_their_spread() -> None:
     found = standardised(np.array([[1, 2, 3], [7, 7, 7]], np.float32) * 1000)
     np.testing.assert_allclose(found[0], [-1.2247449, 0, 1.2247449], rtol=1e-6)
     assert not found[1].any()
-    assert TRANSITION_WEIGHTS[0] == 0.0, "the towers alone are among what is tried"
+    assert RELATIVE_WEIGHTS[0] == 0.0, "the towers alone are among what is tried"

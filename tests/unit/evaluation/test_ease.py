@@ -13,10 +13,12 @@ from app.usecases.evaluating import Comparison, evaluate
 from core.catalogue import Catalogue
 from datasets.dataset import Dataset, validate
 from evaluation.baselines import ease
-from evaluation.baselines.ease import Ease, EaseConfig, memory_of
-from evaluation.baselines.interactions import liked, user_items
+from evaluation.baselines.ease import Ease, EaseConfig
 from evaluation.does_not_fit import DoesNotFit
+from retrieval import ease as ease_table
 from retrieval.config import TrainConfig
+from retrieval.ease import memory_of
+from retrieval.item_to_item import consumed_rows, user_items
 
 
 def catalogue(n: int) -> Catalogue:
@@ -41,7 +43,7 @@ def data(kind: str) -> Dataset:
 def test_the_inverse_in_its_own_memory_is_the_inverse(n: int) -> None:
     model, train = Ease(EaseConfig(20.0)), events(n, 300, 20)
     model.fit(train, catalogue(n))
-    matrix, _ = user_items(liked(train, catalogue(n)), n)
+    matrix, _ = user_items(consumed_rows(train, catalogue(n)), n)
     inverse = np.linalg.inv((matrix.T @ matrix).toarray().astype(np.float64) + 20 * np.eye(n))
     wanted = inverse / -np.diag(inverse)
     np.fill_diagonal(wanted, 0)
@@ -55,7 +57,7 @@ def test_it_takes_the_memory_that_it_says(n: int) -> None:
     model.fit(train, films)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    said = memory_of(n) - ease._FIXED
+    said = memory_of(n) - ease_table._FIXED
     assert 0.5 * said < peak < said, "one matrix more or less would show"
 
 

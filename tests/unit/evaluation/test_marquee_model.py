@@ -37,7 +37,7 @@ def test_counts_that_know_the_answer_are_used(tmp_path: Path, by_time: bool) -> 
     model = MarqueeModel(TINY, tmp_path, seed=1, progress=False, by_time=by_time)
     model.fit(fold.train, CATALOGUE)
     assert model.blend is not None
-    assert model.blend.transitions > 0
+    assert model.blend.weights.transitions > 0
     ranks = rank_all(model, fold.queries, CATALOGUE).ranks
     assert (ranks < 3).mean() > 0.8
     assert model.name == "marquee-1"
@@ -53,4 +53,5 @@ def test_the_last_training_sees_everything(tmp_path: Path) -> None:
     model.fit(pl.concat([events, late.select(events.columns)]), CATALOGUE)
     queries = leave_one_out(events.filter(pl.col("user_id") < 3), CATALOGUE).queries
     assert np.isfinite(model.scores(queries)).all()
-    assert model._transitions._successors[10, 40] > 0
+    assert model.learned is not None
+    assert model.learned.transitions.weights[10, 40] > 0

@@ -13,13 +13,16 @@ from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DatasetError, InvalidInput, SchemaMismatch
 from core.feature_schema import FeatureSchema
+from datasets.timeline import timeline
 from evaluation.watched import read_columns
-from lifecycle.build import BuildConfig, Cuts, TrainingData, build_release
+from lifecycle.build import TrainingData, build_release
+from lifecycle.cuts import BuildConfig, Cuts
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker, RankerConfig
 from recommender.policy import Policy
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
+from retrieval.transitions import Transitions
 
 N_ITEMS, N_USERS, PER_USER, SCHEMA = 30, 40, 12, FeatureSchema.of(CANDIDATE_FEATURES)
 TRAIN = TrainConfig.of(dim=8, blocks=1, heads=1, learning_rate=0.02, batch_events=128, epochs=1, history_length=10)
@@ -28,6 +31,7 @@ BUILD = BuildConfig(
     ranker_until=0.8,
     choice_until=0.9,
     ranker=RankerConfig(trees=5, leaves=4, min_rows_per_leaf=10, threads=1),
+    refit=False,  # what is judged is what was learned from the past
 )
 POLICY = Policy.load("default")
 CATALOGUE = Catalogue.from_frame(
@@ -48,7 +52,7 @@ def world() -> pl.DataFrame:
     order = rng.permutation(np.repeat(np.arange(1, N_USERS + 1), PER_USER))
     items = {user: iter((rng.permutation(N_ITEMS) + 1).tolist()) for user in range(1, N_USERS + 1)}
     rows = [
-        (f"e{at}", user, next(items[user]), "rating", float(rng.integers(5, 11)) / 2, 1e6 + 100.0 * at)
+        (f"e{at}", user, next(items[user]), "rating", float(rng.integers(5, 11)) / 2, 1e9 + 100.0 * at)
         for at, user in enumerate(order.tolist())
     ]
     names = {
@@ -78,12 +82,12 @@ class Built:
         return bundle.open_bundle(self.folder, SCHEMA)
 
 
-def build(workdir: Path, events: pl.DataFrame = EVENTS, train: TrainConfig = TRAIN) -> Built:
+def build(workdir: Path, events: pl.DataFrame = EVENTS, train: TrainConfig = TRAIN, config: BuildConfig = BUILD) -> Built:
     said: list[str] = []
     data = TrainingData(events, CATALOGUE, {"interactions": 3}, "A small world.", "none needed")
     folder = build_release(
         data,
-        BUILD,
+        config,
         train,
         workdir / "work",
         policy=POLICY,
@@ -100,6 +104,45 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build(tmp_path_factory.mktemp("whole"))
 
 
+@pytest.fixture(scope="module")
+def refitted(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(tmp_path_factory.mktemp("refitted"), config=replace(BUILD, refit=True))
+
+
+def test_what_serves_learned_from_everything_and_was_judged_by_a_twin(built: Built, refitted: Built) -> None:
+    twin, served = built.manifest, refitted.manifest
+    assert served.metrics == twin.metrics
+    assert served.config == {**twin.config, "refit": True}
+    assert (twin.trained_until, served.trained_until) == (CUTS.choice, CUTS.end)
+    assert (refitted.folder / bundle.RANKER).read_bytes() == (built.folder / bundle.RANKER).read_bytes()
+    assert (refitted.folder / bundle.ITEM_EMBEDDINGS).read_bytes() != (built.folder / bundle.ITEM_EMBEDDINGS).read_bytes()
+    counted = [Transitions.load(one.folder / bundle.TRANSITIONS).weights.nnz for one in (built, refitted)]
+    assert counted[1] > counted[0]
+    cards = [(one.folder / bundle.MODEL_CARD).read_text() for one in (built, refitted)]
+    assert ["The figures are those of a twin that saw no event at or after" in card for card in cards] == [False, True]
+
+
+def test_events_without_times_are_cut_for_everybody(tmp_path: Path) -> None:
+    """Positions 0 to 11 of each user: every user's latest events are judged, not only those of the longest histories."""
+    positions = EVENTS.with_columns(ts=pl.int_range(pl.len()).over("user_id").cast(pl.Float64))
+    longer = positions.filter((pl.col("ts") < 6) | (pl.col("user_id") <= 4))
+    on_line = timeline(longer)
+    cut = Cuts.of(on_line, BUILD)
+    judged = on_line.filter(pl.col("ts") >= cut.towers)
+    assert judged["user_id"].n_unique() > N_USERS * 0.9
+    gaps = [frame.sort("user_id", "ts").select(pl.col("ts").diff().over("user_id")).to_series() for frame in (longer, on_line)]
+    np.testing.assert_allclose(gaps[0].drop_nulls().to_numpy(), gaps[1].drop_nulls().to_numpy())
+    found = build(tmp_path, positions)
+    assert found.manifest.judged_from is None
+    assert found.manifest.trained_until == pytest.approx(11)
+    assert "position 11 (the data has no times)" in (found.folder / bundle.MODEL_CARD).read_text()
+
+
+def test_events_of_one_moment_are_cut_by_users(tmp_path: Path) -> None:
+    """They have neither times nor an order, but who took up what can be learned from some users and judged on others."""
+    assert build(tmp_path, EVENTS.with_columns(ts=pl.lit(1e9))).manifest.metrics["users"] < N_USERS / 3
+
+
 def mirrored_from(start: float) -> pl.DataFrame:
     """The same events, but from `start` on they are on other items with other stars. The times, and so the cuts, stay."""
     later = pl.col("ts") >= start
@@ -112,7 +155,8 @@ def mirrored_from(start: float) -> pl.DataFrame:
 def test_the_bundle_is_whole_and_fits_only_its_schema(built: Built) -> None:
     manifest = built.manifest
     assert built.folder.name == manifest.release
-    assert set(manifest.files) == {*bundle.FILES, bundle.TRANSITIONS}
+    assert set(manifest.files) - {bundle.EASE} == {*bundle.FILES, bundle.TRANSITIONS}
+    assert (bundle.EASE in manifest.files) == (manifest.config["ease_weight"] > 0)
     assert sorted(path.name for path in built.folder.iterdir()) == sorted([*manifest.files, bundle.MANIFEST])
     assert (manifest.dim, manifest.n_items, manifest.code_version) == (8, N_ITEMS, "abc")
     assert manifest.data_version == {"interactions": 3}
@@ -190,10 +234,6 @@ def test_cuts_out_of_order_are_refused(cuts: tuple[float, float, float]) -> None
         BuildConfig(*cuts)
 
 
-def all_at_once(events: pl.DataFrame) -> pl.DataFrame:
-    return events.with_columns(ts=pl.lit(1e6))
-
-
 def last_half_at_once(events: pl.DataFrame) -> pl.DataFrame:
     return events.with_columns(ts=pl.col("ts").clip(upper_bound=CUTS.towers))
 
@@ -202,7 +242,7 @@ def of_strangers(events: pl.DataFrame) -> pl.DataFrame:
     return events.with_columns(user_id=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
 
 
-@pytest.mark.parametrize("spoil", [all_at_once, last_half_at_once, of_strangers])
+@pytest.mark.parametrize("spoil", [last_half_at_once, of_strangers])
 def test_too_little_to_learn_from_is_said(tmp_path: Path, spoil: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
     with pytest.raises(DatasetError):
         build(tmp_path, spoil(EVENTS))

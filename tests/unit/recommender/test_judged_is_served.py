@@ -55,7 +55,7 @@ POLICIES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def asked(release: Release) -> list[LabelledQuery]:
     """Events to predict: some of users never seen, most of users with a history."""
-    found = queries(tiny_release.interactions(), release.catalogue, 0.0, 2e6, max_queries=40)
+    found = queries(tiny_release.interactions(), release.catalogue, 0.0, 2e9, max_queries=40)
     assert any(query.user is None for query in found)
     assert sum(query.user is not None for query in found) > 20
     return found
@@ -66,7 +66,7 @@ def now(release: Release) -> Snapshot:
     """The release with statistics as of the start of a period, as `lifecycle.judging` has it."""
     mirror = MirrorIndex()
     mirror.publish(release.name, release.catalogue.ids, release.item_vectors)
-    stats = item_stats(tiny_release.interactions(), release.catalogue, 1e6 + 240)
+    stats = item_stats(tiny_release.interactions(), release.catalogue, 1e9 + 240)
     return Snapshot.of(release, mirror).with_stats(stats)
 
 

@@ -79,6 +79,7 @@ def test_every_stage_of_the_file_runs(trained: Snapshot) -> None:
         ("filter", "seen"),
         ("source", "two_tower"),
         ("source", "transitions"),
+        ("source", "ease"),
         ("source", "popular"),
         ("hydrator", "candidate_features"),
         ("scorer", scorer),
@@ -91,11 +92,14 @@ def test_every_stage_of_the_file_runs(trained: Snapshot) -> None:
 def test_without_exploration_it_is_the_blend_that_was_chosen(trained: Snapshot) -> None:
     """The list is that of the scores over the whole catalogue, which is how the weight was chosen."""
     made = recommend(trained, make_query(10, KNOWN), DEFAULT.scored_by("retrieval").greedy())
-    vector, counts = trained.encoder.encode(KNOWN), trained.release.transitions
+    vector, release = trained.encoder.encode(KNOWN), trained.release
     assert vector is not None
-    assert counts is not None
-    towers, votes = trained.item_vectors @ vector, counts.scores(KNOWN, trained.catalogue)
-    scores = blend(towers[None], votes[None], trained.release.blend["transitions"])[0]
+    others = [
+        (release.blend[name], table) for name, table in (("transitions", release.transitions), ("ease", release.ease)) if table
+    ]
+    assert others
+    votes = [(weight, table.scores(KNOWN, trained.catalogue)[None]) for weight, table in others]
+    scores = blend((trained.item_vectors @ vector)[None], votes)[0]
     scores[trained.catalogue.rows(HISTORY)] = -np.inf
     assert made.selection.rows.tolist() == np.argsort(-scores, kind="stable")[:10].tolist()
 

@@ -1,0 +1,68 @@
+"""What a release learns from events without looking at lists: the towers and the item-to-item tables that are blended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from core import bundle
+from core.catalogue import Catalogue
+from core.features import Profiles
+from evaluation.blending import RIDGES, Blend, BlendWeights, choose_blend
+from evaluation.queries import LabelledQuery
+from retrieval.config import TrainConfig
+from retrieval.ease import EaseTable
+from retrieval.export import export
+from retrieval.training import TrainedTowers, train_towers
+from retrieval.transitions import Transitions
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """The sources' models. `ease` is None where it has no weight in the blend: it would only take space."""
+
+    towers: TrainedTowers
+    transitions: Transitions
+    ease: EaseTable | None
+
+    def save(self, folder: Path) -> None:
+        """Their files of a release bundle."""
+        export(self.towers, folder)
+        self.transitions.save(folder / bundle.TRANSITIONS)
+        (folder / bundle.EASE).unlink(missing_ok=True)
+        if self.ease is not None:
+            self.ease.save(folder / bundle.EASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """Learns from lake rows, always with the same settings. A training that has finished in its folder is not repeated."""
+
+    catalogue: Catalogue
+    profiles: Profiles
+    config: TrainConfig
+    workdir: Path
+    seed: int
+    progress: bool = True
+
+    def choose(self, past: pl.DataFrame, queries: Sequence[LabelledQuery]) -> tuple[Learned, Blend]:
+        """Learn from the past, and weigh the parts by how well they predict these later events."""
+        towers = self._towers(past, self.config, self.workdir)
+        transitions, ease = Transitions.fit(past, self.catalogue), EaseTable.fit(past, self.catalogue, RIDGES)
+        blend = choose_blend(towers, transitions, ease, queries, self.catalogue)
+        return Learned(towers, transitions, ease[blend.weights.ridge] if blend.weights.ease else None), blend
+
+    def refit(self, events: pl.DataFrame, weights: BlendWeights, epochs: int) -> Learned:
+        """Learn from all events with what was chosen on a part of them: the weights, and the best number of epochs."""
+        towers = self._towers(events, self.config.on_everything(epochs), self.workdir / "refit")
+        towers.weigh_spectral(weights.spectral)
+        ease = EaseTable.fit(events, self.catalogue, [weights.ridge])[weights.ridge] if weights.ease else None
+        return Learned(towers, Transitions.fit(events, self.catalogue), ease)
+
+    def _towers(self, events: pl.DataFrame, config: TrainConfig, workdir: Path) -> TrainedTowers:
+        return train_towers(
+            events, self.catalogue, config, workdir, seed=self.seed, progress=self.progress, profiles=self.profiles
+        )
