@@ -29,6 +29,7 @@ from evaluation.marquee_model import MarqueeModel
 from evaluation.protocols import Fold, folds_of
 from evaluation.two_tower import TwoTowerModel
 from retrieval.config import TrainConfig
+from retrieval.preset import Preset
 
 FILMS, SHORT = "ml-latest-small", "short-ml-1m"
 COMPARED = ("popularity", "itemknn", "ease", "markov", "als", "bpr")
@@ -62,8 +63,8 @@ def folds(name: str, data: Path) -> tuple[list[Fold], Catalogue, bool]:
 
 def row(name: str, data: Path, workdir: Path) -> dict[str, float]:
     found, catalogue, by_time = folds(name, data)
-    config = TrainConfig.load(record.ROOT / "configs" / "training" / "demo.toml")
-    made = MarqueeModel(config, workdir / name, 1, False, by_time=by_time)
+    config, preset = TrainConfig.load(record.ROOT / "configs" / "training" / "demo.toml"), Preset.named("auto")
+    made = MarqueeModel(preset, workdir / name, 1, False, by_time=by_time)
     models = {one: BASELINES[one] for one in COMPARED}
     pooled, outcomes = compare(models, found, catalogue)
     start = time.perf_counter()

@@ -11,11 +11,13 @@ import polars as pl
 from core import bundle
 from core.catalogue import Catalogue
 from core.features import Profiles
+from core.ports import Echo
 from evaluation.blending import RIDGES, Blend, BlendWeights, choose_blend
 from evaluation.queries import LabelledQuery
 from retrieval.config import TrainConfig
 from retrieval.ease import EaseTable
 from retrieval.export import export
+from retrieval.preset import Preset
 from retrieval.training import TrainedTowers, train_towers
 from retrieval.transitions import Transitions
 
@@ -43,21 +45,24 @@ class Learner:
 
     catalogue: Catalogue
     profiles: Profiles
-    config: TrainConfig
+    preset: Preset
     workdir: Path
     seed: int
     progress: bool = True
+    echo: Echo = lambda _: None
 
     def choose(self, past: pl.DataFrame, queries: Sequence[LabelledQuery]) -> tuple[Learned, Blend]:
         """Learn from the past, and weigh the parts by how well they predict these later events."""
-        towers = self._towers(past, self.config, self.workdir)
+        chosen = self.preset.choose(past, self.catalogue, self.profiles, self.workdir, self.seed, self.progress, self.echo)
+        towers = self._towers(past, self.preset.candidates[chosen], self.workdir / chosen)
         transitions, ease = Transitions.fit(past, self.catalogue), EaseTable.fit(past, self.catalogue, RIDGES)
         blend = choose_blend(towers, transitions, ease, queries, self.catalogue)
         return Learned(towers, transitions, ease[blend.weights.ridge] if blend.weights.ease else None), blend
 
-    def refit(self, events: pl.DataFrame, weights: BlendWeights, epochs: int) -> Learned:
-        """Learn from all events with what was chosen on a part of them: the weights, and the best number of epochs."""
-        towers = self._towers(events, self.config.on_everything(epochs), self.workdir / "refit")
+    def refit(self, events: pl.DataFrame, chosen: Learned, weights: BlendWeights) -> Learned:
+        """Learn from all events with what was chosen on a part of them: configuration, number of epochs, and weights."""
+        epochs = int(chosen.towers.metrics["best_epoch"])
+        towers = self._towers(events, chosen.towers.config.on_everything(epochs), self.workdir / "refit")
         towers.weigh_spectral(weights.spectral)
         ease = EaseTable.fit(events, self.catalogue, [weights.ridge])[weights.ridge] if weights.ease else None
         return Learned(towers, Transitions.fit(events, self.catalogue), ease)

@@ -23,9 +23,7 @@ from evaluation.blending import MAX_QUERIES, Blend, blend
 from evaluation.protocols import Fold
 from evaluation.queries import LabelledQuery, labelled_queries
 from evaluation.two_tower import TwoTowerModel
-from retrieval.config import TrainConfig
-
-_LEARNED_FROM = 0.9  # share of the events, in time order; the later ones are for choosing
+from retrieval.preset import Preset
 
 
 class MarqueeModel(TwoTowerModel):
@@ -33,28 +31,35 @@ class MarqueeModel(TwoTowerModel):
 
     def __init__(
         self,
-        config: TrainConfig,
+        preset: Preset,
         workdir: Path,
         seed: int,
         progress: bool,
         profiles: Mapping[int, Sequence[str]] | None = None,
         by_time: bool = True,
+        learned_from: float = 0.9,
+        refit: bool = True,
     ) -> None:
         """`profiles` are users' static attributes by user id. `by_time`: choose by the newest events, and not
-        by users' last ones; as the queries will be."""
-        super().__init__(config, workdir, seed, progress, profiles)
+        by users' last ones; as the queries will be. `learned_from`: the share of the events, in time order, before those that it
+        chooses by. Without `refit` it does not learn the others after that.
+        """
+        super().__init__(next(iter(preset.candidates.values())), workdir, seed, progress, profiles)
+        self._preset = preset
         self.name = f"marquee-{seed}"
         self.blend: Blend | None = None
         self.learned: Learned | None = None
         self._by_time = by_time
+        self._learned_from = learned_from
+        self._refit = refit
 
     def fit(self, train: pl.DataFrame, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         fold = self._choosing(train, catalogue)
         folder = self._workdir / f"{self.name}-{len(train)}"
-        learner = Learner(catalogue, self._profiles, self._config, folder, self._seed, self._progress)
+        learner = Learner(catalogue, self._profiles, self._preset, folder, self._seed, self._progress)
         chosen, self.blend = learner.choose(fold.train, fold.queries)
-        self.learned = learner.refit(train, self.blend.weights, int(chosen.towers.metrics["best_epoch"]))
+        self.learned = learner.refit(train, chosen, self.blend.weights) if self._refit else chosen
         self.trained = self.learned.towers
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
@@ -68,7 +73,7 @@ class MarqueeModel(TwoTowerModel):
     def _choosing(self, train: pl.DataFrame, catalogue: Catalogue) -> Fold:
         """A fold within the training part: the events to learn from, and the queries to choose by."""
         train = train if self._by_time else ending_together(train)
-        cut = cutoff(train, _LEARNED_FROM)
+        cut = cutoff(train, self._learned_from)
         end = float(np.nextafter(train[c.TS].to_numpy().max(), np.inf))
         queries = labelled_queries(train, catalogue, cut, end, MAX_QUERIES, self._seed, self._profiles)
         return Fold("choice", before(train, cut), tuple(queries))

@@ -37,8 +37,8 @@ from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
 from recommender.release import EASE_WEIGHT, TRANSITION_WEIGHT, Release
 from retrieval.adapters.mirror import MirrorIndex
-from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
+from retrieval.preset import Preset
 
 # in a manifest's config, beside the training configuration
 EASE_RIDGE, REFIT = "ease_ridge", "refit"
@@ -89,7 +89,7 @@ class JudgedTwin:
 def build_release(
     data: TrainingData,
     config: BuildConfig,
-    train: TrainConfig,
+    preset: Preset,
     workdir: Path,
     *,
     policy: Policy,
@@ -110,11 +110,12 @@ def build_release(
     cuts, end = Cuts.of(past.interactions, config), after_all(data.interactions)
     timed = has_times(data.interactions)
     then, now = past.as_of(cuts.towers), data.as_of(end)
-    twin = _Builder(then, cuts, config, train, workdir, policy, seed, echo).twin(draft)
-    served = _refit(now, twin, train, workdir, seed, echo) if config.refit else twin.learned
+    twin = _Builder(then, cuts, config, preset, workdir, policy, seed, echo).twin(draft)
+    served = _refit(now, twin, preset, workdir, seed, echo) if config.refit else twin.learned
     served.save(draft)
     twin.ranker.save(draft / bundle.RANKER)
     _write_data(now if config.refit else replace(then, interactions=data.interactions), seed, draft)
+    chosen = twin.learned.towers.config.model_dump()
     used = replace(feature_schema, history=served.towers.config.history_length, candidate=twin.ranker.names)
     manifest = Manifest(
         release=new_name(),
@@ -128,7 +129,7 @@ def build_release(
         dim=served.towers.item_embeddings.shape[1],
         n_items=len(data.catalogue),
         metrics=twin.metrics,
-        config={**train.model_dump(), "seed": seed, "policy": policy.id, REFIT: config.refit, **twin.config},
+        config={**chosen, "seed": seed, "policy": policy.id, "preset": preset.name, REFIT: config.refit, **twin.config},
         files={},
     )
     card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{twin.table}")
@@ -143,7 +144,7 @@ class _Builder:
     data: TrainingData
     cuts: Cuts
     config: BuildConfig
-    train: TrainConfig
+    preset: Preset
     workdir: Path
     policy: Policy
     seed: int
@@ -158,7 +159,7 @@ class _Builder:
         found = judging.queries(
             data.interactions, data.catalogue, cuts.towers, cuts.ranker, self.config.ranker_queries, self.seed, data.profiles
         )
-        learner = Learner(data.catalogue, data.profiles, self.train, self.workdir, self.seed)
+        learner = Learner(data.catalogue, data.profiles, self.preset, self.workdir, self.seed, echo=echo)
         learned, blend = learner.choose(past, found)
         echo(f"trained in {time.perf_counter() - start:.0f} s, {learned.towers.metrics['epochs']:.0f} epochs")
         echo(str(blend))
@@ -212,16 +213,15 @@ class _Builder:
         return best
 
 
-def _refit(now: TrainingData, twin: JudgedTwin, train: TrainConfig, workdir: Path, seed: int, echo: Echo) -> Learned:
+def _refit(now: TrainingData, twin: JudgedTwin, preset: Preset, workdir: Path, seed: int, echo: Echo) -> Learned:
     """Learn from all events with what was chosen, so that the release that serves knows the newest ones too.
 
     The ranker stays: it learned what its features mean from candidates for events that the towers had not seen.
     """
     start = time.perf_counter()
-    epochs = int(twin.metrics["training_best_epoch"])
-    learner = Learner(now.catalogue, now.profiles, train, workdir, seed)
-    learned = learner.refit(now.interactions, twin.weights, epochs)
-    echo(f"refit on all {len(now.interactions):,} events, {epochs} epochs: {time.perf_counter() - start:.0f} s")
+    learner = Learner(now.catalogue, now.profiles, preset, workdir, seed)
+    learned = learner.refit(now.interactions, twin.learned, twin.weights)
+    echo(f"trained again on all {len(now.interactions):,} events in {time.perf_counter() - start:.0f} s")
     return learned
 
 

@@ -70,9 +70,9 @@ class EaseTable(ItemToItem):
 
     def votes(self, user: UserFeatures, catalogue: Catalogue) -> Votes:
         """Everything that the user consumed, and what else of the latest events was taken up, each once and without order."""
-        taken = np.concatenate([user.consumed, user.item_ids[np.isin(user.kinds, _TAKEN_UP)]])
+        taken = np.union1d(user.consumed, user.item_ids[np.isin(user.kinds, _TAKEN_UP)])
         refused = user.item_ids[np.isin(user.kinds, _REFUSED)]
-        rows = catalogue.known_rows(np.setdiff1d(taken, refused))
+        rows = catalogue.known_rows(np.setdiff1d(taken, refused) if len(refused) else taken)
         return Votes(rows, np.ones(len(rows), dtype=np.float32))
 
 

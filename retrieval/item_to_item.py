@@ -20,6 +20,8 @@ from core.features import UserFeatures
 from core.kinds import TARGETS
 from datasets.splits import in_time_order
 
+_FEW_ROWS = 32  # up to which gathering them by hand is faster than building a matrix of them
+
 
 class ConsumedRows(NamedTuple):
     """m events that consumed an item, by user and in time order within each."""
@@ -51,8 +53,9 @@ class ItemToItem(ABC):
 
     def scores(self, user: UserFeatures | None, catalogue: Catalogue) -> NDArray[np.float32]:
         """The votes for each catalogue row [n]; zeros where no item of the user's history is known."""
-        (scores,) = self.scores_of([user], catalogue)
-        return np.asarray(scores, dtype=np.float32)
+        if user is None:
+            return np.zeros(len(self), dtype=np.float32)
+        return _weighted_rows(self.weights, *self.votes(user, catalogue))
 
     def scores_of(self, users: Sequence[UserFeatures | None], catalogue: Catalogue) -> NDArray[np.float32]:
         """The votes of many users at once [users, n]."""
@@ -82,6 +85,17 @@ class ItemToItem(ABC):
                 return cls(load_npz(file).tocsr())
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise BundleCorrupt(f"{path} cannot be read: {error}") from error
+
+
+def _weighted_rows(matrix: csr_matrix, rows: NDArray[np.intp], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The sum [n] of these rows of a matrix [n, n], each times its weight: what one request waits for."""
+    if len(rows) > _FEW_ROWS:
+        return np.asarray(matrix[rows].T @ weights, dtype=np.float32)
+    starts, lengths = matrix.indptr[rows], matrix.indptr[rows + 1] - matrix.indptr[rows]
+    ends = np.cumsum(lengths)
+    at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+    summed = np.bincount(matrix.indices[at], matrix.data[at] * np.repeat(weights, lengths), minlength=matrix.shape[1])
+    return summed.astype(np.float32)
 
 
 def consumed_rows(interactions: pl.DataFrame, catalogue: Catalogue) -> ConsumedRows:

@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 from core.catalogue import Catalogue
 from core.errors import DatasetError
 from core.features import Profiles
+from retrieval.callbacks import Curve, OnEpoch, Pause
 from retrieval.checkpoints import fingerprint_of, fits, read_checkpoint, resumable
 from retrieval.config import TrainConfig
 from retrieval.datamodule import SequenceData, Split, split
 from retrieval.fused import FusedTowers
 from retrieval.history import EncodedHistory, tower_inputs
-from retrieval.module import TowerModule, reported
+from retrieval.module import TowerModule
 from retrieval.sequences import Sequences
 from retrieval.side_by_side import SideBySide
 from retrieval.spectral import spectral_vectors
@@ -41,10 +42,6 @@ _LAST, _BEST, _DONE = "last.ckpt", "best.ckpt", "done.json"
 _ENCODE_BATCH = 256
 
 Towers = TwoTower | SideBySide | FusedTowers
-
-# Called after each epoch with its number, from 1, and its metrics: `loss`, and `ndcg@10` and `hr@10` if it was validated.
-# An exception that it raises ends the training (Optuna's pruning).
-OnEpoch = Callable[[int, dict[str, float]], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +108,16 @@ def train_towers(
     progress: bool,
     profiles: Profiles | None = None,
     on_epoch: OnEpoch | None = None,
+    pause_after: int | None = None,
     devices: int = 1,
     nodes: int = 1,
 ) -> TrainedTowers:
     """Train both towers on lake rows, all of them before the caller's cut-off in time.
 
     A run of the same configuration, seed and data resumes from `workdir/last.ckpt` if it was interrupted, and is not
-    repeated if it has finished. With more than one device, call it in every process that `torchrun` started. Raises DatasetError
-    when there is nothing to learn from, and InvalidInput when `last.ckpt` is of another architecture.
+    repeated if it has finished. After `pause_after` epochs it raises TrainingPaused. With more than one device, call it in every
+    process that `torchrun` started. Raises DatasetError when there is nothing to learn from, and InvalidInput when `last.ckpt` is
+    of another architecture.
     """
     sequences = Sequences.from_frame(interactions, catalogue, profiles)
     parts = split(sequences, config)
@@ -126,7 +125,7 @@ def train_towers(
         raise DatasetError("no user has liked two items in the training period: there is no next event to learn from")
     folders = [workdir] if config.members == 1 else [workdir / f"seed{seed + k}" for k in range(config.members)]
     members = [
-        _train(sequences, parts, catalogue, config, folder, seed + k, progress, on_epoch, devices, nodes)
+        _train(sequences, parts, catalogue, config, folder, seed + k, progress, on_epoch, pause_after, devices, nodes)
         for k, folder in enumerate(folders)
     ]
     metrics = {name: float(np.mean([member.metrics[name] for member in members])) for name in members[0].metrics}
@@ -160,6 +159,7 @@ def _train(
     seed: int,
     progress: bool,
     on_epoch: OnEpoch | None,
+    pause_after: int | None,
     devices: int,
     nodes: int,
 ) -> _Member:
@@ -176,7 +176,8 @@ def _train(
         steps = config.epochs * data.steps_per_epoch
         module = TowerModule(model, config, steps=steps, seed=seed, fingerprint=fingerprint)
         if not _finished(workdir, module, curve):
-            trainer = _trainer(config, data.can_validate, workdir, progress, curve, devices, nodes)
+            pause = [] if pause_after is None else [Pause(pause_after, curve)]
+            trainer = _trainer(config, data.can_validate, workdir, progress, [curve, *pause], devices, nodes)
             _fit(trainer, module, data, curve, workdir)
         metrics = _take_best(module, workdir, len(curve.points))
     return _Member(model.cpu().eval(), metrics, curve.points)
@@ -185,26 +186,6 @@ def _train(
 def process_rank() -> int:
     """The rank of this process under torchrun; 0 without torchrun."""
     return TorchElasticEnvironment().global_rank() if TorchElasticEnvironment.detect() else 0
-
-
-class Curve(Callback):
-    """The learning curve: the metrics of each epoch. It is saved with the checkpoint, so it survives an interruption."""
-
-    def __init__(self, on_epoch: OnEpoch | None) -> None:
-        self.points: list[dict[str, float]] = []
-        self.on_epoch = on_epoch
-
-    def on_train_epoch_end(self, trainer: L.Trainer, _module: L.LightningModule) -> None:
-        point = reported(trainer.callback_metrics)
-        self.points.append({"epoch": trainer.current_epoch + 1.0, **point})
-        if self.on_epoch:
-            self.on_epoch(trainer.current_epoch + 1, point)
-
-    def state_dict(self) -> dict[str, object]:
-        return {"points": json.dumps(self.points)}
-
-    def load_state_dict(self, state_dict: dict[str, str]) -> None:
-        self.points[:] = json.loads(state_dict["points"])
 
 
 def _finished(workdir: Path, module: TowerModule, curve: Curve) -> bool:
@@ -246,11 +227,11 @@ def _take_best(module: TowerModule, workdir: Path, epochs: int) -> dict[str, flo
 
 
 def _trainer(
-    config: TrainConfig, validate: bool, workdir: Path, progress: bool, curve: Curve, devices: int, nodes: int
+    config: TrainConfig, validate: bool, workdir: Path, progress: bool, watching: list[Callback], devices: int, nodes: int
 ) -> L.Trainer:
     checkpoint = partial(ModelCheckpoint, workdir, save_on_train_epoch_end=True, enable_version_counter=False)
     callbacks: list[Callback] = [
-        curve,
+        *watching,
         checkpoint(filename=Path(_BEST).stem, monitor="ndcg@10" if validate else None, mode="max"),
         checkpoint(filename=Path(_LAST).stem, mode="min"),  # no metric; the mode distinguishes the two callbacks
     ]

@@ -24,9 +24,10 @@ from optuna.trial import TrialState
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable, InvalidInput, NotFound
 from core.features import Profiles
+from retrieval.callbacks import OnEpoch
 from retrieval.config import TrainConfig
 from retrieval.search_space import SearchSpace, Value
-from retrieval.training import OnEpoch, train_towers
+from retrieval.training import train_towers
 
 METRIC = "ndcg@10"  # on validation events, of the best epoch
 _IDENTITY, _FOLDER, _NOTE = "identity", "folder", "note"

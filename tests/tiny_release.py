@@ -17,6 +17,7 @@ from ranking.ranker import RankerConfig
 from recommender.policy import Policy
 from recommender.release import expected_schema
 from retrieval.config import TrainConfig
+from retrieval.preset import Preset
 
 N_ITEMS, N_USERS, PER_USER = 60, 40, 12
 
@@ -50,7 +51,7 @@ def build(workdir: Path) -> Path:
     return build_release(
         TrainingData(interactions(), catalogue(), {}, "noise", "none"),
         BuildConfig(0.5, 0.8, 0.9, ranker=RankerConfig(trees=5, leaves=4, min_rows_per_leaf=10, threads=1)),
-        TrainConfig.of(dim=8, blocks=1, heads=1, epochs=1, batch_events=128),
+        Preset.of(TrainConfig.of(dim=8, blocks=1, heads=1, epochs=1, batch_events=128)),
         workdir,
         policy=Policy.load("default"),
         feature_schema=expected_schema(),

@@ -35,7 +35,10 @@ def evaluate(
     ] = "ml-latest-small",
     protocol: Annotated[str, typer.Option(help="loo, last, successive or strong")] = "successive",
     models: Annotated[str, typer.Option(help="comma-separated")] = "popularity,itemknn,ease,markov,marquee",
-    config: Annotated[Path, typer.Option(help="training configuration of two_tower and marquee")] = DEFAULT_CONFIG,
+    config: Annotated[Path, typer.Option(help="training configuration of two_tower")] = DEFAULT_CONFIG,
+    preset: Annotated[
+        str, typer.Option(help="of marquee, as of init: auto, a name in configs/training, or a TOML file")
+    ] = "auto",
     seeds: Annotated[str, typer.Option(help="seeds of two_tower and marquee, comma-separated; each is a separate model")] = "1",
     folds: Annotated[int, typer.Option(min=1, max=50, help="rolling cut-offs of last and successive")] = 5,
     to: Annotated[
@@ -67,6 +70,7 @@ def evaluate(
     from app.usecases.evaluating import Comparison
     from datasets.tables import Files
     from retrieval.config import TrainConfig
+    from retrieval.preset import Preset
 
     wanted = Comparison(
         protocol,  # type: ignore[arg-type]  # Comparison checks it
@@ -74,6 +78,7 @@ def evaluate(
         folds,
         _numbers(seeds),
         TrainConfig.load(config),
+        Preset.named(preset),
     )
     reading = flags.reading(mapping, value, kind, dayfirst, ts_format, decimal, encoding, delimiter, quotes, ts)
     names = flags.pairs("--map-items", map_items), flags.pairs("--map-users", map_users)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.release import DEFAULT_CONFIG
+from app.commands.release import DEFAULT_CONFIG, Preset
 from app.console import echo, settings
 from app.usecases import steps
 from datasets.movielens import read_movielens
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     for command, example in (
         (up, "marquee up"),
         (demo, "marquee demo --replay-seconds 60 --exit"),
-        (init, "marquee init"),
+        (init, "marquee init --preset auto"),
         (serve, "MARQUEE_API_PORT=8080 marquee serve"),
         (consume, "marquee consume"),
         (watch, "marquee watch --once"),
@@ -39,7 +39,7 @@ def up() -> None:
 
 def demo(
     replay_seconds: ReplaySeconds = 120.0,
-    config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
+    preset: Preset = None,
     leave: Annotated[bool, typer.Option("--exit", help="stop after the replay instead of staying up")] = False,
 ) -> None:
     """Run the whole loop: load, materialise, train, release, serve, replay. A second run reuses what is there.
@@ -48,15 +48,15 @@ def demo(
     """
     from app.usecases.demo import run_demo
 
-    run_demo(settings(), config, replay_seconds, leave)
+    run_demo(settings(), preset, replay_seconds, leave)
 
 
-def init(config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG) -> None:
+def init(preset: Preset = None) -> None:
     """Prepare what `demo` prepares, without starting processes: features and a release from what the lake holds.
 
     The bundled films go into an empty lake only, so it may run on every start of a container.
     """
-    steps.prepare(settings(), read_movielens, config, echo)
+    steps.prepare(settings(), read_movielens, preset, echo)
     steps.publish(settings(), echo)
 
 

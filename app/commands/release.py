@@ -17,16 +17,25 @@ from core.settings import CONFIGS
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
 DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
 ALIASES = ("production", "previous")
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        "--config",
+        help="auto (the data choose among the candidates of configs/presets/auto.toml), a name in configs/training, "
+        "or a TOML file; by default auto, and demo for the bundled films",
+    ),
+]
 
 
-@app.command(epilog="Example: marquee release build --config configs/training/demo.toml")
+@app.command(epilog="Example: marquee release build --preset auto")
 def build(
-    config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
+    preset: Preset = None,
     promote: Annotated[bool, typer.Option(help="make it production if it passes the gate")] = True,
     seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
 ) -> None:
     """Train, evaluate on later events, register the bundle, and promote it if it passes the gate."""
-    steps.build(settings(), config, seed, promote, echo)
+    steps.build(settings(), preset, seed, promote, echo)
 
 
 @app.command(epilog="Example: marquee release extend --items new_films.csv --dry-run")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from app import processes, wiring
 from app.console import echo, err
@@ -25,11 +24,11 @@ def run_up(settings: Settings) -> None:
         _supervise(settings, _announce)
 
 
-def run_demo(settings: Settings, config: Path, replay_seconds: float, leave: bool) -> None:
+def run_demo(settings: Settings, preset: str | None, replay_seconds: float, leave: bool) -> None:
     """Prepare what is missing, serve, replay held-out events, and stay up unless told to leave."""
     with sole_owner(settings.home):
         processes.require_free_ports(_everything(settings))  # before minutes of training, not after
-        steps.prepare(settings, read_movielens, config, echo)
+        steps.prepare(settings, read_movielens, preset, echo)
 
         async def replay(settings: Settings, supervisor: Supervisor) -> None:
             await _announce(settings, supervisor)

@@ -23,6 +23,7 @@ from evaluation.marquee_model import MarqueeModel
 from evaluation.protocols import PROTOCOLS, Protocol, folds_of
 from evaluation.two_tower import TwoTowerModel
 from retrieval.config import TrainConfig
+from retrieval.preset import Preset
 
 BASELINES: dict[str, Make] = {
     "popularity": Popularity,
@@ -49,7 +50,8 @@ class Comparison:
     models: tuple[str, ...]
     folds: int
     seeds: tuple[int, ...]
-    towers: TrainConfig
+    towers: TrainConfig  # of two_tower
+    preset: Preset  # of marquee
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -89,7 +91,7 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
 
         def blended(seed: int = seed) -> MarqueeModel:
             by_time = dataset.has_time and wanted.protocol in ("last", "successive")
-            made.append(model := MarqueeModel(wanted.towers, workdir / wanted.protocol, seed, progress, profiles, by_time))
+            made.append(model := MarqueeModel(wanted.preset, workdir / wanted.protocol, seed, progress, profiles, by_time))
             return model
 
         trained: dict[str, Make] = {TWO_TOWER: towers, MARQUEE: blended}

@@ -27,6 +27,7 @@ from lake.ports import Lake
 
 LICENCE = "that of the data set; for MovieLens see NOTICE: acknowledged, not endorsed, not commercial"
 
+BUNDLED, BUNDLED_PRESET = "ml-latest-small", "demo"
 NO_DATA = "there is no data yet; load the bundled films with `marquee data load`, or import your own"
 
 
@@ -79,18 +80,21 @@ class Timed:
         self._echo(f"  [dim]{self.seconds[name]:.1f} s, peak memory so far {peak:.2f} GiB[/]")
 
 
-def build(settings: Settings, config: Path, seed: int, promote_it: bool, echo: Echo) -> str:
-    """Train and register a release from what the lake holds; returns its registry version."""
+def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, echo: Echo) -> str:
+    """Train and register a release from what the lake holds; returns its registry version.
+
+    `preset` is named as in `Preset.named`; None is `usual_preset`.
+    """
     from app.hosting import policies_of
     from lifecycle.build import TrainingData, build_release
     from lifecycle.cuts import BuildConfig
     from ranking.ranker import RankerConfig
     from recommender.experiment import Experiment
     from recommender.release import expected_schema
-    from retrieval.config import TrainConfig
+    from retrieval.preset import Preset
     from retrieval.threads import training_threads
 
-    found = stored(settings)
+    found, chosen = stored(settings), Preset.named(preset or usual_preset(settings))
     experiment = Experiment.load(settings.experiment)
     with sole_builder(settings.home), training_threads(settings.train_threads) as threads:
         folder = build_release(
@@ -104,7 +108,7 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, echo: E
                 found.tags,
             ),
             BuildConfig(ranker=RankerConfig(threads=min(RankerConfig().threads, threads))),
-            TrainConfig.load(config),
+            chosen,
             settings.folder("train"),
             policy=policies_of(settings, experiment)[experiment.largest],
             feature_schema=expected_schema(),
@@ -116,6 +120,11 @@ def build(settings: Settings, config: Path, seed: int, promote_it: bool, echo: E
     if promote_it:
         promote(settings, version, force=False, dry_run=False, echo=echo)
     return version
+
+
+def usual_preset(settings: Settings) -> str:
+    """The data choose, except for the bundled films: theirs was chosen once, by `marquee tune` (docs/benchmarks.md)."""
+    return BUNDLED_PRESET if lake_content.loaded_name(settings) == BUNDLED else "auto"
 
 
 def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | None, dry_run: bool, echo: Echo) -> None:
@@ -214,7 +223,7 @@ def require_release(settings: Settings) -> None:
         raise NotFound(f"there is no production release yet; make one with {make}") from error
 
 
-def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, echo: Echo) -> None:
+def prepare(settings: Settings, read: Callable[[], Dataset], preset: str | None, echo: Echo) -> None:
     """Data, features and a release, each unless it is there."""
     timed = Timed(echo)
     timed.step("1 data", lambda echo: loading.fill(settings, read, echo))
@@ -233,11 +242,11 @@ def prepare(settings: Settings, read: Callable[[], Dataset], config: Path, echo:
         try:
             require_release(settings)
         except NotFound:
-            build(settings, config, seed=1, promote_it=True, echo=echo)
+            build(settings, preset, seed=1, promote_it=True, echo=echo)
             return
         if _of_other_data(settings):
             echo("the production release was made from data that the lake holds no longer")
-            promote(settings, build(settings, config, 1, promote_it=False, echo=echo), force=True, dry_run=False, echo=echo)
+            promote(settings, build(settings, preset, 1, promote_it=False, echo=echo), force=True, dry_run=False, echo=echo)
         else:
             echo("there is a production release already; `marquee release build` makes another")
 

@@ -13,6 +13,7 @@ from evaluation.marquee_model import MarqueeModel
 from evaluation.protocols import leave_one_out
 from evaluation.ranking import rank_all
 from retrieval.config import TrainConfig
+from retrieval.preset import Preset
 
 N, USERS = 60, 150
 IDS = 2**53 + np.arange(N)  # keys of string ids
@@ -34,7 +35,7 @@ def chains(seed: int = 0) -> pl.DataFrame:
 @pytest.mark.parametrize("by_time", [True, False])
 def test_counts_that_know_the_answer_are_used(tmp_path: Path, by_time: bool) -> None:
     fold = leave_one_out(chains(), CATALOGUE)
-    model = MarqueeModel(TINY, tmp_path, seed=1, progress=False, by_time=by_time)
+    model = MarqueeModel(Preset.of(TINY), tmp_path, seed=1, progress=False, by_time=by_time)
     model.fit(fold.train, CATALOGUE)
     assert model.blend is not None
     assert model.blend.weights.transitions > 0
@@ -49,7 +50,7 @@ def test_the_last_training_sees_everything(tmp_path: Path) -> None:
     late = pl.DataFrame({"user_id": [1, 1], "item_id": IDS[[10, 40]], "ts": [2e9, 2e9 + 1]}).with_columns(
         kind=pl.lit("view"), value=pl.lit(None, dtype=pl.Float64)
     )
-    model = MarqueeModel(TINY, tmp_path, seed=1, progress=False)
+    model = MarqueeModel(Preset.of(TINY), tmp_path, seed=1, progress=False)
     model.fit(pl.concat([events, late.select(events.columns)]), CATALOGUE)
     queries = leave_one_out(events.filter(pl.col("user_id") < 3), CATALOGUE).queries
     assert np.isfinite(model.scores(queries)).all()

@@ -22,6 +22,7 @@ from ranking.ranker import Ranker, RankerConfig
 from recommender.policy import Policy
 from retrieval.config import TrainConfig
 from retrieval.encoder import UserEncoder
+from retrieval.preset import Preset
 from retrieval.transitions import Transitions
 
 N_ITEMS, N_USERS, PER_USER, SCHEMA = 30, 40, 12, FeatureSchema.of(CANDIDATE_FEATURES)
@@ -88,7 +89,7 @@ def build(workdir: Path, events: pl.DataFrame = EVENTS, train: TrainConfig = TRA
     folder = build_release(
         data,
         config,
-        train,
+        Preset.of(train),
         workdir / "work",
         policy=POLICY,
         feature_schema=SCHEMA,

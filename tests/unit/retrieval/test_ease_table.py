@@ -54,6 +54,12 @@ def test_it_scores_as_the_baseline_does() -> None:
     assert table.scores(None, CATALOGUE).tolist() == [0.0] * N
 
 
+@pytest.mark.parametrize("length", [0, 1, 10, 38])
+def test_one_user_has_the_scores_that_many_have(length: int) -> None:
+    table, known = EaseTable.fit(events(), CATALOGUE, [20.0])[20.0], user(*range(1, length + 1))
+    np.testing.assert_allclose(table.scores(known, CATALOGUE), table.scores_of([None, known], CATALOGUE)[1], atol=1e-6)
+
+
 def test_every_ridge_has_a_table_of_its_own() -> None:
     weak, strong = EaseTable.fit(events(), CATALOGUE, [5.0, 500.0]).values()
     assert abs(weak.weights).sum() > 2 * abs(strong.weights).sum()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import DependencyUnavailable, InvalidInput, NotFound
+from retrieval.callbacks import OnEpoch
 from retrieval.config import TrainConfig
 from retrieval.search_space import SearchSpace
-from retrieval.training import OnEpoch
 from retrieval.tuning import METRIC, TrialRecord, TuningStudy
 
 EPOCHS = 6
