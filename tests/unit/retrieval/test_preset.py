@@ -112,7 +112,7 @@ def test_the_data_choose(tmp_path: Path) -> None:
 def test_the_shipped_presets_can_be_read() -> None:
     auto, demo = Preset.named("auto"), Preset.named("demo")
     assert (auto.name, demo.name) == ("auto", "demo")
-    assert list(auto.candidates) == ["content", "wide", "regularised"]
+    assert list(auto.candidates) == ["content", "wide", "full"]
     assert list(demo.candidates.values()) == [TrainConfig.load(CONFIGS / "training" / "demo.toml")]
     assert Preset.named(str(CONFIGS / "training" / "demo.toml")) == demo
 
