@@ -10,6 +10,7 @@ import typer
 from app.commands.release import DEFAULT_CONFIG, Preset
 from app.console import echo, settings
 from app.usecases import steps
+from core.errors import DependencyUnavailable
 from datasets.movielens import read_movielens
 
 ReplaySeconds = Annotated[float, typer.Option(min=0.0, help="how long to replay held-out events")]
@@ -57,7 +58,12 @@ def init(preset: Preset = None) -> None:
     The bundled films go into an empty lake only, so it may run on every start of a container.
     """
     steps.prepare(settings(), read_movielens, preset, echo)
-    steps.publish(settings(), echo)
+    try:
+        steps.publish(settings(), echo)
+    except DependencyUnavailable:
+        if settings().milvus_uri:
+            raise
+        echo("`marquee up` starts this folder's own Milvus and brings it the vectors")
 
 
 def serve() -> None:
