@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +127,11 @@ class ItemStats:
     n_events: NDArray[np.float32]  # all interactions so far
     recent: NDArray[np.float32]  # interactions with exponential time decay: what is popular now
     rating_mean: NDArray[np.float32]  # shrunk towards the global mean
+    impressions: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # times shown; 0 if left out
+
+    def __post_init__(self) -> None:
+        if not len(self.impressions):
+            object.__setattr__(self, "impressions", np.zeros(len(self.n_events), dtype=np.float32))
 
     def popular_rows(self, k: int) -> NDArray[np.intp]:
         """The k rows with the most recent popularity, best first; ties go to the lower row."""

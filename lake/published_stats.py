@@ -18,6 +18,7 @@ _WHAT = "item statistics"
 def publish(path: Path, ids: NDArray[np.int64], stats: ItemStats) -> None:
     """Write the statistics of these items [n], for whoever `PublishedStats` is. Raises StorageFull."""
     columns = {c.ITEM: ids, "n_events": stats.n_events, "recent": stats.recent, "rating_mean": stats.rating_mean}
+    columns["impressions"] = stats.impressions
     replace_file(path, pl.DataFrame(columns).with_columns(as_of=pl.lit(stats.as_of, dtype=pl.Float64)), _WHAT)
 
 
@@ -42,9 +43,12 @@ def _aligned(frame: pl.DataFrame, catalogue: Catalogue) -> ItemStats:
 
     def column(name: str, missing: float) -> NDArray[np.float32]:
         out = np.full(len(catalogue), missing, dtype=np.float32)
-        out[at[known]] = frame[name].to_numpy()[known]
+        if name in frame.columns:  # a file of before there was that column
+            out[at[known]] = frame[name].to_numpy()[known]
         return out
 
     mean = float(frame["rating_mean"].to_numpy().mean()) if len(frame) else 0.0
     as_of = float(frame["as_of"][0]) if len(frame) else 0.0
-    return ItemStats(as_of, column("n_events", 0.0), column("recent", 0.0), column("rating_mean", mean))
+    return ItemStats(
+        as_of, column("n_events", 0.0), column("recent", 0.0), column("rating_mean", mean), column("impressions", 0.0)
+    )

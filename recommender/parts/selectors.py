@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from ranking.policies import epsilon, greedy
@@ -12,6 +13,9 @@ from recommender.candidates import Candidates
 from recommender.live import Snapshot
 from recommender.parts.part import PartConfig
 from recommender.roles import Query, Selection
+
+NEW_ITEMS = "new_items"  # the source whose items exploration has to show
+MAX_SPREADS = 2.0  # a fit counts up to so many spreads from the mean: the best is drawn at most 55 times as often as the worst
 
 
 class GreedyConfig(PartConfig):
@@ -29,9 +33,12 @@ class EpsilonConfig(PartConfig):
     part: Literal["epsilon"] = "epsilon"
     epsilon: float = Field(0.05, ge=0, lt=1, description="probability that a position explores")
     pool: int = Field(50, ge=1, le=10_000, description="exploration draws from this many best candidates")
+    new_share: float = Field(
+        0.5, ge=0, lt=1, description="share of the exploration for what the source new_items found, while it finds something"
+    )
 
     def build(self, now: Snapshot) -> EpsilonSelector:  # noqa: ARG002
-        return EpsilonSelector(self.epsilon, self.pool)
+        return EpsilonSelector(self.epsilon, self.pool, self.new_share)
 
 
 class GreedySelector:
@@ -48,13 +55,25 @@ class EpsilonSelector:
 
     name = "epsilon"
 
-    def __init__(self, epsilon: float, pool: int) -> None:
+    def __init__(self, epsilon: float, pool: int, new_share: float) -> None:
         self._epsilon = epsilon
         self._pool = pool
+        self._new_share = new_share
 
     def select(self, query: Query, candidates: Candidates) -> Selection:
-        choice = epsilon.choose(candidates.scores, query.page.end, self._epsilon, self._pool, query.seed)
+        new = self._new(candidates)
+        choice = epsilon.choose(candidates.scores, query.page.end, self._epsilon, self._pool, query.seed, new)
         return selection(candidates, choice)
+
+    def _new(self, candidates: Candidates) -> epsilon.NewItems:
+        """What the source `new_items` found, each by its fit: one that fits by a spread more is drawn e times as often."""
+        fits = candidates.scores_of(NEW_ITEMS)
+        index = np.flatnonzero(~np.isnan(fits))
+        if not len(index) or not self._new_share:
+            return epsilon.NOTHING_NEW
+        fit = fits[index].astype(np.float64)
+        spread = max(float(fit.std()), 1e-9)
+        return epsilon.NewItems(index, np.exp(np.clip((fit - fit.mean()) / spread, -MAX_SPREADS, MAX_SPREADS)), self._new_share)
 
 
 def selection(candidates: Candidates, choice: Choice) -> Selection:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core import columns as c
 from core.errors import DependencyUnavailable
@@ -23,6 +25,7 @@ from lake.ports import Added, Lake
 from lake.published_stats import publish
 from lake.tables import IMPRESSIONS, INTERACTIONS
 from streaming.statistics.acceptance_window import IMPRESSION_COLUMNS, INTERACTION_COLUMNS, AcceptanceWindow
+from streaming.statistics.impression_counts import ImpressionCounts
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +43,8 @@ class StatisticsLoop:
         self._events = lake.follow(INTERACTIONS, STATS_COLUMNS)
         self._answers = lake.follow(INTERACTIONS, INTERACTION_COLUMNS, history=False)
         self._shown = lake.follow(IMPRESSIONS, IMPRESSION_COLUMNS, history=False)
-        self._counts = ItemCounts(self._counted)
+        self._impressions = lake.follow(IMPRESSIONS, (c.ITEM,))
+        self._counts, self._impression_counts = ItemCounts(self._counted), ImpressionCounts()
         self._acceptance = AcceptanceWindow()
 
     def run(self, stop: Event) -> None:
@@ -55,17 +59,26 @@ class StatisticsLoop:
 
     def count(self) -> None:
         """Count what is new in the lake and publish. Raises DependencyUnavailable."""
-        added = self._events.look()
-        if added is None:
+        added, shown = self._events.look(), self._impressions.look()
+        if added is None and shown is None:
             return
-        now = self._items.with_keys(added.rows[c.ITEM].to_numpy())
+        for one in (added, shown):
+            if one is not None:
+                self._know(one.rows[c.ITEM].to_numpy())
+        if added is not None:
+            self._counts = ItemCounts(self._counted) if added.is_snapshot else self._counts
+            self._counts.add(added.rows)
+        if shown is not None:
+            self._impression_counts.add(shown)
+        stats, keys = self._counts.stats(self._clock()), self._counted.keys
+        publish(self._path, keys, replace(stats, impressions=self._impression_counts.of(keys)))
+
+    def _know(self, keys: NDArray[np.int64]) -> None:
+        """Have a row for each of these items that there is."""
+        now = self._items.with_keys(keys)
         if not np.array_equal(now.keys, self._counted.keys):
             self._counts = self._counts.on(now, self._counted.keys)
         self._counted = now
-        if added.is_snapshot:
-            self._counts = ItemCounts(now)
-        self._counts.add(added.rows)
-        publish(self._path, now.keys, self._counts.stats(self._clock()))
 
     def _accept(self, shown: Added | None, answers: Added | None) -> None:
         self._acceptance.add(shown.rows if shown else None, answers.rows if answers else None)

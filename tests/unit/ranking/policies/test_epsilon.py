@@ -120,3 +120,47 @@ def test_a_longer_list_begins_with_the_shorter_one(seed: int, short: int, more: 
     first, longer = (epsilon.choose(many(60), k, 0.6, pool, seed) for k in (short, short + more))
     for column in ("index", "propensities", "explored"):
         np.testing.assert_array_equal(getattr(longer, column)[: len(first.index)], getattr(first, column))
+
+
+def with_new(share: float, *weights: float) -> epsilon.NewItems:
+    """New items behind a pool of three."""
+    return epsilon.NewItems(np.arange(3, 3 + len(weights)), np.array(weights), share)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
+def test_new_items_are_drawn_as_often_as_their_propensities_say(share: float) -> None:
+    """Every list of two from a pool of three and two new items, one of which fits three times as well."""
+    found, new, rate, draws = scores(0.6, 0.5, 0.4, -1.0, -2.0, -3.0), with_new(share, 3.0, 1.0), 0.5, 20_000
+    seen: Counter[tuple[int, ...]] = Counter()
+    said: dict[tuple[int, ...], tuple[float, ...]] = {}
+    for seed in range(draws):
+        chosen = epsilon.choose(found, 2, rate, 3, seed, new)
+        places = tuple(chosen.index.tolist())
+        seen[places] += 1
+        assert said.setdefault(places, tuple(chosen.propensities.tolist())) == tuple(chosen.propensities.tolist())
+    assert sum(float(np.prod(factors)) for factors in said.values()) == pytest.approx(1.0)
+    assert said[3, 4] == pytest.approx((rate * share * 3 / 4, rate * share))
+    assert said[0, 1] == pytest.approx((1 - rate + rate * (1 - share) / 3, 1 - rate + rate * (1 - share) / 2))
+    for places, factors in said.items():
+        probability = float(np.prod(factors))
+        assert abs(seen[places] / draws - probability) < 5 * (probability * (1 - probability) / draws) ** 0.5, places
+
+
+def test_without_exploration_no_new_item_is_shown_and_a_new_one_in_the_pool_is_like_any_other() -> None:
+    assert epsilon.choose(many(10), 3, 0.0, 5, 1, with_new(0.5, 1.0)).index.tolist() == best(many(10), 3).tolist()
+    inside = epsilon.NewItems(np.array([0, 1]), np.array([1.0, 1.0]), 0.5)
+    for seed in range(50):
+        plain, other = (epsilon.choose(scores(4, 3, 2, 1), 4, 0.7, 3, seed, new) for new in (epsilon.NOTHING_NEW, inside))
+        assert plain.index.tolist() == other.index.tolist()
+
+
+@pytest.mark.parametrize("k", [1, 3, 8, 20])
+def test_with_new_items_exactly_k_and_a_longer_list_begins_with_the_shorter_one(k: int) -> None:
+    new = epsilon.NewItems(np.arange(12, 15), np.array([1.0, 2.0, 3.0]), 0.6)
+    values = np.concatenate([many(12), np.full(3, -9, np.float32)])
+    for seed in range(30):
+        chosen, longer = (epsilon.choose(values, n, 0.8, 6, seed, new) for n in (k, k + 5))
+        assert len(set(chosen.index.tolist())) == len(chosen.index) == min(k, 15)
+        assert len(chosen.propensities) == len(chosen.explored) == len(chosen.index)
+        assert longer.index[:k].tolist() == chosen.index.tolist()
+        assert ((chosen.propensities > 0) & (chosen.propensities <= 1)).all()

@@ -137,6 +137,37 @@ def test_events_on_an_item_that_was_just_added_count(lake: MemoryLake, tmp_path:
     assert found.n_events.tolist() == [1, 0, 0, 0, 0, 1]
 
 
+def test_impressions_are_counted_once_with_events_and_without_whoever_counts(lake: MemoryLake, tmp_path: Path) -> None:
+    def counted() -> list[float]:
+        """By a loop that starts now: after a restart, or on another machine."""
+        StatisticsLoop(lake, KnownItems(lake), tmp_path / "items.parquet", 0.02, lambda: NOW).count()
+        found = PublishedStats(tmp_path / "items.parquet").look(CATALOGUE)
+        assert found is not None
+        return found.impressions.tolist()
+
+    lake.replace(tables.ITEMS, CATALOGUE.to_frame())
+    lake.append(INTERACTIONS, table([(10, "view", NOW)]))
+    running = StatisticsLoop(lake, KnownItems(lake), tmp_path / "running.parquet", 0.02, lambda: NOW)
+    running.count()
+    lake.append(IMPRESSIONS, impressions(1))
+    lake.append(IMPRESSIONS, impressions(2))
+    running.count()
+    running.count()
+    found = PublishedStats(tmp_path / "running.parquet").look(CATALOGUE)
+    assert found is not None
+    assert found.impressions.sum() == len(impressions(1)) + len(impressions(2))
+    assert found.n_events.sum() == 1
+    assert counted() == counted() == found.impressions.tolist()
+
+
+def test_statistics_of_before_there_were_impressions_can_be_read(tmp_path: Path) -> None:
+    publish(tmp_path / "new.parquet", CATALOGUE.ids, ItemCounts(CATALOGUE).stats(NOW))
+    pl.read_parquet(tmp_path / "new.parquet").drop("impressions").write_parquet(tmp_path / "old.parquet")
+    found = PublishedStats(tmp_path / "old.parquet").look(CATALOGUE)
+    assert found is not None
+    assert found.impressions.tolist() == [0.0] * 5
+
+
 def test_the_acceptance_rate_is_that_of_the_lists_shown_since_the_start(published: PublishedStats, lake: MemoryLake) -> None:
     for number in range(2):  # at the second file the loop has looked at both tables
         lake.append(INTERACTIONS, table([(10, "view", NOW)], start=number))
