@@ -18,9 +18,9 @@ from evaluation.baselines.interactions import liked, query_items, user_items
 from evaluation.does_not_fit import DoesNotFit
 from evaluation.queries import LabelledQuery
 
-_BLOCK = 512  # rows that are worked on at once
-_PAIR = 12  # bytes of a pair of items: 8 of the Gram matrix, inverted where it lies, and 4 of the weights
-_ITEM = 32 * _BLOCK  # bytes of an item: the copies of a block
+_BLOCK = 512  # rows that are processed at once
+_PAIR = 12  # bytes for a pair of items: 8 for the Gram matrix, which is inverted in place, and 4 for the weights
+_ITEM = 32 * _BLOCK  # bytes for an item: the copies of a block
 _FIXED = 64 << 20  # bytes
 
 
@@ -43,7 +43,7 @@ class Ease:
         """Raises DoesNotFit for a catalogue whose inverse would not fit into the memory that is available."""
         need, available = memory_of(len(catalogue)), available_memory()
         if need > available:
-            raise DoesNotFit(len(catalogue), _most_items(available), need, available)
+            raise DoesNotFit(len(catalogue), _max_items(available), need, available)
         self._catalogue = catalogue
         matrix, _ = user_items(liked(train, catalogue), len(catalogue))
         self._weights = _weights(_gram(matrix, self.config.regularisation))
@@ -54,12 +54,12 @@ class Ease:
 
 
 def memory_of(items: int) -> int:
-    """Bytes that fitting a catalogue of so many items takes at most."""
+    """Maximum number of bytes that fitting a catalogue of `items` items takes."""
     return _PAIR * items**2 + _ITEM * items + _FIXED
 
 
-def _most_items(available: int) -> int:
-    """The largest catalogue whose `memory_of` is within so many bytes."""
+def _max_items(available: int) -> int:
+    """The largest catalogue whose `memory_of` is at most `available` bytes."""
     rest = max(0, available - _FIXED)
     return int((math.sqrt(_ITEM**2 + 4 * _PAIR * rest) - _ITEM) / (2 * _PAIR))
 
