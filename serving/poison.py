@@ -1,7 +1,7 @@
 """Poison records: those that make the event log fail with an unexpected error each time, alone or with others.
 
 A batch that keeps failing is appended one by one. A record is poison only if the log took another one of the same batch: a
-log that fails on all of them is itself at fault, and then every record stays in line.
+log that fails on all of them is itself at fault, and then every record stays queued.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="maximum number of letters to show, newest first")] = 50,
     raw: Annotated[bool, typer.Option("--raw", help="also show the event's bytes")] = False,
 ) -> None:
-    """List events that were set aside and have been neither replayed nor dropped."""
+    """List quarantined events that have been neither replayed nor dropped."""
     with closing(wiring.event_log(settings())) as log:
         letters = _chosen(log, ids, reason, topic)
-    table = Table("id", "reason", "what is wrong", "set aside (UTC)", "from", "bytes")
+    table = Table("id", "reason", "what is wrong", "quarantined (UTC)", "from", "bytes")
     for letter in letters[: -limit - 1 : -1]:
         when = f"{datetime.fromtimestamp(letter.ts, UTC):%Y-%m-%d %H:%M:%S}"
         table.add_row(letter.id, escape(letter.reason), escape(letter.detail), when, _place(letter), str(len(letter.value)))

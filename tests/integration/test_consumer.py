@@ -163,7 +163,7 @@ def test_killed_at_random_moments_it_leaves_what_one_clean_pass_would(tmp_path: 
     store.close()
 
 
-def test_poison_is_set_aside_and_the_rest_goes_on() -> None:
+def test_poison_is_quarantined_and_the_rest_goes_on() -> None:
     log, store, stop = MemoryEventLog(), MemoryFeatures(), threading.Event()
     good = events(3)
     bad = Record("1", "bad", b"{not json")

@@ -73,7 +73,7 @@ async def test_an_empty_array_is_nothing(world) -> None:
     assert (response.status_code, response.json()["accepted"]) == (202, 0)
 
 
-async def test_an_unknown_item_is_set_aside_whole(world) -> None:
+async def test_an_unknown_item_is_quarantined_whole(world) -> None:
     batch = [event(event_id="a"), event(event_id="b", item_id=11), event(event_id="c")]
     body = (await post(world, batch)).json()
     assert (body["accepted"], body["event_ids"]) == (2, ["a", "b", "c"])

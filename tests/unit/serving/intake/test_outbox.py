@@ -147,7 +147,7 @@ def test_the_log_is_asked_again_and_again(open_log: Callable[..., OutboxLog], in
         assert inner.asked.acquire(timeout=30)
 
 
-def test_a_bug_does_not_end_the_delivery_and_poison_is_set_aside(
+def test_a_bug_does_not_end_the_delivery_and_poison_is_quarantined(
     open_log: Callable[..., OutboxLog], inner: Away, tmp_path: Path
 ) -> None:
     log = open_log()
@@ -159,10 +159,24 @@ def test_a_bug_does_not_end_the_delivery_and_poison_is_set_aside(
     assert inner.ids() == ["a", "c", "d"]
     assert log.background.state.error == "ZeroDivisionError: a bug"
     with sqlite3.connect(tmp_path / "outbox.db") as other:
-        assert other.execute("SELECT id, value, reason FROM set_aside").fetchall() == [
+        assert other.execute("SELECT id, value, reason FROM quarantine").fetchall() == [
             ("poison", b"poison", "ZeroDivisionError: a bug")
         ]
     other.close()
+
+
+def test_an_outbox_with_the_former_name_of_the_quarantine_keeps_its_events(tmp_path: Path) -> None:
+    Outbox(tmp_path / "outbox.db", 10).close()
+    with sqlite3.connect(tmp_path / "outbox.db") as old:
+        old.execute("ALTER TABLE quarantine RENAME TO set_aside")
+        old.execute("INSERT INTO set_aside VALUES ('t', 'k', 'poison', x'00', 1.0, 'a bug')")
+    old.close()
+    for _ in range(2):  # the second time there is nothing left to move
+        Outbox(tmp_path / "outbox.db", 10).close()
+    new = sqlite3.connect(tmp_path / "outbox.db")
+    assert new.execute("SELECT id, reason FROM quarantine").fetchall() == [("poison", "a bug")]
+    assert not new.execute("SELECT 1 FROM sqlite_master WHERE name = 'set_aside'").fetchall()
+    new.close()
 
 
 def test_every_promise_is_synchronised_with_the_disk(tmp_path: Path) -> None:
