@@ -90,7 +90,7 @@ def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, na
 
 
 def fetched(registry: ModelRegistry, name: str) -> Path:
-    """The bundle's folder; of a release that was deleted from the registry the local copy, with a warning. Raises NotFound."""
+    """The bundle's folder; for a release that was deleted from the registry, the local copy with a warning. Raises NotFound."""
     try:
         return registry.fetch(name)
     except NotFound as error:

@@ -16,13 +16,13 @@ _WHAT = "item statistics"
 
 
 def publish(path: Path, ids: NDArray[np.int64], stats: ItemStats) -> None:
-    """Write the statistics of these items [n], for whoever `PublishedStats` is. Raises StorageFull."""
+    """Write the statistics of these items [n], for `PublishedStats` to read. Raises StorageFull."""
     columns = {c.ITEM: ids, "n_events": stats.n_events, "recent": stats.recent, "rating_mean": stats.rating_mean}
     replace_file(path, pl.DataFrame(columns).with_columns(as_of=pl.lit(stats.as_of, dtype=pl.Float64)), _WHAT)
 
 
 class PublishedStats:
-    """Reads them whenever they are new, for the rows of one catalogue."""
+    """Reads the statistics whenever they are new, for the rows of one catalogue."""
 
     def __init__(self, path: Path) -> None:
         self._file = FollowedFile(path, _WHAT)

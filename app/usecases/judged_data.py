@@ -41,7 +41,7 @@ def judged_data(settings: Settings, files: Files, echo: Echo) -> Dataset:
 
 
 def _is_zip(path: Path) -> bool:
-    """By its name or its first bytes: one that was cut off is still to be told what is wrong with it."""
+    """By its name or its first bytes, so that a truncated zip is reported as one."""
     with path.open("rb") as file:
         return path.suffix.lower() == ".zip" or file.read(2) == b"PK"
 

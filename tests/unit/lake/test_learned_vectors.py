@@ -42,8 +42,8 @@ def test_what_is_not_of_this_release_is_left_alone(tmp_path: Path, release: str,
     assert PublishedVectors(path).look(release, CATALOGUE, dim) is None
 
 
-def test_a_broken_file_says_who_mends_it(tmp_path: Path) -> None:
+def test_a_broken_file_says_who_writes_it_again(tmp_path: Path) -> None:
     path = tmp_path / "learned.parquet"
     path.write_bytes(b"no parquet")
-    with pytest.raises(DependencyUnavailable, match=r"learned vectors .* the consumer writes them anew"):
+    with pytest.raises(DependencyUnavailable, match=r"learned vectors .* the consumer will write them again"):
         PublishedVectors(path).look("r1", CATALOGUE, 2)

@@ -159,5 +159,5 @@ def test_another_catalogue_gets_what_it_knows(tmp_path: Path) -> None:
     assert found.n_events.tolist() == [1, 0, 0, 0, 0]
     assert found.rating_mean[4] == pytest.approx(4.5)
     path.write_bytes(b"no parquet")
-    with pytest.raises(DependencyUnavailable, match="the consumer writes them anew"):
+    with pytest.raises(DependencyUnavailable, match="the consumer will write them again"):
         PublishedStats(path).look(newer)
