@@ -46,7 +46,7 @@ from retrieval.transitions import Transitions
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a release learns from: lake rows, the Delta versions that they are, and words about them for the model card."""
+    """What a release learns from: lake rows, their Delta versions, and a description for the model card."""
 
     interactions: pl.DataFrame
     catalogue: Catalogue
@@ -57,7 +57,7 @@ class TrainingData:
     tags: pl.DataFrame = field(default_factory=TAG_SCHEMA.to_frame)  # what users called items, and when
 
     def as_of(self, moment: float) -> TrainingData:
-        """With the tags that items had by then (Unix seconds) as content; a later one may answer what is to be predicted."""
+        """With the tags that items had by `moment` (Unix seconds) as content; a later tag would leak what is to be predicted."""
         if self.tags.is_empty():
             return self
         return replace(self, catalogue=Catalogue.from_frame(with_tags(self.catalogue.to_frame(), self.tags, moment)))
@@ -76,7 +76,7 @@ class BuildConfig:
     def __post_init__(self) -> None:
         cuts = (self.towers_until, self.ranker_until, self.choice_until)
         if not 0 < cuts[0] < cuts[1] < cuts[2] < 1:
-            raise InvalidInput("cuts", cuts, "shares that grow, between 0 and 1")
+            raise InvalidInput("cuts", cuts, "increasing shares between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def build_release(
     echo(str(blend))
     export(trained, draft)
     chosen = {"policy": policy.id, "spectral_weight": blend.spectral, TRANSITION_WEIGHT: blend.transitions}
-    manifest = _begun(data, cuts, trained, feature_schema, code_version, {**train.model_dump(), "seed": seed, **chosen})
+    manifest = _draft_manifest(data, cuts, trained, feature_schema, code_version, {**train.model_dump(), "seed": seed, **chosen})
     unranked = _draft_snapshot(
         draft, manifest, data, item_stats(data.interactions, data.catalogue, cuts.towers), trained, transitions
     )
@@ -156,7 +156,7 @@ def build_release(
     return seal(draft, manifest)
 
 
-def _begun(
+def _draft_manifest(
     data: TrainingData, cuts: Cuts, trained: TrainedTowers, schema: FeatureSchema, code_version: str, config: dict[str, object]
 ) -> Manifest:
     """The manifest of a release that has no figures and no files yet."""
@@ -178,7 +178,7 @@ def _begun(
 def _draft_snapshot(
     draft: Path, manifest: Manifest, data: TrainingData, stats: ItemStats, trained: TrainedTowers, transitions: Transitions
 ) -> Snapshot:
-    """What is built so far, as the recommender sees a release."""
+    """The parts built so far, as a release that the recommender can use."""
     vectors = trained.item_embeddings
     encoder = UserEncoder(draft / bundle.USER_TOWER, vectors, data.catalogue)
     index = MirrorIndex()
@@ -194,7 +194,7 @@ def _train_ranker(
         data.interactions, now.catalogue, cuts.towers, cuts.ranker, config.ranker_queries, seed, data.profiles
     )
     rows = judging.ranking_rows(queries, now, policy.scored_by("retrieval"))
-    echo(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; the others' film was not a candidate")
+    echo(f"the ranker learns from {len(rows.groups):,} of {len(queries):,} queries; in the others the target was not a candidate")
     return train_ranker(rows.features, rows.relevant, rows.groups, config.ranker, seed)
 
 
@@ -226,7 +226,7 @@ def _write_data(data: TrainingData, cuts: Cuts, seed: int, draft: Path) -> None:
 
 
 def new_name() -> str:
-    """A release's name: when it was made (UTC), and something that no other one has."""
+    """A release's name: when it was made (UTC), and a random suffix that makes it unique."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 

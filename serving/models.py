@@ -98,7 +98,7 @@ class ItemDetails(Film):
 
 class ItemChanged(BaseModel):
     item_id: ExternalId
-    changed: bool = Field(description="false for an item that was that way already")
+    changed: bool = Field(description="false if the item had these values already")
 
 
 class HistoryEvent(BaseModel):

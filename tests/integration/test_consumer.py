@@ -28,13 +28,13 @@ from lake.adapters.delta import DeltaLake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.memory import MemoryEventLog
 from streaming.consumer import Consumer
-from streaming.decoding import Contract, WholeKeys
+from streaming.decoding import Contract, IntegerKeys
 from streaming.loops.feature_effect import FeatureEffect, FeatureStore
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
 from streaming.loops.lake_loop import LakeLoop
 
 GENRES = {item: ("Drama",) if item % 2 else ("Crime",) for item in range(1, 41)}
-ITEMS = WholeKeys(frozenset(range(1, 41)))
+ITEMS = IntegerKeys(frozenset(range(1, 41)))
 CHILD = """
 import signal, sys, threading
 from functools import partial
@@ -43,7 +43,7 @@ from lake.adapters.delta import DeltaLake
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.consumer import Consumer
-from streaming.decoding import Contract, WholeKeys
+from streaming.decoding import Contract, IntegerKeys
 from streaming.loops.feature_effect import FeatureEffect
 from streaming.handlers import known_interaction_rows
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
@@ -56,7 +56,7 @@ signal.signal(signal.SIGTERM, lambda *_: stop.set())
 log = EmbeddedEventLog(home / "log.db")
 store = FeastFeatures(FeastConfig(home / "feast"))
 
-contract = Contract(WholeKeys(frozenset(genres)))
+contract = Contract(IntegerKeys(frozenset(genres)))
 rows = partial(known_interaction_rows, contract=contract)
 print("running", flush=True)
 Consumer([
@@ -110,7 +110,11 @@ def same(one: UserFeatures | None, other: UserFeatures | None) -> bool:
 
 def feature_loop(log: EventLog, store: FeatureStore) -> InteractionLoop:
     return InteractionLoop(
-        log, FeatureEffect(store, GENRES), Contract(WholeKeys(frozenset(GENRES))), LoopConfig(poll=0.02), writes_dead_letters=True
+        log,
+        FeatureEffect(store, GENRES),
+        Contract(IntegerKeys(frozenset(GENRES))),
+        LoopConfig(poll=0.02),
+        writes_dead_letters=True,
     )
 
 

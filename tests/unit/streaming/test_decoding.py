@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from core.deadletter import DeadLetter
 from core.events import ClockRule
 from core.ports import LoggedRecord
-from streaming.decoding import MAX_EVENT_BYTES, REASONS, Contract, Decoded, WholeKeys, decode, decode_all, decode_impression
+from streaming.decoding import MAX_EVENT_BYTES, REASONS, Contract, Decoded, IntegerKeys, decode, decode_all, decode_impression
 
 NOW = 1_790_000_000.0
-CONTRACT = Contract(WholeKeys(frozenset({1, 2})))
+CONTRACT = Contract(IntegerKeys(frozenset({1, 2})))
 GOOD = {"event_id": "e", "user_id": 7, "item_id": 1, "kind": "rating", "value": 4.0, "ts": NOW}
 
 
@@ -31,7 +31,7 @@ POISON = [
     (b"{not json", "malformed", "event: Invalid JSON"),
     (b"", "malformed", "event: Invalid JSON"),
     (b"[]", "schema", "event: "),
-    (b"\xff\xfe not UTF-8", "encoding", "byte 0 is no UTF-8"),
+    (b"\xff\xfe not UTF-8", "encoding", "byte 0 is not UTF-8"),
     (event(event_id="ok").replace(b"ok", b"\xc3\x28"), "encoding", "invalid continuation byte"),
     (event(schema_version=2), "schema_version", "Input should be 1"),
     (event(value=7.0), "schema", "value is 7.0; allowed: 0.5 to 5.0 stars"),
@@ -63,7 +63,7 @@ def test_the_rest_of_a_batch_goes_on() -> None:
 def test_the_clock_rule_can_be_set() -> None:
     rule = ClockRule(skew=3600.0, earliest=0.0)
     for ts in (86_400.0, NOW + 3000.0):
-        assert isinstance(decode(logged(event(ts=ts)), Contract(WholeKeys(frozenset({1})), rule), NOW), Decoded)
+        assert isinstance(decode(logged(event(ts=ts)), Contract(IntegerKeys(frozenset({1})), rule), NOW), Decoded)
 
 
 def test_time_is_compared_with_when_the_log_took_it_and_not_with_now() -> None:

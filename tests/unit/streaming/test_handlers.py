@@ -11,11 +11,11 @@ from core.features import UserFeatures
 from core.ids import user_key
 from core.ports import LoggedRecord
 from lake.tables import IMPRESSIONS, INTERACTIONS, SCHEMAS
-from streaming.decoding import Contract, Decoded, WholeKeys, decode
+from streaming.decoding import Contract, Decoded, IntegerKeys, decode
 from streaming.handlers import impression_rows, interaction_rows, known_interaction_rows, updated_users
 
 NOW = 1e9
-ITEMS = WholeKeys(frozenset({1, 2}))
+ITEMS = IntegerKeys(frozenset({1, 2}))
 GENRES = {1: ("Drama",), 2: ("Crime", "Drama")}
 
 

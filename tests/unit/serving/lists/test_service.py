@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_at_most_so_many_lists_are_made_at_once(world) -> None:
-    """The others wait in line and are answered all the same."""
+    """The others wait in a queue and are answered all the same."""
     inside, most = [0], [0]
     log, gate = world.log, world.service.features
     service = RecommendService(world.service.host, gate, log, concurrency=3)

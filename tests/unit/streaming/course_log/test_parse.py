@@ -45,7 +45,7 @@ def test_times(when: str) -> None:
         (b"\x00\x00", "malformed", "not <time>"),
         (b"2020-10-01T12:00:00,42,GET /", "malformed", "what happened is 'GET /'"),
         (b"2020-10-01T12:00:00,42,GET /rate/a=4\x00", "malformed", "x00"),
-        (b"2020-10-01T12:00:00,\xff,GET /create_account", "encoding", "byte 20 is no UTF-8"),
+        (b"2020-10-01T12:00:00,\xff,GET /create_account", "encoding", "byte 20 is not UTF-8"),
         (b"2020-10-01T12:00:00,42," + b"x" * 2_000_000, "too_large", f"more than {MAX_EVENT_BYTES} bytes"),
         (b"yesterday,42,GET /create_account", "schema", "time is 'yesterday'"),
         (b"1969-12-31T23:59:59,42,GET /create_account", "schema", "from 1970 on"),
