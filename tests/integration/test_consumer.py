@@ -167,7 +167,7 @@ def test_killed_at_random_moments_it_leaves_what_one_clean_pass_would(tmp_path: 
     store.close()
 
 
-def test_poison_is_quarantined_and_the_rest_goes_on() -> None:
+def test_poison_is_quarantined_and_the_rest_is_processed() -> None:
     log, store, stop = MemoryEventLog(), MemoryFeatures(), threading.Event()
     good = events(3)
     bad = Record("1", "bad", b"{not json")
@@ -200,7 +200,7 @@ class Flaky(MemoryFeatures):
         super().write(users)
 
 
-def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unavailable_store_is_waited_for_and_nothing_is_lost(caplog: pytest.LogCaptureFixture) -> None:
     log, store, stop = MemoryEventLog(), Flaky(2), threading.Event()
     [event] = events(1)
     log.append(INTERACTIONS, [record(event)])

@@ -79,7 +79,7 @@ def test_the_spectral_channel_gets_the_weight_that_predicts_best_and_keeps_it() 
     assert (found.spectral, towers.spectral_weight) == (0.8, 0.8)
 
 
-def test_without_a_query_that_says_anything_everything_stays_as_configured() -> None:
+def test_without_informative_queries_everything_stays_as_configured() -> None:
     towers = FixedTowers(np.ones(N, np.float32), has_spectral=True, spectral_weight=0.3)
     found = choose_blend(towers, chain(), [LabelledQuery(1, None, 3, 9.0)], CATALOGUE)  # type: ignore[arg-type]
     assert (found.spectral, found.transitions, towers.spectral_weight) == (0.3, 0.0, 0.3)

@@ -203,7 +203,7 @@ def of_strangers(events: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("spoil", [all_at_once, last_half_at_once, of_strangers])
-def test_too_little_to_learn_from_is_said(tmp_path: Path, spoil: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+def test_too_few_events_to_learn_from_are_reported(tmp_path: Path, spoil: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
     with pytest.raises(DatasetError):
         build(tmp_path, spoil(EVENTS))
 

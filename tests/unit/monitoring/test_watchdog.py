@@ -256,7 +256,7 @@ def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldo
     assert decision.verdict is Verdict.COOLDOWN
 
 
-def test_an_unreadable_note_of_the_last_retraining_is_no_crash(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_time_of_the_last_retraining_is_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     journal = Journal(tmp_path)
     assert journal.last_retrain() is None
     (tmp_path / LAST_RETRAIN).write_text("yesterday")

@@ -45,7 +45,7 @@ POISON = [
 
 
 @pytest.mark.parametrize(("value", "reason", "detail"), POISON, ids=[f"{one[1]}-{n}" for n, one in enumerate(POISON)])
-def test_poison_keeps_its_bytes_and_says_why(value: bytes, reason: str, detail: str) -> None:
+def test_poison_keeps_its_bytes_and_the_reason(value: bytes, reason: str, detail: str) -> None:
     letter = decode(logged(value), CONTRACT, now=12.0)
     assert isinstance(letter, DeadLetter)
     assert (letter.topic, letter.partition, letter.offset, letter.ts) == ("marquee.interactions", 3, 5, 12.0)
@@ -54,7 +54,7 @@ def test_poison_keeps_its_bytes_and_says_why(value: bytes, reason: str, detail: 
     assert reason in REASONS
 
 
-def test_the_rest_of_a_batch_goes_on() -> None:
+def test_the_rest_of_a_batch_is_processed() -> None:
     good, dead = decode_all([logged(event()), logged(b"{"), logged(event(item_id=2))], CONTRACT, NOW)
     assert [one.event.item_id for one in good] == [1, 2]
     assert [letter.reason for letter in dead] == ["malformed"]
@@ -66,13 +66,13 @@ def test_the_clock_rule_can_be_set() -> None:
         assert isinstance(decode(logged(event(ts=ts)), Contract(IntegerKeys(frozenset({1})), rule), NOW), Decoded)
 
 
-def test_time_is_compared_with_when_the_log_took_it_and_not_with_now() -> None:
+def test_time_is_compared_with_the_time_of_acceptance_and_not_with_now() -> None:
     record = logged(event(ts=NOW + 200.0))
     assert isinstance(decode(record, CONTRACT, now=0.0), Decoded)
     assert isinstance(decode(record, CONTRACT, now=NOW * 2), Decoded)
 
 
-def test_an_impression_that_is_none_is_a_dead_letter() -> None:
+def test_an_invalid_impression_is_a_dead_letter() -> None:
     letter = decode_impression(logged(b"{}"), NOW, CONTRACT.items)
     assert isinstance(letter, DeadLetter)
     assert letter.reason == "schema"

@@ -102,7 +102,7 @@ def test_events_of_a_user_whose_key_is_another_users_are_refused() -> None:
     assert [user.user_id for user in updated.users] == [7]
 
 
-def test_ids_that_are_no_whole_numbers_become_keys_and_the_users_id_comes_along() -> None:
+def test_string_ids_become_keys_and_the_users_id_is_kept() -> None:
     record = logged(1, {"event_id": "e", "user_id": "ann@x.org", "item_id": 1, "kind": "view", "ts": NOW})
     one = decoded(record)
     assert one.user == user_key("ann@x.org") >= 2**62

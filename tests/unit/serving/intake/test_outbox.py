@@ -70,7 +70,9 @@ def open_log(inner: Away, tmp_path: Path) -> Iterator[Callable[..., OutboxLog]]:
         log.close()
 
 
-def test_events_are_taken_while_the_log_is_away_and_delivered_in_order(open_log: Callable[..., OutboxLog], inner: Away) -> None:
+def test_events_are_accepted_while_the_log_is_unavailable_and_delivered_in_order(
+    open_log: Callable[..., OutboxLog], inner: Away
+) -> None:
     log = open_log()
     for number in range(5):
         assert log.append(INTERACTIONS, records(f"e{number}")) == 1
@@ -102,7 +104,7 @@ def test_an_event_does_not_overtake_those_that_wait(open_log: Callable[..., Outb
     assert inner.ids() == ["first", "second", "third"]
 
 
-def test_what_waits_outlives_the_process(open_log: Callable[..., OutboxLog], inner: Away) -> None:
+def test_waiting_events_outlive_the_process(open_log: Callable[..., OutboxLog], inner: Away) -> None:
     before = time.time()
     open_log().append(INTERACTIONS, records("a", "b"))
     inner.away = False
@@ -130,7 +132,7 @@ def test_beyond_the_bound_nothing_is_promised(open_log: Callable[..., OutboxLog]
     assert log.append(INTERACTIONS, records("d", "e", "f", "g")) == 4
 
 
-def test_readiness_says_how_much_waits(open_log: Callable[..., OutboxLog], inner: Away) -> None:
+def test_readiness_reports_how_many_events_wait(open_log: Callable[..., OutboxLog], inner: Away) -> None:
     log = open_log()
     assert log.check().probe().status is Status.DEGRADED
     log.append(INTERACTIONS, records("a", "b"))
@@ -189,7 +191,7 @@ def test_every_promise_is_synchronised_with_the_disk(tmp_path: Path) -> None:
     outbox.close()
 
 
-def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_writes_is_reported(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db", 10)
     pages = outbox._connection.execute("PRAGMA page_count").fetchone()[0]
     outbox._connection.execute(f"PRAGMA max_page_count = {pages}")

@@ -75,7 +75,7 @@ def test_a_full_writer_refuses() -> None:
     writer.close(timeout=0.01)
 
 
-def test_closing_says_what_is_lost(caplog) -> None:
+def test_closing_reports_what_is_lost(caplog) -> None:
     writer = WriteBehind(Failing(times=10**9), TOPIC, lambda: None, retry_after=60.0)
     writer.submit([record(0)])
     writer.close(timeout=0.05)

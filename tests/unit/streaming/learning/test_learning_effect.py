@@ -87,12 +87,12 @@ def test_an_example_knows_what_came_before_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("late", [event(20, 9), event(10, 9), event(990, 9), event(50, 9, "skip"), event(50, 9, "search")])
-def test_what_is_no_first_verdict_teaches_nothing(late: Decoded) -> None:
+def test_an_event_that_is_not_a_first_verdict_gives_no_example(late: Decoded) -> None:
     known = [event(10, 1), event(20, 2)]
     assert list(examples_of([late], {7: features([*known, late])}, CATALOGUE, read)) == []
 
 
-def test_nobody_known_teaches_nothing() -> None:
+def test_users_without_a_history_give_no_example() -> None:
     assert list(examples_of([event(10, 1)], {7: None}, CATALOGUE, read)) == []
     assert list(examples_of([event(10, 1)], {7: features([event(10, 1)])}, CATALOGUE, read)) == []
 
@@ -120,7 +120,7 @@ def test_what_the_release_has_learned_is_not_learned_again(tmp_path: Path) -> No
     assert np.flatnonzero(np.abs(world.learner.vectors - VECTORS).max(axis=1)).tolist() == [5]
 
 
-def test_an_index_that_was_away_gets_later_what_it_lacks(tmp_path: Path) -> None:
+def test_an_index_that_was_unavailable_gets_the_missing_rows_later(tmp_path: Path) -> None:
     class Away(MirrorIndex):
         away = False
 
@@ -141,7 +141,7 @@ def test_an_index_that_was_away_gets_later_what_it_lacks(tmp_path: Path) -> None
     np.testing.assert_allclose(world.held(), world.learner.vectors, atol=1e-6)
 
 
-def test_a_store_that_is_away_is_told_before_anything_is_learned(tmp_path: Path) -> None:
+def test_an_unavailable_store_is_reported_before_anything_is_learned(tmp_path: Path) -> None:
     class Gone(MemoryFeatures):
         def read(self, user_id: int) -> UserFeatures | None:
             raise DependencyUnavailable("feature_store", f"no answer for {user_id}")
