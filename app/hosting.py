@@ -79,7 +79,7 @@ def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, na
     try:
         version = registry.version(name)
     except (DependencyUnavailable, NotFound):
-        version = ""  # the registry is away, or has it no longer, and a cached bundle serves; readiness says so
+        version = ""  # the registry is unavailable or no longer has it: a cached bundle is served, which readiness reports
     search = search_of(settings, release, milvus)
     if search.index is not search.mirror:
         _published(settings, release, milvus)

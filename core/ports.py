@@ -117,7 +117,7 @@ class Subscription(Protocol):
         """Mark everything polled so far as processed."""
 
     def lag(self) -> int:
-        """How many records wait to be polled, as far as this subscription knows without asking anybody."""
+        """How many records wait to be polled, as far as this subscription knows without asking the broker."""
 
     def close(self) -> None: ...
 

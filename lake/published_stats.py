@@ -28,7 +28,7 @@ class PublishedStats:
         self._file = FollowedFile(path, _WHAT)
 
     def look(self, catalogue: Catalogue) -> ItemStats | None:
-        """The statistics if they are new since the last check. An item that nobody counted gets zeros and the mean rating.
+        """The statistics if they are new since the last check. An item without statistics gets zeros and the mean rating.
 
         Raises DependencyUnavailable for a file that cannot be read.
         """

@@ -25,7 +25,7 @@ class Poison(NamedTuple):
 def append_one_by_one(append: Callable[[Record], object], batch: Sequence[Record]) -> list[Poison]:
     """Append each record alone; returns those that failed. Appending again after a failure is harmless: ids are kept once.
 
-    Raises DependencyUnavailable when the log is away, and the first unexpected error when the log fails on every record.
+    Raises DependencyUnavailable when the log is unavailable, and the first unexpected error when the log fails on every record.
     """
     poison = []
     for at, record in enumerate(batch):

@@ -1,4 +1,4 @@
-"""Writing what TMDB knows of films into the lake."""
+"""Writes film details from TMDB into the lake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PER_SECOND = 20.0  # half of what TMDB allows
 
 
 def enrich(settings: Settings, file: Path | None, dry_run: bool, echo: Echo) -> pl.DataFrame:
-    """Write what TMDB knows into the lake's items; returns the resulting coverage (`core.items.coverage`).
+    """Write TMDB's details into the lake's items; returns the resulting coverage (`core.items.coverage`).
 
     From a file, or from the API with what earlier runs kept. A dry run writes nothing and sends no request. Raises NotFound
     when nothing is loaded or no film has a TMDB id, and InvalidInput without a key.

@@ -24,7 +24,7 @@ LAKE = "lake"
 def judged_data(settings: Settings, files: Files, echo: Echo) -> Dataset:
     """`files.interactions` is a name, `lake`, or a path. Nothing is written, and ids get keys for this run only.
 
-    Raises InvalidInput for flags about files where there is none of one's own, NotFound and DatasetError.
+    Raises InvalidInput for flags about files without such a file, NotFound and DatasetError.
     """
     name = str(files.interactions)
     if name == LAKE:

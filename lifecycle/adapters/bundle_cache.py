@@ -24,7 +24,7 @@ class BundleCache:
         self._root = root
 
     def get(self, key: str, download: Callable[[Path], Path]) -> Path:
-        """The folder `key`, downloaded unless it is there and whole. It appears at once or not at all.
+        """The folder `key`, downloaded unless it is there and complete. It appears atomically or not at all.
 
         `download` puts the bundle somewhere under an empty folder and returns where. Raises what it raises, and StorageFull.
         """

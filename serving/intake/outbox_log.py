@@ -70,7 +70,7 @@ class OutboxLog:
         return self._inner.read(topic)
 
     def check(self) -> HealthCheck:
-        """Degraded while the log is away or events wait; down when even the outbox cannot be written."""
+        """Degraded while the log is unavailable or events wait; down when even the outbox cannot be written."""
 
         def probe() -> Finding:
             waiting, since = self._outbox.state()

@@ -53,7 +53,7 @@ def encode(histories: Sequence[EncodedHistory], vectors: np.ndarray) -> np.ndarr
     return np.array([vectors[history.rows].mean(axis=0) for history in histories], dtype=np.float32)
 
 
-class World:
+class LearningSetup:
     """An effect on a store, a mirror and a file."""
 
     def __init__(self, tmp_path: Path, index: MirrorIndex | None = None, max_events: int = 256) -> None:
@@ -98,7 +98,7 @@ def test_users_without_a_history_give_no_example() -> None:
 
 
 def test_learned_vectors_are_published_and_moved_in_the_index(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = LearningSetup(tmp_path)
     batch = [event(10, 1), event(50, 2)]
     world.store.write([features(batch)])
     world.effect.apply(batch)
@@ -111,7 +111,7 @@ def test_learned_vectors_are_published_and_moved_in_the_index(tmp_path: Path) ->
 
 
 def test_what_the_release_has_learned_is_not_learned_again(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = LearningSetup(tmp_path)
     batch = [event(10, -20), event(50, -10), event(60, 0)]
     world.store.write([features(batch)])
     world.effect.apply(batch[:2])
@@ -130,7 +130,7 @@ def test_an_index_that_was_unavailable_gets_the_missing_rows_later(tmp_path: Pat
             super().move(release, item_ids, vectors)
 
     index = Away()
-    world = World(tmp_path, index)
+    world = LearningSetup(tmp_path, index)
     batch = [event(10, 1), event(50, 2), event(60, 3)]
     world.store.write([features(batch)])
     index.away = True
@@ -146,7 +146,7 @@ def test_an_unavailable_store_is_reported_before_anything_is_learned(tmp_path: P
         def read(self, user_id: int) -> UserFeatures | None:
             raise DependencyUnavailable("feature_store", f"no answer for {user_id}")
 
-    world = World(tmp_path)
+    world = LearningSetup(tmp_path)
     world.effect._store = Gone()
     with pytest.raises(DependencyUnavailable):
         world.effect.apply([event(10, 1), event(50, 2)])
@@ -158,6 +158,6 @@ def test_more_than_there_is_time_for_is_counted_as_shed(tmp_path: Path) -> None:
         return REGISTRY.get_sample_value("marquee_events_shed_total", {"group": "learner", "kind": "rating"}) or 0.0
 
     before = shed()
-    world = World(tmp_path, max_events=2)
+    world = LearningSetup(tmp_path, max_events=2)
     world.effect.apply([event(10 * n, n) for n in range(1, 7)])
     assert shed() - before == 4
