@@ -1,4 +1,4 @@
-"""What the command line prints on: results go to stdout, everything about them to stderr."""
+"""Where the command line prints: results go to stdout, progress and errors to stderr."""
 
 from __future__ import annotations
 

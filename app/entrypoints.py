@@ -1,4 +1,4 @@
-"""What the entry points that tools know by name call: `uvicorn serving.app:app` and `python -m ...`."""
+"""The functions behind the entry points that tools expect by name: `uvicorn serving.app:app` and `python -m ...`."""
 
 from __future__ import annotations
 

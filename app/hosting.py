@@ -79,7 +79,7 @@ def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, na
     try:
         version = registry.version(name)
     except (DependencyUnavailable, NotFound):
-        version = ""  # the registry is away, or has it no longer, and a cached bundle serves; readiness says so
+        version = ""  # the registry is unavailable or no longer has it: a cached bundle is served, which readiness reports
     search = search_of(settings, release, milvus)
     if search.index is not search.mirror:
         _published(settings, release, milvus)
@@ -90,7 +90,7 @@ def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, na
 
 
 def fetched(registry: ModelRegistry, name: str) -> Path:
-    """The bundle's folder; of a release that was deleted from the registry the local copy, with a warning. Raises NotFound."""
+    """The bundle's folder; for a release that was deleted from the registry, the local copy with a warning. Raises NotFound."""
     try:
         return registry.fetch(name)
     except NotFound as error:

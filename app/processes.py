@@ -1,4 +1,4 @@
-"""The processes of one Marquee on this machine: their commands, ports and how to tell that each is ready."""
+"""The processes of one Marquee on this machine: their commands, ports and readiness checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.settings import Settings
 
 @dataclass(frozen=True)
 class Process:
-    """One child of the supervisor. `ready` is asked until it says yes or `patience` seconds are over."""
+    """One child of the supervisor. `ready` is called until it returns True or `patience` seconds have passed."""
 
     name: str
     command: tuple[str, ...]

@@ -27,7 +27,7 @@ def tables(root: Any) -> Mapping[str, Table]:
 
 
 def rendered(text: str, known: Mapping[str, Table]) -> str:
-    """The document with its tables made anew. Raises InvalidInput for a table that does not exist."""
+    """The document with its tables rendered again. Raises InvalidInput for a table that does not exist."""
 
     def block(match: re.Match[str]) -> str:
         if match[2] not in known:

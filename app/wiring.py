@@ -52,7 +52,7 @@ def event_log(settings: Settings, timeout: float = 5.0, member: bool = False) ->
 
 
 class Accepting(NamedTuple):
-    """The log that takes in what clients are promised, its readiness, and the threads that it runs."""
+    """The log that accepts clients' events, its readiness check, and the threads that it runs."""
 
     log: EventLog
     check: HealthCheck
@@ -60,7 +60,7 @@ class Accepting(NamedTuple):
 
 
 def accepting_log(settings: Settings, log: EventLog) -> Accepting:
-    """Kafka gets an outbox before it; the embedded log needs none."""
+    """Kafka gets an outbox in front of it; the embedded log needs none."""
     from serving import probes
     from serving.intake.outbox_log import OutboxLog
 

@@ -46,7 +46,7 @@ COLD = 5  # events in training below which a film counts as cold
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class EvaluationPeriod:
     """The towers of everything before a moment, and the events that follow."""
 
     catalogue: Catalogue
@@ -56,8 +56,8 @@ class World:
     known: NDArray[np.float32]  # each item's events before it [n]
 
     @classmethod
-    def of(cls, start: float, end: float, max_queries: int | None, seed: int, work: Path) -> World:
-        """Shares of the events in time order between which is predicted."""
+    def of(cls, start: float, end: float, max_queries: int | None, seed: int, work: Path) -> EvaluationPeriod:
+        """The events to predict lie between the shares `start` and `end` of all events in time order."""
         data = read_movielens()
         catalogue = Catalogue.from_frame(data.items)
         config = TrainConfig.load(record.ROOT / "configs/training/demo.toml")
@@ -82,50 +82,50 @@ class World:
         ]
 
 
-def learned(world: World, examples: list[Example], config: LearnerConfig) -> tuple[NDArray[np.int64], OnlineLearner]:
+def learned(period: EvaluationPeriod, examples: list[Example], config: LearnerConfig) -> tuple[NDArray[np.int64], OnlineLearner]:
     """Ranks of every example [m] before it was learned from."""
-    learner = OnlineLearner(world.encoder.encode_histories, world.encoder.embeddings, world.known, config)
+    learner = OnlineLearner(period.encoder.encode_histories, period.encoder.embeddings, period.known, config)
     parts = []
     for start in tqdm(range(0, len(examples), STEP), "learning", leave=False, disable=None):
         batch = examples[start : start + STEP]
-        parts.append(ranks(world.encoder.encode_histories, batch, learner.vectors))
+        parts.append(ranks(period.encoder.encode_histories, batch, learner.vectors))
         learner.learn(batch)
     return np.concatenate(parts), learner
 
 
-def fixed(world: World, examples: list[Example]) -> NDArray[np.int64]:
+def fixed(period: EvaluationPeriod, examples: list[Example]) -> NDArray[np.int64]:
     """Ranks of every example [m] by the release alone."""
     parts = [examples[start : start + STEP] for start in range(0, len(examples), STEP)]
-    return np.concatenate([ranks(world.encoder.encode_histories, part, world.encoder.embeddings) for part in parts])
+    return np.concatenate([ranks(period.encoder.encode_histories, part, period.encoder.embeddings) for part in parts])
 
 
-def is_cold(world: World, examples: list[Example]) -> NDArray[np.bool_]:
+def is_cold(period: EvaluationPeriod, examples: list[Example]) -> NDArray[np.bool_]:
     """Which examples [m] ask for a film that training hardly saw."""
-    cold: NDArray[np.bool_] = world.known[[one.target for one in examples]] < COLD
+    cold: NDArray[np.bool_] = period.known[[one.target for one in examples]] < COLD
     return cold
 
 
-def choose(world: World) -> None:
-    examples = world.examples()
-    users = np.array([query.user_id for query in world.queries])
-    plain, cold = ndcg(fixed(world, examples), K), is_cold(world, examples)
+def choose(period: EvaluationPeriod) -> None:
+    examples = period.examples()
+    users = np.array([query.user_id for query in period.queries])
+    plain, cold = ndcg(fixed(period, examples), K), is_cold(period, examples)
     print(f"history alone: NDCG@10 {plain.mean():.4f} on {len(examples):,} events, {plain[cold].mean():.4f} on cold films")
     for config in CHOICES:
-        found, learner = learned(world, examples, config)
+        found, learner = learned(period, examples, config)
         lift = paired_bootstrap(ndcg(found, K), plain, users)
         print(f"{config}: {ndcg(found, K).mean():.4f}, {lift.mean:+.4f} [{lift.low:+.4f}, {lift.high:+.4f}],", end=" ")
         print(f"{ndcg(found, K)[cold].mean():.4f} on cold films, {learner.guard.rollbacks} rollbacks", flush=True)
 
 
-def judge(world: World, seed: int) -> None:
-    examples = world.examples()
-    users = np.array([query.user_id for query in world.queries])
+def judge(period: EvaluationPeriod, seed: int) -> None:
+    examples = period.examples()
+    users = np.array([query.user_id for query in period.queries])
     nothing = UserFeatures(0)
-    as_of = [world.history(world.past.get(query.user_id, nothing)) for query in world.queries]
+    as_of = [period.history(period.past.get(query.user_id, nothing)) for query in period.queries]
     frozen = [replace(one, history=history) for one, history in zip(examples, as_of, strict=True)]
-    found = {"frozen": fixed(world, frozen), "history": fixed(world, examples)}
-    found["learning"], learner = learned(world, examples, LearnerConfig())
-    cold = is_cold(world, examples)
+    found = {"frozen": fixed(period, frozen), "history": fixed(period, examples)}
+    found["learning"], learner = learned(period, examples, LearnerConfig())
+    cold = is_cold(period, examples)
     metrics = {f"{name} ndcg@10": float(ndcg(one, K).mean()) for name, one in found.items()}
     metrics |= {f"{name} ndcg@10 cold": float(ndcg(one, K)[cold].mean()) for name, one in found.items()}
     metrics |= {f"{name} hr@10": float(hit_rate(one, K).mean()) for name, one in found.items()}
@@ -149,9 +149,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("var/benchmarks/online-learning"))
     given = parser.parse_args()
     if given.choose:
-        choose(World.of(0.7, 0.8, given.queries, given.seed, given.work))
+        choose(EvaluationPeriod.of(0.7, 0.8, given.queries, given.seed, given.work))
     else:
-        judge(World.of(0.8, 1.0, given.queries, given.seed, given.work), given.seed)
+        judge(EvaluationPeriod.of(0.8, 1.0, given.queries, given.seed, given.work), given.seed)
 
 
 if __name__ == "__main__":

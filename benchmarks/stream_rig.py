@@ -25,7 +25,7 @@ from feature_repo.adapters.feast_store import FeastFeatures
 from lake.ports import Lake
 from lake.tables import INTERACTIONS as TABLE
 from streaming.consumer import Consumer
-from streaming.decoding import Contract, WholeKeys
+from streaming.decoding import Contract, IntegerKeys
 from streaming.handlers import known_interaction_rows
 from streaming.loops.feature_effect import FeatureEffect
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
@@ -47,7 +47,7 @@ class Rig:
     genres: dict[int, tuple[str, ...]]
 
     def consumer(self) -> Consumer:
-        contract = Contract(WholeKeys(frozenset(self.genres)))
+        contract = Contract(IntegerKeys(frozenset(self.genres)))
         rows = partial(known_interaction_rows, contract=contract)
         return Consumer(
             [

@@ -66,7 +66,7 @@ def digests(folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest alone. Raises BundleCorrupt when there is none or it is no manifest."""
+    """The manifest alone. Raises BundleCorrupt when it is missing or cannot be parsed."""
     try:
         return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValidationError) as error:
@@ -80,9 +80,9 @@ def open_bundle(folder: Path, computed: FeatureSchema) -> Manifest:
     changed = [name for name, digest in found.items() if manifest.files.get(name) != digest]
     if changed:
         raise BundleCorrupt(f"release {manifest.release}: {', '.join(changed)} is not the file that was registered")
-    lacking = computed.lacking(used) if (used := _used(manifest)) else [f"the feature schema {manifest.feature_schema}"]
-    if lacking:
-        raise SchemaMismatch(manifest.release, lacking)
+    missing = computed.missing(used) if (used := _used(manifest)) else [f"the feature schema {manifest.feature_schema}"]
+    if missing:
+        raise SchemaMismatch(manifest.release, missing)
     return manifest
 
 

@@ -2,7 +2,7 @@
 
 EVENT_ID = "event_id"
 REQUEST_ID = "request_id"
-EXTERNAL_USER = "external_user"  # the id that stands behind a key, where it is no whole number; else null
+EXTERNAL_USER = "external_user"  # the original id of the user, where it is not an integer; else null
 USER = "user_id"
 ITEM = "item_id"
 KIND = "kind"

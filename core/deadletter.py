@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from core.errors import InvalidInput
 from core.ports import LoggedRecord, Record
 
-MAX_KEPT_BYTES = 8 * 2**20  # of one event that are kept: beyond, the letter itself would not fit its topic
+MAX_KEPT_BYTES = 8 * 2**20  # bytes of an event that are kept: a longer letter would not fit into its topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class DeadLetter:
     reason: str
     detail: str
     value: bytes
-    ts: float  # Unix seconds when it was set aside
+    ts: float  # Unix seconds when it was quarantined
     partition: int = -1  # place in the topic; -1 if it never reached the log
     offset: int = -1
 
     @property
     def id(self) -> str:
-        """Depends on what and where it is, so that setting the same record aside twice makes one letter."""
+        """Depends on the content and place of the record, so that quarantining the same record twice makes one letter."""
         place = f"{self.topic}:{self.partition}:{self.offset}:".encode()
         return hashlib.sha256(place + self.value).hexdigest()[:16]
 

@@ -58,13 +58,13 @@ class SchemaMismatch(MarqueeError):
     slug = "schema-mismatch"
     title = "The release does not fit this code"
 
-    def __init__(self, release: str, lacking: Sequence[str]) -> None:
-        """`lacking` names each feature that the release uses and the code lacks."""
+    def __init__(self, release: str, missing: Sequence[str]) -> None:
+        """`missing` names each feature that the release uses and the code does not compute."""
         super().__init__(
-            f"release {release} uses what this code does not compute: {', '.join(lacking)}; "
+            f"release {release} uses what this code does not compute: {', '.join(missing)}; "
             "build a new release with `marquee release build`, or run the code version of the release",
             release=release,
-            lacking=list(lacking),
+            lacking=list(missing),
         )
 
 
@@ -77,7 +77,7 @@ class BundleCorrupt(MarqueeError):
 
 
 class IdCollision(MarqueeError):
-    """The id has the same key as an id that came earlier, so nothing is known or done under it (see `core.ids`)."""
+    """The id has the same key as an id that came earlier, so nothing is stored or done under it (see `core.ids`)."""
 
     status = 409
     slug = "id-collision"

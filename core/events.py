@@ -1,4 +1,4 @@
-"""Event contract v1: what happened (`Interaction`) and what was shown (`Impression`), linked by `request_id`.
+"""The event contract: what happened (`Interaction`) and what was shown (`Impression`), linked by `request_id`.
 
 The link is the point: counterfactual evaluation, acceptance rate and online learning all depend on it. Propensities
 cannot be added to past traffic, so they are in the first version. Golden JSON lives in `tests/unit/core/golden`.

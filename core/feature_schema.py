@@ -30,19 +30,19 @@ class FeatureSchema:
         """Twelve hex digits that name the schema."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
-    def lacking(self, used: FeatureSchema) -> list[str]:
+    def missing(self, used: FeatureSchema) -> list[str]:
         """What a release with the schema `used` needs and this one does not compute; empty if the release fits.
 
         A type counts as much as a name, a kind must have the code that the release learned, and a shorter history is a part
         of a longer one. What this schema has beyond that does no harm.
         """
-        lacks = [f"user feature {feature}" for feature in used.user if feature not in self.user]
+        missing = [f"user feature {feature}" for feature in used.user if feature not in self.user]
         if used.history > self.history:
-            lacks.append(f"a history of {used.history} events (here {self.history})")
+            missing.append(f"a history of {used.history} events (here {self.history})")
         for code, kind in enumerate(used.kinds):
             if self.kinds[code : code + 1] != (kind,):
-                lacks.append(f"event kind {kind} with code {code}")
-        return lacks + [f"candidate feature {name}" for name in used.candidate if name not in self.candidate]
+                missing.append(f"event kind {kind} with code {code}")
+        return missing + [f"candidate feature {name}" for name in used.candidate if name not in self.candidate]
 
 
 # Releases up to version 0.1 name their schema by its digest alone, and there was only this one: written out, never changed.

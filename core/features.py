@@ -42,7 +42,7 @@ class UserFeatures:
     consumed: NDArray[np.int64] = field(default_factory=_no_ints)  # sorted ids never to recommend again
     profile: tuple[str, ...] = ()  # static attributes as tokens ("age:25"); no event changes them
     applied_offset: int = -1  # position in the event log up to which events are in; makes redelivery harmless
-    external_id: str = ""  # the id that `user_id` is the key of, where that is no whole number; no feature
+    external_id: str = ""  # the original id, where it is not an integer; identifies the user, not a feature
 
 
 # name:type of each user feature, in storage order. Dropping or retyping one makes the releases that use it unloadable.

@@ -8,7 +8,7 @@ that is fast or small (packed records, matrices, Milvus, Redis, sorted arrays) w
     2^62 ... 2^63 - 1       users of any other id: 62 bits of a hash, with the original kept in the user's record
 
 So data with integer ids costs nothing and keeps its keys, no key of one kind can be one of another, and an item's key is never
-given to a second item. Two users whose hashes collide (one chance in 9 million million for a million users) are told apart by
+given to a second item. Two users whose hashes collide (one chance in 9 million for a million users) are told apart by
 the original: the later one is refused, never merged.
 """
 
@@ -36,7 +36,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 def parse_id(raw: object) -> ExternalId:
     """An id as it came from JSON, a path or a file. `"42"` and `42` are the same id; `"042"` is another.
 
-    Raises ValueError for what is none.
+    Raises ValueError for anything that cannot be an id.
     """
     if isinstance(raw, str):
         if _WHOLE.fullmatch(raw) and int(raw) <= MAX_INTEGER:
@@ -52,7 +52,7 @@ Id = Annotated[ExternalId, BeforeValidator(parse_id)]
 
 
 def user_key(id_: ExternalId) -> int:
-    """The key of a user: stable, everywhere, without a table."""
+    """The key of a user. It depends on the id alone, so every process computes the same one without a table."""
     if isinstance(id_, int):
         return id_
     digest = hashlib.blake2b(id_.encode(), digest_size=8, person=b"marquee.user").digest()
@@ -60,21 +60,21 @@ def user_key(id_: ExternalId) -> int:
 
 
 def original(id_: ExternalId) -> str:
-    """What a user's record keeps of the id: nothing where the key says it all."""
+    """The id as it is kept in the user's record; empty for an integer, which is its own key."""
     return "" if isinstance(id_, int) else id_
 
 
 def shown(key: int, kept: str | None) -> ExternalId:
-    """The id behind a key, given what `original` kept; tables have null for nothing."""
+    """The id behind a key. `kept` is the result of `original`; tables have null where that was empty."""
     return kept or key
 
 
 def assign_keys(ids: Iterable[ExternalId], known: Mapping[str, int]) -> dict[str, int]:
-    """The keys of items: `known` (id -> key), and a following one for each further id that is no whole number."""
+    """The keys of items: `known` (id -> key), and the next free key for each further id that is not an integer."""
     keys = dict(known)
-    following = max(known.values(), default=FIRST_ITEM_KEY - 1) + 1
+    next_key = max(known.values(), default=FIRST_ITEM_KEY - 1) + 1
     for id_ in ids:
         if isinstance(id_, str) and id_ not in keys:
-            keys[id_] = following
-            following += 1
+            keys[id_] = next_key
+            next_key += 1
     return keys

@@ -23,7 +23,7 @@ class ItemFacts:
     def __init__(self, items: pl.DataFrame, keys_of_ids: Mapping[str, int] | None = None) -> None:
         """`items` has the columns of `core.items.ITEM_SCHEMA`, or a part of them.
 
-        `keys_of_ids` has the key of every id that is no whole number, of items that left the catalogue as well.
+        `keys_of_ids` maps every id that is not an integer to its key, also for items that have left the catalogue.
         """
         self._items = complete(items).unique(c.ITEM, keep="last").sort(c.ITEM)
         self.keys: NDArray[np.int64] = self._items[c.ITEM].to_numpy()
@@ -35,7 +35,7 @@ class ItemFacts:
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ItemFacts:
-        """What a release's catalogue says of its items: all of them may be shown."""
+        """The items of a release's catalogue, all of which may be shown."""
         return cls(catalogue.to_frame())
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class ItemFacts:
         return str(self._titles[row] or "")
 
     def describe(self, row: int) -> dict[str, Any]:
-        """What people know an item by."""
+        """The details by which people recognise an item."""
         return {
             "item_id": self.id_of(int(self.keys[row])),
             "title": self.title(row),
@@ -82,7 +82,7 @@ class ItemFacts:
             named = self._items[c.GENRES].list.eval(pl.element().str.to_lowercase().eq(wanted)).list.any()
             found: NDArray[np.bool_] = named.fill_null(False).to_numpy()
             if not found.any():
-                return found  # not kept: anybody can ask for any name
+                return found  # not cached: a client may ask for any name
             self._with_genre[wanted] = found
         return self._with_genre[wanted]
 

@@ -10,7 +10,7 @@ from core import columns as c
 CONTENT_SCHEMA = pl.Schema(
     [
         (c.OVERVIEW, pl.String),
-        (c.TAGS, pl.List(pl.String)),  # that users gave it before a moment; see `with_tags`
+        (c.TAGS, pl.List(pl.String)),  # given by users before a cut-off; see `with_tags`
         (c.PEOPLE, pl.List(pl.String)),  # cast and directors
         (c.KEYWORDS, pl.List(pl.String)),
         (c.POSTER, pl.String),  # a path
@@ -25,7 +25,7 @@ ITEM_SCHEMA = pl.Schema(
         (c.GENRES, pl.List(pl.String)),
         (c.YEAR, pl.Int32),
         *CONTENT_SCHEMA.items(),
-        (c.HIDDEN, pl.Boolean),  # null where nobody said
+        (c.HIDDEN, pl.Boolean),  # null if it was never set
     ]
 )
 TAG_SCHEMA = pl.Schema([(c.USER, pl.Int64), (c.ITEM, pl.Int64), (c.TAG, pl.String), (c.TS, pl.Float64)])
@@ -35,7 +35,7 @@ COVERED = (c.GENRES, c.YEAR, c.TAGS, *DETAILS)
 
 
 def complete(items: pl.DataFrame) -> pl.DataFrame:
-    """The columns of `ITEM_SCHEMA` in order and type; one that the frame lacks is null. Other columns are dropped."""
+    """The columns of `ITEM_SCHEMA` in order and type; one that is not in the frame is null. Other columns are dropped."""
     return items.select(
         (pl.col(name) if name in items.columns else pl.lit(None)).cast(dtype).alias(name) for name, dtype in ITEM_SCHEMA.items()
     )
@@ -54,10 +54,10 @@ def with_tags(items: pl.DataFrame, tags: pl.DataFrame, before: float) -> pl.Data
 
 
 def with_details(items: pl.DataFrame, details: pl.DataFrame) -> pl.DataFrame:
-    """Items with what `details` knows of their `tmdb_id`; what it does not know stays as it was.
+    """Items with the details for their `tmdb_id`; a value that `details` does not have stays as it was.
 
     `details` has tmdb_id and any of `DETAILS`. There is no popularity and no vote among them: those are not as of a
-    cut-off, so a model that reads them would be told the future.
+    cut-off, so they would leak information from the future into a model.
     """
     columns = [name for name in DETAILS if name in details.columns]
     known = details.select(c.TMDB_ID, *(pl.col(name).alias(f"new {name}") for name in columns)).unique(c.TMDB_ID, keep="first")

@@ -40,11 +40,11 @@ class KindSpec:
     value_required: bool = True  # whether an event of a kind with a value range may leave the value out
     consumes: bool = False  # the item is not recommended to that user again
     target: bool = True  # a model learns to predict it; the others are read as history only
-    refuses: bool = False  # it says no, so it does not make an item popular
-    accepts: bool = False  # as an answer to a list it accepts what was recommended
+    refuses: bool = False  # a negative signal: it does not make an item popular
+    accepts: bool = False  # as a response to a list it counts as acceptance
     weight: float = 0.0  # default affinity that one event adds to the genres of its item
     rarity_bonus: bool = False  # that affinity grows the less popular the item is
-    enjoyed_from: float | None = None  # the least value from which it says that the user enjoyed the item; None: it never does
+    enjoyed_from: float | None = None  # minimum value that shows that the user enjoyed the item; None: no value does
 
     def complaint(self, kind: str, value: float | None) -> str | None:
         """Why an event of this kind cannot carry `value`, or None."""
@@ -88,7 +88,7 @@ KIND_CODE: dict[str, int] = {kind.value: kind.spec.code for kind in KINDS}
 
 CONSUMING = frozenset(kind for kind in KINDS if kind.spec.consumes)
 TARGETS = frozenset(kind for kind in KINDS if kind.spec.target)
-VERDICTS = TARGETS | CONSUMING  # the user decided about the item; the others say neither that it is wanted nor that it is not
+VERDICTS = TARGETS | CONSUMING  # the user decided for or against the item; the other kinds are neutral
 REFUSING = frozenset(kind for kind in KINDS if kind.spec.refuses)
 ACCEPTING = frozenset(kind for kind in KINDS if kind.spec.accepts)
 STARRED = frozenset(kind for kind in KINDS if kind.spec.value is STARS)

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 CGROUP, PROC = Path("/sys/fs/cgroup"), Path("/proc")
-_LOOK = 0.3  # seconds for which the cores are watched
-_NO_LIMIT = 1 << 60  # bytes; a container without a limit says a number beyond it
+_SAMPLE_SECONDS = 0.3  # how long the load of the cores is measured
+_NO_LIMIT = 1 << 60  # bytes; cgroup v1 reports a number above it where there is no limit
 
 
 def available_cores() -> int:
@@ -16,56 +16,56 @@ def available_cores() -> int:
     return max(1, min(len(os.sched_getaffinity(0)), int(_quota() or 1 << 16)))
 
 
-def free_cores(watched: float = _LOOK) -> int:
-    """Of `available_cores` those that nobody computes on while they are watched for so many seconds; at least 1."""
-    before = _busy_and_all()
-    time.sleep(watched)
-    busy, everything = (now - then for now, then in zip(_busy_and_all(), before, strict=True))
+def free_cores(seconds: float = _SAMPLE_SECONDS) -> int:
+    """Those of `available_cores` that are idle, measured over `seconds`. At least 1."""
+    before = _busy_and_total_ticks()
+    time.sleep(seconds)
+    busy, total = (now - then for now, then in zip(_busy_and_total_ticks(), before, strict=True))
     cores = len(os.sched_getaffinity(0))
-    idle = cores * (1 - busy / everything) if everything > 0 else cores
+    idle = cores * (1 - busy / total) if total > 0 else cores
     return max(1, min(available_cores(), round(idle)))
 
 
 def available_memory() -> int:
-    """Bytes that can still be taken before something is swapped out or killed."""
+    """Bytes that can still be allocated before something is swapped out or killed."""
     lines = (line.split() for line in (PROC / "meminfo").read_text().splitlines())
     free = next(int(line[1]) << 10 for line in lines if line[0] == "MemAvailable:")
     for folder, limit, usage in (
         (CGROUP, "memory.max", "memory.current"),
         (CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        most, used = _number(folder / limit), _number(folder / usage)
-        if most is not None and used is not None and most < _NO_LIMIT:
-            free = min(free, max(0, most - used + _file_cache(folder / "memory.stat")))
+        max_bytes, used = _number(folder / limit), _number(folder / usage)
+        if max_bytes is not None and used is not None and max_bytes < _NO_LIMIT:
+            free = min(free, max(0, max_bytes - used + _file_cache(folder / "memory.stat")))
     return free
 
 
 def _quota() -> float | None:
     """Cores' worth of time that the container gets, None without a limit."""
     try:
-        most, period = (CGROUP / "cpu.max").read_text().split()
+        quota, period = (CGROUP / "cpu.max").read_text().split()
     except (OSError, ValueError):
         cpu = CGROUP / "cpu"
         found = _number(cpu / "cpu.cfs_quota_us"), _number(cpu / "cpu.cfs_period_us")
         return found[0] / found[1] if found[0] and found[1] and found[0] > 0 else None
-    return None if most == "max" else float(most) / float(period)
+    return None if quota == "max" else float(quota) / float(period)
 
 
-def _busy_and_all() -> tuple[float, float]:
-    """Ticks so far of the cores that this process may run on: computing, and altogether."""
+def _busy_and_total_ticks() -> tuple[float, float]:
+    """Ticks so far of the cores that this process may run on: busy ones, and all."""
     allowed = {f"cpu{core}" for core in os.sched_getaffinity(0)}
-    busy = everything = 0
+    busy = total = 0
     for line in (PROC / "stat").read_text().splitlines():
         name, *ticks = line.split()
         if name in allowed:
             counts = [int(tick) for tick in ticks[:8]]  # user nice system idle iowait irq softirq steal
-            everything += sum(counts)
+            total += sum(counts)
             busy += sum(counts) - counts[3] - counts[4]
-    return float(busy), float(everything)
+    return float(busy), float(total)
 
 
 def _file_cache(path: Path) -> int:
-    """Bytes that count as used and are given back when they are needed."""
+    """Bytes that count as used and are reclaimed when memory runs short."""
     try:
         found = dict(line.split() for line in path.read_text().splitlines())
     except (OSError, ValueError):

@@ -91,7 +91,7 @@ class Record:
     key: str
     id: str
     value: bytes
-    accepted_at: float | None = None  # Unix seconds when its sender was promised that it is kept; None: when it is appended
+    accepted_at: float | None = None  # Unix seconds when its sender got an acknowledgement; None: the time of the append
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +114,10 @@ class Subscription(Protocol):
         """Up to `limit` next records, waiting at most `timeout` seconds for the first."""
 
     def commit(self) -> None:
-        """Everything polled so far is done with."""
+        """Mark everything polled so far as processed."""
 
     def lag(self) -> int:
-        """How many records wait to be polled, as far as this subscription knows without asking anybody."""
+        """How many records wait to be polled, as far as this subscription knows without asking the broker."""
 
     def close(self) -> None: ...
 

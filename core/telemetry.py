@@ -38,7 +38,9 @@ LAKE_ROWS = Counter("marquee_lake_rows_total", "Rows appended to the lake", ["ta
 DEPENDENCY_UP = Gauge("marquee_dependency_up", "1 if the dependency answered its last probe", ["dependency"])
 RELEASE_INFO = Gauge("marquee_release_info", "1 for the release that is being served", ["release"])
 RELEASE_SWAPS = Counter(
-    "marquee_release_swaps_total", "Releases that an alias turned to while it was served: served or refused", ["outcome"]
+    "marquee_release_swaps_total",
+    "Releases that an alias was moved to while it was served, by outcome: served or refused",
+    ["outcome"],
 )
 DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features that drifted at the last check")
 DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its training-time reference", ["feature"])
@@ -62,6 +64,6 @@ LEARNED_ROLLBACKS = Counter(
 BACKGROUND_FAILURES = Counter(
     "marquee_background_failures_total", "Times a background thread failed unexpectedly and was started again", ["thread"]
 )
-RECORDS_SET_ASIDE = Counter(
-    "marquee_records_set_aside_total", "Records set aside because the event log failed on them every time", ["topic"]
+RECORDS_QUARANTINED = Counter(
+    "marquee_records_quarantined_total", "Records quarantined because the event log failed on them every time", ["topic"]
 )

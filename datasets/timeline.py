@@ -22,12 +22,12 @@ def timeline(interactions: pl.DataFrame) -> pl.DataFrame:
 
 
 def ending_together(interactions: pl.DataFrame) -> pl.DataFrame:
-    """The events with each user's history moved in time: it ends in the second before 0, at a moment drawn by a hash of the user.
+    """The events with a `ts` that counts each user's history back from its end, which lies in the second before 0.
 
-    A cut then takes the last events of everybody, or of a random part of the users where histories are too short for that; of
-    positions, it would take the ends of the few longest histories. Gaps between a user's events stay as they are.
+    When exactly is drawn by a hash of the user. A cut then takes the last events of everybody, or of a random part of the users
+    where histories are too short for that; of positions, it would take the ends of the few longest histories.
     """
     users = interactions[c.USER].to_numpy()
     ends = -(tie_hash(users, np.zeros_like(users)) / 2.0**64)
-    last = pl.col(c.TS).max().over(c.USER)
-    return interactions.with_columns((pl.col(c.TS) - last + pl.Series(ends)).alias(c.TS))
+    back = pl.col(c.TS).rank("ordinal", descending=True).over(c.USER) - 1
+    return interactions.with_columns((pl.Series(ends) - back).alias(c.TS))

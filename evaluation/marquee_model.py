@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from core import columns as c
 from core.catalogue import Catalogue
 from datasets.splits import before, cutoff
-from datasets.timeline import ending_together
 from evaluation.blended import Learned, Learner
 from evaluation.blending import MAX_QUERIES, Blend, blend
-from evaluation.protocols import Fold
+from evaluation.protocols import Fold, leave_one_out
 from evaluation.queries import LabelledQuery, labelled_queries
 from evaluation.two_tower import TwoTowerModel
 from retrieval.preset import Preset
@@ -72,8 +71,24 @@ class MarqueeModel(TwoTowerModel):
 
     def _choosing(self, train: pl.DataFrame, catalogue: Catalogue) -> Fold:
         """A fold within the training part: the events to learn from, and the queries to choose by."""
-        train = train if self._by_time else ending_together(train)
+        if not self._by_time:
+            return self._last_of_some(train, catalogue)
         cut = cutoff(train, self._learned_from)
         end = float(np.nextafter(train[c.TS].to_numpy().max(), np.inf))
         queries = labelled_queries(train, catalogue, cut, end, MAX_QUERIES, self._seed, self._profiles)
         return Fold("choice", before(train, cut), tuple(queries))
+
+    def _last_of_some(self, train: pl.DataFrame, catalogue: Catalogue) -> Fold:
+        """The last events of MAX_QUERIES users, but of no more than half of those who would keep a single one."""
+        counts = (
+            train.group_by(c.USER)
+            .len()
+            .filter(pl.col("len") > 1)
+            .sort(c.USER)
+            .sample(fraction=1.0, shuffle=True, seed=self._seed)
+        )
+        short = counts.filter(pl.col("len") == 2)
+        drawn = pl.concat([counts.filter(pl.col("len") > 2), short.head(len(short) // 2)]).head(MAX_QUERIES)[c.USER]
+        asked = train[c.USER].is_in(drawn.implode())
+        fold = leave_one_out(train.filter(asked), catalogue)
+        return Fold("choice", pl.concat([train.filter(~asked), fold.train.select(train.columns)]), fold.queries)

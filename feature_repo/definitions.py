@@ -28,7 +28,7 @@ RECORD = [Field(name="record", dtype=Bytes, description="all features of the use
 COLUMNS = [
     Field(name="item_ids", dtype=Array(Int64), description="recent events, oldest first: what"),
     Field(name="kinds", dtype=Array(Int64), description="recent events: code of core.kinds.KIND_CODE"),
-    Field(name="values", dtype=Array(Float32), description="recent events: stars or minutes, 0 where there are none"),
+    Field(name="values", dtype=Array(Float32), description="recent events: stars or minutes, 0 for kinds without a value"),
     Field(name="times", dtype=Array(Float64), description="recent events: Unix seconds"),
     Field(name="genres", dtype=Array(String), description="sorted, aligned with genre_weights"),
     Field(name="genre_weights", dtype=Array(Float32), description="decayed affinity as of last_seen"),

@@ -58,7 +58,7 @@ class ItemCounts:
         self._ratings += self._sum(at[rated], np.ones(int(rated.sum())))
 
     def on(self, catalogue: ItemRows, keys: NDArray[np.int64]) -> ItemCounts:
-        """The same counts on another catalogue; `keys` [n] are those of this one's rows. Items that it lacks are forgotten."""
+        """The same counts on another catalogue; `keys` [n] are those of this one's rows. Items that are not in it are dropped."""
         at = catalogue.rows(keys)
         known = at >= 0
         other = ItemCounts(catalogue, self._half_life / DAY_SECONDS)
@@ -80,7 +80,7 @@ class ItemCounts:
         )
 
     def _age(self, latest: float) -> None:
-        """A later event ages all that came before."""
+        """Decay all earlier events to the time of a later one."""
         if latest > self._latest:
             self._recent *= np.exp2((self._latest - latest) / self._half_life)
             self._latest = latest

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Uints = NDArray[np.uint64]
 _MAX_ROWS = 2**24  # a longer column is damage, and would fill the memory before it showed
 _BYTES = np.arange(8, dtype=np.uint64)
-_FIRST_OF_SIZE = np.array([256**size for size in range(8)], dtype=np.uint64)  # the least number that needs byte `size`
+_FIRST_OF_SIZE = np.array([256**size for size in range(8)], dtype=np.uint64)  # the smallest number that needs byte `size`
 
 
 class Malformed(ValueError):

@@ -17,7 +17,7 @@ from core.features import UserFeatures
 from feature_repo import record_columns as columns
 from feature_repo.packing import ByteReader, ByteWriter, Malformed
 
-PLAIN, NAMED = 1, 2  # layouts: of a user whose key is the id, and of one whose id comes along
+PLAIN, NAMED = 1, 2  # layouts: for an integer id, which is the key, and for one that is stored with the record
 
 
 class UnreadableRecord(ValueError):
@@ -92,4 +92,7 @@ def _latest(times: columns.Times) -> float:
     return float(times[-1]) if len(times) else 0.0
 
 
-_READERS: Mapping[int, Callable[[int, ByteReader], UserFeatures]] = {PLAIN: _read_v1, NAMED: _read_v2}  # never changed
+_READERS: Mapping[int, Callable[[int, ByteReader], UserFeatures]] = {
+    PLAIN: _read_v1,
+    NAMED: _read_v2,
+}  # a reader that was released is never changed

@@ -22,7 +22,7 @@ GENRES: tuple[str, ...] = (
 )  # fmt: skip
 _GENRE_BIT = {name: 1 << place for place, name in enumerate(GENRES)}
 _CONSUMING = sum(1 << code for code in codes(CONSUMING))
-_UNITS = (1, 1000)  # per second: in which times are tried; times that fit neither are written as the float64 they are
+_UNITS = (1, 1000)  # per second, the coarser one first; times that fit neither are written as float64
 _MAX_HALVES = 10  # 0 to 5 stars are a code; a larger number of halves follows its code, as does any other float32
 _LARGE, _OTHER = _MAX_HALVES + 1, _MAX_HALVES + 2
 _TOO_LARGE = 2.0**16
@@ -100,9 +100,9 @@ def read_consumed(reader: ByteReader, items: Ids, kinds: Ids) -> Ids:
 
 def write_genres(writer: ByteWriter, genres: Sequence[str], weights: Floats) -> None:
     """Sorted names and their weights."""
-    strange = [name for name in genres if name not in _GENRE_BIT]
+    others = [name for name in genres if name not in _GENRE_BIT]
     writer.uint(sum(_GENRE_BIT.get(name, 0) for name in genres))
-    write_words(writer, strange)
+    write_words(writer, others)
     writer.floats(weights)
 
 

@@ -1,4 +1,4 @@
-"""How much an event says about a taste: by its kind, by how rare the film is on a watchlist, and by how long ago it was."""
+"""How strongly an event expresses a taste: by its kind, by how rare the film is on a watchlist, and by how long ago it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing what is known of items. Every process takes it over within a second or two; no release is built for it.
+"""Changes the details of items. Every process applies a change within a second or two, without a new release.
 
 `marquee items` and `PATCH /items/{item_id}` are two ways to the same `change`, with the same rules for values.
 """
@@ -26,8 +26,8 @@ MAX_YEAR = 9999
 _PRINTABLE = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
-def _is_text(value: object, longest: int) -> bool:
-    return isinstance(value, str) and len(value) <= longest and bool(_PRINTABLE.fullmatch(value)) and not value.isspace()
+def _is_text(value: object, max_length: int) -> bool:
+    return isinstance(value, str) and len(value) <= max_length and bool(_PRINTABLE.fullmatch(value)) and not value.isspace()
 
 
 def _are_genres(value: object) -> bool:
@@ -55,7 +55,7 @@ CHANGEABLE = tuple(_RULES)
 
 @dataclass(frozen=True)
 class Changed:
-    """What a change came to. `unchanged` items were that way already."""
+    """The result of a change. `unchanged` items had these values already."""
 
     changed: tuple[ExternalId, ...]
     unchanged: tuple[ExternalId, ...]
@@ -70,7 +70,7 @@ def change(lake: Lake, ids: Sequence[ExternalId], values: Mapping[str, object], 
     """Set columns of CHANGEABLE for these items, all or nothing.
 
     Rows are read, changed and written whole: of two changes of one item at the same moment the later one wins. Raises
-    InvalidInput for a column or a value that there cannot be, NotFound that names the items that are not there,
+    InvalidInput for an unknown column or a value outside its rule, NotFound that names the missing items,
     DependencyUnavailable and StorageFull.
     """
     _check(values)

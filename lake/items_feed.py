@@ -37,10 +37,10 @@ class ItemsFeed:
 
 
 class KnownItems:
-    """The authority on which items there are, for a process that asks often: at most `interval` seconds old.
+    """The authority on which items exist, for a process that asks often: at most `interval` seconds old.
 
-    Whoever asks for an item that is not known makes it look again, so that an event on an item that another process has just
-    seen added is never taken for an event on nothing. Thread-safe.
+    A question about an unknown item makes it read the tables again, so that an event on an item that another process has just
+    added is not rejected. Thread-safe.
     """
 
     def __init__(self, lake: Lake, interval: float = 1.0, clock: Monotonic = time.monotonic) -> None:
@@ -55,14 +55,14 @@ class KnownItems:
 
     @property
     def facts(self) -> ItemFacts:
-        """While the lake does not answer, the last ones; raises DependencyUnavailable when there are none yet."""
+        """The items; the last known ones while the lake does not answer. Raises DependencyUnavailable if there are none yet."""
         if self._clock() - self._looked > self._interval or not self._ever_looked:
             with suppress(DependencyUnavailable) if self._ever_looked else nullcontext():
                 self._refresh()
         return self._facts
 
     def with_keys(self, keys: ArrayLike) -> ItemFacts:
-        """The items as they are now, read again if they lack one of these keys [m]: another process may have just added it."""
+        """The items, read again if one of these keys [m] is not among them: another process may have just added it."""
         facts = self.facts
         if bool((facts.rows(keys) < 0).any()):
             with suppress(DependencyUnavailable):
@@ -78,7 +78,7 @@ class KnownItems:
         return self._found(ItemFacts.key_ever, id_)
 
     def _found(self, key_in: Callable[[ItemFacts, ExternalId], int], id_: ExternalId) -> int:
-        """What `key_in` says of the items, asked again of the newest ones before it is -1."""
+        """The result of `key_in`; before it is -1, the newest items are read and asked again."""
         key = key_in(self.facts, id_)
         if key < 0:
             self._refresh()
@@ -111,5 +111,5 @@ class _Genres(Mapping[int, Sequence[str]]):
 
 
 def keys_of_ids(lake: Lake) -> dict[str, int]:
-    """The key of every item id that is no whole number. Raises DependencyUnavailable."""
+    """The key of every item id that is not an integer. Raises DependencyUnavailable."""
     return dict(read_or_empty(lake, ITEM_IDS).select(c.ID, c.KEY).iter_rows())

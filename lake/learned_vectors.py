@@ -40,7 +40,7 @@ def publish(path: Path, release: str, item_ids: NDArray[np.int64], learned: Lear
 
 
 class PublishedVectors:
-    """Reads them whenever they are new."""
+    """Reads the vectors whenever the file is new."""
 
     def __init__(self, path: Path) -> None:
         self._file = FollowedFile(path, _WHAT)
@@ -54,6 +54,8 @@ class PublishedVectors:
         if table is None or not len(table) or table[_RELEASE][0] != release:
             return None
         rows, vectors = catalogue.rows(table[c.ITEM].to_numpy()), table[_VECTOR].to_numpy()
-        if vectors.shape[1] != dim or (rows < 0).any():  # a release's name says what is in it: this is no file of ours
+        if (
+            vectors.shape[1] != dim or (rows < 0).any()
+        ):  # a release's name identifies its items, so Marquee did not write this file
             return None
         return LearnedVectors(int(table[_VERSION][0]), rows.astype(np.intp), vectors.astype(np.float32))

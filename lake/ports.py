@@ -44,7 +44,7 @@ class Follower(Protocol):
     def look(self) -> Added | None:
         """What is new; None if nothing is, or if the table was never written. Raises DependencyUnavailable.
 
-        When rows were taken away (a user was erased, rows were replaced) it starts again from the whole table. Files that
+        When rows were removed (a user was erased, rows were replaced) it starts again with the whole table. Files that
         were merged into larger ones bring nothing new.
         """
 
@@ -56,7 +56,7 @@ class Lake(Protocol):
     def append(self, table: str, rows: pl.DataFrame, *writers: Writer) -> bool:
         """Append rows with the table's columns (without `day`). Raises StorageFull.
 
-        Each writer's count becomes its number; False, and nothing appended, if one of them was that far already.
+        Each writer's progress becomes its number. Appends nothing and returns False if one of them has reached its number before.
         """
 
     def replace(self, table: str, rows: pl.DataFrame) -> None:
@@ -87,9 +87,9 @@ class Lake(Protocol):
         """`last_written` of several writers, at one moment."""
 
     def follow(self, table: str, columns: Sequence[str], history: bool = True) -> Follower:
-        """A follower that reads these columns; `day` is not among those that can be.
+        """A follower that reads these columns, any but `day`.
 
-        Without `history` what is there at the first look, or when it would have to start again, is passed over.
+        Without `history`, rows that exist at the first poll, or when it has to start again, are skipped.
         """
 
     def forget_user(self, user_id: int) -> int:
@@ -105,7 +105,7 @@ class FileLake(Lake, Protocol):
 
 
 def check_keys(rows: pl.DataFrame, on: Sequence[str]) -> None:
-    """What an upsert asks of the key columns of its rows. Raises InvalidInput."""
+    """Check the key columns of an upsert's rows. Raises InvalidInput for a null or a repeated key."""
     keys = rows.select(on)
     if any(keys[name].null_count() for name in on):
         raise InvalidInput(", ".join(on), None, "a key in every row")

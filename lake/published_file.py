@@ -38,6 +38,6 @@ class FollowedFile:
         except FileNotFoundError:
             return None
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise DependencyUnavailable(self._what, f"{self._path}: {error}", "the consumer writes them anew") from error
+            raise DependencyUnavailable(self._what, f"{self._path}: {error}", "the consumer will write them again") from error
         self._seen = (found.st_ino, found.st_mtime_ns)
         return table

@@ -16,20 +16,20 @@ _WHAT = "item statistics"
 
 
 def publish(path: Path, ids: NDArray[np.int64], stats: ItemStats) -> None:
-    """Write the statistics of these items [n], for whoever `PublishedStats` is. Raises StorageFull."""
+    """Write the statistics of these items [n], for `PublishedStats` to read. Raises StorageFull."""
     columns = {c.ITEM: ids, "n_events": stats.n_events, "recent": stats.recent, "rating_mean": stats.rating_mean}
     columns["impressions"] = stats.impressions
     replace_file(path, pl.DataFrame(columns).with_columns(as_of=pl.lit(stats.as_of, dtype=pl.Float64)), _WHAT)
 
 
 class PublishedStats:
-    """Reads them whenever they are new, for the rows of one catalogue."""
+    """Reads the statistics whenever they are new, for the rows of one catalogue."""
 
     def __init__(self, path: Path) -> None:
         self._file = FollowedFile(path, _WHAT)
 
     def look(self, catalogue: Catalogue) -> ItemStats | None:
-        """The statistics if they are new since the last check. An item that nobody counted gets zeros and the mean rating.
+        """The statistics if they are new since the last check. An item without statistics gets zeros and the mean rating.
 
         Raises DependencyUnavailable for a file that cannot be read.
         """

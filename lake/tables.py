@@ -1,4 +1,4 @@
-"""The lake's tables: their names and columns, and rows brought into their form."""
+"""The lake's tables: their names and columns, and rows converted to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IMPRESSIONS = "impressions"
 ITEMS = "items"
 TAGS = "tags"
 USERS = "users"
-POLICIES = "policies"  # what ever decided about lists, by the id that impressions carry
+POLICIES = "policies"  # every policy that ever made lists, by the id that impressions carry
 ITEM_IDS = "item_ids"  # the ids that other systems give to items, and the numbers that stand for them here
 
 _ID_SCHEMA = pl.Schema({c.KEY: pl.Int64, c.ID: pl.String})
@@ -60,7 +60,7 @@ SCHEMAS: dict[str, pl.Schema] = {
 PARTITIONED = (INTERACTIONS, IMPRESSIONS)
 # The tables with rows of users, and the column that names the user in each.
 OF_USERS = {INTERACTIONS: c.USER, IMPRESSIONS: c.USER, TAGS: c.USER, USERS: c.USER}
-_MAY_LACK = (c.EXPLORED, c.EXTERNAL_USER)  # columns that rows may come without, because they are younger than their table
+_OPTIONAL = (c.EXPLORED, c.EXTERNAL_USER)  # columns that rows may omit, because they were added to their table later
 
 
 def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -72,7 +72,7 @@ def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
         imported = pl.col(c.OFFSET) < 0
         rows = rows.with_columns(
             pl.when(imported).then(when.dt.strftime("%Y-01-01")).otherwise(when.dt.strftime("%Y-%m-%d")).alias(c.DAY),
-            *(pl.lit(None).alias(name) for name in _MAY_LACK if name in SCHEMAS[table] and name not in rows.columns),
+            *(pl.lit(None).alias(name) for name in _OPTIONAL if name in SCHEMAS[table] and name not in rows.columns),
         )
     return rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMAS[table].items())
 

@@ -46,7 +46,7 @@ EASE_RIDGE, REFIT = "ease_ridge", "refit"
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a release learns from: lake rows, the Delta versions that they are, and words about them for the model card."""
+    """What a release learns from: lake rows, their Delta versions, and a description for the model card."""
 
     interactions: pl.DataFrame
     catalogue: Catalogue
@@ -57,7 +57,7 @@ class TrainingData:
     tags: pl.DataFrame = field(default_factory=TAG_SCHEMA.to_frame)  # what users called items, and when
 
     def as_of(self, moment: float) -> TrainingData:
-        """With the tags that items had by then (Unix seconds) as content; a later one may answer what is to be predicted."""
+        """With the tags that items had by `moment` (Unix seconds) as content; a later tag would leak what is to be predicted."""
         if self.tags.is_empty():
             return self
         return replace(self, catalogue=Catalogue.from_frame(with_tags(self.catalogue.to_frame(), self.tags, moment)))

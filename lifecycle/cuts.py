@@ -34,7 +34,7 @@ class BuildConfig:
     def __post_init__(self) -> None:
         cuts = (self.towers_until, self.ranker_until, self.choice_until)
         if not 0 < cuts[0] < cuts[1] < cuts[2] < 1:
-            raise InvalidInput("cuts", cuts, "shares that grow, between 0 and 1")
+            raise InvalidInput("cuts", cuts, "increasing shares between 0 and 1")
 
 
 @dataclass(frozen=True)

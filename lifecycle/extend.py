@@ -18,7 +18,7 @@ from retrieval.ease import EaseTable
 from retrieval.new_items import content_embeddings
 from retrieval.transitions import Transitions
 
-EXTENDS = "extends"  # in a manifest's config: the release that this one is a longer one of
+EXTENDS = "extends"  # in a manifest's config: the release that this one extends
 
 
 def new_films(release: Path, catalogue: Catalogue) -> pl.DataFrame:
@@ -30,7 +30,7 @@ def new_films(release: Path, catalogue: Catalogue) -> pl.DataFrame:
 def extend_release(release: Path, films: pl.DataFrame, data_version: dict[str, int], workdir: Path) -> Path:
     """Write a bundle that also has these films, placed by their content; returns its folder, named after the new release.
 
-    Its figures are those of the release that it extends: nothing was trained, and the new films have no events to judge by.
+    Its figures are those of the release that it extends: nothing was trained, and the new films have no events to evaluate on.
     """
     manifest = bundle.read_manifest(release)
     draft = workdir / "extended"
@@ -68,7 +68,7 @@ def _write_vectors(release: Path, draft: Path, known: Catalogue, added: Catalogu
 
 
 def _longer_stats(stats: ItemStats, known: Catalogue, longer: Catalogue) -> ItemStats:
-    """Nothing has been counted of a new film; its rating is the mean one."""
+    """A new film has no counts yet, and the mean rating."""
 
     def column(values: np.ndarray, missing: float) -> np.ndarray:
         out = np.full(len(longer), missing, dtype=np.float32)
@@ -81,7 +81,7 @@ def _longer_stats(stats: ItemStats, known: Catalogue, longer: Catalogue) -> Item
 
 def _add_to_card(card: Path, manifest: Manifest, films: int) -> None:
     note = (
-        f"\n## Release {manifest.release}\n\nIs {manifest.config[EXTENDS]} with {films:,} films more, which came later and are "
-        f"placed by their content alone; {manifest.n_items:,} in all. Nothing was trained; the figures above are of the former.\n"
+        f"\n## Release {manifest.release}\n\nRelease {manifest.config[EXTENDS]} with {films:,} more films, placed by their "
+        f"content alone; {manifest.n_items:,} in all. Nothing was trained: the figures above are those of the former.\n"
     )
     card.write_text(card.read_text() + note)

@@ -64,7 +64,7 @@ def check_gate(candidate: Manifest, production: Manifest | None, config: GateCon
 
 def _complete(candidate: Manifest) -> GateCheck:
     missing = [name for name in FILES if not candidate.files.get(name)]
-    detail = f"it lacks {', '.join(missing)}" if missing else f"all {len(FILES)} files"
+    detail = f"missing: {', '.join(missing)}" if missing else f"all {len(FILES)} files"
     return GateCheck("the bundle is complete", not missing, detail)
 
 
@@ -83,7 +83,7 @@ def _not_worse_than(production: Manifest | None, candidate: Manifest, tolerance:
         return GateCheck(name, True, detail)
     floor = _metric(production, NDCG) * (1 - tolerance)
     model = _metric(candidate, NDCG)
-    # production's own figure may be missing: it was judged when it was promoted, so that does not block a successor
+    # production's own figure may be missing: it passed the gate when it was promoted, so that does not block a successor
     passed = math.isnan(floor) or model >= floor
     return GateCheck(name, passed, f"NDCG@10 {model:.4f}; {production.release} less {tolerance:.0%} is {floor:.4f}")
 

@@ -1,7 +1,7 @@
 """Evaluates a release: successive prediction of later events over the whole catalogue, compared with popularity.
 
 The lists are those of the recommender that will serve them: same policy, same parts, same filters. Only exploration is off,
-because its cost is a choice and not a property of the release. Statistics are as of the start of the period.
+because how much to explore is a choice and not a property of the release. Statistics are as of the start of the period.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _served(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> It
 
 
 def _best_popularity(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue) -> dict[str, Ranked]:
-    """The stronger of recent and all-time popularity on these very queries, by name: a floor that was not picked to be low."""
+    """The stronger of recent and all-time popularity on these queries, by name: not a baseline chosen to be weak."""
     both = (FixedScores("popular now", stats.recent), FixedScores("popular ever", stats.n_events))
     ranked = {scorer.name: rank_all(scorer, found, catalogue) for scorer in both}
     best = max(ranked, key=lambda name: float(ndcg(ranked[name].ranks, K).mean()))

@@ -11,7 +11,7 @@ PREVIOUS = "previous"
 
 
 class PromotionRefused(MarqueeError):
-    """The gate said no. `failed` names the checks."""
+    """The release did not pass the gate. `failed` names the checks."""
 
     status = 409
     slug = "promotion-refused"
@@ -29,7 +29,7 @@ class PromotionRefused(MarqueeError):
 def promote(registry: ModelRegistry, version: str, verdict: GateResult, force: bool = False) -> None:
     """Make a version production; what was production becomes `previous`. Promoting it twice changes nothing.
 
-    Raises PromotionRefused when the verdict is no and `force` is not set, NotFound for an unknown version.
+    Raises PromotionRefused when the gate failed and `force` is not set, NotFound for an unknown version.
     """
     version = registry.version(version)
     if not verdict.passed and not force:
@@ -46,7 +46,7 @@ def promote(registry: ModelRegistry, version: str, verdict: GateResult, force: b
 def rollback(registry: ModelRegistry) -> str:
     """Make `previous` production again; returns its version. Raises NotFound when there is nothing to go back to.
 
-    `previous` stays where it is: the release that was just left is no place to go back to.
+    `previous` stays where it is: a second rollback must not return to the release that was just left.
     """
     previous = _version_or_none(registry, PREVIOUS)
     if previous is None or previous == _version_or_none(registry, PRODUCTION):

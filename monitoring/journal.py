@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Files in one folder. Each is replaced at once, so that a reader never sees half of one. Raises OSError."""
+    """Files in one folder. Each is replaced atomically, so that a reader never sees half of one. Raises OSError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

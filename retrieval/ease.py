@@ -25,9 +25,9 @@ from retrieval.item_to_item import ItemToItem, Votes, consumed_rows, user_items
 
 log = logging.getLogger(__name__)
 _TAKEN_UP, _REFUSED = codes(TARGETS), codes(REFUSING)
-_BLOCK = 512  # rows that are worked on at once
-_PAIR = 12  # bytes of a pair of items: 8 of the Gram matrix, inverted where it lies, and 4 of the weights
-_ITEM = 32 * _BLOCK  # bytes of an item: the copies of a block
+_BLOCK = 512  # rows that are processed at once
+_PAIR = 12  # bytes for a pair of items: 8 for the Gram matrix, which is inverted in place, and 4 for the weights
+_ITEM = 32 * _BLOCK  # bytes for an item: the copies of a block
 _FIXED = 64 << 20  # bytes
 
 
@@ -77,12 +77,12 @@ class EaseTable(ItemToItem):
 
 
 def memory_of(items: int) -> int:
-    """Bytes that the weights of so many items take at most while they are computed."""
+    """Maximum number of bytes that computing the weights of `items` items takes."""
     return _PAIR * items**2 + _ITEM * items + _FIXED
 
 
 def max_items_in(available: int) -> int:
-    """The largest number of items whose `memory_of` is within so many bytes."""
+    """The largest number of items whose `memory_of` is at most `available` bytes."""
     rest = max(0, available - _FIXED)
     return int((math.sqrt(_ITEM**2 + 4 * _PAIR * rest) - _ITEM) / (2 * _PAIR))
 

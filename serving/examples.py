@@ -28,9 +28,7 @@ LIST = {
 RECEIPT = {
     "accepted": 1,
     "duplicates": 0,
-    "quarantined": [
-        {"index": 1, "event_id": "e-2", "reason": "item 999999 is not in the catalogue of the release that is served"}
-    ],
+    "quarantined": [{"index": 1, "event_id": "e-2", "reason": "item 999999 is not in the catalogue"}],
     "event_ids": ["e-1", "e-2"],
 }
 ITEM = {

@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """One dependency. `probe` may block, and may raise MarqueeError if it is down; without a `needed` one nothing is served."""
+    """One dependency. `probe` may block, and raises MarqueeError if it is down; if it is `needed`, nothing is served then."""
 
     name: str
     probe: Callable[[], Finding]

@@ -24,7 +24,7 @@ _SCHEMA: dict[str, Any] = {
             "items": _NAME,
             "maxItems": MAX_GENRES,
             "uniqueItems": True,
-            "description": "all that it has",
+            "description": "the complete list",
         },
         c.YEAR: {"type": "integer", "minimum": 1, "maximum": MAX_YEAR},
         c.HIDDEN: {"type": "boolean", "description": "true takes it out of every list"},

@@ -90,7 +90,7 @@ class Film(BaseModel):
 
 class ItemDetails(Film):
     shown: bool = Field(description="whether it may be in lists; a hidden film is still readable here and in histories")
-    in_release: bool = Field(description="whether the release that is served knows it")
+    in_release: bool = Field(description="whether the release that is served has it")
     events: float = Field(description="interactions so far")
     popularity_now: float = Field(description="interactions with time decay")
     rating_mean: float | None = Field(description="stars, shrunk towards the mean of all films")
@@ -98,12 +98,12 @@ class ItemDetails(Film):
 
 class ItemChanged(BaseModel):
     item_id: ExternalId
-    changed: bool = Field(description="false for an item that was that way already")
+    changed: bool = Field(description="false if the item had these values already")
 
 
 class HistoryEvent(BaseModel):
     item_id: ExternalId
-    title: str | None = Field(description="null for an item that this release does not know")
+    title: str | None = Field(description="null for an item that is not in the catalogue")
     genres: list[str]
     kind: Kind
     value: float | None

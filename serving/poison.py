@@ -1,7 +1,7 @@
 """Poison records: those that make the event log fail with an unexpected error each time, alone or with others.
 
 A batch that keeps failing is appended one by one. A record is poison only if the log took another one of the same batch: a
-log that fails on all of them is itself at fault, and then every record stays in line.
+log that fails on all of them is itself at fault, and then every record stays queued.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Poison(NamedTuple):
 def append_one_by_one(append: Callable[[Record], object], batch: Sequence[Record]) -> list[Poison]:
     """Append each record alone; returns those that failed. Appending again after a failure is harmless: ids are kept once.
 
-    Raises DependencyUnavailable when the log is away, and the first unexpected error when the log fails on every record.
+    Raises DependencyUnavailable when the log is unavailable, and the first unexpected error when the log fails on every record.
     """
     poison = []
     for at, record in enumerate(batch):

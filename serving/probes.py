@@ -14,7 +14,7 @@ from recommender.host import RecommenderHost
 from serving.health import Finding, HealthCheck, Status
 
 RECENT = 60.0  # seconds for which a failure of a background thread is shown
-CONCERN_EVERY = 60.0  # seconds between two looks at how the feature store is set up
+CONCERN_EVERY = 60.0  # seconds between two checks of the feature store's configuration
 PROBE_USER = 1  # any id does: a store that answers "never seen" is up
 
 
@@ -30,15 +30,15 @@ def event_log(log: EventLog) -> HealthCheck:
 def feature_store(
     reader: FeatureReader, concern: Callable[[], str | None] = lambda: None, clock: Monotonic = time.monotonic
 ) -> HealthCheck:
-    """Without it every list is the popular one. `concern`, asked rarely, says what will lose users although it answers."""
-    asked, said = float("-inf"), None
+    """Without it every list is the popular one. `concern`, checked rarely, names a setting that loses users."""
+    checked, warning = float("-inf"), None
 
     def probe() -> Finding:
-        nonlocal asked, said
+        nonlocal checked, warning
         found = _timed(lambda: reader.read(PROBE_USER))
-        if clock() - asked > CONCERN_EVERY:
-            said, asked = concern(), clock()
-        return Finding(Status.DEGRADED, said) if said else found
+        if clock() - checked > CONCERN_EVERY:
+            warning, checked = concern(), clock()
+        return Finding(Status.DEGRADED, warning) if warning else found
 
     return HealthCheck("feature_store", probe)
 

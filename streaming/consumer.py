@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
-_LOOK = 0.2  # seconds
+_JOIN_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +42,7 @@ class Consumer:
         for thread in threads:
             # A signal may reach any thread, its handler runs in this one only, and a join without end would never run it.
             while thread.is_alive():
-                thread.join(_LOOK)
+                thread.join(_JOIN_SECONDS)
         if failures:
             raise failures[0]
         _log.info("stopped; what was applied is committed")

@@ -19,10 +19,10 @@ from core.ports import LoggedRecord
 
 # Why a record cannot be used: what metrics count by and `marquee deadletter list --reason` takes
 TOO_LARGE = "too_large"  # more bytes than any event has
-ENCODING = "encoding"  # no UTF-8
+ENCODING = "encoding"  # not UTF-8
 ID_COLLISION = "id_collision"  # another user has the same key
-MALFORMED = "malformed"  # no JSON
-SCHEMA_VERSION = "schema_version"  # of a version that this code does not know
+MALFORMED = "malformed"  # not JSON
+SCHEMA_VERSION = "schema_version"  # a version that this code does not know
 SCHEMA = "schema"  # breaks the contract
 UNKNOWN_ITEM = "unknown_item"  # can be replayed when the catalogue has the item
 CLOCK = "clock"  # a time that cannot be true
@@ -44,7 +44,7 @@ class Decoded:
 
 
 class ItemKeys(Protocol):
-    """The one authority on which items there are: the catalogue as it is now."""
+    """The one authority on which items exist: the catalogue as it is now."""
 
     def key_of(self, id_: ExternalId) -> int:
         """The key of an item, -1 for one that is not in the catalogue."""
@@ -54,7 +54,7 @@ class ItemKeys(Protocol):
 
 
 @dataclass(frozen=True)
-class WholeKeys:
+class IntegerKeys:
     """A fixed set of items whose ids are their keys."""
 
     keys: frozenset[int]
@@ -75,7 +75,7 @@ class Contract:
 
 
 def decode(record: LoggedRecord, contract: Contract, now: float) -> Decoded | DeadLetter:
-    """The interaction in a record, or a dead letter set aside at `now` (Unix seconds)."""
+    """The interaction in a record, or a dead letter dated `now` (Unix seconds)."""
     event = _parsed(record, Interaction, now)
     if isinstance(event, DeadLetter):
         return event
@@ -88,10 +88,10 @@ def decode(record: LoggedRecord, contract: Contract, now: float) -> Decoded | De
 
 
 def decode_impression(record: LoggedRecord, now: float, items: ItemKeys) -> tuple[Impression, int] | DeadLetter:
-    """The impression in a record and its item's key, or a dead letter set aside at `now` (Unix seconds).
+    """The impression in a record and its item's key, or a dead letter dated `now` (Unix seconds).
 
-    The item may have left the catalogue: it was shown, whatever has become of it since. An id that is a whole number is
-    therefore always believed.
+    The item may have left the catalogue: it was shown, whatever has become of it since. An integer id is therefore always
+    accepted.
     """
     event = _parsed(record, Impression, now)
     if isinstance(event, DeadLetter):
@@ -132,7 +132,7 @@ def _complaint(value: bytes, error: ValidationError) -> tuple[str, str]:
     try:
         value.decode()
     except UnicodeDecodeError as broken:
-        return ENCODING, f"byte {broken.start} is no UTF-8: {broken.reason}"
+        return ENCODING, f"byte {broken.start} is not UTF-8: {broken.reason}"
     return MALFORMED, detail
 
 

@@ -19,7 +19,7 @@ from streaming.decoding import Contract, Decoded, ItemKeys, decode_all, decode_i
 
 
 class Rows(NamedTuple):
-    """What records mean for a table of the lake, and the letters for those that mean nothing and that nobody set aside yet."""
+    """Rows for a table of the lake, and dead letters for the records that cannot be used and are not quarantined elsewhere."""
 
     table: pl.DataFrame
     dead: Sequence[DeadLetter] = ()
@@ -38,7 +38,7 @@ def updated_users(
     genres: Mapping[int, Sequence[str]],
     signals: Signals = DEFAULT_SIGNALS,
 ) -> Updated:
-    """New features of every user whose features change; an event that is in already changes nothing.
+    """New features of every user whose features change; an event that was applied before changes nothing.
 
     An event is refused if its user's key belongs to another user: merging two people is worse than losing an event.
     """
@@ -60,7 +60,7 @@ def updated_users(
 
 
 def known_interaction_rows(records: Iterable[LoggedRecord], now: float, contract: Contract) -> Rows:
-    """Rows of the lake's interactions table for the records that can be used; the feature loop sets the others aside."""
+    """Rows of the lake's interactions table for the records that can be used; the feature loop quarantines the others."""
     return Rows(interaction_rows(decode_all(records, contract, now)[0]))
 
 
@@ -73,7 +73,7 @@ def interaction_rows(decoded: Iterable[Decoded]) -> pl.DataFrame:
 
 
 def impression_rows(records: Iterable[LoggedRecord], now: float, items: ItemKeys) -> Rows:
-    """Rows of the lake's impressions table, and the letters for the records that are no impressions."""
+    """Rows of the lake's impressions table, and dead letters for the records that are not impressions."""
     rows: list[dict[str, object]] = []
     dead: list[DeadLetter] = []
     for record in records:
@@ -87,6 +87,6 @@ def impression_rows(records: Iterable[LoggedRecord], now: float, items: ItemKeys
 
 
 def _row(record: LoggedRecord, event: Interaction | Impression, user: int, item: int) -> dict[str, object]:
-    """The event with keys in the place of ids; the original of a user's id comes along where the key does not tell it."""
+    """The event with keys in the place of ids; a user's original id is added where it is not the key itself."""
     row = {**event.model_dump(mode="json", exclude={"schema_version"}), c.USER: user, c.ITEM: item, c.OFFSET: record.offset}
     return row | {c.EXTERNAL_USER: original(event.user_id) or None} if isinstance(event, Interaction) else row

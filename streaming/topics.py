@@ -16,7 +16,7 @@ MIB = 2**20
 class TopicSpec:
     """One topic.
 
-    `retention` is seconds after which a record may go, `max_bytes` the size of a partition from which on the oldest go. A
+    `retention` is seconds after which a record may be deleted, `max_bytes` the size above which a partition drops its oldest. A
     `compacted` topic forgets a key once a record without a value closed it. `awaited` names the groups without whose commit
     the embedded log deletes nothing; Kafka deletes by age and size alone, so there retention must outlast any pause of theirs.
     """

@@ -24,7 +24,7 @@ from lake.adapters.delta import DeltaLake
 from lake.ports import Lake
 from streaming.adapters.kafka import KafkaEventLog
 from streaming.consumer import Consumer
-from streaming.decoding import Contract, WholeKeys
+from streaming.decoding import Contract, IntegerKeys
 from streaming.handlers import known_interaction_rows
 from streaming.loops.feature_effect import FeatureEffect, FeatureStore
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
@@ -35,7 +35,7 @@ GENRES = {item: ("Drama",) if item % 2 else ("Crime", "War") for item in range(1
 
 def consumer(log: EventLog, store: FeatureStore, lake: Lake) -> Consumer:
     """What `marquee consume` runs, on small batches, so that there are many moments to die at."""
-    contract = Contract(WholeKeys(frozenset(GENRES)))
+    contract = Contract(IntegerKeys(frozenset(GENRES)))
     rows = partial(known_interaction_rows, contract=contract)
     config = LoopConfig(batch=7, max_batch=40, poll=0.05)
     return Consumer(

@@ -1,4 +1,4 @@
-"""`marquee data import`: anybody's files, understood, checked and added to the lake."""
+"""`marquee data import`: reads files of any layout, checks them and adds them to the lake."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def import_(
     """Add your own events, items and users to the lake: CSV of any dialect, JSON Lines or Parquet. Harmless to repeat.
 
     Events are told apart by event_id, or by user, item, kind and time; items and users by their ids, and replaced where they
-    changed. Rows that cannot be used are set aside with line, text and reason, and the others go on.
+    changed. Rows that cannot be used are quarantined with line, text and reason, and the others are imported.
     """
     order = Order(
         interactions=interactions,
@@ -90,7 +90,7 @@ def _run(home: Settings, order: Order, replace: bool, yes: bool) -> None:
     if replace:
         order = dataclasses.replace(order, add=True)
     if replace and not order.dry_run:
-        # before anything is taken out: what is wrong with the files?
+        # the files are checked before anything is taken out
         import_files(home, dataclasses.replace(order, dry_run=True))
         with without_consumer(home.home):
             take_out(yes)

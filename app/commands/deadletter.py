@@ -28,7 +28,7 @@ Topic = Annotated[str, typer.Option(help="only letters of events of this topic")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="show what would happen; change nothing")]
 Letter = TypeVar("Letter")
 _SHOWN = 2000  # bytes of one event
-_CHUNK = 500  # letters between two movements of the progress bar
+_CHUNK = 500  # letters between two updates of the progress bar
 
 
 @app.command("list", epilog="Example: marquee deadletter list --reason unknown_item --limit 20")
@@ -39,10 +39,10 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="maximum number of letters to show, newest first")] = 50,
     raw: Annotated[bool, typer.Option("--raw", help="also show the event's bytes")] = False,
 ) -> None:
-    """List events that were set aside and have been neither replayed nor dropped."""
+    """List quarantined events that have been neither replayed nor dropped."""
     with closing(wiring.event_log(settings())) as log:
         letters = _chosen(log, ids, reason, topic)
-    table = Table("id", "reason", "what is wrong", "set aside (UTC)", "from", "bytes")
+    table = Table("id", "reason", "what is wrong", "quarantined (UTC)", "from", "bytes")
     for letter in letters[: -limit - 1 : -1]:
         when = f"{datetime.fromtimestamp(letter.ts, UTC):%Y-%m-%d %H:%M:%S}"
         table.add_row(letter.id, escape(letter.reason), escape(letter.detail), when, _place(letter), str(len(letter.value)))
@@ -62,12 +62,12 @@ def replay_(ids: LetterIds = None, reason: LetterReason = "", topic: Topic = "",
     from streaming.deadletters.replaying import replay
 
     with closing(wiring.event_log(settings())) as log:
-        usable, hopeless = _repaired(_chosen(log, ids, reason, topic))
+        usable, unusable = _repaired(_chosen(log, ids, reason, topic))
         new = 0 if dry_run else sum(replay(log, chunk) for chunk in _chunks(usable, "replaying"))
-    for detail, count in Counter(f"{letter.reason}: {letter.detail}" for letter in hopeless).most_common(10):
+    for detail, count in Counter(f"{letter.reason}: {letter.detail}" for letter in unusable).most_common(10):
         out.print(f"stays, {count} x {detail}", markup=False, soft_wrap=True)
     done = f"{len(usable)} would be replayed (dry run)" if dry_run else f"{len(usable)} replayed, {new} of them new to the log"
-    out.print(f"{done}; {len(hopeless)} still cannot be used")
+    out.print(f"{done}; {len(unusable)} still cannot be used")
 
 
 @app.command(epilog="Example: marquee deadletter drop --reason malformed")
@@ -95,9 +95,9 @@ def _chosen(log: EventLog, ids: Sequence[str] | None, reason: str, topic: str) -
     if topic and topic not in TOPICS:
         raise InvalidInput("--topic", topic, ", ".join(TOPICS))
     letters = open_letters(log.read(DEADLETTER))
-    for beginning in ids or ():
-        if not any(id_.startswith(beginning) for id_ in letters):
-            raise InvalidInput("id", beginning, "the id of an open letter; see `marquee deadletter list`")
+    for prefix in ids or ():
+        if not any(id_.startswith(prefix) for id_ in letters):
+            raise InvalidInput("id", prefix, "the id of an open letter; see `marquee deadletter list`")
     return [
         letter
         for id_, letter in letters.items()

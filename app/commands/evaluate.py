@@ -1,4 +1,4 @@
-"""`marquee evaluate`: models compared under a protocol that nobody can argue with."""
+"""`marquee evaluate`: models compared by full ranking under standard protocols."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def evaluate(
 
     Flags about files are those of `marquee data import`, and the file is read as there; nothing is written to the lake.
 
-    Nothing is sampled, ties go by a fixed hash, what a user has seen is left out, and intervals are over users. An interrupted
-    run of the towers resumes where it stopped when the same command is run again.
+    Nothing is sampled, ties are broken by a fixed hash, items that a user has seen are left out, and intervals are over users. An
+    interrupted run of the towers resumes where it stopped when the same command is run again.
     """
     from app.usecases.evaluating import Comparison
     from datasets.tables import Files

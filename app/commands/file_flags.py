@@ -1,4 +1,4 @@
-"""What a person may say about files of their own: the same flags wherever Marquee reads them."""
+"""The flags that describe a person's own files: the same ones wherever Marquee reads such files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ MapItems = Annotated[str, typer.Option("--map-items", help="the same for the ite
 MapUsers = Annotated[str, typer.Option("--map-users", help="the same for the user file; attribute=your column")]
 Value = Annotated[str | None, typer.Option("--value", help=f"what values are: {ALLOWED}; guessed if left out")]
 Kind = Annotated[
-    str | None, typer.Option("--kind", help="the kind of rows that have none and no value that makes one; view if left out")
+    str | None,
+    typer.Option("--kind", help="the kind of rows without a kind and without a value that implies one; view if left out"),
 ]
 DayFirst = Annotated[bool | None, typer.Option("--dayfirst/--monthfirst", help="how 02/01/2020 is meant")]
 TsFormat = Annotated[str | None, typer.Option("--ts-format", help=f"how times are written: {FORMATS}")]
@@ -29,7 +30,7 @@ Ts = Annotated[
         "--ts", help="time, or position: the column has positions 0, 1, 2, ...; without one the order of the rows counts"
     ),
 ]
-Decimal = Annotated[str | None, typer.Option("--decimal", help="comma or point, where numbers do not tell")]
+Decimal = Annotated[str | None, typer.Option("--decimal", help="comma or point, where the numbers are ambiguous")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="of the files; detected if left out")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="of CSV files; detected if left out")]
 Quotes = Annotated[bool, typer.Option("--quotes/--no-quotes", help="whether quotes in CSV files enclose fields")]
@@ -48,7 +49,7 @@ def reading(
     quotes: bool,
     ts: str,
 ) -> Reading:
-    """The flags as what the reader takes. Raises InvalidInput."""
+    """The flags as the reader's configuration. Raises InvalidInput."""
     if decimal not in (None, "comma", "point"):
         raise InvalidInput("--decimal", decimal, "comma or point")
     names = pairs("--map", mapping)

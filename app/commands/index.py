@@ -28,5 +28,5 @@ def check() -> None:
 
     release = open_release(wiring.registry(settings()).fetch("production"))
     if not wiring.milvus(settings()).ready(release.name):
-        raise DependencyUnavailable("milvus", f"it lacks release {release.name}", "run `marquee index publish`")
+        raise DependencyUnavailable("milvus", f"it does not have release {release.name}", "run `marquee index publish`")
     out.print(f"Milvus has release {release.name}: {len(release.catalogue):,} items")

@@ -1,4 +1,4 @@
-"""`marquee items`: the catalogue while it is served."""
+"""`marquee items`: changes the catalogue while it is served."""
 
 from __future__ import annotations
 
@@ -53,4 +53,4 @@ def _print_changes(what: str, found: Changed, dry_run: bool) -> None:
         markup=False,
     )
     if found.unchanged:
-        out.print(f"{len(found.unchanged)} were that way already: {', '.join(map(str, found.unchanged))}", markup=False)
+        out.print(f"{len(found.unchanged)} had these values already: {', '.join(map(str, found.unchanged))}", markup=False)

@@ -1,4 +1,4 @@
-"""`marquee simulate`: traffic whose truth is known."""
+"""`marquee simulate`: traffic from users whose true preferences are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`marquee tune`: hyperparameters of the towers, searched on data that no figure is made of."""
+"""`marquee tune`: hyperparameters of the towers, searched on data that no reported figure is computed on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tune(
     out: Annotated[Path | None, typer.Option(help="file for the best configuration; by default under MARQUEE_HOME")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check everything and show the plan; train nothing")] = False,
 ) -> None:
-    """TuningRun the training configuration with the best validation NDCG, trial by trial, and write it as a file.
+    """Search for the training configuration with the best validation NDCG, trial by trial, and write it to a file.
 
     Trials that fall behind are pruned. Press Ctrl-C at any time: the same command resumes, even in the middle of a trial.
     Each trial is a run in MLflow, nested in the study's.

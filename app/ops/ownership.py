@@ -52,7 +52,7 @@ def sole_publisher(home: Path) -> Iterator[None]:
 
 @contextmanager
 def consuming(home: Path) -> Iterator[None]:
-    """Says that a consumer runs; several may. Raises AlreadyRunning while history or features are being written."""
+    """Marks that a consumer runs; several may. Raises AlreadyRunning while history or features are being written."""
     refusal = f"data is being imported, or features written, in {home} (process {{}}); start again when it is done"
     with _locked(home / "run" / "consume.lock", refusal, shared=True):
         yield
@@ -62,7 +62,7 @@ def consuming(home: Path) -> Iterator[None]:
 def without_consumer(home: Path, besides: str = "") -> Iterator[None]:
     """Holds the right to change history and features: a consumer would go on with those it has. Raises AlreadyRunning.
 
-    `besides` is what the refusal says of another way.
+    `besides` is added to the error message and names an alternative.
     """
     with _locked(
         home / "run" / "consume.lock",
@@ -74,7 +74,7 @@ def without_consumer(home: Path, besides: str = "") -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, refusal: str, shared: bool = False) -> Iterator[None]:
-    """`refusal` has a place for the process id of whoever holds the lock."""
+    """`refusal` has a placeholder for the id of the process that holds the lock."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         opened = path.open("a+")

@@ -19,7 +19,7 @@ from core.errors import DependencyUnavailable
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 STOP_SECONDS = 15.0  # between the request to stop and SIGKILL
-DEATHS_ALLOWED = 5  # within DEATHS_WINDOW: more is a crash loop, and a crash loop is an answer
+DEATHS_ALLOWED = 5  # within DEATHS_WINDOW: more is a crash loop, which restarting does not fix
 DEATHS_WINDOW = 60.0
 BOUND_CHILD = (sys.executable, "-m", "app.ops.bound_child")
 
@@ -36,7 +36,7 @@ class Supervisor:
         self._failure: Exception | None = None
 
     async def start(self, process: Process) -> None:
-        """Start one child and wait until it is ready. Raises DependencyUnavailable if it dies or stays silent."""
+        """Start one child and wait until it is ready. Raises DependencyUnavailable if it dies or does not become ready."""
         await self._spawn(process)
         deadline = time.monotonic() + process.patience
         while not await asyncio.to_thread(process.ready):

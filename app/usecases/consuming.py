@@ -23,7 +23,7 @@ from streaming.statistics.statistics_loop import StatisticsLoop
 
 
 def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
-    """Loops that keep features fresh, fill the lake, a table each, count what the lake holds, and learn online."""
+    """Loops that keep features fresh, fill the lake (one per table), count what it holds, and learn online."""
     weigh = signals(settings, steps.stored(settings).interactions)
     lake = wiring.lake(settings)
     items = KnownItems(lake)

@@ -1,4 +1,4 @@
-"""Reads a course log from a file, from standard input or from a topic, and sends what it says to the event log."""
+"""Reads a course log from a file, from standard input or from a topic, and sends its events to the event log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BATCH = 500
 
 @dataclass
 class Summary:
-    """What came of a log. `new` is what the event log did not have yet."""
+    """What an import found in a log. `new` events were not in the event log yet."""
 
     lines: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)

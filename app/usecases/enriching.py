@@ -1,4 +1,4 @@
-"""Writing what TMDB knows of films into the lake."""
+"""Writes film details from TMDB into the lake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PER_SECOND = 20.0  # half of what TMDB allows
 
 
 def enrich(settings: Settings, file: Path | None, dry_run: bool, echo: Echo) -> pl.DataFrame:
-    """Write what TMDB knows into the lake's items; returns the coverage that this makes (`core.items.coverage`).
+    """Write TMDB's details into the lake's items; returns the resulting coverage (`core.items.coverage`).
 
     From a file, or from the API with what earlier runs kept. A dry run writes nothing and sends no request. Raises NotFound
     when nothing is loaded or no film has a TMDB id, and InvalidInput without a key.
@@ -46,14 +46,14 @@ def enrich(settings: Settings, file: Path | None, dry_run: bool, echo: Echo) -> 
 
 def _from_api(settings: Settings, wanted: list[int], dry_run: bool, echo: Echo) -> pl.DataFrame:
     cache = Cache(settings.folder("tmdb") / "films.jsonl")
-    lacking = sorted(set(wanted) - set(cache.read()))
-    echo(f"{len(wanted) - len(lacking):,} films are in {cache.path}, {len(lacking):,} are to be asked for")
-    if lacking and not dry_run:
+    missing = sorted(set(wanted) - set(cache.read()))
+    echo(f"{len(wanted) - len(missing):,} films are in {cache.path}, {len(missing):,} are to be fetched")
+    if missing and not dry_run:
         if settings.tmdb_api_key is None:
             raise InvalidInput("MARQUEE_TMDB_API_KEY", None, "a key from themoviedb.org, or --from FILE")
         client = Tmdb(settings.tmdb_url, settings.tmdb_api_key, cache, RateLimit(_PER_SECOND))
         with Progress(console=err, transient=True) as bar:
-            task = bar.add_task("TMDB", total=len(lacking))
-            for done in client.fetch(lacking):
+            task = bar.add_task("TMDB", total=len(missing))
+            for done in client.fetch(missing):
                 bar.advance(task, done)
     return from_rows(list(cache.read().values()))

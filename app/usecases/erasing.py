@@ -1,4 +1,4 @@
-"""Forgetting a user, who must be the one that the key stands for."""
+"""Erasing a user, after checking that the user's key is not another user's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def erase(features: Features, lake: Lake, user: ExternalId) -> int:
     Raises IdCollision, and erases nothing, where the user's key belongs to another one.
     """
     key = user_key(user)
-    owner = _owner(features, lake, key) if original(user) else None  # an integer is its own key and meets no other
+    owner = _owner(features, lake, key) if original(user) else None  # an integer is its own key and collides with none
     if owner is not None and owner != original(user):
         raise IdCollision("user_id", user)
     features.erase(key)
@@ -36,7 +36,7 @@ def erase(features: Features, lake: Lake, user: ExternalId) -> int:
 
 
 def _owner(features: Features, lake: Lake, key: int) -> str | None:
-    """The id of the user whose key it is; None if nobody has it. Features expire, and then the lake still knows."""
+    """The id of the user with this key; None if there is none. When the features have expired, the lake still has it."""
     known = features.read(key)
     if known is not None:
         return known.external_id

@@ -1,4 +1,4 @@
-"""User features from what the lake holds: materialised, filled in again, compared with what is online."""
+"""User features from what the lake holds: materialised, backfilled, and compared with what is online."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EXACT = tuple(name for name in (one.split(":")[0] for one in USER_SCHEMA) if na
 
 
 def signals(settings: Settings, interactions: pl.DataFrame) -> Signals:
-    """What events weigh. Popularity is that of the imported history, which no event changes: stream and batch agree on it."""
+    """The weights of events. Popularity is that of the imported history, which no event changes: stream and batch agree on it."""
     weights = SignalWeights.load(CONFIGS / "signals" / f"{settings.signals}.toml")
     return Signals(weights, popularity(interactions.filter(pl.col(c.OFFSET) < 0)))
 
@@ -79,7 +79,7 @@ def materialize(settings: Settings, echo: Echo, online: bool = True, engine: str
 
 
 def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polars") -> None:
-    """Write every user's features online from the lake, over whatever lies there: after Redis lost them or holds bad ones.
+    """Write every user's features online from the lake, replacing what is there: after Redis lost them or holds bad ones.
 
     Users whose online features hold more than the lake does keep them, so no event is lost by it.
     """
@@ -92,15 +92,15 @@ def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polar
     store.apply()
     ahead = unclear = 0
     for start in tqdm(range(0, len(users), _BATCH), "online", unit=f" x {_BATCH} users", leave=False, disable=_quiet()):
-        lacking = []
+        stale = []
         for user in users[start : start + _BATCH]:
             online = _readable(store, user.user_id)
             if online is not None and _is_ahead(online, user):
                 ahead += 1
                 continue
             unclear += online is not None and online.applied_offset > user.applied_offset
-            lacking.append(user)
-        store.rewrite(lacking)
+            stale.append(user)
+        store.rewrite(stale)
     echo(f"online again: {what}" + (f"; {ahead:,} users kept newer ones" if ahead else ""))
     _report_lost(store, users, echo)
     if unclear:
@@ -112,7 +112,7 @@ def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polar
 
 def _report_lost(store: FeastFeatures, users: Sequence[UserFeatures], echo: Echo) -> None:
     """Count what is stored: a Redis that evicts takes every write and keeps what fits."""
-    gone = store.lacking([user.user_id for user in users])
+    gone = store.count_missing([user.user_id for user in users])
     if gone:
         why = store.concern() or "give the online store more memory"
         echo(
@@ -180,7 +180,7 @@ def differences(online: UserFeatures, batch: UserFeatures) -> list[str]:
 
 
 def _is_ahead(online: UserFeatures, batch: UserFeatures) -> bool:
-    """Both tests: a store that came back empty has late offsets on histories that lack their beginning."""
+    """Both tests are needed: a store that came back empty has late offsets, but histories without their beginning."""
     return online.applied_offset > batch.applied_offset and online.n_events >= batch.n_events
 
 

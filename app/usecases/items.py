@@ -9,7 +9,7 @@ from core.ids import ALLOWED, ExternalId, parse_id
 
 
 def parsed(raw: Sequence[str]) -> list[ExternalId]:
-    """Ids as a person typed them. Raises InvalidInput that names the first one that is none."""
+    """Ids as a person typed them. Raises InvalidInput that names the first invalid one."""
     return [_parsed(one) for one in raw]
 
 

@@ -24,7 +24,7 @@ LAKE = "lake"
 def judged_data(settings: Settings, files: Files, echo: Echo) -> Dataset:
     """`files.interactions` is a name, `lake`, or a path. Nothing is written, and ids get keys for this run only.
 
-    Raises InvalidInput for flags about files where there is none of one's own, NotFound and DatasetError.
+    Raises InvalidInput for flags about files without such a file, NotFound and DatasetError.
     """
     name = str(files.interactions)
     if name == LAKE:
@@ -41,7 +41,7 @@ def judged_data(settings: Settings, files: Files, echo: Echo) -> Dataset:
 
 
 def _is_zip(path: Path) -> bool:
-    """By its name or its first bytes: one that was cut off is still to be told what is wrong with it."""
+    """By its name or its first bytes, so that a truncated zip is reported as one."""
     with path.open("rb") as file:
         return path.suffix.lower() == ".zip" or file.read(2) == b"PK"
 

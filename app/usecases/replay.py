@@ -43,7 +43,7 @@ class Replay:
     def __init__(
         self, base_url: str, cursor: Path, console: Console, id_of: Callable[[int], ExternalId] = lambda key: key
     ) -> None:
-        """`id_of` is what the company calls the item with a key."""
+        """`id_of` returns the external id of the item with a key."""
         self._id_of = id_of
         self._http = httpx.Client(base_url=base_url, timeout=10.0)
         self._cursor = cursor
@@ -69,7 +69,7 @@ class Replay:
             self._cursor.write_text(json.dumps(start + done))
             time.sleep(1.0 / EVENTS_PER_SECOND)
             if event[c.USER] in last:
-                last[event[c.USER]] = self._tell(event, last[event[c.USER]])
+                last[event[c.USER]] = self._print_change(event, last[event[c.USER]])
         self._console.print(_summary(before, last))
 
     def _named(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Replay:
         return event | {c.USER: ids.shown(event[c.USER], external), c.ITEM: self._id_of(event[c.ITEM])}
 
     def _watched(self, users: list[ExternalId]) -> dict[ExternalId, Shown]:
-        """The lists of a few users: the first ones who are new, because they have the farthest to go, and known ones."""
+        """The lists of a few users: the first new one, whose list changes most, and known ones."""
         lists = {user: self._list(user) for user in users[:CANDIDATES]}
         new = [user for user, shown in lists.items() if shown.strategy == "popular_fallback"][: WATCHED - 2]
         known = [user for user in lists if user not in new]
@@ -95,7 +95,7 @@ class Replay:
         films = answer["recommendations"]
         return Shown(answer["strategy"], tuple(f["item_id"] for f in films), tuple(escape(f["title"]) for f in films))
 
-    def _tell(self, event: dict[str, Any], previous: Shown) -> Shown:
+    def _print_change(self, event: dict[str, Any], previous: Shown) -> Shown:
         now = self._list(event[c.USER])
         new = [title for item, title in zip(now.item_ids, now.titles, strict=True) if item not in previous.item_ids]
         value = "" if event[c.VALUE] is None else f" {event[c.VALUE]}"

@@ -116,7 +116,7 @@ def _consume(settings: Settings) -> None:
 
 
 def _require_same_log(settings: Settings) -> None:
-    """Features know what is in them by the log's offsets, which mean nothing in another log. Raises InvalidInput."""
+    """Features record which events are in them by the log's offsets, which mean nothing in another log. Raises InvalidInput."""
     marker = settings.folder("events") / "applied_from"
     marker.parent.mkdir(parents=True, exist_ok=True)
     known = marker.read_text() if marker.is_file() else settings.event_log
@@ -160,7 +160,7 @@ def watch(settings: Settings, once: bool) -> None:
 def train(settings: Settings, config: Path, seed: int, echo: Echo, devices: int = 1, nodes: int = 1) -> None:
     """Train the towers on everything in the lake, export them to `train/towers`, and log the run to MLflow.
 
-    Of the processes that torchrun started the first one alone holds the folder, exports and logs.
+    Of the processes that torchrun started, only the first one locks the folder, exports and logs.
     """
     from retrieval.config import TrainConfig
     from retrieval.export import export

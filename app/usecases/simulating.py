@@ -1,4 +1,4 @@
-"""The HTTP edge of the simulator: the API as the service that visitors of a made-up world ask and tell."""
+"""The HTTP edge of the simulator: the API as the service that simulated visitors use."""
 
 from __future__ import annotations
 

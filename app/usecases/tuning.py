@@ -1,4 +1,4 @@
-"""`marquee tune`: data, search space and study put together, with what a person sees of it."""
+"""`marquee tune`: assembles data, search space and study, and reports their progress."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HoldOut = Literal["time", "loo"]
 
 @dataclass(frozen=True, eq=False)
 class TuningData:
-    """What a search may see; the events that figures are made of are not among it."""
+    """The data that a search may see, without the events that reported figures are computed on."""
 
     description: str
     interactions: pl.DataFrame
@@ -54,14 +54,14 @@ class TuningRun:
     space: Path
     study: str
     trials: int
-    timeout: float  # seconds after which no trial is begun
+    timeout: float  # seconds after which no trial is started
     seed: int
     out: Path
     command: str
 
 
 def tuning_data(settings: Settings, dataset: str, hold_out: HoldOut | None) -> TuningData:
-    """The events that are left when those to be judged on are out of sight. Raises InvalidInput, NotFound, DatasetError."""
+    """The events without those that models are evaluated on. Raises InvalidInput, NotFound, DatasetError."""
     if dataset == LAKE:
         found = steps.stored(settings)
         name, interactions, has_time = f"lake {found.data_version}", found.interactions, True
@@ -81,7 +81,7 @@ def tuning_data(settings: Settings, dataset: str, hold_out: HoldOut | None) -> T
 
 
 def tune(settings: Settings, data: TuningData, search: TuningRun, dry_run: bool, echo: Echo) -> None:
-    """Run the search, or take it up again, and write the best configuration. Raises what makes it impossible, in one line."""
+    """Run or resume the search, and write the best configuration. Raises InvalidInput, AlreadyRunning, DependencyUnavailable."""
     study = TuningStudy(
         settings.folder("tuning") / "studies.db",
         search.study,
@@ -96,7 +96,7 @@ def tune(settings: Settings, data: TuningData, search: TuningRun, dry_run: bool,
     with sole_tuner(settings.home), training_threads(settings.train_threads):
         log = MlflowTuningLog(settings.tracking_uri, settings.folder("mlflow") / "artifacts")
         facts = study.base.model_dump() | study.space.fixed | {"data": data.description, "command": search.command}
-        parent = log.record(search.study, facts, study.trials)  # MLflow that is away is noticed before hours of work
+        parent = log.record(search.study, facts, study.trials)  # fails at once if MLflow is unavailable, not after hours of work
         _run(study, data, search, lambda: log.record(search.study, facts, study.trials), echo)
         best = study.best
         search.out.parent.mkdir(parents=True, exist_ok=True)

@@ -37,15 +37,15 @@ def encode(user: UserFeatures) -> dict[str, Any]:
 def decode(user_id: int, written: datetime, values: Mapping[str, Any]) -> UserFeatures | None:
     """The inverse of `encode`; None for a user that is not there. Raises UnreadableRecord.
 
-    Redis answers an absent user with empty values as of 1970. A user who is there without a record was written by a Marquee
-    whose features lay in one field each.
+    Redis answers an absent user with empty values as of 1970. A user who is there without a record was written by an
+    earlier version, which stored each feature in a field of its own.
     """
     value = values.get(RECORD)
     if value is not None and value.WhichOneof("val"):
         return unpack(user_id, value.bytes_val)
     if value is not None and not written.timestamp():
         return None
-    raise UnreadableRecord("it was written by a Marquee that kept one field per feature")
+    raise UnreadableRecord("it was written by an earlier version of Marquee, which stored one field per feature")
 
 
 def records(users: Sequence[UserFeatures], created: float) -> pa.Table:
@@ -65,4 +65,4 @@ def snapshot(features: pl.DataFrame, created: float) -> pa.Table:
     return dated.to_arrow(compat_level=_OLDEST)
 
 
-_OLDEST = pl.CompatLevel.oldest()  # plain strings and binaries: what Feast's readers know
+_OLDEST = pl.CompatLevel.oldest()  # plain strings and binaries, which Feast's readers support

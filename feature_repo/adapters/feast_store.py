@@ -98,10 +98,10 @@ class FeastFeatures:
             raise DependencyUnavailable(
                 "feature store", f"the record of user {user_id} cannot be read: {error}", remedy
             ) from error
-        return None if features is None or self._is_past(features) else features
+        return None if features is None or self._has_expired(features) else features
 
-    def _is_past(self, user: UserFeatures) -> bool:
-        """Not one with a profile and no event, whom nobody saw yet."""
+    def _has_expired(self, user: UserFeatures) -> bool:
+        """Whether the last event is older than the ttl; a user with a profile and no event yet does not expire."""
         return user.n_events > 0 and self._clock() - user.last_seen > self._config.ttl.total_seconds()
 
     def write(self, users: Sequence[UserFeatures]) -> None:
@@ -115,15 +115,15 @@ class FeastFeatures:
                 self._online.online_write_batch(self.repo_config, self._view, rows, None)
 
     def rewrite(self, users: Sequence[UserFeatures]) -> None:
-        """`write` over whatever lies there, records of an earlier layout included."""
+        """`write`, replacing whatever is stored, records of an earlier layout included."""
         for start in range(0, len(users), _WRITE_BATCH):
             batch = users[start : start + _WRITE_BATCH]
             with _translated():
                 self._online.forget(self.repo_config, self._view, [codec.entity_key(one.user_id) for one in batch])
             self.write(batch)
 
-    def lacking(self, user_ids: Sequence[int]) -> int:
-        """How many of these users have nothing online."""
+    def count_missing(self, user_ids: Sequence[int]) -> int:
+        """How many of these users have no online features."""
         gone = 0
         for start in range(0, len(user_ids), _WRITE_BATCH):
             keys = [codec.entity_key(one) for one in user_ids[start : start + _WRITE_BATCH]]
@@ -134,7 +134,7 @@ class FeastFeatures:
         return gone
 
     def concern(self) -> str | None:
-        """What will lose users although the store answers, and the remedy, or None."""
+        """A configuration that will lose users although the store answers, with the remedy, or None."""
         if not isinstance(self._online, BoundedRedisOnlineStore):
             return None
         with _translated():
@@ -197,7 +197,7 @@ class FeastFeatures:
         return [found.get(key) for key in wanted.iter_rows()]
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""
         self._online.disconnect()
 
     @cached_property
@@ -205,7 +205,7 @@ class FeastFeatures:
         return FeatureStore(config=self.repo_config)
 
     def _registered(self) -> FeatureStore:
-        """Feast, with a registry that names the files of this folder: those of a home that was moved are registered anew."""
+        """Feast, with a registry that names the files of this folder: after a home was moved they are registered again."""
         known = {source.name: getattr(source, "path", "") for source in self._feast.list_data_sources()}
         if any(known.get(one.name) not in (None, getattr(one, "path", "")) for one in self._sources):
             self.apply()

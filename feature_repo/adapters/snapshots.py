@@ -24,7 +24,7 @@ def replace(path: Path, rows: pa.Table) -> None:
 
 
 def merge(path: Path, rows: pa.Table) -> None:
-    """Add these rows to the file, of each user the one as of the latest moment, the last written of several."""
+    """Add these rows to the file, which keeps one row per user: the latest event time, and of equal times the last written."""
     if path.exists():
         both = pl.DataFrame(pa.concat_tables([pq.read_table(path), rows]))
         latest = both.sort(EVENT_TIME, CREATED, maintain_order=True).unique(c.USER, keep="last", maintain_order=True)
@@ -33,7 +33,7 @@ def merge(path: Path, rows: pa.Table) -> None:
 
 
 def forget(path: Path, user_id: int) -> None:
-    """Drop a user's rows; most files do not have any, and say so by reading one column."""
+    """Drop a user's rows. Most files have none, which reading one column shows."""
     if pc.any(pc.equal(pq.read_table(path, columns=[c.USER])[c.USER], user_id)).as_py():
         rows = pq.read_table(path)
         replace(path, rows.filter(pc.not_equal(rows[c.USER], user_id)))

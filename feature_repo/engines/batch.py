@@ -1,7 +1,7 @@
 """The batch engine of one machine: the fold of `feature_repo.transforms` as set operations on columns (Polars).
 
-`tests/unit/feature_repo/test_engines.py` holds it to the fold on random histories: every feature to the last bit but
-`genre_weights`, whose sums may differ by `GENRE_TOLERANCE`.
+`tests/unit/feature_repo/test_engines.py` compares it with the fold on random histories: every feature agrees to the last bit
+except `genre_weights`, whose sums may differ by `GENRE_TOLERANCE`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _CODE, _HASH, _SHARE, _GENRE = "code", "hash", "share", "genre"
 def batch_features(
     interactions: pl.DataFrame, genres: Genres, signals: Signals = DEFAULT_SIGNALS, profiles: Profiles | None = None
 ) -> pl.DataFrame:
-    """A row of `feature_repo.table.SCHEMA` per user of a lake table of interactions, by ascending user id, and per user who
-    is known by one of the `profiles` alone. `genres` are those of each item."""
+    """A row of `feature_repo.table.SCHEMA` per user of a lake table of interactions, by ascending user id, and a row
+    per user who has only one of the `profiles`. `genres` are those of each item."""
     ordered = _ordered(interactions)
     users = _per_user(ordered).join(_tastes(ordered, genres, signals), on=c.USER, how="left")
     known = pl.DataFrame(
@@ -84,7 +84,7 @@ def _tastes(ordered: pl.DataFrame, genres: Genres, signals: Signals) -> pl.DataF
 
 
 def _filled(name: str) -> pl.Expr:
-    """What a user without events, tastes or profile has instead of nothing."""
+    """The column, with a default for users who have no events, no tastes or no profile."""
     kind = SCHEMA[name]
     empty: object = [] if isinstance(kind, pl.List) else -1 if name == "applied_offset" else 0
     return pl.col(name).cast(kind).fill_null(pl.lit(empty, dtype=kind))

@@ -69,7 +69,7 @@ def spark_features(
     profiles: Profiles | None = None,
     partitions: int = 200,
 ) -> DataFrame:
-    """`batch_features` of a Spark table with the lake's columns. Users known by a profile alone come too, once."""
+    """`batch_features` of a Spark table with the lake's columns, without the users who have only a profile."""
     from pyspark.sql.functions import lit
     from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -82,7 +82,7 @@ def spark_features(
             own = {user: known[user] for user in table[c.USER].unique().to_list() if user in known}
             yield from batch_features(table, genres, signals, own).to_arrow().cast(schema).to_batches()
 
-    if c.EXTERNAL_USER not in interactions.columns:  # files from before ids were of any kind
+    if c.EXTERNAL_USER not in interactions.columns:  # files written before ids could be strings
         interactions = interactions.withColumn(c.EXTERNAL_USER, lit(None).cast("string"))
     return interactions.select(*_NEEDED).repartition(partitions, c.USER).mapInArrow(features, from_arrow_schema(schema))
 
@@ -99,8 +99,8 @@ def spark_frame(
     table = session.read.option("mergeSchema", "true").parquet(*(str(file) for file in files))
     made = pl.DataFrame(spark_features(table, genres, signals, profiles, partitions).toArrow())
     seen = set(made[c.USER].to_list())
-    silent = {user: tokens for user, tokens in profiles.items() if user not in seen}
-    return pl.concat([made.cast(SCHEMA), batch_features(_NEEDED.to_frame(), genres, signals, silent)]).sort(c.USER)
+    without_events = {user: tokens for user, tokens in profiles.items() if user not in seen}
+    return pl.concat([made.cast(SCHEMA), batch_features(_NEEDED.to_frame(), genres, signals, without_events)]).sort(c.USER)
 
 
 def _arrow_schema() -> pa.Schema:

@@ -23,8 +23,8 @@ from lake.adapters.delta_follower import DeltaFollower
 from lake.ports import Upserted, Writer, check_keys
 from lake.tables import OF_USERS, PARTITIONED, SCHEMAS, conform, widened
 
-_MERGED_BYTES = 16 * 2**20  # of a file that is merged no further: what one merge rewrites of a day at most, beside what is new
-_TRIES = 10  # of a write that other processes get ahead of
+_MERGED_BYTES = 16 * 2**20  # files of this size are not merged again, which bounds what one merge rewrites of a day
+_MAX_TRIES = 10  # attempts at a write while other processes commit first
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class DeltaLake:
         """See `Lake`.
 
         Every append adds a file, and every append lists them all: without this it takes longer each time. A merge that
-        fails, because of a full disk or of another process that merges too, is logged and left to the next one.
+        fails, because of a full disk or because another process merges too, is logged and left to the next one.
         """
         try:
             delta = self._opened(table)
@@ -147,7 +147,7 @@ class DeltaLake:
 
     def _committed(self, table: str, write: Callable[[DeltaTable | None], T]) -> T:
         """What `write` returns for the table as it is now; once more if another process changed it before the commit."""
-        for _ in range(_TRIES):
+        for _ in range(_MAX_TRIES):
             seen = None
             try:
                 seen = self._opened(table)
@@ -165,7 +165,7 @@ class DeltaLake:
             return False
 
     def _append(self, table: str, rows: pl.DataFrame, seen: DeltaTable | None, *writers: Writer) -> None:
-        """A table that is older than one of its columns gets it."""
+        """Append; a column that was added to the schema after the table was made is added to the table."""
         grows = seen is not None and not {field.name for field in seen.schema().fields}.issuperset(rows.columns)
         self._write(table, rows, seen, "append", "merge" if grows else None, writers)
 

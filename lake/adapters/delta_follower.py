@@ -19,7 +19,7 @@ class DeltaFollower:
     """Follows one table. A poll that finds nothing new costs a listing, not a read."""
 
     def __init__(self, path: Path, schema: pl.Schema, columns: Sequence[str], history: bool) -> None:
-        """`schema` of the table as it is written today; older files may lack columns of it."""
+        """`schema` is that of the table today; older files may not have all its columns."""
         self._path = path
         self._schema = schema
         self._columns = list(columns)
@@ -70,7 +70,7 @@ class DeltaFollower:
         return DependencyUnavailable("lake", (str(error) or repr(error)).splitlines()[0], f"check {self._path}")
 
     def _read(self, files: list[str]) -> pl.DataFrame:
-        """These columns of the files; one that a file is too old for is null."""
+        """These columns of the files; a column that is newer than a file is null in it."""
         wanted = pl.Schema((name, self._schema[name]) for name in self._columns)
         if not files:
             return wanted.to_frame()

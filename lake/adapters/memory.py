@@ -26,7 +26,7 @@ class MemoryLake:
     """Keeps every version of every table."""
 
     def __init__(self, tables: Mapping[str, pl.DataFrame] | None = None) -> None:
-        """`tables` that are there already; they may lack columns that are younger than they."""
+        """`tables` exist from the start; columns that were added to the schema later may be missing in them."""
         stored = {table: widened(table, rows) for table, rows in (tables or {}).items()}
         self._versions = {table: [_Version(rows, rows)] for table, rows in stored.items()}
         self._lock = threading.RLock()
@@ -60,7 +60,7 @@ class MemoryLake:
             return Upserted(len(rows) - len(old.join(rows, on=on, how="semi").unique(on)), updated)
 
     def compact(self, table: str) -> None:
-        """Nothing: there are no files."""
+        """Does nothing: there are no files."""
 
     def read(self, table: str, version: int | None = None) -> pl.DataFrame:
         """See `Lake`."""

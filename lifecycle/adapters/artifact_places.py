@@ -1,4 +1,4 @@
-"""A home that was moved: MLflow notes absolute artifact locations, which then name the folder that the home was in before."""
+"""A home that was moved: MLflow stores absolute artifact locations, which then point at the old folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-PLACE = "/mlflow/artifacts"  # of every home, below its root
+PLACE = "/mlflow/artifacts"  # where every home has its artifacts, relative to its root
 _COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def anchor(tracking_uri: str, artifact_root: Path) -> None:
-    """Make a home's own database name the home's own artifacts, wherever the home was before; all of them or none.
+    """Make a home's own database point at the home's own artifacts, wherever the home was before; all of them or none.
 
     A database that is elsewhere may be shared and is left alone, and so is one that cannot be changed: it can still be read,
     and releases come from the local cache. Raises sqlite3.Error for one that is damaged or locked.
@@ -46,7 +46,7 @@ def anchor(tracking_uri: str, artifact_root: Path) -> None:
 
 
 def _columns(opened: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Those that this version of MLflow has."""
+    """The columns that exist in this version of MLflow."""
     there = {(table, column) for table, _ in _COLUMNS for _, column, *_ in opened.execute(f"PRAGMA table_info({table})")}
     return [pair for pair in _COLUMNS if pair in there]
 
@@ -56,7 +56,7 @@ def _is_elsewhere(opened: sqlite3.Connection, table: str, column: str) -> bool:
 
 
 def _here(location: str | None, root: str) -> str | None:
-    """The location under this root; one that is in no home's artifacts is left as it is."""
+    """The location under this root; a location outside any home's artifacts is left as it is."""
     if location is None or not location.startswith("file://"):
         return location
     before, place, rest = location.rpartition(PLACE)

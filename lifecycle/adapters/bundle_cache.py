@@ -24,9 +24,9 @@ class BundleCache:
         self._root = root
 
     def get(self, key: str, download: Callable[[Path], Path]) -> Path:
-        """The folder `key`, downloaded unless it is there and whole. It appears at once or not at all.
+        """The folder `key`, downloaded unless it is there and complete. It appears atomically or not at all.
 
-        `download` puts the bundle somewhere under an empty folder and says where. Raises what it raises, and StorageFull.
+        `download` puts the bundle somewhere under an empty folder and returns where. Raises what it raises, and StorageFull.
         """
         folder = self._root / key
         if folder.is_dir() and is_whole(folder):
@@ -44,7 +44,7 @@ class BundleCache:
         return folder
 
     def remember(self, names: dict[str, str]) -> None:
-        """Note what each name means now: name -> key."""
+        """Store what each name means now: name -> key."""
         known = self._known()
         if known | names == known:
             return
@@ -65,11 +65,11 @@ class BundleCache:
         try:
             return dict(json.loads(path.read_text())) if path.is_file() else {}
         except (OSError, ValueError):
-            return {}  # a damaged note is as good as none: the registry writes it again
+            return {}  # a damaged file is treated as missing: it is written again at the next fetch
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether every file of the bundle is the one that its manifest names."""
+    """Whether every file of the bundle matches the manifest's digest."""
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
         return digests(folder, manifest.files) == manifest.files

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER = "bundle"  # of a run's artifacts
 STAGE = "stage"  # tag that mirrors a version's aliases: MLflow 3 has no stages any more, but people look for them
-_SHOWN_VERSIONS = 10  # that an error names
+_SHOWN_VERSIONS = 10  # maximum number that an error names
 _PARAMS_PER_BATCH = 100  # MLflow's own limit
 _log = logging.getLogger(__name__)
 
@@ -80,9 +80,9 @@ class MlflowRegistry:
         return str(self._find(alias_or_version).version)
 
     def fetch(self, alias_or_version: str) -> Path:
-        """A local folder with that bundle: from the cache if it is there, and if MLflow is gone what it last said.
+        """A local folder with that bundle: from the cache if possible, and while MLflow is unavailable the last known version.
 
-        Raises NotFound, or DependencyUnavailable when MLflow is gone and the cache does not know the name.
+        Raises NotFound, or DependencyUnavailable when MLflow is unavailable and the cache does not know the name.
         """
         try:
             found = self._find(alias_or_version)
@@ -115,7 +115,7 @@ class MlflowRegistry:
             return client.get_model_version_by_alias(self._model, alias_or_version)
 
     def _unknown(self, name: str) -> NotFound:
-        """Says what was there before, and what can take its place."""
+        """An error that names the version that was there before, and those that can replace it."""
         copy, versions = self._cache.recall(name), self._versions()
         was = f" any more (it was {copy.name.partition('-')[0]}, whose copy is {copy})" if copy and not name.isdigit() else ""
         choose = (

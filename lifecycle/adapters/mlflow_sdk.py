@@ -1,7 +1,7 @@
 """The MLflow client with time limits, without usage reporting, and with its failures translated.
 
 MLflow is imported inside functions: the import takes two seconds, which only a process that uses it should pay, and
-MLflow reads its configuration from the environment when it is imported, so they are set when this module is.
+MLflow reads its configuration from the environment when it is imported, so the variables are set when this module is imported.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _load_header_plugins() -> None:
 
 @contextmanager
 def translated(doing: str, unknown: Callable[[], NotFound] | None = None) -> Iterator[None]:
-    """Turns MLflow's failures into DependencyUnavailable, and those that say `no such thing` into `unknown()`."""
+    """Turns MLflow's failures into DependencyUnavailable, and its answers that something does not exist into `unknown()`."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 

@@ -20,7 +20,7 @@ _PAGE = 1000
 
 
 class MlflowTuningLog:
-    """Writes what MLflow does not have yet, so it may be told of the same trials again: after a resumption, or an outage."""
+    """Writes what MLflow does not have yet, so the same trials may be recorded again after a resumption or an outage."""
 
     def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
         self._mlflow = MlflowConnection(tracking_uri, artifact_root)
@@ -62,7 +62,7 @@ class MlflowTuningLog:
         return str(run.info.run_id)
 
     def _logged(self, client: MlflowClient, experiment: str, parent: str) -> set[int]:
-        """The trials that MLflow has. Runs that are not terminated were cut short: they are made again."""
+        """The trials that MLflow has. Runs that are not terminated were interrupted, and are logged again."""
         wanted = f"tags.`{_PARENT}` = '{parent}' and attributes.status = 'FINISHED'"
         return {int(run.data.tags[_TRIAL]) for run in client.search_runs([experiment], wanted, max_results=_PAGE)}
 

@@ -40,7 +40,7 @@ def _dataset(samples: Samples, columns: list[str]) -> object:
 
 @functools.cache
 def _evidently() -> SimpleNamespace:
-    """The SDK. It takes four seconds to import, so only who compares pays, and warns of the age of what it imports."""
+    """The SDK, imported at the first comparison: the import takes four seconds and raises deprecation warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         from evidently import DataDefinition, Dataset, Report

@@ -21,7 +21,7 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-UNMATCHED = "unmatched"  # the route label of requests that no route takes: their paths would be unbounded
+UNMATCHED = "unmatched"  # the route label of requests that match no route: as labels, their paths would be unbounded
 
 
 class RequestContext:
@@ -57,7 +57,7 @@ class RequestContext:
             log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
             if status:
                 raise  # the answer is under way: all that is left is to close the connection
-            await _unforeseen(request_id)(scope, receive, decorated)
+            await _internal_error(request_id)(scope, receive, decorated)
         finally:
             route = _template(scope)
             REQUESTS.labels(route, str(status)).inc()
@@ -95,8 +95,8 @@ class BodyLimit:
         return BodyTooLarge(f"the body has more than {self._limit} bytes; send fewer events at once", limit=self._limit)
 
 
-def _unforeseen(request_id: str) -> ASGIApp:
-    detail = f"the server's log says more under request {request_id}"
+def _internal_error(request_id: str) -> ASGIApp:
+    detail = f"see request {request_id} in the server's log"
     return problem(500, "internal", "Something failed inside Marquee", detail, request_id)
 
 

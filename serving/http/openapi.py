@@ -54,7 +54,7 @@ EVENT_BODY: dict[str, Any] = {
                 },
                 "examples": {
                     "one": {"summary": "One rating", "value": _RATING},
-                    "zone": {"summary": "A time with its zone, and ids that are no numbers", "value": _ZONED},
+                    "zone": {"summary": "A time with its zone, and ids that are not integers", "value": _ZONED},
                     "several": {"summary": "Several at once", "value": [_RATING, _WATCH]},
                 },
             }

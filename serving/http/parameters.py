@@ -1,8 +1,9 @@
-"""Query parameters that a route does not have are refused, so that a typing error is not mistaken for an empty answer.
+"""Query parameters that a route does not have are refused, so that a typo is not mistaken for an empty answer.
 
 `?gnre=Drama` would otherwise be ignored, and the list would have films of every genre. A parameter that takes one value is
-refused when it comes twice: which of the two would hold is a guess. One dependency of every route of the API does both, before
-any value is looked at. The page, Swagger and static files are not the API's: links to them may carry what browsers and mails add.
+refused when it comes twice: which of the two is meant would be a guess. One dependency of every route of the API does both,
+before any value is looked at. The page, Swagger and static files are not part of the API: links to them may carry parameters that
+browsers and mail programs add.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MAX_NAME_LENGTH = 64  # characters of an unknown name that are repeated to its s
 
 
 async def known_parameters(request: Request) -> None:
-    """Raises InvalidFields for query parameters that the request's route does not have, or has once and was sent twice."""
+    """Raises InvalidFields for query parameters that the route does not have, or that are sent twice but take one value."""
     if not request.scope["query_string"]:
         return
     repeatable = _parameters(request.scope["route"])

@@ -21,8 +21,8 @@ from core.kinds import KINDS, value_rules
 from serving.intake import sent
 
 MEDIA_TYPE = "application/problem+json"
-MAX_VALUE_LENGTH = 100  # characters of a wrong value that are repeated to its sender
-MAX_ERRORS = 20  # wrong fields that one answer names
+MAX_VALUE_LENGTH = 100  # maximum number of characters of a wrong value in an answer
+MAX_ERRORS = 20  # maximum number of wrong fields in an answer
 RETRY_AFTER = "2"  # seconds
 
 _ID = ids.ALLOWED
@@ -137,7 +137,7 @@ def field_error(field: str, value: Any, allowed: str) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A wrong value in a form that is JSON, short, and recognisable to who sent it."""
+    """A wrong value in a form that is JSON, short, and recognisable to its sender."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -148,7 +148,7 @@ def plain(value: Any) -> Any:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of routing, validation and the domain as a problem. What nobody foresaw is the middleware's."""
+    """Answer every error of routing, validation and the domain as a problem. Unexpected exceptions are left to the middleware."""
 
     app.add_exception_handler(HTTPException, cast("ExceptionHandler", _on_http))
     app.add_exception_handler(RequestValidationError, cast("ExceptionHandler", _on_validation))
@@ -187,7 +187,7 @@ def _http_words(request: Request, error: HTTPException) -> tuple[str, str, str]:
 
 
 def _parameter_error(entry: Mapping[str, Any]) -> dict[str, Any]:
-    field = str(entry["loc"][1])  # after "path" or "query"; of a repeated parameter the place in the list may follow
+    field = str(entry["loc"][1])  # after "path" or "query"; for a repeated parameter its index in the list may follow
     return field_error(field, entry.get("input"), ALLOWED.get(field, str(entry["msg"])))
 
 

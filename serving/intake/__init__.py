@@ -1,1 +1,1 @@
-"""Taking events in: validation, durability, and the outbox for the time that the event log is away."""
+"""Taking events in: validation, durability, and the outbox for outages of the event log."""

@@ -1,4 +1,4 @@
-"""Taking events in: all or nothing of a request is valid, what is acknowledged is durable, and nothing is dropped."""
+"""Taking events in: a request is accepted or refused as a whole, what is acknowledged is durable, and nothing is dropped."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _reason(event: Interaction) -> str:
 
 
 def _wrong_field(entry: Mapping[str, Any], location: Sequence[Any]) -> dict[str, Any]:
-    """pydantic's account of one mistake in Marquee's words."""
+    """One of pydantic's errors as a field error."""
     match entry["type"]:
         case "value_error" if not location:  # the rule between `kind` and `value`, which says what it allows
             return field_error("value", entry["input"].get("value"), str(entry["ctx"]["error"]).partition("allowed: ")[2])

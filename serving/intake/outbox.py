@@ -1,4 +1,4 @@
-"""The outbox on disk: events that were promised to a client and that the event log does not have yet, oldest first."""
+"""The outbox on disk: events that were acknowledged to a client but are not in the event log yet, oldest first."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ CREATE TABLE IF NOT EXISTS outbox (
     topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, accepted_at REAL NOT NULL,
     UNIQUE (topic, id)
 );
-CREATE TABLE IF NOT EXISTS set_aside (
+CREATE TABLE IF NOT EXISTS quarantine (
     topic TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, accepted_at REAL NOT NULL,
     reason TEXT NOT NULL, UNIQUE (topic, id)
 );
+"""
+# The table `quarantine` was once called `set_aside`. Another process may be moving the rows at the same time.
+_MIGRATION = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS set_aside AS SELECT * FROM quarantine WHERE 0;
+INSERT OR IGNORE INTO quarantine SELECT * FROM set_aside;
+DROP TABLE set_aside;
+COMMIT;
 """
 
 
@@ -37,7 +45,7 @@ class Outbox:
     """A bounded queue in SQLite. Thread-safe; several processes may hold one on the same file."""
 
     def __init__(self, path: Path, max_events: int, busy_timeout: float = 2.0) -> None:
-        """`max_events` events are kept. Raises StorageFull when the file cannot be made."""
+        """Keeps at most `max_events` events. Raises StorageFull when the file cannot be created."""
         self._path = path
         self._max_events = max_events
         self._lock = threading.Lock()
@@ -47,6 +55,8 @@ class Outbox:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")  # an fsync for each commit
             self._connection.executescript(_TABLES)
+            if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'set_aside'").fetchone():
+                self._connection.executescript(_MIGRATION)
 
     def put(self, topic: str, records: Sequence[Record], now: float) -> int:
         """On disk when it returns: the number of records that were new. `now` is Unix seconds.
@@ -70,15 +80,15 @@ class Outbox:
         return [Waiting(place, topic, Record(key, id_, value, at)) for place, topic, key, id_, value, at in rows]
 
     def forget(self, place: int) -> None:
-        """The log has everything up to this place."""
+        """Remove everything up to this place: the log has it."""
         with self._lock, self._translated(), self._connection as connection:
             connection.execute("DELETE FROM outbox WHERE place <= ?", (place,))
 
-    def set_aside(self, place: int, reason: str) -> None:
-        """Keep a copy of the event in the table `set_aside`, for people; it also waits until its place is forgotten."""
+    def quarantine(self, place: int, reason: str) -> None:
+        """Copy the event into the table `quarantine`, for people; it stays in the outbox until its place is forgotten."""
         copied = "SELECT topic, key, id, value, accepted_at, ? FROM outbox WHERE place = ?"
         with self._lock, self._translated(), self._connection as connection:
-            connection.execute(f"INSERT OR REPLACE INTO set_aside {copied}", (reason, place))
+            connection.execute(f"INSERT OR REPLACE INTO quarantine {copied}", (reason, place))
 
     def is_empty(self) -> bool:
         with self._lock, self._translated():
@@ -96,7 +106,7 @@ class Outbox:
 
     @staticmethod
     def _count(connection: sqlite3.Connection) -> int:
-        """They leave in the order in which they came, so the distance between the ends is their number."""
+        """Events leave in the order in which they came, so the distance between the first and the last is their number."""
         return int(connection.execute("SELECT COALESCE(MAX(place) - MIN(place) + 1, 0) FROM outbox").fetchone()[0])
 
     @contextmanager

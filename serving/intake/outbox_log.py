@@ -1,11 +1,11 @@
-"""An event log that may be away: what it does not take now is kept in the outbox and delivered when it is back.
+"""An event log that may be unavailable: meanwhile events are kept in the outbox, and delivered when it is back.
 
 While the log answers, events go straight to it, where they are safer than on this disk. Once it does not, or while earlier
 events still wait, they are written to the outbox before they are acknowledged, and one thread delivers them in the order in
 which they came. So one user's events stay in order, and a client gets its 202 until the outbox is full.
 
-A delivery that fails of a bug is repeated. After three such failures it is made one by one, and an event that still fails
-while others succeed moves to the table `set_aside` of the outbox, where it neither blocks other events nor gets lost.
+A delivery that fails because of a bug is repeated. After three such failures its events are delivered one by one, and one that
+still fails while others succeed moves to the table `quarantine` of the outbox, where it neither blocks others nor gets lost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from core.background import Background
 from core.errors import DependencyUnavailable, MarqueeError, StorageFull
 from core.events import INTERACTIONS
 from core.ports import Clock, EventLog, LoggedRecord, Record, Subscription
-from core.telemetry import OUTBOX_AGE, OUTBOX_EVENTS, RECORDS_SET_ASIDE
+from core.telemetry import OUTBOX_AGE, OUTBOX_EVENTS, RECORDS_QUARANTINED
 from serving.health import Finding, HealthCheck, Status
 from serving.intake.outbox import Outbox, Waiting
 from serving.poison import MAX_FAILURES, append_one_by_one
@@ -33,16 +33,16 @@ _BATCH = 500  # events of one delivery
 
 
 class OutboxLog:
-    """EventLog with an outbox before it. Thread-safe. `background` is the thread that delivers."""
+    """EventLog with an outbox in front of it. Thread-safe. `background` is the thread that delivers."""
 
     def __init__(self, inner: EventLog, path: Path, max_events: int, every: float = 1.0, clock: Clock = time.time) -> None:
-        """`max_events` events are kept in the file `path`; `every` seconds the log is asked whether it is there."""
+        """The file `path` keeps at most `max_events` events; `every` is the seconds between two attempts to reach the log."""
         self._inner = inner
         self._outbox = Outbox(path, max_events)
         self._lock = path.with_suffix(".lock").open("w")
         self._every = every
         self._clock = clock
-        self._answers = False  # until it did once
+        self._answers = False  # until the first call that succeeds
         self._closed = False
         self._news = False  # something was put into the outbox since it was last looked into
         self._changed = threading.Condition()
@@ -70,7 +70,7 @@ class OutboxLog:
         return self._inner.read(topic)
 
     def check(self) -> HealthCheck:
-        """Degraded while the log is away or events wait; down when even the outbox cannot be written."""
+        """Degraded while the log is unavailable or events wait; down when even the outbox cannot be written."""
 
         def probe() -> Finding:
             waiting, since = self._outbox.state()
@@ -114,7 +114,7 @@ class OutboxLog:
                 self._wait(lambda: self._closed or self._news)
 
     def _deliver(self) -> bool:
-        """Bring the oldest events to the log; whether there were any. Without any it asks the log whether it is there."""
+        """Deliver the oldest events, and return whether there were any. Without any it only checks that the log answers."""
         batch = self._outbox.oldest(_BATCH) if self._alone() else []
         for topic, group in groupby(batch, key=lambda waiting: waiting.topic):
             run = list(group)
@@ -127,18 +127,18 @@ class OutboxLog:
         return bool(batch)
 
     def _append(self, topic: str, run: Sequence[Waiting]) -> None:
-        """At once, or one by one when this failed too often. Raises whatever the log does."""
+        """All at once, or one by one when that failed too often. Raises whatever the log raises."""
         records = [waiting.record for waiting in run]
         if self._failures < MAX_FAILURES:
             self._inner.append(topic, records)
             return
         for poison in append_one_by_one(lambda record: self._inner.append(topic, [record]), records):
-            _log.error("set aside: %s does not accept event %s", topic, records[poison.at].id, exc_info=poison.error)
-            self._outbox.set_aside(run[poison.at].place, f"{type(poison.error).__name__}: {poison.error}")
-            RECORDS_SET_ASIDE.labels(topic).inc()
+            _log.error("quarantined: %s does not accept event %s", topic, records[poison.at].id, exc_info=poison.error)
+            self._outbox.quarantine(run[poison.at].place, f"{type(poison.error).__name__}: {poison.error}")
+            RECORDS_QUARANTINED.labels(topic).inc()
 
     def _alone(self) -> bool:
-        """One process delivers, as long as it lives: two would mix up the order."""
+        """Whether this process is the one that delivers, for as long as it lives: two would mix up the order."""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

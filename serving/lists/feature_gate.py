@@ -28,7 +28,7 @@ class FeatureGate:
         threads: int = 8,
         clock: Monotonic = time.monotonic,
     ) -> None:
-        """`timeout` and `retry_after` in seconds. The threads are its own, so that a dead store starves nothing else."""
+        """`timeout` and `retry_after` in seconds. It has threads of its own, so that a dead store blocks nothing else."""
         self._reader = reader
         self._timeout = timeout
         self._retry_after = retry_after

@@ -19,7 +19,7 @@ class LogImpressions:
         self._writer = writer
 
     def run(self, made: RecommendationResult) -> None:
-        """Raises DependencyUnavailable when too many wait already."""
+        """Raises DependencyUnavailable when the writer's queue is full."""
         query, chosen = made.query, made.selection
         if not len(chosen):
             return

@@ -38,7 +38,7 @@ class RecommendService:
     def __init__(
         self, host: RecommenderHost, features: FeatureGate, log: EventLog, clock: Clock = time.time, concurrency: int = 16
     ) -> None:
-        """At most `concurrency` lists are made at once. The others wait in line before their time-outs begin: under a burst
+        """At most `concurrency` lists are made at once. The others wait in a queue before their time-outs begin: under a burst
         answers come later, but none loses a source to a time-out that ran while it waited for a thread.
         """
         self.host = host
@@ -69,13 +69,13 @@ class RecommendService:
         return made
 
     def close(self) -> None:
-        """Store the impressions that wait, and give the threads back."""
+        """Store the impressions that wait, and stop the threads."""
         self.impressions.close()
         self.features.close()
         self.host.close()
 
     async def known(self, user: ExternalId) -> UserFeatures | None:
-        """What is known of a user; None for one never seen, and for one whose key is another's. Raises DependencyUnavailable."""
+        """A user's features; None for one never seen, and for one whose key is another user's. Raises DependencyUnavailable."""
         found = await self.features.read(user_key(user))
         return found if found is None or found.external_id == original(user) else None
 
@@ -99,7 +99,7 @@ class RecommendService:
         return replace(made, trace=Trace([*trace.stages, *made.trace.stages]))
 
     async def _read(self, who: ExternalId, trace: Trace) -> tuple[UserFeatures | None, bool]:
-        """The user's features, and whether the store could say."""
+        """The user's features, and whether the store answered."""
         with trace.stage("features", "online_store") as report:
             try:
                 user = await self.known(who)
@@ -111,7 +111,7 @@ class RecommendService:
 
 
 def following(host: RecommenderHost, interval: float) -> tuple[Background, threading.Event]:
-    """A thread that lets the host look for what is new every `interval` seconds, and the event that ends it."""
+    """A thread in which the host looks for updates every `interval` seconds, and the event that stops it."""
     stop = threading.Event()
 
     def look() -> None:

@@ -3,9 +3,9 @@
 An answer does not wait for a disk, and a log that is down is caught up with later. The price: a process that is killed
 loses the records of its last append or two, milliseconds normally. That is right for impressions and wrong for events.
 
-Records stay in line until they are appended, also when the append fails of a bug: the thread is started again and repeats the
-batch. After three such failures the batch is appended one by one, and a record that still fails while others succeed is set
-aside: logged as an error with its content, counted in `marquee_records_set_aside_total`, and taken out of the line.
+Records stay queued until they are appended, even if a bug makes the append fail: the thread is started again and repeats the
+batch. After three such failures the batch is appended one by one, and a record that still fails while others succeed is
+quarantined: logged as an error with its content, counted in `marquee_records_quarantined_total`, and taken out of the queue.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from core.background import Background
 from core.errors import DependencyUnavailable
 from core.ports import EventLog, Record
-from core.telemetry import RECORDS_SET_ASIDE
+from core.telemetry import RECORDS_QUARANTINED
 from serving.poison import MAX_FAILURES, append_one_by_one
 
 log = logging.getLogger(__name__)
 
-BATCH = 2000  # most records of one append
+BATCH = 2000  # maximum number of records of one append
 
 
 class WriteBehind:
@@ -31,7 +31,7 @@ class WriteBehind:
     def __init__(
         self, log: EventLog, topic: str, on_failure: Callable[[], None], capacity: int = 100_000, retry_after: float = 1.0
     ) -> None:
-        """`on_failure` is called each time the log is away; `retry_after` seconds later the append is tried again."""
+        """`on_failure` is called each time the log is unavailable; the append is retried `retry_after` seconds later."""
         self._log = log
         self._topic = topic
         self._on_failure = on_failure
@@ -40,12 +40,12 @@ class WriteBehind:
         self._waiting: list[Record] = []
         self._closed = False
         self._changed = threading.Condition()
-        self._failures = 0  # unexpected ones in a row, of the records at the head of the line
+        self._failures = 0  # unexpected ones in a row, of the records at the head of the queue
         self.background = Background(f"write-behind {topic}", self._write)
         self.background.start()
 
     def submit(self, records: Sequence[Record]) -> None:
-        """Take the records; returns at once. Raises DependencyUnavailable when too many wait already."""
+        """Queue the records; returns at once. Raises DependencyUnavailable when too many wait already."""
         with self._changed:
             if len(self._waiting) + len(records) > self._capacity:
                 raise DependencyUnavailable("event log", f"{len(self._waiting)} records are waiting for it", "see /health/ready")
@@ -58,7 +58,7 @@ class WriteBehind:
             return self._changed.wait_for(lambda: not self._waiting, timeout)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Flush and stop. What the log does not take within `timeout` seconds is lost, and said so."""
+        """Flush and stop. What the log does not accept within `timeout` seconds is lost, which is logged."""
         if not self.flush(timeout):
             log.error("%d records for %s are lost: the event log did not accept them", len(self._waiting), self._topic)
         with self._changed:
@@ -84,16 +84,16 @@ class WriteBehind:
                     self._changed.notify_all()
 
     def _append(self, batch: list[Record]) -> None:
-        """At once, or one by one when this failed too often. Raises whatever the log does."""
+        """All at once, or one by one when that failed too often. Raises whatever the log raises."""
         if self._failures < MAX_FAILURES:
             self._log.append(self._topic, batch)
             return
         for poison in append_one_by_one(lambda record: self._log.append(self._topic, [record]), batch):
-            log.error("set aside: %s does not accept %r", self._topic, batch[poison.at], exc_info=poison.error)
-            RECORDS_SET_ASIDE.labels(self._topic).inc()
+            log.error("quarantined: %s does not accept %r", self._topic, batch[poison.at], exc_info=poison.error)
+            RECORDS_QUARANTINED.labels(self._topic).inc()
 
     def _next(self) -> list[Record]:
-        """The next records, which stay in line until they are appended; none when it is over."""
+        """The next records, which stay queued until they are appended; none once the writer is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             return [] if self._closed else self._waiting[:BATCH]

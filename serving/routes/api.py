@@ -1,4 +1,4 @@
-"""What the routes stand on, and what they share."""
+"""The objects that the routes use, and the helpers that they share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 
 @dataclass(frozen=True)
 class Api:
-    """What the routes stand on; `app.state.api` holds it."""
+    """The objects that the routes use; `app.state.api` holds them."""
 
     service: RecommendService
     ingestion: Ingestion

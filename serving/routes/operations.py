@@ -1,4 +1,4 @@
-"""`/health`, `/metrics`, `/version`: what operators ask."""
+"""`/health`, `/metrics`, `/version`: for operators."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def live() -> Response:
     },
 )
 async def ready(request: Request) -> Response:
-    """The dependencies are asked in the background; this answers at once."""
+    """The dependencies are probed in the background; this answers at once."""
     report = await api_of(request).readiness.report()
     return json(report.as_json(), status=200 if report.ready else 503)
 

@@ -1,4 +1,4 @@
-"""`/users`: what is known about a user, and forgetting it."""
+"""`/users`: what is known about a user, and erasing the user."""
 
 from __future__ import annotations
 

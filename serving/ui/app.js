@@ -6,9 +6,9 @@ import { element, film, pastEvent, stage } from "./view.js";
 const at = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const STRATEGIES = {
-  two_tower: ["Personal", "Two towers and the ranker"],
+  two_tower: ["Personal", "The two towers and counted transitions"],
   two_tower_mirror: ["Personal, from the mirror", "The vector index does not answer; the in-process mirror does"],
-  personal: ["Personal", "Sources other than the two towers, and the ranker"],
+  personal: ["Personal", "Sources other than the two towers"],
   popular_fallback: ["Popular now", "Nothing is known about this user's taste yet"],
   popular_degraded: ["Popular now, degraded", "The feature store does not answer"],
   nothing_eligible: ["Nothing left", "No film may be shown to this user"],

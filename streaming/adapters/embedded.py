@@ -14,7 +14,7 @@ from core.ports import LoggedRecord, Record
 
 # Seconds between two polls for other processes' appends, doubling while there is nothing new: a poll costs microseconds
 _MIN_NAP, _MAX_NAP = 0.001, 0.01
-_PAGE = 1000  # records of one look while everything is read
+_PAGE = 1000  # records of one query while a whole topic is read
 _MAX_COUNTED = 100_000
 _FULL = ("full", "readonly", "read-only", "disk I/O", "unable to open")
 _TABLES = """
@@ -38,7 +38,7 @@ class EmbeddedEventLog:
         self._connection: sqlite3.Connection | None = None
 
     def append(self, topic: str, records: Sequence[Record]) -> int:
-        """On disk (fsync) when it returns; a record whose id the topic has is left out.
+        """On disk (fsync) when it returns; a record whose id is already in the topic is skipped.
 
         Raises StorageFull when the disk refuses, DependencyUnavailable when another writer holds the file too long.
         """
@@ -109,7 +109,7 @@ class EmbeddedSubscription:
             )
 
     def lag(self) -> int:
-        """Counted up to a hundred thousand: beyond, the exact figure says nothing more and costs a scan."""
+        """Counted up to a hundred thousand: beyond that, the exact number is of no use and costs a scan."""
         waiting = "SELECT COUNT(*) FROM (SELECT 1 FROM log WHERE topic = ? AND offset > ? LIMIT ?)"
         with translated(self._path):
             return int(self._connection.execute(waiting, (self._topic, self._position, _MAX_COUNTED)).fetchone()[0])
@@ -131,7 +131,7 @@ def _page(connection: sqlite3.Connection, topic: str, after: int, limit: int) ->
 
 
 def open_log(path: Path, busy_timeout: float) -> sqlite3.Connection:
-    """A connection to the log, made if it is not there. SQLite's own wait does not cover processes that make it together."""
+    """A connection to the log, created if needed. SQLite's busy timeout does not cover processes that create it at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + busy_timeout
     while True:

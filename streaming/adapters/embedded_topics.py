@@ -23,8 +23,8 @@ SELECT offset FROM log WHERE topic = :topic AND offset <= :done AND (
     offset <= :cutoff OR EXISTS (SELECT 1 FROM closed WHERE closed.key = log.key AND log.offset <= closed.last))
 ORDER BY offset
 """
-_BEFORE_THE_YOUNG = "SELECT MIN(offset) - 1 FROM log WHERE topic = ? AND appended_at >= ?"
-_TOO_MUCH = """
+_LAST_BY_AGE = "SELECT MIN(offset) - 1 FROM log WHERE topic = ? AND appended_at >= ?"
+_LAST_BY_SIZE = """
 SELECT MAX(offset) FROM (
     SELECT offset, SUM(length(value)) OVER (ORDER BY offset DESC) AS from_here FROM log WHERE topic = ?)
 WHERE from_here > ?
@@ -32,7 +32,7 @@ WHERE from_here > ?
 
 
 class EmbeddedTopics:
-    """TopicAdmin of the embedded log, whose topics need no making: what it changes is how much they hold."""
+    """TopicAdmin of the embedded log. Its topics need not be created, so it changes only how much they keep."""
 
     def __init__(self, path: Path, clock: Clock = time.time, busy_timeout: float = 5.0) -> None:
         self._path = path
@@ -67,23 +67,23 @@ class EmbeddedTopics:
                 deleted = connection.execute(f"DELETE FROM log WHERE offset IN ({_EXPIRED} LIMIT :chunk)", values).rowcount
 
     def _values(self, connection: sqlite3.Connection, spec: TopicSpec) -> dict[str, object]:
-        """What `_EXPIRED` asks for. As in Kafka the oldest go up to a point, whatever time the ones between claim."""
+        """The parameters of `_EXPIRED`. As in Kafka, all records up to an offset are removed, even younger ones among them."""
         return {
             "topic": spec.name,
             "done": _committed(connection, spec),
-            "cutoff": max(self._too_old(connection, spec), _too_much(connection, spec)),
+            "cutoff": max(self._last_by_age(connection, spec), _last_by_size(connection, spec)),
             "compacted": spec.compacted,
         }
 
-    def _too_old(self, connection: sqlite3.Connection, spec: TopicSpec) -> int:
-        found = connection.execute(_BEFORE_THE_YOUNG, (spec.name, self._clock() - spec.retention)).fetchone()[0]
+    def _last_by_age(self, connection: sqlite3.Connection, spec: TopicSpec) -> int:
+        found = connection.execute(_LAST_BY_AGE, (spec.name, self._clock() - spec.retention)).fetchone()[0]
         return _ALL if found is None else int(found)
 
 
-def _too_much(connection: sqlite3.Connection, spec: TopicSpec) -> int:
+def _last_by_size(connection: sqlite3.Connection, spec: TopicSpec) -> int:
     if spec.max_bytes is None:
         return 0
-    return int(connection.execute(_TOO_MUCH, (spec.name, spec.max_bytes)).fetchone()[0] or 0)
+    return int(connection.execute(_LAST_BY_SIZE, (spec.name, spec.max_bytes)).fetchone()[0] or 0)
 
 
 def _committed(connection: sqlite3.Connection, spec: TopicSpec) -> int:

@@ -1,7 +1,7 @@
 """The event log on Kafka, through kafka-python.
 
-Kafka cannot refuse a record whose id it has, so the port's promise is kept on both sides within a window: a producer
-remembers the last ids that it appended and leaves them out, and a subscription leaves out what was in the log a moment ago
+Kafka cannot refuse a record whose id it has, so duplicates are removed on both sides within a window: a producer
+remembers the last ids that it appended and skips them, and a subscription skips what was in the log a moment ago
 (`kafka_subscription`). A repeat that outlives both windows (another process, much later) reaches the consumer.
 """
 
@@ -20,7 +20,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from core.ports import LoggedRecord, Record
-from streaming.adapters.kafka_sdk import ID, MAX_REQUEST_BYTES, Deadline, connection, ended, logged, opened, translated
+from streaming.adapters.kafka_sdk import ID, MAX_REQUEST_BYTES, Deadline, close_producer, connection, logged, opened, translated
 from streaming.adapters.kafka_subscription import KafkaSubscription
 from streaming.adapters.kafka_topics import create
 from streaming.topics import SPECS, TopicSpec
@@ -54,7 +54,7 @@ class KafkaEventLog:
         """Acknowledged by every replica when it returns.
 
         Raises DependencyUnavailable: then repeat the same records. Raises InvalidInput for one that is too large. With no
-        records it asks the broker whether it is there.
+        records it checks that the broker answers.
         """
         deadline = Deadline(self._timeout)
         places = [(topic, record.id) for record in records]
@@ -95,18 +95,18 @@ class KafkaEventLog:
             producer, self._producer = self._producer, None
             admin, self._admin = self._admin, None
         if producer is not None:
-            ended(producer, self._timeout)
+            close_producer(producer, self._timeout)
         if admin is not None:
             admin.close()
 
     def _send(self, producer: KafkaProducer, topic: str, record: Record) -> bool:
-        """Whether the record is new: a known one is in the log, or on its way by another thread's doing."""
+        """Send the record unless it is known: in the log, or being sent by another thread. Returns whether it is new."""
         place = (topic, record.id)
         if place in self._appended:
             return False
         at = None if record.accepted_at is None else int(record.accepted_at * 1000)
         headers = [(ID, record.id.encode())]
-        value = record.value or None  # nothing is Kafka's tombstone
+        value = record.value or None  # no value is Kafka's tombstone
         self._appended[place] = producer.send(topic, value, key=record.key.encode(), headers=headers, timestamp_ms=at)
         return True
 
@@ -117,7 +117,7 @@ class KafkaEventLog:
                 self._appended.popitem(last=False)
 
     def _start_over(self, failed: Any) -> None:
-        """A producer that failed once may refuse everything from then on, and nobody knows what it will still deliver."""
+        """Replace a producer that failed: it may refuse everything from then on, and what it will still deliver is unknown."""
         if failed is None:
             return
         with self._lock:
@@ -126,7 +126,7 @@ class KafkaEventLog:
                 return
             self._producer = None
             self._appended = OrderedDict((place, None) for place, under_way in self._appended.items() if under_way is None)
-        ended(failed, 0)
+        close_producer(failed, 0)
 
     def _ready(self, topic: str, ask: bool) -> KafkaProducer:
         """A connected producer, and the topic there: it must not depend on the broker's auto-creation."""

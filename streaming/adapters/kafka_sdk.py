@@ -16,7 +16,7 @@ from core.ports import LoggedRecord
 
 ID = "id"  # the header that carries a record's id
 MAX_REQUEST_BYTES = 16 * 2**20  # of one request: dead letters carry whole events
-_LAST_CALL = 5.0  # seconds that a sender which was told to drop everything may take for it
+_FORCE_CLOSE_SECONDS = 5.0  # how long a sender may take to drop everything
 Client = TypeVar("Client")
 
 
@@ -32,7 +32,7 @@ class Deadline:
 
 
 def connection(bootstrap: str, timeout: float) -> dict[str, Any]:
-    """What every client is made with; `timeout` in seconds. A broker that comes back is found again within a second."""
+    """The options of every client; `timeout` in seconds. A broker that comes back is found again within a second."""
     milliseconds = int(timeout * 1000)
     return {
         "bootstrap_servers": bootstrap,
@@ -59,16 +59,16 @@ def opened(kind: Callable[..., Client], **config: Any) -> Client:
         raise
 
 
-def ended(producer: KafkaProducer, timeout: float) -> None:
-    """Close a producer; what is still under way after `timeout` seconds is given up.
+def close_producer(producer: KafkaProducer, timeout: float) -> None:
+    """Close a producer; what is not delivered after `timeout` seconds is dropped.
 
-    kafka-python's own `close` raises then, and leaves a thread behind that goes on sending.
+    In that case kafka-python's own `close` raises, and leaves a thread behind that goes on sending.
     """
     try:
         producer.close(timeout=timeout)
     except KafkaError:
         producer._sender.force_close()
-        producer._sender.join(_LAST_CALL)
+        producer._sender.join(_FORCE_CLOSE_SECONDS)
         with suppress(KafkaError):
             producer.close(timeout=0)
 

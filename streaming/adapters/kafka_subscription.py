@@ -1,4 +1,4 @@
-"""A consumer group's place in a topic, which leaves out repeats.
+"""A consumer group's place in a topic, which skips repeats.
 
 Whether a record is a repeat depends on the log alone: it is one if its id is among the `window` records before it in its
 partition. Whoever reads the partition next, after a crash or a rebalance, first goes back by a window to fill its memory, so
@@ -32,11 +32,11 @@ class Recent:
         self._start = start
         self._window = window
         self._seen: OrderedDict[str, int] = OrderedDict()
-        self.next = start  # the offset that follows what was taken in
+        self.next = start  # the offset after the last record taken in
         self.filling = True
 
     def is_new(self, record: LoggedRecord) -> bool:
-        """Take the record in; whether it is to be handed over."""
+        """Remember the record, and return whether it is to be handed over."""
         before = self._seen.pop(record.id, None)
         self._seen[record.id] = record.offset
         while next(iter(self._seen.values())) < record.offset - self._window:
@@ -52,7 +52,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
     """One group's place in one topic. Not thread-safe: a thread has its own."""
 
     def __init__(self, bootstrap: str, topic: str, group: str, timeout: float, member: str = "", window: int = WINDOW) -> None:
-        """`member`: see `KafkaEventLog`; `window`: among how many earlier records of its partition a repeat is known."""
+        """`member`: see `KafkaEventLog`; `window`: among how many earlier records of its partition a repeat is recognised."""
         self._bootstrap = bootstrap
         self._timeout = timeout
         self._window = window
@@ -75,7 +75,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer.subscribe([topic], listener=self)
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """They may be somebody else's from here on, or ours again from the last commit on."""
+        """The partitions may go to another member, or come back to this one from the last commit on."""
         for place in revoked:
             self._polled.pop(place, None)
             if place in self._recent and self._recent[place].filling:
@@ -97,8 +97,8 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
                     return records
 
     def commit(self) -> None:
-        """Raises DependencyUnavailable. Says nothing to a member that its group went on without, because its effects took
-        too long or the machine slept: only its next poll can rejoin, and what was polled comes again, to it or to another.
+        """Raises DependencyUnavailable. A member that its group has removed, because its effects took too long or the
+        machine slept, gets no error: only its next poll can rejoin, and what was polled comes again, to it or to another.
         """
         places = {place: OffsetAndMetadata(offset, "", -1) for place, offset in self._polled.items()}
         with translated(self._bootstrap):
@@ -132,7 +132,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             coordinator.ensure_active_group(timeout_ms=int(self._timeout * 1000))
 
     def _new(self, place: TopicPartition, batch: Sequence[Any]) -> list[LoggedRecord]:
-        """The records of the batch that are no repeats; none when the partition has to be read from earlier on first."""
+        """The records of the batch that are not repeats; none when the partition has to be read from an earlier offset first."""
         first = batch[0].offset
         recent = self._recent.get(place)
         if recent is None or not (recent.filling or recent.next == first):

@@ -22,10 +22,10 @@ from streaming.decoding import CLOCK, UNKNOWN_ITEM
 
 
 class CourseLog:
-    """Reads lines one by one; `seen` counts them by what they say."""
+    """Reads lines one by one; `seen` counts them by type."""
 
     def __init__(self, movies: MovieIds, sessions: Sessions, now: float, clock: ClockRule = DEFAULT_CLOCK_RULE) -> None:
-        """`now` (Unix seconds) is what the lines' times are compared with and when letters are set aside."""
+        """`now` (Unix seconds) is the time that the lines' times are compared with, and the time of dead letters."""
         self.seen: Counter[str] = Counter()
         self._movies = movies
         self._sessions = sessions

@@ -106,7 +106,7 @@ def _text(raw: bytes) -> str:
     try:
         return raw.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise _Bad(ENCODING, f"byte {error.start} is no UTF-8: {error.reason}") from None
+        raise _Bad(ENCODING, f"byte {error.start} is not UTF-8: {error.reason}") from None
 
 
 def _entry(text: str) -> Entry:

@@ -34,7 +34,7 @@ class _Open:
 class Sessions:
     """Sessions as they end, by the log's own time: the same lines in the same order always make the same sessions.
 
-    Beyond `max_open` the one that was silent longest ends early, so memory is bounded whatever the log says.
+    Beyond `max_open` the session that was inactive longest ends early, so memory is bounded whatever the log contains.
     """
 
     def __init__(self, gap: float = GAP, max_open: int = MAX_OPEN) -> None:
@@ -59,7 +59,7 @@ class Sessions:
         yield from self._silent()
 
     def ended(self) -> Iterator[Session]:
-        """Every session that has had its gap by the log's newest time, wherever it stands."""
+        """Every session whose gap has passed by the log's newest time."""
         for key in [key for key, one in self._open.items() if one.end + self._gap < self._now]:
             yield self._close(key)
 

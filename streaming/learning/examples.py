@@ -24,8 +24,8 @@ def examples_of(
 ) -> Iterator[Example]:
     """An example per first verdict on a film of the catalogue by somebody with a history; `users` may be ahead of the batch.
 
-    `history_of` is what the release's tower reads of a user.
-    The features may hold the event itself and later ones already: everything from the event's second on is left out.
+    `history_of` returns what the release's tower reads of a user.
+    The features may already hold the event itself and later ones: everything from the event's time on is left out.
     """
     for one in batch:
         event, user = one.event, users.get(one.user)

@@ -16,9 +16,9 @@ _log = logging.getLogger(__name__)
 
 
 class LearnedPublisher:
-    """Tells the API first, whose mirror answers; the vector service gets the rows that are not there yet, now or next time.
+    """Publishes to the API first, whose mirror answers; the vector service gets the rows that it does not have yet.
 
-    A service that does not answer never holds learning up: what it lacks is remembered.
+    A service that does not answer never delays learning: it gets the missing rows with the next version.
     """
 
     def __init__(self, path: Path, index: MovableIndex, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]):
@@ -27,13 +27,13 @@ class LearnedPublisher:
         self._index = index
         self._release = release
         self._item_ids = item_ids
-        self._held = vectors.copy()  # what the index has, as far as is known
+        self._held = vectors.copy()  # the vectors that the index is known to have
         self._working = True
 
     def __call__(self, learned: LearnedVectors) -> None:
         try:
             publish(self._path, self._release, self._item_ids[learned.rows], learned)
-            self._bring(learned)
+            self._send_changed(learned)
         except (DependencyUnavailable, NotFound) as error:
             if self._working:
                 _log.warning("learned vectors wait: %s", error.detail)
@@ -41,7 +41,7 @@ class LearnedPublisher:
         else:
             self._working = True
 
-    def _bring(self, learned: LearnedVectors) -> None:
+    def _send_changed(self, learned: LearnedVectors) -> None:
         stale = (learned.vectors != self._held[learned.rows]).any(axis=1)
         rows, vectors = learned.rows[stale], learned.vectors[stale]
         if len(rows):

@@ -32,14 +32,14 @@ Encode = Callable[[Sequence[EncodedHistory], NDArray[np.float32]], NDArray[np.fl
 
 @dataclass(frozen=True)
 class LearnerConfig:
-    """How boldly the stream is learned from."""
+    """How strongly item vectors follow the stream."""
 
-    learning_rate: float = 0.1  # how far the first event moves a film that nobody knew
-    inertia: float = 1.0  # gradients that an event of the training counts for
+    learning_rate: float = 0.1  # how far the first event moves a film without events in training
+    inertia: float = 1.0  # number of gradients that an event of the training counts as
     batch: int = 64  # new examples of a step
     replay: float = 1.0  # earlier examples mixed in for each new one, so that today's popular items do not dominate
     buffer: int = 20_000  # examples that the replay draws from
-    radius: float = 1.0  # furthest that a vector may be from the release's, root mean square over the coordinates
+    radius: float = 1.0  # maximum distance of a vector from the release's, root mean square over the coordinates
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.buffer < 1 or not self.replay >= 0:
@@ -51,7 +51,7 @@ class LearnerConfig:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A film that a user took up, and what the user tower may know of the user just before."""
+    """A film that a user chose, and the history that the user tower may read: the one just before."""
 
     history: EncodedHistory
     target: int  # catalogue row
@@ -59,7 +59,7 @@ class Example:
 
 
 class OnlineLearner:
-    """Learns item vectors from examples, judges itself before it learns (prequentially), and takes back what does harm.
+    """Learns item vectors from examples, evaluates itself before it learns (prequentially), and rolls back what does harm.
 
     Not thread-safe. Deterministic by seed and order of the examples.
     """
@@ -99,7 +99,7 @@ class OnlineLearner:
         return self._base + self._delta
 
     def resume(self, learned: LearnedVectors) -> None:
-        """Go on from what an earlier process published; its replay buffer and its rates are gone."""
+        """Go on from what an earlier process published; its replay buffer and its learning rates are lost."""
         self.version = learned.version
         self._delta[learned.rows] = learned.vectors - self._base[learned.rows]
         self._touched[learned.rows] = True
@@ -157,7 +157,7 @@ class OnlineLearner:
             self._at = (self._at + 1) % self.config.buffer
 
     def _rolled_back(self) -> LearnedVectors:
-        """The release again, and nothing remembered of what led away from it."""
+        """Back to the release's vectors, with an empty replay buffer."""
         touched = self._touched
         self._begin()
         self._touched |= touched
@@ -170,7 +170,7 @@ class OnlineLearner:
 
 
 def ranks(encode: Encode, examples: Sequence[Example], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Of the targets, 0 the best, among everything that the user had not seen [m]; a film with the same score stands ahead."""
+    """Ranks of the targets [m], 0 the best, among everything that the user had not seen; ties count against the target."""
     scores = encode([one.history for one in examples], vectors) @ vectors.T
     targets = np.array([one.target for one in examples])
     own = scores[np.arange(len(examples)), targets]

@@ -25,9 +25,9 @@ LEARNER = "learner"  # the consumer group
 
 @dataclass(frozen=True)
 class LearningBudget:
-    """How much of the stream is learned from."""
+    """Limits on the time and the events that learning may use."""
 
-    interval: float = 1.0  # seconds from one version to the next, at least
+    interval: float = 1.0  # minimum number of seconds between two versions
     max_events: int = 256  # events of a batch that become examples: what one core does in a third of a second
 
 
@@ -53,7 +53,7 @@ class LearningEffect:
         clock: Monotonic = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`catalogue`, `history_of` and `since` (Unix seconds: what came before, it has learned) are those of the release."""
+        """`catalogue`, `history_of` and `since` (Unix seconds: it has learned everything before) are those of the release."""
         self._store = store
         self._learner = learner
         self._publish = publish
@@ -83,7 +83,7 @@ class LearningEffect:
         return ()
 
     def _chosen(self, batch: Sequence[Decoded]) -> Sequence[Decoded]:
-        """As much as there is time for, drawn evenly and in order; the others are counted as shed."""
+        """At most `max_events` events, drawn evenly and kept in order; the others are counted as shed."""
         if len(batch) <= self._budget.max_events:
             return batch
         kept = np.zeros(len(batch), dtype=np.bool_)

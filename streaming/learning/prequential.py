@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 
 @dataclass(frozen=True)
 class GuardConfig:
-    """When what was learned is taken back."""
+    """When learned vectors are rolled back."""
 
     window: int = 2_000  # latest examples that are compared
     min_examples: int = 500  # examples before a verdict
@@ -38,7 +38,7 @@ class Guard:
         return float(np.mean(self._gains)) if self._gains else 0.0
 
     def observe(self, frozen: NDArray[np.float64], learned: NDArray[np.float64]) -> bool:
-        """Take in NDCG@10 per example [m] of both versions; True when the learned one must go. The window then starts anew."""
+        """Take in NDCG@10 per example [m] of both versions; Returns True, and clears the window, for a rollback."""
         self._gains.extend((learned - frozen).tolist())
         if len(self._gains) < self.config.min_examples:
             return False

@@ -19,7 +19,7 @@ from streaming.loops.retrying import retry_until_available
 
 
 class Effect(Protocol):
-    """What interactions do to something. `name` is its consumer group, `dependency` what is waited for while it is away.
+    """What is done with interactions. `name` is the consumer group, `dependency` the service that is waited for in an outage.
 
     `apply` gets every interaction at least once, in the log's order, and each user's from one process at a time. After
     DependencyUnavailable the same batch comes again, so a repeat must change nothing; any other error ends the consumer. What it
@@ -74,12 +74,12 @@ class InteractionLoop:
                 poll = partial(subscription.poll, self._pace.limit, self._config.poll)
                 records = retry_until_available(poll, "event_log", stop)
                 self._pace.observe(subscription.lag())
-                if records and self._take(records, stop):
+                if records and self._process(records, stop):
                     retry_until_available(subscription.commit, "event_log", stop)
         finally:
             subscription.close()
 
-    def _take(self, records: Sequence[LoggedRecord], stop: Event) -> bool:
+    def _process(self, records: Sequence[LoggedRecord], stop: Event) -> bool:
         """Process a batch and return whether it is complete. The effect runs first, because it is latency-sensitive."""
         decoded = retry_until_available(partial(decode_all, records, self._contract, self._clock()), "lake", stop)
         if decoded is None:

@@ -28,7 +28,7 @@ def root() -> Any:
     return typer.main.get_command(app)
 
 
-def test_the_tables_are_what_the_code_says(root: Any) -> None:
+def test_the_tables_match_the_code(root: Any) -> None:
     assert reference.rendered(REFERENCE, reference.tables(root)) == REFERENCE, "run `marquee reference --write`"
 
 
@@ -55,7 +55,7 @@ def test_a_table_has_every_setting_metric_command_and_endpoint(root: Any) -> Non
     assert all(f"| `{method} {path}` |" in tables["endpoints"] for method, path in ROUTES)
 
 
-def test_an_outdated_table_is_written_anew_and_prose_is_kept() -> None:
+def test_an_outdated_table_is_rewritten_and_prose_is_kept() -> None:
     text = "Prose.\n<!-- generated: x -->\n| old |\n<!-- end -->\nMore.\n"
     made = reference.rendered(text, {"x": lambda: "| new |\n"})
     assert made == "Prose.\n<!-- generated: x -->\n| new |\n<!-- end -->\nMore.\n"

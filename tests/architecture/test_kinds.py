@@ -27,7 +27,7 @@ def trees() -> dict[str, ast.Module]:
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in paths}
 
 
-def test_no_other_module_says_what_a_kind_means() -> None:
+def test_no_other_module_defines_what_a_kind_means() -> None:
     named: dict[str, set[str]] = {}
     for path, tree in trees().items():
         for node in ast.walk(tree):

@@ -55,7 +55,7 @@ for call in (lambda: log.append("t", [Record("7", "a", b"")]), lambda: log.subsc
 """
 
 
-def test_a_broker_that_is_not_there_is_said_in_time(free_port: Callable[[], int]) -> None:
+def test_an_unavailable_broker_is_reported_in_time(free_port: Callable[[], int]) -> None:
     """In a process of its own: kafka-python leaves the sockets of a failed connection to the garbage collector."""
     command = [sys.executable, "-c", NO_BROKER, str(free_port())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -173,7 +173,7 @@ def test_a_record_keeps_the_time_of_its_promise_and_may_be_empty(log: EventLog) 
     assert record.appended_at == pytest.approx(promised, abs=0.001)
 
 
-def test_nothing_to_append_is_no_error(log: EventLog) -> None:
+def test_appending_nothing_is_not_an_error(log: EventLog) -> None:
     assert log.append(TOPIC, []) == 0
 
 
@@ -215,7 +215,7 @@ def _blocked_by_a_file(tmp_path: Path) -> Path:
     return tmp_path / "file" / "log.db"
 
 
-def test_a_disk_that_refuses_is_said_and_nothing_was_accepted(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_writes_is_reported_and_nothing_is_accepted(tmp_path: Path) -> None:
     with pytest.raises(StorageFull, match="event log is unavailable"):
         EmbeddedEventLog(_blocked_by_a_file(tmp_path)).append(TOPIC, records("a"))
 
@@ -232,13 +232,13 @@ def test_a_full_disk_refuses_and_what_was_there_stays(tmp_path: Path) -> None:
     log.close()
 
 
-def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "log.db").write_bytes(b"this is not a database, it only looks like a file" * 100)
     with pytest.raises(DependencyUnavailable, match="not a database"):
         EmbeddedEventLog(tmp_path / "log.db").append(TOPIC, records("a"))
 
 
-def test_a_writer_that_holds_the_file_too_long_is_said(tmp_path: Path) -> None:
+def test_a_writer_that_holds_the_file_too_long_is_reported(tmp_path: Path) -> None:
     holder, other = (EmbeddedEventLog(tmp_path / "log.db", busy_timeout=0.05) for _ in range(2))
     other.append(TOPIC, records("a"))
     holder._connected().execute("BEGIN IMMEDIATE")

@@ -134,7 +134,7 @@ def test_erase_forgets_one_user(store: Store, user: int) -> None:
     assert_identical(store.read(2), someone(2))
 
 
-def test_erasing_an_unknown_user_is_no_error(store: Store) -> None:
+def test_erasing_an_unknown_user_is_not_an_error(store: Store) -> None:
     store.erase(12345)
 
 

@@ -182,7 +182,7 @@ def test_a_version_that_never_was_is_not_found(lake: Lake) -> None:
         lake.read(INTERACTIONS, 99)
 
 
-def test_merging_says_the_same_and_keeps_versions_and_writers(lake: Lake) -> None:
+def test_merging_files_keeps_rows_versions_and_writers(lake: Lake) -> None:
     for number in range(12):
         lake.append(INTERACTIONS, events(number), Writer("consumer", number))
     before = lake.read(INTERACTIONS)
@@ -298,7 +298,7 @@ def test_several_columns_can_be_the_key(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("items", [[1, 1], [1, None]], ids=["twice", "null"])
-def test_an_upsert_whose_keys_do_not_tell_rows_apart_is_refused(lake: Lake, items: list[int | None]) -> None:
+def test_an_upsert_with_null_or_repeated_keys_is_refused(lake: Lake, items: list[int | None]) -> None:
     rows = films((1, "a"), (2, "b")).with_columns(pl.Series(c.ITEM, items))
     with pytest.raises(InvalidInput, match="item_id"):
         lake.upsert(ITEMS, rows, [c.ITEM])
@@ -344,7 +344,7 @@ def test_a_table_that_is_made_later_is_new_from_its_first_row(lake: Lake) -> Non
     assert news(follower.look()) == ([("e0",)], False)
 
 
-def test_merged_files_are_no_news_and_what_came_before_the_merge_is(lake: Lake) -> None:
+def test_merged_files_bring_nothing_new_but_rows_before_the_merge_do(lake: Lake) -> None:
     follower = lake.follow(INTERACTIONS, [c.EVENT_ID])
     lake.append(INTERACTIONS, events(0))
     assert follower.look() is not None
@@ -366,7 +366,7 @@ def test_a_table_that_was_replaced_is_read_again(lake: Lake) -> None:
     assert news(follower.look()) == ([], True)
 
 
-def test_an_upsert_is_news_and_voids_what_it_replaced(lake: Lake) -> None:
+def test_followers_get_rows_added_by_an_upsert_and_a_snapshot_after_a_replacement(lake: Lake) -> None:
     follower = lake.follow(ITEMS, [c.ITEM, c.TITLE])
     lake.upsert(ITEMS, films((1, "a")), [c.ITEM])
     assert news(follower.look()) == ([(1, "a")], True)

@@ -69,7 +69,7 @@ def bundles(tmp_path: Path) -> tuple[Path, Path]:
     return make_bundle(tmp_path / "a", "release-a"), make_bundle(tmp_path / "b", "release-b")
 
 
-def test_what_is_registered_is_fetched_whole(registry: ModelRegistry, bundles: tuple[Path, Path]) -> None:
+def test_registered_bundles_are_fetched_complete(registry: ModelRegistry, bundles: tuple[Path, Path]) -> None:
     versions = [registry.register(bundle) for bundle in bundles]
     for version, bundle in zip(versions, bundles, strict=True):
         fetched = registry.fetch(version)

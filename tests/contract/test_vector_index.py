@@ -85,7 +85,7 @@ def test_more_asked_than_there_are_gives_all(index: VectorIndex, release: str) -
 
 
 @pytest.mark.service("milvus")
-def test_publishing_says_how_far_it_is(milvus_uri: str, release: str) -> None:
+def test_publishing_reports_its_progress(milvus_uri: str, release: str) -> None:
     heard: list[int] = []
     MilvusIndex(milvus_uri, 5.0, TUNING, heard.append).publish(release, *catalogue(250))
     assert heard == [100, 100, 50]

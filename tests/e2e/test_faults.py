@@ -104,9 +104,7 @@ def test_milvus_that_hangs_during_requests_degrades_and_recovers(marquee: Runnin
     until(lambda: strategy(marquee) == "two_tower")
 
 
-def test_a_feature_store_that_is_gone_makes_lists_popular_and_says_so(
-    served: Callable[..., Running], free_port: FreePort
-) -> None:
+def test_without_the_feature_store_lists_are_popular_and_say_so(served: Callable[..., Running], free_port: FreePort) -> None:
     running = served(MARQUEE_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert strategy(running) == "popular_degraded"
     history = running.http.get("/users/1/history")

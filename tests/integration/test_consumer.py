@@ -28,13 +28,13 @@ from lake.adapters.delta import DeltaLake
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.adapters.memory import MemoryEventLog
 from streaming.consumer import Consumer
-from streaming.decoding import Contract, WholeKeys
+from streaming.decoding import Contract, IntegerKeys
 from streaming.loops.feature_effect import FeatureEffect, FeatureStore
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
 from streaming.loops.lake_loop import LakeLoop
 
 GENRES = {item: ("Drama",) if item % 2 else ("Crime",) for item in range(1, 41)}
-ITEMS = WholeKeys(frozenset(range(1, 41)))
+ITEMS = IntegerKeys(frozenset(range(1, 41)))
 CHILD = """
 import signal, sys, threading
 from functools import partial
@@ -43,7 +43,7 @@ from lake.adapters.delta import DeltaLake
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from streaming.adapters.embedded import EmbeddedEventLog
 from streaming.consumer import Consumer
-from streaming.decoding import Contract, WholeKeys
+from streaming.decoding import Contract, IntegerKeys
 from streaming.loops.feature_effect import FeatureEffect
 from streaming.handlers import known_interaction_rows
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
@@ -56,7 +56,7 @@ signal.signal(signal.SIGTERM, lambda *_: stop.set())
 log = EmbeddedEventLog(home / "log.db")
 store = FeastFeatures(FeastConfig(home / "feast"))
 
-contract = Contract(WholeKeys(frozenset(genres)))
+contract = Contract(IntegerKeys(frozenset(genres)))
 rows = partial(known_interaction_rows, contract=contract)
 print("running", flush=True)
 Consumer([
@@ -110,7 +110,11 @@ def same(one: UserFeatures | None, other: UserFeatures | None) -> bool:
 
 def feature_loop(log: EventLog, store: FeatureStore) -> InteractionLoop:
     return InteractionLoop(
-        log, FeatureEffect(store, GENRES), Contract(WholeKeys(frozenset(GENRES))), LoopConfig(poll=0.02), writes_dead_letters=True
+        log,
+        FeatureEffect(store, GENRES),
+        Contract(IntegerKeys(frozenset(GENRES))),
+        LoopConfig(poll=0.02),
+        writes_dead_letters=True,
     )
 
 
@@ -163,7 +167,7 @@ def test_killed_at_random_moments_it_leaves_what_one_clean_pass_would(tmp_path: 
     store.close()
 
 
-def test_poison_is_set_aside_and_the_rest_goes_on() -> None:
+def test_poison_is_quarantined_and_the_rest_is_processed() -> None:
     log, store, stop = MemoryEventLog(), MemoryFeatures(), threading.Event()
     good = events(3)
     bad = Record("1", "bad", b"{not json")
@@ -196,7 +200,7 @@ class Flaky(MemoryFeatures):
         super().write(users)
 
 
-def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unavailable_store_is_waited_for_and_nothing_is_lost(caplog: pytest.LogCaptureFixture) -> None:
     log, store, stop = MemoryEventLog(), Flaky(2), threading.Event()
     [event] = events(1)
     log.append(INTERACTIONS, [record(event)])

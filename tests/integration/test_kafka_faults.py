@@ -272,7 +272,7 @@ def test_repeats_and_disorder(stage: Stage, kafka_bootstrap: str) -> None:
     assert all(_same_but_for_the_log(stage.outcome.store.read(user), in_order[user]) for user in in_order)
 
 
-def test_poison_is_set_aside_once_although_the_consumer_dies(stage: Stage) -> None:
+def test_poison_is_quarantined_once_although_the_consumer_dies(stage: Stage) -> None:
     made = events(100, seed=4)
     nan = b'{"event_id":"n","user_id":7,"item_id":1,"kind":"rating","value":NaN,"ts":1.7e9}'
     poison = [b"{not json", b"\xff\xfe", b'{"schema_version": 2}', b"x" * 100_000, nan]
@@ -292,7 +292,7 @@ def test_poison_is_set_aside_once_although_the_consumer_dies(stage: Stage) -> No
     stage.assert_as_one_clean_pass(len(made))
 
 
-def test_wrong_clocks_and_two_megabytes_are_set_aside_or_refused(stage: Stage, kafka_bootstrap: str) -> None:
+def test_wrong_clocks_and_two_megabytes_are_quarantined_or_refused(stage: Stage, kafka_bootstrap: str) -> None:
     made = events(20, seed=8)
     wrong = [
         made[0].model_copy(update={"event_id": name, "ts": ts}) for name, ts in (("1970", 86_400.0), ("2099", 4_070_908_800.0))

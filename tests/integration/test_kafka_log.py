@@ -113,7 +113,7 @@ def test_records_of_other_producers_are_read_too(kafka_bootstrap: str, topic: st
     subscription.close()
 
 
-def test_a_record_that_no_broker_takes_is_said_and_not_tried_for_ever(log: KafkaEventLog, topic: str) -> None:
+def test_a_record_that_no_broker_accepts_is_reported_and_not_retried(log: KafkaEventLog, topic: str) -> None:
     with pytest.raises(InvalidInput, match=r"max\.message\.bytes"):
         log.append(topic, [Record("7", "big", random.Random(1).randbytes(2**21))])
     assert log.append(topic, numbered(0, 1)) == 1

@@ -19,7 +19,7 @@ from core.telemetry import DEPENDENCY_UP
 from lake.adapters.delta import DeltaLake
 from lake.ports import Lake
 from streaming.adapters.embedded import EmbeddedEventLog
-from streaming.decoding import Contract, WholeKeys
+from streaming.decoding import Contract, IntegerKeys
 from streaming.handlers import known_interaction_rows
 from streaming.loops.lake_loop import GROUP, LakeLoop
 
@@ -65,7 +65,7 @@ def held(lake: Lake) -> list[str]:
 
 def test_a_full_disk(small_disk: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     log, lake, stop = EmbeddedEventLog(tmp_path / "events.db"), DeltaLake(small_disk / "lake"), threading.Event()
-    rows = partial(known_interaction_rows, contract=Contract(WholeKeys(frozenset({1}))))
+    rows = partial(known_interaction_rows, contract=Contract(IntegerKeys(frozenset({1}))))
     loop = threading.Thread(target=LakeLoop(log, lake, INTERACTIONS, INTERACTIONS_TABLE, rows, flush=0.0).run, args=(stop,))
     log.append(INTERACTIONS, records(0))
     with caplog.at_level(logging.WARNING):

@@ -59,7 +59,7 @@ async def _stop(supervisor: Supervisor) -> None:
     supervisor.stop()
 
 
-def test_children_are_ready_in_order_prefixed_and_gone_afterwards(tmp_path: Path, free_port: FreePort) -> None:
+def test_children_start_in_order_with_prefixed_logs_and_stop_afterwards(tmp_path: Path, free_port: FreePort) -> None:
     first, second = free_port(), free_port()
     seen: list[bool] = []
 
@@ -96,7 +96,7 @@ def test_a_child_that_never_gets_ready_names_its_log(tmp_path: Path, free_port: 
         _supervise(tmp_path, [[dead]], _stop)
 
 
-def test_a_taken_port_is_named_with_the_way_out(free_port: FreePort) -> None:
+def test_a_taken_port_is_named_with_the_remedy(free_port: FreePort) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)), pytest.raises(AlreadyRunning) as caught:
         require_free_ports([_server("api", port)])

@@ -49,7 +49,7 @@ def test_a_setting_out_of_range_names_its_variable(tmp_path: Path) -> None:
     assert "MARQUEE_API_PORT is 'banana'" in result.stderr
 
 
-def test_a_home_that_is_not_writable_is_said(tmp_path: Path) -> None:
+def test_a_home_that_is_not_writable_is_reported(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     result = run(blocked / "home", "data", "load")
@@ -85,7 +85,7 @@ def test_erasing_shows_what_it_would_erase(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").exists()
 
 
-def test_the_doctor_says_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:
+def test_the_doctor_reports_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     result = run(home, "doctor")
     assert result.returncode == 1

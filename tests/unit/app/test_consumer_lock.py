@@ -60,7 +60,7 @@ def test_a_repeated_materialisation_leaves_the_online_store_to_the_consumer(
     assert "the online one is left to the consumer" in marquee("features", "materialize", "--every", "1h").output
 
 
-def test_a_consumer_that_listens_for_another_home_is_no_hindrance(marquee: Marquee, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_consumer_of_another_home_does_not_block(marquee: Marquee, monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as other:

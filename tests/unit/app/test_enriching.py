@@ -131,14 +131,14 @@ def test_films_come_from_the_api_once_and_then_from_the_cache(home: Settings, se
     assert "3 films are in" in said[-3]
 
 
-def test_a_dry_run_asks_nobody_and_writes_nothing(home: Settings, server: Tmdbish) -> None:
+def test_a_dry_run_sends_no_request_and_writes_nothing(home: Settings, server: Tmdbish) -> None:
     before = DeltaLake(home.folder("lake")).version(ITEMS)
     enriching.enrich(home, None, True, lambda line: None)
     assert DeltaLake(home.folder("lake")).version(ITEMS) == before
     assert server.asked == []
 
 
-def test_without_a_key_it_says_what_it_needs(home: Settings) -> None:
+def test_a_missing_key_is_named(home: Settings) -> None:
     with pytest.raises(InvalidInput, match=r"MARQUEE_TMDB_API_KEY is None; allowed: a key from themoviedb\.org, or --from FILE"):
         enriching.enrich(home.model_copy(update={"tmdb_api_key": None}), None, False, lambda line: None)
 
@@ -152,7 +152,7 @@ def test_a_refused_key_is_never_shown(home: Settings, server: Tmdbish, caplog: p
     assert KEY not in caplog.text
 
 
-def test_it_waits_as_long_as_it_is_told_and_asks_again(server: Tmdbish, tmp_path: Path) -> None:
+def test_it_waits_for_retry_after_and_retries(server: Tmdbish, tmp_path: Path) -> None:
     server.refusals = [(429, {"Retry-After": "7"}), (503, {}), (429, {"Retry-After": "100000"})]
     waits = [0.0]  # they are what the clock shows
     asking = Tmdb(server.url, SecretStr(KEY), Cache(tmp_path / "x"), RateLimit(1e6, lambda: sum(waits)), waits.append)
@@ -174,7 +174,7 @@ def test_what_was_fetched_before_an_outage_is_kept(server: Tmdbish, tmp_path: Pa
     assert films[1000] == {"tmdb_id": 1000}
 
 
-def test_no_network_is_said(tmp_path: Path) -> None:
+def test_a_missing_network_is_reported(tmp_path: Path) -> None:
     with Tmdbish() as closed:
         asking = client(closed, tmp_path)
     with pytest.raises(DependencyUnavailable, match=r"TMDB is unavailable: ConnectError; .*--from FILE"):
@@ -195,7 +195,7 @@ def test_a_token_goes_into_the_header(server: Tmdbish, tmp_path: Path) -> None:
     assert server.keys == {"Bearer aaa.bbb.ccc"}
 
 
-def test_the_pace_spreads_requests_and_waits_longer_when_told() -> None:
+def test_the_rate_limit_spreads_requests_and_honours_a_longer_wait() -> None:
     pace = RateLimit(4.0, clock=lambda: 100.0)
     assert [pace.wait() for _ in range(3)] == [0.0, 0.25, 0.5]
     assert pace.wait(at_least=10.0) == 10.0

@@ -64,7 +64,7 @@ def test_every_protocol_runs(tmp_path: Path, protocol: str) -> None:
     assert found.outcomes[0].metrics["hr@200"] > 0
 
 
-def test_a_tracker_that_is_gone_costs_a_warning(tmp_path: Path) -> None:
+def test_an_unavailable_tracker_costs_a_warning(tmp_path: Path) -> None:
     class Gone:
         def log(self, *_: object) -> str:
             raise DependencyUnavailable("mlflow", "connection refused", "start it")

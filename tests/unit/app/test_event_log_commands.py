@@ -56,7 +56,7 @@ def test_letters_are_listed_with_their_reasons(marquee: Marquee, log: EmbeddedEv
     assert letters[2].id[:8] in marquee("deadletter", "list", letters[2].id[:8]).output
 
 
-def test_what_was_repaired_goes_through_the_log_again_once(marquee: Marquee, log: EmbeddedEventLog) -> None:
+def test_repaired_letters_are_replayed_exactly_once(marquee: Marquee, log: EmbeddedEventLog) -> None:
     letters = write_dead_letters(log)
     assert "2 would be replayed (dry run); 2 still cannot be used" in marquee("deadletter", "replay", "--dry-run").output
     assert len(list(log.read(INTERACTIONS))) == 1
@@ -74,7 +74,7 @@ def test_a_replay_that_died_before_it_closed_its_letters_repeats_nothing(marquee
     assert "2 replayed, 1 of them new to the log" in marquee("deadletter", "replay").output
 
 
-def test_dropping_needs_to_be_told_what(marquee: Marquee, log: EmbeddedEventLog) -> None:
+def test_dropping_needs_a_selection(marquee: Marquee, log: EmbeddedEventLog) -> None:
     write_dead_letters(log)
     with pytest.raises(InvalidInput, match="--all for every letter"):
         marquee("deadletter", "drop")
@@ -86,7 +86,7 @@ def test_dropping_needs_to_be_told_what(marquee: Marquee, log: EmbeddedEventLog)
 
 
 @pytest.mark.parametrize("wrong", [("0000",), ("--topic", "interactions")])
-def test_a_choice_that_means_nothing_is_said(marquee: Marquee, log: EmbeddedEventLog, wrong: tuple[str, ...]) -> None:
+def test_an_invalid_selection_is_refused(marquee: Marquee, log: EmbeddedEventLog, wrong: tuple[str, ...]) -> None:
     write_dead_letters(log)
     with pytest.raises(InvalidInput, match=re.escape(wrong[-1])):
         marquee("deadletter", "list", *wrong)

@@ -43,7 +43,7 @@ def test_new_films_get_content_embeddings_and_nothing_else_moves(release: Releas
         check_gate(longer.manifest, release.manifest, GateConfig(min_coverage=0)).failed
         == check_gate(release.manifest, None, GateConfig(min_coverage=0)).failed
     )
-    assert "2 films more" in (longer.folder / "model_card.md").read_text()
+    assert "2 more films" in (longer.folder / "model_card.md").read_text()
 
 
 def test_the_embedding_is_the_item_towers_without_the_id(release: Release) -> None:

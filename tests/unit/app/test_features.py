@@ -125,7 +125,7 @@ def test_another_engine_is_refused(marquee: Marquee) -> None:
 
 
 @pytest.mark.service("redis")
-def test_what_lies_is_found_and_repaired(marquee: Marquee, store: FeastFeatures) -> None:
+def test_wrong_features_are_found_and_repaired(marquee: Marquee, store: FeastFeatures) -> None:
     right = expected()[8]
     store.write([replace(right, n_events=99, values=right.values + 1), replace(expected()[9], applied_offset=5)])
     store.erase(10)
@@ -158,6 +158,6 @@ def test_genre_weights_may_differ_within_their_tolerance_alone() -> None:
 
 
 @pytest.mark.parametrize("every", ["12", "0h", "h", "1.5h", "-1h", "2w"])
-def test_a_pause_that_is_none_is_refused(every: str) -> None:
+def test_an_invalid_interval_is_refused(every: str) -> None:
     with pytest.raises(InvalidInput, match="for example 12h"):
         CliRunner().invoke(app, ["features", "materialize", "--every", every], catch_exceptions=False)

@@ -90,7 +90,7 @@ def deleted(settings: Settings, release: Release, tmp_path: Path) -> Settings:
     return settings
 
 
-def test_a_deleted_release_is_served_from_its_copy_and_readiness_says_what_is_gone(deleted: Settings) -> None:
+def test_a_deleted_release_is_served_from_its_copy_and_readiness_names_it(deleted: Settings) -> None:
     steps.require_release(deleted)
     host = host_of(deleted)
     try:

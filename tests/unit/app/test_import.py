@@ -118,7 +118,7 @@ def test_items_alone_are_counted_as_changed_new_or_unchanged_and_are_live(home: 
     assert "items: 0 changed, 0 new, 3 unchanged" in home.run("import", "--items", str(home.folder / "films.csv")).stdout
 
 
-def test_items_that_a_whole_catalogue_lacks_can_be_hidden(home: Home) -> None:
+def test_items_missing_from_a_complete_catalogue_can_be_hidden(home: Home) -> None:
     home.run("import", "--items", home.file("films.csv", "item_id,title\n1,A\n2,B\n"))
     said = home.run("import", "--hide-missing", "--items", home.file("films.csv", "item_id,title\n1,A\n")).stdout
     assert "1 of them hidden from now on" in said

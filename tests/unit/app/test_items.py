@@ -66,14 +66,14 @@ def test_facts_are_corrected(lake: MemoryLake) -> None:
     assert row.select("genres", "year").rows() == [(["Drama", "War"], 2020)]
 
 
-def test_what_cannot_be_changed_or_is_no_id_is_named(lake: MemoryLake) -> None:
+def test_unchangeable_columns_and_invalid_ids_are_named(lake: MemoryLake) -> None:
     with pytest.raises(InvalidInput, match="column is 'item_id'"):
         change(lake, [1], {"item_id": 5})
 
 
 @pytest.mark.parametrize("fine", ["1", "SKU/é"])
 @pytest.mark.parametrize("wrong", ["a\nb", "", "x" * 129])
-def test_of_several_ids_the_one_that_is_none_is_named(fine: str, wrong: str) -> None:
+def test_of_several_ids_the_invalid_one_is_named(fine: str, wrong: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         parsed([fine, wrong, fine])
     assert raised.value.extensions["value"] == repr(wrong)

@@ -143,7 +143,7 @@ def test_the_lake_is_judged_as_it_is_and_stays_as_it_is(home: Settings, tmp_path
 
 
 @pytest.mark.parametrize("column", [True, False], ids=["positions", "the order of the rows"])
-def test_an_order_is_judged_without_being_taken_for_times(home: Settings, tmp_path: Path, column: bool) -> None:
+def test_positions_are_evaluated_without_being_taken_for_times(home: Settings, tmp_path: Path, column: bool) -> None:
     timed = shop_like().sort("customer", "bought at")
     order = timed.with_columns(pl.int_range(pl.len()).over("customer").alias("position")).drop("bought at")
     (order if column else order.drop("position")).write_csv(tmp_path / "order.csv")
@@ -180,7 +180,7 @@ def test_an_order_in_the_lake_stays_one(home: Settings, tmp_path: Path) -> None:
     assert not judged_data(home, Files(Path("lake")), lambda _: None).has_time
 
 
-def test_what_cannot_be_judged_says_why(home: Settings, tmp_path: Path) -> None:
+def test_data_that_cannot_be_evaluated_is_refused_with_the_reason(home: Settings, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="there is no data yet"):
         judged_data(home, Files(Path("lake")), lambda _: None)
     with pytest.raises(NotFound, match=r"there is no data set 'nothing.csv'"):

@@ -51,7 +51,7 @@ def test_mirror_needs_no_milvus_whatever_the_size(search_in: SearchIn, release: 
     assert not search.degraded()
 
 
-def test_auto_answers_from_the_mirror_and_says_when_milvus_is_gone(search_in: SearchIn, release: Release) -> None:
+def test_auto_answers_from_the_mirror_and_reports_that_milvus_is_unavailable(search_in: SearchIn, release: Release) -> None:
     search = search_in("auto")
     assert isinstance(search.index, VerifiedMirror)
     assert nearest(search, release) == exact(release)

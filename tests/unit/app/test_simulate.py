@@ -29,7 +29,7 @@ async def with_api(answer: httpx.MockTransport, event: EventBody) -> tuple[Serve
         return await service.ask(7), await service.tell(event)
 
 
-def test_the_api_is_asked_for_a_list_and_told_of_an_event() -> None:
+def test_the_api_serves_a_list_and_accepts_an_event() -> None:
     posted: list[EventBody] = []
 
     def api(request: httpx.Request) -> httpx.Response:
@@ -59,7 +59,7 @@ def test_a_refusal_has_the_status_or_the_name_of_the_error() -> None:
     assert (error.value.reason, error.value.answered) == ("ReadTimeout", False)
 
 
-def test_an_api_that_is_not_there_is_named_before_the_first_visit() -> None:
+def test_an_unreachable_api_is_reported_before_the_first_visit() -> None:
     statistics = RunStatistics()
     with pytest.raises(DependencyUnavailable, match="nothing-here"):
         asyncio.run(visit_api(SIMULATION, "http://127.0.0.1:9/nothing-here", TokenBucket(10, 1), statistics, lambda: True))

@@ -55,7 +55,7 @@ def test_a_bug_is_logged_and_counted_and_the_work_starts_again(caplog: pytest.Lo
     assert background.state.phase is Phase.STOPPED
 
 
-def test_while_it_waits_it_says_so_and_stopping_ends_the_wait() -> None:
+def test_its_state_is_restarting_while_it_waits_and_stopping_ends_the_wait() -> None:
     background = Background("waits", Work(bugs=1), min_pause=3600.0, max_pause=3600.0)
     background.start()
     until(lambda: background.state.phase is Phase.RESTARTING)

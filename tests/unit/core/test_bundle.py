@@ -169,10 +169,10 @@ def test_a_file_beyond_the_required_ones_is_checked_like_them(folder: Path) -> N
 
 
 def test_what_this_code_computes_still_serves_the_releases_of_older_code() -> None:
-    assert FeatureSchema.of(LEGACY.candidate).lacking(LEGACY) == []
+    assert FeatureSchema.of(LEGACY.candidate).missing(LEGACY) == []
 
 
-def test_damage_is_told_before_a_mismatch(folder: Path) -> None:
+def test_damage_is_reported_before_a_mismatch(folder: Path) -> None:
     (folder / RANKER).write_bytes(b"")
     with pytest.raises(BundleCorrupt):
         open_bundle(folder, LEGACY)

@@ -42,6 +42,6 @@ def test_a_letter_is_open_until_it_is_closed() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"[]", b"", b'{"value": 3}', b"\xff"])
-def test_what_is_no_letter_is_said(raw: bytes) -> None:
+def test_an_invalid_letter_is_reported(raw: bytes) -> None:
     with pytest.raises(InvalidInput, match="dead letter"):
         from_bytes(raw)

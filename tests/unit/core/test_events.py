@@ -32,7 +32,7 @@ def test_an_impression_of_version_1_stays_readable_and_does_not_say_whether_it_e
     assert (impression.schema_version, impression.explored, impression.policy) == (1, None, "epsilon")
 
 
-def test_since_version_2_an_impression_says_whether_it_explored() -> None:
+def test_since_version_2_an_impression_has_explored() -> None:
     known = json.loads((GOLDEN / "impression.json").read_text())
     with pytest.raises(ValidationError, match="explored"):
         Impression.model_validate({**known, "explored": None})

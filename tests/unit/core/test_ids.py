@@ -44,7 +44,7 @@ TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_s
         ("x" * MAX_LENGTH, "x" * MAX_LENGTH),
     ],
 )
-def test_what_an_id_is(raw: object, id_: ExternalId) -> None:
+def test_valid_ids_are_parsed(raw: object, id_: ExternalId) -> None:
     assert parse_id(raw) == id_
     assert type(parse_id(raw)) is type(id_)
 
@@ -52,7 +52,7 @@ def test_what_an_id_is(raw: object, id_: ExternalId) -> None:
 @pytest.mark.parametrize(
     "raw", [0, -1, MAX_INTEGER + 1, 1.0, True, None, "", "x" * (MAX_LENGTH + 1), "a\nb", "\0", "\ud800", [1]]
 )
-def test_what_no_id_is(raw: object) -> None:
+def test_invalid_ids_are_refused(raw: object) -> None:
     with pytest.raises(ValueError, match="allowed: an integer from 1 to"):
         parse_id(raw)
 
@@ -96,6 +96,6 @@ def test_an_event_holds_ids_as_they_were_sent(user: ExternalId, item: ExternalId
     assert (kept["user_id"], kept["item_id"]) == (user, item)
 
 
-def test_an_event_with_no_id_says_what_one_is() -> None:
+def test_an_event_with_an_invalid_id_is_refused_with_what_is_allowed() -> None:
     with pytest.raises(ValidationError, match="a string of 1 to 128 characters"):
         Interaction.model_validate_json(json.dumps({"user_id": 1.5, "item_id": 1, "kind": "view"}), strict=True)

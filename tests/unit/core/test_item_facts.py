@@ -55,7 +55,7 @@ def test_an_empty_table_knows_nothing() -> None:
     assert len(nothing.with_genre("Drama")) == 0
 
 
-def test_a_catalogue_says_the_same_of_its_items_and_all_may_be_shown() -> None:
+def test_facts_of_a_catalogue_have_its_details_and_show_every_item() -> None:
     catalogue = make_catalogue(50)
     facts = ItemFacts.of(catalogue)
     assert facts.shown.all()

@@ -25,7 +25,7 @@ def tags(*rows: tuple[int, int, str, float]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TAG_SCHEMA, orient="row")
 
 
-def test_what_a_table_lacks_is_null() -> None:
+def test_columns_missing_from_a_table_are_null() -> None:
     items = complete(BARE.with_columns(extra=pl.lit(1)))
     assert items.schema == ITEM_SCHEMA
     assert items["overview"].to_list() == [None, None]
@@ -89,7 +89,7 @@ def test_details_fill_what_they_know_and_leave_the_rest() -> None:
     ]
 
 
-def test_a_popularity_of_now_is_no_content() -> None:
+def test_current_popularity_is_not_content() -> None:
     details = pl.DataFrame({"tmdb_id": [949], "popularity": [99.0], "vote_average": [8.0], "vote_count": [7]})
     items = RICH.with_columns(tmdb_id=pl.Series([949, None]))
     assert with_details(items, details).equals(complete(items))

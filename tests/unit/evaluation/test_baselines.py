@@ -53,7 +53,7 @@ def query(rows: list[int], user: int = 999) -> LabelledQuery:
     ],
     ids=lambda model: model.name,
 )
-def test_a_taste_is_told_from_a_history(model: Model) -> None:
+def test_a_model_prefers_items_like_those_in_the_history(model: Model) -> None:
     model.fit(two_tastes(), catalogue())
     for taste in (0, 1):
         (scores,) = model.scores([query([taste, taste + 2, taste + 6])])

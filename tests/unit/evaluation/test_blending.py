@@ -105,7 +105,7 @@ def test_the_spectral_channel_gets_the_weight_that_predicts_best_and_keeps_it() 
     assert (found.weights.spectral, towers.spectral_weight) == (0.8, 0.8), "the smallest that outweighs what misleads"
 
 
-def test_without_a_query_that_says_anything_everything_stays_as_configured() -> None:
+def test_without_informative_queries_everything_stays_as_configured() -> None:
     towers = FixedTowers(np.ones(N, np.float32), has_spectral=True, spectral_weight=0.3)
     found = chosen(towers, [LabelledQuery(1, None, 3, 9.0)])
     assert (found.weights, towers.spectral_weight) == (BlendWeights(0.3, ridge=1.0), 0.3)

@@ -19,6 +19,7 @@ from retrieval import ease as ease_table
 from retrieval.config import TrainConfig
 from retrieval.ease import memory_of
 from retrieval.item_to_item import consumed_rows, user_items
+from retrieval.preset import Preset
 
 
 def catalogue(n: int) -> Catalogue:
@@ -79,7 +80,7 @@ def test_the_others_are_compared_without_it(tmp_path: Path, monkeypatch: pytest.
     said: list[str] = []
 
     def compared(*models: str) -> list[str]:
-        wanted = Comparison("loo", models, 1, (1,), TrainConfig())
+        wanted = Comparison("loo", models, 1, (1,), TrainConfig(), Preset.of(TrainConfig()))
         found = evaluate(data(kind), wanted, tmp_path, progress=False, echo=said.append)
         assert found.left_out == {"ease": "30 items need 0.1 GiB, and 0.0 GiB are available"}
         return [one.name for one in found.outcomes]

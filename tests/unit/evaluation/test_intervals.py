@@ -52,7 +52,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert 0.90 <= covered / 300 <= 0.98
 
 
-def test_queries_of_one_user_are_no_independent_evidence() -> None:
+def test_queries_of_one_user_are_not_independent_evidence() -> None:
     gains, users = clustered(np.random.default_rng(1))
     clusters = paired_bootstrap(gains, np.zeros_like(gains), users)
     singles = paired_bootstrap(gains, np.zeros_like(gains), np.arange(len(gains)))

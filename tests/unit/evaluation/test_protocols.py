@@ -47,7 +47,7 @@ def test_an_item_that_was_seen_before_or_is_unknown_is_not_asked_for() -> None:
         folds_of("loo", table, catalogue())
 
 
-def test_rolling_cuts_never_train_on_what_they_ask() -> None:
+def test_rolling_cuts_never_train_on_their_queries() -> None:
     table = random_events()
     for last_only in (True, False):
         asked = []
@@ -103,12 +103,12 @@ def test_data_without_times_refuses_protocols_that_need_them() -> None:
 
 
 @pytest.mark.parametrize("table", [events((1, 1, 1.0)), events((1, 1, 1.0), (2, 1, 2.0))], ids=["one event", "one item"])
-def test_too_little_data_is_said(table: pl.DataFrame) -> None:
+def test_too_little_data_is_reported(table: pl.DataFrame) -> None:
     with pytest.raises(DatasetError, match="at least two"):
         folds_of("loo", table, catalogue())
 
 
-def test_a_user_with_ten_thousand_events_is_no_obstacle() -> None:
+def test_a_user_with_ten_thousand_events_is_handled() -> None:
     many = events(*((1, 1 + k % (N - 1), float(k)) for k in range(10_000)), (1, N, 1e6), (2, 1, 1.0), (2, 2, 2.0))
     fold = leave_one_out(many, catalogue())
     assert [(query.user_id, query.target) for query in fold.queries] == [(1, N - 1), (2, 1)]

@@ -105,7 +105,7 @@ def test_only_the_first_taking_up_of_a_film_is_asked(happened: list[tuple[int, s
     assert [query.ts for query in labelled_queries(kinds(*happened), CATALOGUE, 0, 9)] == asked_at
 
 
-def test_what_was_taken_up_before_the_period_is_no_target_in_it_but_history() -> None:
+def test_items_consumed_before_the_period_are_history_and_not_targets() -> None:
     found = list(labelled_queries(kinds((10, "watch", 1), (10, "rating", 5), (20, "rating", 6)), CATALOGUE, 4, 9))
     assert [query.target for query in found] == [1]
     assert found[0].user is not None

@@ -118,7 +118,7 @@ def test_layout_1_stays_readable() -> None:
     assert_identical(unpack(7, bytes.fromhex(GOLDEN)), GOLDEN_USER)
 
 
-def test_the_layout_stays_what_it_is() -> None:
+def test_the_layout_does_not_change() -> None:
     """A change of any byte here needs a new layout, and a reader beside those that are there."""
     assert pack(GOLDEN_USER).hex() == GOLDEN
 

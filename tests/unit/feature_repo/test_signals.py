@@ -25,7 +25,7 @@ def test_an_unknown_kind_has_no_weight() -> None:
         SignalWeights({"rewatch": 1})
 
 
-def test_ratings_reviews_and_watchlist_adds_weigh_one_searches_a_fifth_and_browsing_least() -> None:
+def test_ratings_reviews_and_watchlist_adds_weigh_one_searches_a_fifth_and_browsing_less() -> None:
     weights = {kind: DEFAULT_WEIGHTS.of(kind) for kind in Kind}
     assert weights[Kind.RATING] == weights[Kind.REVIEW] == weights[Kind.WATCHLIST_ADD] == 1.0
     assert weights[Kind.SEARCH] == 0.2
@@ -61,7 +61,7 @@ def test_the_column_is_the_function_row_by_row(table: dict[int, float]) -> None:
     assert events.select(signals.expression()).to_series().to_list() == [signals.of(*row) for row in rows]
 
 
-def test_the_file_that_ships_says_what_the_code_says() -> None:
+def test_the_shipped_file_matches_the_code() -> None:
     assert SignalWeights.load(FILE) == DEFAULT_WEIGHTS
     assert {line.split(" ")[0] for line in FILE.read_text().splitlines() if " = " in line} == NAMES
 

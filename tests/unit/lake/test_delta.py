@@ -46,7 +46,7 @@ def test_merging_leaves_one_file(lake: DeltaLake) -> None:
     assert len(lake.files(INTERACTIONS)) == 1
 
 
-def test_a_merge_that_fails_is_no_ones_problem(lake: DeltaLake, root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_merge_is_left_to_the_next_one(lake: DeltaLake, root: Path, caplog: pytest.LogCaptureFixture) -> None:
     lake.compact(INTERACTIONS)
     for number in range(3):
         lake.append(INTERACTIONS, events(number))

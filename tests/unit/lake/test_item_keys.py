@@ -85,7 +85,7 @@ class Away(MemoryLake):
 
 
 @pytest.mark.parametrize("interval", [0.0, 1e9])
-def test_the_last_items_are_good_while_the_lake_is_away(interval: float) -> None:
+def test_the_last_items_are_used_while_the_lake_is_unavailable(interval: float) -> None:
     lake = Away()
     lake.gone = True
     known = KnownItems(lake, interval=interval)

@@ -36,14 +36,14 @@ def test_a_version_arrives_once_and_stands_on_the_release(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("release", "item", "dim"), [("r2", 30, 2), ("r1", 31, 2), ("r1", 30, 3)])
-def test_what_is_not_of_this_release_is_left_alone(tmp_path: Path, release: str, item: int, dim: int) -> None:
+def test_vectors_of_another_release_are_ignored(tmp_path: Path, release: str, item: int, dim: int) -> None:
     path = tmp_path / "learned.parquet"
     publish(path, "r1", np.array([item]), learned(4, 2))
     assert PublishedVectors(path).look(release, CATALOGUE, dim) is None
 
 
-def test_a_broken_file_says_who_mends_it(tmp_path: Path) -> None:
+def test_a_broken_file_is_reported_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "learned.parquet"
     path.write_bytes(b"no parquet")
-    with pytest.raises(DependencyUnavailable, match=r"learned vectors .* the consumer writes them anew"):
+    with pytest.raises(DependencyUnavailable, match=r"learned vectors .* the consumer will write them again"):
         PublishedVectors(path).look("r1", CATALOGUE, 2)

@@ -159,7 +159,7 @@ def test_users_never_seen_are_served_and_judged_by_popularity(now: Snapshot) -> 
     assert first["coverage@10"] == K / N_ITEMS
 
 
-def test_a_period_without_events_is_no_judgement(now: Snapshot) -> None:
+def test_a_period_without_events_cannot_be_evaluated(now: Snapshot) -> None:
     with pytest.raises(DatasetError, match="no event"):
         judge(EVENTS, now, RETRIEVAL, 500.0, 600.0)
 
@@ -171,5 +171,5 @@ def test_a_policy_that_shows_other_lists_gets_other_figures(now: Snapshot, judge
     assert few.metrics["ndcg@10"] < judged.metrics["ndcg@10"]
 
 
-def test_what_exploration_costs_is_not_judged(now: Snapshot, judged: Judgement) -> None:
+def test_exploration_does_not_count_against_a_release(now: Snapshot, judged: Judgement) -> None:
     assert judge(EVENTS, now, RETRIEVAL.exploring(0.9), RANKER, END).metrics == judged.metrics

@@ -65,7 +65,7 @@ def silent_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_when_mlflow_is_gone_the_last_known_release_is_served_and_the_log_says_so(
+def test_while_mlflow_is_unavailable_the_last_known_release_is_served_and_logged(
     at: Make, tracking_uri: str, bundle: Path, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = at(tracking_uri)
@@ -90,7 +90,7 @@ def test_a_database_that_cannot_be_opened_is_unavailable(at: Make, uri: str) -> 
         at(uri).fetch("production")
 
 
-def test_a_file_that_is_no_database_is_unavailable(at: Make, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_unavailable(at: Make, tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("certainly not SQLite, and long enough to be read as a header of it" * 20)
     with pytest.raises(DependencyUnavailable, match="not a database"):
         at(f"sqlite:///{tmp_path / 'mlflow.db'}").fetch("production")
@@ -116,7 +116,9 @@ def test_a_damaged_copy_is_fetched_again(at: Make, tracking_uri: str, bundle: Pa
     assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_whole_copy_is_used_even_when_the_artifacts_are_gone(at: Make, tracking_uri: str, bundle: Path, name: str) -> None:
+def test_a_complete_copy_is_used_even_when_the_artifacts_are_missing(
+    at: Make, tracking_uri: str, bundle: Path, name: str
+) -> None:
     from mlflow import MlflowClient
 
     registry = at(tracking_uri)
@@ -131,7 +133,7 @@ def test_a_whole_copy_is_used_even_when_the_artifacts_are_gone(at: Make, trackin
         open_bundle(folder, SCHEMA)
 
 
-def test_a_cache_that_cannot_be_written_says_which(tracking_uri: str, bundle: Path, tmp_path: Path, name: str) -> None:
+def test_a_cache_that_cannot_be_written_is_named(tracking_uri: str, bundle: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     registry = MlflowRegistry(tracking_uri, tmp_path / "artifacts", name, tmp_path / "cache")
     version = registry.register(bundle)

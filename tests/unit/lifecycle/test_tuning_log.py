@@ -44,7 +44,7 @@ def test_a_study_is_one_run_with_a_nested_run_for_each_trial(tmp_path: Path) -> 
     assert "ndcg_at_10" not in by_trial["2"].data.metrics
 
 
-def test_an_unreachable_mlflow_is_said_in_one_line(tmp_path: Path) -> None:
+def test_an_unreachable_mlflow_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]

@@ -48,5 +48,5 @@ def test_the_reasons_name_the_drifted_features_worst_first_and_the_rate() -> Non
     assert reasons == ("2 of 2 watched features drifted: b 0.90, a 0.50", "acceptance is 5.0%, below 10.0%")
 
 
-def test_a_cooldown_says_how_long_it_lasts() -> None:
+def test_a_cooldown_reports_how_long_it_lasts() -> None:
     assert decide(ALL, None, ACT, NOW - 40.0, NOW).reasons[-1] == "the next retraining may start in 60 s"

@@ -79,7 +79,7 @@ def register(registry: FolderRegistry, folder: Path, release: str) -> str:
 
 
 @dataclass
-class World:
+class WatchdogSetup:
     """A watchdog and everything around it, with a clock that stands still until it is moved."""
 
     folder: Path
@@ -104,15 +104,15 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> WatchdogSetup:
+    return WatchdogSetup(tmp_path)
 
 
 def checks(verdict: str) -> float:
     return REGISTRY.get_sample_value("marquee_watch_checks_total", {"verdict": verdict}) or 0.0
 
 
-def test_traffic_like_training_is_ok(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_traffic_like_training_is_ok(world: WatchdogSetup, caplog: pytest.LogCaptureFixture) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     before = checks("ok")
     with caplog.at_level(logging.INFO, "monitoring"):
@@ -131,7 +131,7 @@ def test_traffic_like_training_is_ok(world: World, caplog: pytest.LogCaptureFixt
     assert world.asked == []
 
 
-def test_other_tastes_ask_for_a_retraining_once_per_cooldown_even_across_a_restart(world: World) -> None:
+def test_other_tastes_ask_for_a_retraining_once_per_cooldown_even_across_a_restart(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
     verdicts = []
     for now in (0.0, 50.0, 99.0, 100.0, 150.0):
@@ -146,7 +146,7 @@ def test_other_tastes_ask_for_a_retraining_once_per_cooldown_even_across_a_resta
     assert (REGISTRY.get_sample_value("marquee_drift_distance", {"feature": "genre:Horror"}) or 0.0) > 1.0
 
 
-def test_only_the_newest_window_counts(world: World) -> None:
+def test_only_the_newest_window_counts(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER + 1e6))
     decision = world.watchdog().check()
@@ -155,7 +155,7 @@ def test_only_the_newest_window_counts(world: World) -> None:
 
 
 @pytest.mark.parametrize(("rows", "users"), [(49, 20), (400, 9)], ids=["few events", "few users"])
-def test_too_little_traffic_is_insufficient(world: World, rows: int, users: int) -> None:
+def test_too_little_traffic_is_insufficient(world: WatchdogSetup, rows: int, users: int) -> None:
     world.lake.append(tables.INTERACTIONS, events(rows, (35, 40), LATER, users))
     decision = world.watchdog().check()
     assert decision is not None
@@ -164,7 +164,7 @@ def test_too_little_traffic_is_insufficient(world: World, rows: int, users: int)
     assert world.asked == []
 
 
-def test_acceptance_is_the_share_of_answered_lists(world: World) -> None:
+def test_acceptance_is_the_share_of_answered_lists(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     lists = {"r1": 7, "r2": 8}
     answer = events(1, (7, 7), LATER + 1e6, users=1).with_columns(pl.lit("r1").alias(c.REQUEST_ID))
@@ -181,7 +181,7 @@ def test_acceptance_is_the_share_of_answered_lists(world: World) -> None:
     assert REGISTRY.get_sample_value("marquee_acceptance_rate") == 0.5
 
 
-def test_events_without_stars_leave_that_feature_out(world: World) -> None:
+def test_events_without_stars_leave_that_feature_out(world: WatchdogSetup) -> None:
     clicks = events(400, (1, 20), LATER).with_columns(pl.lit("click").alias(c.KIND), pl.lit(None, pl.Float64).alias(c.VALUE))
     world.lake.append(tables.INTERACTIONS, clicks)
     world.watchdog().check()
@@ -191,7 +191,7 @@ def test_events_without_stars_leave_that_feature_out(world: World) -> None:
     assert "popularity" in distances
 
 
-def test_a_new_production_release_is_taken_up(world: World) -> None:
+def test_a_new_production_release_is_taken_up(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     watchdog = world.watchdog()
     watchdog.check()
@@ -200,29 +200,29 @@ def test_a_new_production_release_is_taken_up(world: World) -> None:
     assert world.status()["release"] == "release-two"
 
 
-def corrupt_lake(world: World) -> None:
+def corrupt_lake(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(60, (1, 20), LATER))
     for log in (world.folder / "lake").rglob("_delta_log/*.json"):
         log.write_text("{half")
 
 
-def no_lake(world: World) -> None:
+def no_lake(world: WatchdogSetup) -> None:
     assert not (world.folder / "lake").exists()
 
 
-def no_release(world: World) -> None:
+def no_release(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     (world.registry.fetch("production") / bundle.REFERENCE).unlink()
 
 
-def no_room_for_reports(world: World) -> None:
+def no_room_for_reports(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     (world.folder / "watch").write_text("a file where the folder should be")
 
 
 @pytest.mark.parametrize("fault", [no_lake, corrupt_lake, no_release, no_room_for_reports])
 def test_a_fault_is_logged_and_counted_and_the_watchdog_goes_on(
-    world: World, fault: Callable[[World], None], caplog: pytest.LogCaptureFixture
+    world: WatchdogSetup, fault: Callable[[WatchdogSetup], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     fault(world)
     before = checks("unavailable")
@@ -234,14 +234,14 @@ def test_a_fault_is_logged_and_counted_and_the_watchdog_goes_on(
     assert "no check: " in caplog.text
 
 
-def test_a_lake_that_appears_later_is_seen(world: World) -> None:
+def test_a_lake_that_appears_later_is_seen(world: WatchdogSetup) -> None:
     watchdog = world.watchdog()
     assert watchdog.check() is None
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     assert watchdog.check() is not None
 
 
-def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldown(world: World) -> None:
+def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldown(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
 
     def fail(reasons: str) -> None:
@@ -256,7 +256,7 @@ def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldo
     assert decision.verdict is Verdict.COOLDOWN
 
 
-def test_an_unreadable_note_of_the_last_retraining_is_no_crash(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_time_of_the_last_retraining_is_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     journal = Journal(tmp_path)
     assert journal.last_retrain() is None
     (tmp_path / LAST_RETRAIN).write_text("yesterday")
@@ -264,7 +264,7 @@ def test_an_unreadable_note_of_the_last_retraining_is_no_crash(tmp_path: Path, c
     assert "no retraining is remembered" in caplog.text
 
 
-def test_run_checks_until_it_is_stopped(world: World) -> None:
+def test_run_checks_until_it_is_stopped(world: WatchdogSetup) -> None:
     stop = threading.Event()
     seen: list[int] = []
 

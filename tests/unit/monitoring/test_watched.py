@@ -87,7 +87,7 @@ def films() -> tuple[pl.DataFrame, Catalogue, ItemStats]:
     return events, catalogue, ItemStats(cut, counts, counts, np.zeros_like(counts))
 
 
-def test_what_really_came_next_is_no_drift(films: tuple[pl.DataFrame, Catalogue, ItemStats]) -> None:
+def test_the_events_that_really_followed_are_not_drift(films: tuple[pl.DataFrame, Catalogue, ItemStats]) -> None:
     events, catalogue, stats = films
     reference = reference_columns(events, catalogue, stats, seed=1)
     assert len(reference) == 4 + WATCHED_GENRES

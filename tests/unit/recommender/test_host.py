@@ -43,7 +43,7 @@ PATIENT = make_policy()
 
 
 @dataclass
-class World:
+class HostSetup:
     """A registry of copies of the tiny release, and what a host of this process stands on."""
 
     folder: Path
@@ -95,9 +95,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, release: Release) -> World:
+def world(tmp_path: Path, release: Release) -> HostSetup:
     """With versions 1 and 2, releases r1 and r2; r1 is production."""
-    world = World(tmp_path, release.folder, FolderRegistry(tmp_path / "registry"))
+    world = HostSetup(tmp_path, release.folder, FolderRegistry(tmp_path / "registry"))
     (tmp_path / "registry").mkdir()
     promote(world.registry, world.register("r1"), YES)
     world.register("r2")
@@ -105,7 +105,7 @@ def world(tmp_path: Path, release: Release) -> World:
 
 
 @pytest.fixture
-def host(world: World) -> Iterator[RecommenderHost]:
+def host(world: HostSetup) -> Iterator[RecommenderHost]:
     host = world.host()
     yield host
     host.close()
@@ -119,7 +119,7 @@ def served(host: RecommenderHost) -> str:
     return ask(host).snapshot.name
 
 
-def test_a_promotion_is_followed_and_a_rollback_is_the_same_move(world: World, host: RecommenderHost) -> None:
+def test_a_promotion_is_followed_and_a_rollback_is_the_same_move(world: HostSetup, host: RecommenderHost) -> None:
     assert served(host) == "r1"
     promote(world.registry, "2", YES)
     assert served(host) == "r1"
@@ -135,7 +135,7 @@ def test_a_promotion_is_followed_and_a_rollback_is_the_same_move(world: World, h
     assert world.loaded == ["production", "2", "1"], "what has not moved is not loaded again"
 
 
-def test_the_registry_is_asked_once_an_interval(world: World) -> None:
+def test_the_registry_is_asked_once_an_interval(world: HostSetup) -> None:
     host = RecommenderHost(Experiment(), {"control": PATIENT}, world.load, world.version, interval=2.0, clock=lambda: world.now)
     world.registry.point("production", "2")
     for world.now, expected in ((0.0, "r1"), (1.9, "r1"), (2.0, "r2")):
@@ -144,7 +144,7 @@ def test_the_registry_is_asked_once_an_interval(world: World) -> None:
     host.close()
 
 
-def test_twenty_swaps_under_load_fail_no_list_and_leave_nothing_behind(world: World, host: RecommenderHost) -> None:
+def test_twenty_swaps_under_load_fail_no_list_and_leave_nothing_behind(world: HostSetup, host: RecommenderHost) -> None:
     """Four threads ask without a pause. Every list is of one release, whole, and the releases that were left are freed."""
     stop, made, failures = threading.Event(), [0] * 4, []
 
@@ -182,17 +182,17 @@ def test_twenty_swaps_under_load_fail_no_list_and_leave_nothing_behind(world: Wo
     assert [ref() for ref in left] == [None] * 20
 
 
-def unfitting(world: World) -> str:
+def unfitting(world: HostSetup) -> str:
     return world.register("unfit", feature_schema="ffffffffffff", features=None)
 
 
-def damaged(world: World) -> str:
+def damaged(world: HostSetup) -> str:
     return world.damaged("torn")
 
 
 @pytest.mark.parametrize(("make", "why"), [(damaged, RANKER), (unfitting, "ffffffffffff")])
 def test_a_version_that_cannot_be_served_is_refused_and_named(
-    world: World, host: RecommenderHost, make: Callable[[World], str], why: str
+    world: HostSetup, host: RecommenderHost, make: Callable[[HostSetup], str], why: str
 ) -> None:
     before = REGISTRY.get_sample_value("marquee_release_swaps_total", {"outcome": "refused"}) or 0.0
     bad = make(world)
@@ -215,7 +215,7 @@ def test_a_version_that_cannot_be_served_is_refused_and_named(
     assert probes.release(host).probe().status is Status.UP
 
 
-def test_going_back_to_what_is_served_clears_the_refusal(world: World, host: RecommenderHost) -> None:
+def test_going_back_to_what_is_served_clears_the_refusal(world: HostSetup, host: RecommenderHost) -> None:
     world.registry.point("production", damaged(world))
     host.look()
     world.registry.point("production", "1")
@@ -223,7 +223,7 @@ def test_going_back_to_what_is_served_clears_the_refusal(world: World, host: Rec
     assert (host.refused, served(host)) == ({}, "r1")
 
 
-def test_a_release_that_the_policy_cannot_be_served_from_is_refused(world: World) -> None:
+def test_a_release_that_the_policy_cannot_be_served_from_is_refused(world: HostSetup) -> None:
     host = world.host(control=make_policy(scorer=[{"part": "lambdamart"}], hydrator=[{"part": "candidate_features"}]))
     world.rankers = False
     world.registry.point("production", "2")
@@ -234,7 +234,7 @@ def test_a_release_that_the_policy_cannot_be_served_from_is_refused(world: World
     host.close()
 
 
-def test_without_the_registry_lists_go_on(world: World, host: RecommenderHost) -> None:
+def test_without_the_registry_lists_go_on(world: HostSetup, host: RecommenderHost) -> None:
     world.away = True
     world.items = hidden(host, 10)
     with pytest.raises(DependencyUnavailable, match="registry"):
@@ -247,7 +247,7 @@ def test_without_the_registry_lists_go_on(world: World, host: RecommenderHost) -
     assert served(host) == "r2"
 
 
-def test_a_version_whose_files_are_away_is_tried_again(world: World, host: RecommenderHost) -> None:
+def test_a_version_whose_files_are_away_is_tried_again(world: HostSetup, host: RecommenderHost) -> None:
     world.files_away = True
     world.registry.point("production", "2")
     with pytest.raises(DependencyUnavailable, match="artifacts"):
@@ -258,7 +258,7 @@ def test_a_version_whose_files_are_away_is_tried_again(world: World, host: Recom
     assert served(host) == "r2"
 
 
-def test_an_alias_that_vanished_is_named_and_its_release_goes_on(world: World, host: RecommenderHost) -> None:
+def test_an_alias_that_vanished_is_named_and_its_release_goes_on(world: HostSetup, host: RecommenderHost) -> None:
     (world.folder / "registry" / "aliases.json").write_text("{}")
     host.look()
     assert served(host) == "r1"
@@ -268,7 +268,7 @@ def test_an_alias_that_vanished_is_named_and_its_release_goes_on(world: World, h
     assert host.refused == {}
 
 
-def test_a_host_without_a_release_does_not_start(world: World) -> None:
+def test_a_host_without_a_release_does_not_start(world: HostSetup) -> None:
     (world.folder / "registry" / "aliases.json").write_text("{}")
     with pytest.raises(NotFound):
         world.host()
@@ -279,7 +279,7 @@ def hidden(host: RecommenderHost, *items: int) -> ItemFacts:
     return ItemFacts(frame.with_columns(hidden=pl.col("item_id").is_in(items), title=pl.col("title") + " (new)"))
 
 
-def test_items_statistics_and_vectors_are_taken_over_in_one_look(world: World, host: RecommenderHost) -> None:
+def test_items_statistics_and_vectors_are_taken_over_in_one_look(world: HostSetup, host: RecommenderHost) -> None:
     before = host.main
     now = before.snapshot
     best = int(now.catalogue.ids[ask(host, user=None).selection.rows[0]])
@@ -301,7 +301,7 @@ def test_items_statistics_and_vectors_are_taken_over_in_one_look(world: World, h
     assert before.snapshot is now, "a request under way ends on what it began with"
 
 
-def test_a_feed_that_cannot_be_read_holds_up_no_other(world: World, host: RecommenderHost) -> None:
+def test_a_feed_that_cannot_be_read_holds_up_no_other(world: HostSetup, host: RecommenderHost) -> None:
     now = host.main.snapshot
     row = int(np.argmin(now.stats.recent))
     recent = now.stats.recent.copy()
@@ -316,7 +316,7 @@ def test_a_feed_that_cannot_be_read_holds_up_no_other(world: World, host: Recomm
     assert made.selection.rows[0] == row
 
 
-def test_what_is_known_of_items_survives_a_swap(world: World, host: RecommenderHost) -> None:
+def test_what_is_known_of_items_survives_a_swap(world: HostSetup, host: RecommenderHost) -> None:
     world.items = hidden(host, 10)
     host.look()
     world.registry.point("production", "2")
@@ -325,7 +325,7 @@ def test_what_is_known_of_items_survives_a_swap(world: World, host: RecommenderH
     assert not host.main.snapshot.facts.shown[0]
 
 
-def test_two_releases_and_two_policies_serve_side_by_side_each_in_its_own_index(world: World) -> None:
+def test_two_releases_and_two_policies_serve_side_by_side_each_in_its_own_index(world: HostSetup) -> None:
     world.registry.point("staging", "2")
     few = make_policy(source=[TWO_TOWER | {"k": 3}, POPULAR])
     host = world.host(BOTH, b=few)
@@ -343,7 +343,7 @@ def test_two_releases_and_two_policies_serve_side_by_side_each_in_its_own_index(
     host.close()
 
 
-def test_one_arm_is_refused_and_the_other_moves_on(world: World) -> None:
+def test_one_arm_is_refused_and_the_other_moves_on(world: HostSetup) -> None:
     world.registry.point("staging", "1")
     host = world.host(BOTH)
     world.registry.point("production", damaged(world))
@@ -354,7 +354,7 @@ def test_one_arm_is_refused_and_the_other_moves_on(world: World) -> None:
     host.close()
 
 
-def test_side_effects_act_on_every_list_also_after_a_swap(world: World, host: RecommenderHost) -> None:
+def test_side_effects_act_on_every_list_also_after_a_swap(world: HostSetup, host: RecommenderHost) -> None:
     class Log:
         name = "log"
         seen: list[str] = []  # noqa: RUF012

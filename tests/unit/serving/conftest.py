@@ -74,7 +74,7 @@ def refuse() -> None:
 
 
 @dataclass
-class World:
+class ApiSetup:
     """Everything behind the API, reachable for a test."""
 
     features: Breakable
@@ -119,7 +119,7 @@ def build_world(
     max_body: int = 200_000,
     max_batch: int = 1000,
     lake: Any = None,
-) -> World:
+) -> ApiSetup:
     lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
     clock = time.time
@@ -138,14 +138,14 @@ def build_world(
         change_item=lambda item, values: change(lake, [item], values),
         admin_key=admin_key,
     )
-    world = World(features, log, create_app(api, max_body), service, readiness, degraded, erased)
+    world = ApiSetup(features, log, create_app(api, max_body), service, readiness, degraded, erased)
     world.remember(WARM, [10, 20, 30, 40, 50])
     world.remember(STRANGE, [5, 15])
     return world
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world() -> Iterator[ApiSetup]:
     world = build_world()
     yield world
     world.log.broken = None
@@ -161,7 +161,7 @@ def anyio_backend() -> str:
 
 # What test modules need of this one comes as fixtures: with importlib's import mode they cannot import it by name.
 @pytest.fixture(scope="session", name="build_world")
-def _build_world() -> Callable[..., World]:
+def _build_world() -> Callable[..., ApiSetup]:
     return build_world
 
 

@@ -120,7 +120,7 @@ async def test_a_lake_without_interactions_is_down() -> None:
     assert "marquee data load" in finding.detail
 
 
-async def test_background_threads_are_told() -> None:
+async def test_background_threads_are_reported() -> None:
     over, now, bugs = threading.Event(), [0.0], [1]
 
     def work() -> None:

@@ -138,7 +138,7 @@ async def test_a_wrong_body_is_named_and_changes_nothing(
 @pytest.mark.parametrize(
     "body", [b"{", b"\xff", b'{"year": NaN}', b'{"title": "\\ud800"}', b"[" * 5000, b'{"year": 1}{"year": 2}']
 )
-async def test_what_is_no_json(films: Any, body: bytes) -> None:
+async def test_a_body_that_is_not_json_is_refused(films: Any, body: bytes) -> None:
     answer = await patch(films, 10, body)
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:marquee:problem:malformed-json")
 
@@ -156,7 +156,7 @@ async def test_an_unknown_item_is_a_404(films: Any, lake: MemoryLake, id_: Exter
     assert lake.version(ITEMS) == before
 
 
-async def test_what_is_no_id_is_a_422(films: Any) -> None:
+async def test_an_invalid_id_is_a_422(films: Any) -> None:
     assert (await patch(films, "i" * 129, {"hidden": True})).json()["errors"][0]["field"] == "item_id"
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from core.deadletter import DeadLetter
 from core.events import ClockRule
 from core.ports import LoggedRecord
-from streaming.decoding import MAX_EVENT_BYTES, REASONS, Contract, Decoded, WholeKeys, decode, decode_all, decode_impression
+from streaming.decoding import MAX_EVENT_BYTES, REASONS, Contract, Decoded, IntegerKeys, decode, decode_all, decode_impression
 
 NOW = 1_790_000_000.0
-CONTRACT = Contract(WholeKeys(frozenset({1, 2})))
+CONTRACT = Contract(IntegerKeys(frozenset({1, 2})))
 GOOD = {"event_id": "e", "user_id": 7, "item_id": 1, "kind": "rating", "value": 4.0, "ts": NOW}
 
 
@@ -31,7 +31,7 @@ POISON = [
     (b"{not json", "malformed", "event: Invalid JSON"),
     (b"", "malformed", "event: Invalid JSON"),
     (b"[]", "schema", "event: "),
-    (b"\xff\xfe not UTF-8", "encoding", "byte 0 is no UTF-8"),
+    (b"\xff\xfe not UTF-8", "encoding", "byte 0 is not UTF-8"),
     (event(event_id="ok").replace(b"ok", b"\xc3\x28"), "encoding", "invalid continuation byte"),
     (event(schema_version=2), "schema_version", "Input should be 1"),
     (event(value=7.0), "schema", "value is 7.0; allowed: 0.5 to 5.0 stars"),
@@ -45,7 +45,7 @@ POISON = [
 
 
 @pytest.mark.parametrize(("value", "reason", "detail"), POISON, ids=[f"{one[1]}-{n}" for n, one in enumerate(POISON)])
-def test_poison_keeps_its_bytes_and_says_why(value: bytes, reason: str, detail: str) -> None:
+def test_poison_keeps_its_bytes_and_the_reason(value: bytes, reason: str, detail: str) -> None:
     letter = decode(logged(value), CONTRACT, now=12.0)
     assert isinstance(letter, DeadLetter)
     assert (letter.topic, letter.partition, letter.offset, letter.ts) == ("marquee.interactions", 3, 5, 12.0)
@@ -54,7 +54,7 @@ def test_poison_keeps_its_bytes_and_says_why(value: bytes, reason: str, detail: 
     assert reason in REASONS
 
 
-def test_the_rest_of_a_batch_goes_on() -> None:
+def test_the_rest_of_a_batch_is_processed() -> None:
     good, dead = decode_all([logged(event()), logged(b"{"), logged(event(item_id=2))], CONTRACT, NOW)
     assert [one.event.item_id for one in good] == [1, 2]
     assert [letter.reason for letter in dead] == ["malformed"]
@@ -63,16 +63,16 @@ def test_the_rest_of_a_batch_goes_on() -> None:
 def test_the_clock_rule_can_be_set() -> None:
     rule = ClockRule(skew=3600.0, earliest=0.0)
     for ts in (86_400.0, NOW + 3000.0):
-        assert isinstance(decode(logged(event(ts=ts)), Contract(WholeKeys(frozenset({1})), rule), NOW), Decoded)
+        assert isinstance(decode(logged(event(ts=ts)), Contract(IntegerKeys(frozenset({1})), rule), NOW), Decoded)
 
 
-def test_time_is_compared_with_when_the_log_took_it_and_not_with_now() -> None:
+def test_time_is_compared_with_the_time_of_acceptance_and_not_with_now() -> None:
     record = logged(event(ts=NOW + 200.0))
     assert isinstance(decode(record, CONTRACT, now=0.0), Decoded)
     assert isinstance(decode(record, CONTRACT, now=NOW * 2), Decoded)
 
 
-def test_an_impression_that_is_none_is_a_dead_letter() -> None:
+def test_an_invalid_impression_is_a_dead_letter() -> None:
     letter = decode_impression(logged(b"{}"), NOW, CONTRACT.items)
     assert isinstance(letter, DeadLetter)
     assert letter.reason == "schema"

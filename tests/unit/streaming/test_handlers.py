@@ -11,11 +11,11 @@ from core.features import UserFeatures
 from core.ids import user_key
 from core.ports import LoggedRecord
 from lake.tables import IMPRESSIONS, INTERACTIONS, SCHEMAS
-from streaming.decoding import Contract, Decoded, WholeKeys, decode
+from streaming.decoding import Contract, Decoded, IntegerKeys, decode
 from streaming.handlers import impression_rows, interaction_rows, known_interaction_rows, updated_users
 
 NOW = 1e9
-ITEMS = WholeKeys(frozenset({1, 2}))
+ITEMS = IntegerKeys(frozenset({1, 2}))
 GENRES = {1: ("Drama",), 2: ("Crime", "Drama")}
 
 
@@ -102,7 +102,7 @@ def test_events_of_a_user_whose_key_is_another_users_are_refused() -> None:
     assert [user.user_id for user in updated.users] == [7]
 
 
-def test_ids_that_are_no_whole_numbers_become_keys_and_the_users_id_comes_along() -> None:
+def test_string_ids_become_keys_and_the_users_id_is_kept() -> None:
     record = logged(1, {"event_id": "e", "user_id": "ann@x.org", "item_id": 1, "kind": "view", "ts": NOW})
     one = decoded(record)
     assert one.user == user_key("ann@x.org") >= 2**62

@@ -31,6 +31,6 @@ def test_an_event_keeps_the_contract_and_names_the_list() -> None:
 
 
 @pytest.mark.parametrize("rows", [[], [-1, -1]])
-def test_nothing_is_taken_from_a_list_without_a_film_of_this_world(rows: list[int]) -> None:
+def test_nothing_is_chosen_from_a_list_without_a_film_of_this_world(rows: list[int]) -> None:
     simulation = Simulation(made_up(50, WorldConfig()), Arrivals(100), ChoiceModel(nothing=-50.0))
     assert simulation.event(simulation.arrivals.visit(0), rows, None, NOW) is None

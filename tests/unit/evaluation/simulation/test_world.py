@@ -39,7 +39,7 @@ def test_tastes_drift_slowly_and_to_somewhere_else() -> None:
     assert np.abs(films.preference(7, 0.0) - films.preference(7, films.config.drift_days)).sum() > 0.1
 
 
-def test_the_same_films_are_taken_more_often_on_top() -> None:
+def test_the_same_films_are_chosen_more_often_at_the_top() -> None:
     films, rows = world(), np.full(5, 17)
     probabilities = ChoiceModel().probabilities(films, 5, 40.0, rows)
     assert probabilities.sum() == pytest.approx(1)
@@ -54,7 +54,7 @@ def test_choices_follow_the_stated_probabilities() -> None:
     assert np.abs(counted - ChoiceModel().probabilities(films, 1, 0.0, rows)).max() < 0.04
 
 
-def test_nobody_takes_a_film_before_it_is_out_or_one_of_another_world() -> None:
+def test_nobody_chooses_an_unreleased_film_or_one_of_another_world() -> None:
     films = world()
     late = int(films.released.argmax())
     assert films.released[late] > 0

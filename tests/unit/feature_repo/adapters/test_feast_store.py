@@ -128,7 +128,7 @@ def test_an_interrupted_snapshot_leaves_the_old_one(features: FeastFeatures, tmp
     assert same(features.read(1), as_of(1, NOW))
 
 
-def test_a_read_before_apply_says_what_to_do(tmp_path: Path) -> None:
+def test_a_read_before_apply_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(DependencyUnavailable, match=r"no such table.*marquee features materialize"):
         FeastFeatures(FeastConfig(tmp_path)).read(1)
 
@@ -156,7 +156,7 @@ def test_an_sql_registry(tmp_path: Path) -> None:
     assert not (tmp_path / "features" / "registry.db").exists()
 
 
-def test_an_sql_registry_that_is_gone_does_not_stop_reads(tmp_path: Path) -> None:
+def test_an_unavailable_sql_registry_does_not_stop_reads(tmp_path: Path) -> None:
     unreachable = f"sqlite:///{tmp_path / 'absent' / 'registry.sqlite'}"
     working = FeastFeatures(FeastConfig(tmp_path), clock=lambda: NOW)
     working.apply()

@@ -42,7 +42,7 @@ async def test_a_bad_k_is_named_with_its_range(world, k: str) -> None:
 
 @pytest.mark.parametrize("user", ["%00", "%07", "x" * 129, "9" * 300])
 @pytest.mark.parametrize("path", ["/recommend/{}", "/users/{}/history", "/items/{}"])
-async def test_what_is_no_id(world, path: str, user: str) -> None:
+async def test_an_invalid_id_is_refused(world, path: str, user: str) -> None:
     body = check(await ask(world, "GET", path.format(user)), 422, "invalid-input")
     assert body["errors"][0]["allowed"] == ALLOWED
     assert len(body["errors"][0]["value"]) < 140
@@ -105,7 +105,7 @@ class Chunks:
             yield b"x" * 1000
 
 
-async def test_a_body_that_says_it_is_too_large_is_refused_unread(world) -> None:
+async def test_a_body_that_declares_too_many_bytes_is_refused_unread(world) -> None:
     body = Chunks()
     response = await ask(world, "POST", "/events", content=body.sent_one_by_one(), headers={"Content-Length": "1000000"})
     assert check(response, 413, "body-too-large")["limit"] == 200_000
@@ -123,7 +123,7 @@ async def test_a_body_of_the_limit_is_read(world) -> None:
     check(await ask(world, "POST", "/events", content=b" " * 200_000), 400, "malformed-json")
 
 
-async def test_a_bug_is_a_500_that_tells_the_log_and_not_the_client(world, caplog) -> None:
+async def test_a_bug_is_a_500_with_details_in_the_log_and_not_in_the_answer(world, caplog) -> None:
     def bug(*_: Any) -> None:
         raise ZeroDivisionError("secret detail")
 

@@ -59,7 +59,7 @@ async def test_sending_again_stores_nothing_again(world) -> None:
     assert len(stored(world)) == 6
 
 
-async def test_a_thousand_events_are_taken_and_one_more_is_not(world) -> None:
+async def test_a_thousand_events_are_accepted_and_one_more_is_refused(world) -> None:
     batch = [event(event_id=f"e-{n}") for n in range(1001)]
     refused = await post(world, batch)
     assert refused.status_code == 422
@@ -73,7 +73,7 @@ async def test_an_empty_array_is_nothing(world) -> None:
     assert (response.status_code, response.json()["accepted"]) == (202, 0)
 
 
-async def test_an_unknown_item_is_set_aside_whole(world) -> None:
+async def test_an_event_on_an_unknown_item_is_quarantined_unchanged(world) -> None:
     batch = [event(event_id="a"), event(event_id="b", item_id=11), event(event_id="c")]
     body = (await post(world, batch)).json()
     assert (body["accepted"], body["event_ids"]) == (2, ["a", "b", "c"])
@@ -139,7 +139,7 @@ async def test_a_missing_field_is_named(world, field: str) -> None:
 
 
 @pytest.mark.parametrize("body", [3, "x", None, True, [[]], [1], ["x"]])
-async def test_json_that_is_no_event(world, body: Any) -> None:
+async def test_json_that_is_not_an_event_is_refused(world, body: Any) -> None:
     response = await post(world, body)
     assert response.status_code == 422
     assert "a JSON object" in response.json()["errors"][0]["allowed"]
@@ -177,7 +177,7 @@ async def test_a_log_that_hangs_is_a_503(world) -> None:
     assert "send the same events again" in response.json()["detail"]
 
 
-async def test_events_are_counted_by_what_became_of_them(world) -> None:
+async def test_events_are_counted_by_outcome(world) -> None:
     def counted() -> list[float]:
         names = [
             ("marquee_events_accepted_total", {"kind": "rating"}),

@@ -70,7 +70,9 @@ def open_log(inner: Away, tmp_path: Path) -> Iterator[Callable[..., OutboxLog]]:
         log.close()
 
 
-def test_events_are_taken_while_the_log_is_away_and_delivered_in_order(open_log: Callable[..., OutboxLog], inner: Away) -> None:
+def test_events_are_accepted_while_the_log_is_unavailable_and_delivered_in_order(
+    open_log: Callable[..., OutboxLog], inner: Away
+) -> None:
     log = open_log()
     for number in range(5):
         assert log.append(INTERACTIONS, records(f"e{number}")) == 1
@@ -102,7 +104,7 @@ def test_an_event_does_not_overtake_those_that_wait(open_log: Callable[..., Outb
     assert inner.ids() == ["first", "second", "third"]
 
 
-def test_what_waits_outlives_the_process(open_log: Callable[..., OutboxLog], inner: Away) -> None:
+def test_waiting_events_outlive_the_process(open_log: Callable[..., OutboxLog], inner: Away) -> None:
     before = time.time()
     open_log().append(INTERACTIONS, records("a", "b"))
     inner.away = False
@@ -130,7 +132,7 @@ def test_beyond_the_bound_nothing_is_promised(open_log: Callable[..., OutboxLog]
     assert log.append(INTERACTIONS, records("d", "e", "f", "g")) == 4
 
 
-def test_readiness_says_how_much_waits(open_log: Callable[..., OutboxLog], inner: Away) -> None:
+def test_readiness_reports_how_many_events_wait(open_log: Callable[..., OutboxLog], inner: Away) -> None:
     log = open_log()
     assert log.check().probe().status is Status.DEGRADED
     log.append(INTERACTIONS, records("a", "b"))
@@ -147,7 +149,7 @@ def test_the_log_is_asked_again_and_again(open_log: Callable[..., OutboxLog], in
         assert inner.asked.acquire(timeout=30)
 
 
-def test_a_bug_does_not_end_the_delivery_and_poison_is_set_aside(
+def test_a_bug_does_not_end_the_delivery_and_poison_is_quarantined(
     open_log: Callable[..., OutboxLog], inner: Away, tmp_path: Path
 ) -> None:
     log = open_log()
@@ -159,10 +161,24 @@ def test_a_bug_does_not_end_the_delivery_and_poison_is_set_aside(
     assert inner.ids() == ["a", "c", "d"]
     assert log.background.state.error == "ZeroDivisionError: a bug"
     with sqlite3.connect(tmp_path / "outbox.db") as other:
-        assert other.execute("SELECT id, value, reason FROM set_aside").fetchall() == [
+        assert other.execute("SELECT id, value, reason FROM quarantine").fetchall() == [
             ("poison", b"poison", "ZeroDivisionError: a bug")
         ]
     other.close()
+
+
+def test_an_outbox_with_the_former_name_of_the_quarantine_keeps_its_events(tmp_path: Path) -> None:
+    Outbox(tmp_path / "outbox.db", 10).close()
+    with sqlite3.connect(tmp_path / "outbox.db") as old:
+        old.execute("ALTER TABLE quarantine RENAME TO set_aside")
+        old.execute("INSERT INTO set_aside VALUES ('t', 'k', 'poison', x'00', 1.0, 'a bug')")
+    old.close()
+    for _ in range(2):  # the second time there is nothing left to move
+        Outbox(tmp_path / "outbox.db", 10).close()
+    new = sqlite3.connect(tmp_path / "outbox.db")
+    assert new.execute("SELECT id, reason FROM quarantine").fetchall() == [("poison", "a bug")]
+    assert not new.execute("SELECT 1 FROM sqlite_master WHERE name = 'set_aside'").fetchall()
+    new.close()
 
 
 def test_every_promise_is_synchronised_with_the_disk(tmp_path: Path) -> None:
@@ -175,7 +191,7 @@ def test_every_promise_is_synchronised_with_the_disk(tmp_path: Path) -> None:
     outbox.close()
 
 
-def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_writes_is_reported(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db", 10)
     pages = outbox._connection.execute("PRAGMA page_count").fetchone()[0]
     outbox._connection.execute(f"PRAGMA max_page_count = {pages}")

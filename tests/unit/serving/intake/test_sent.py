@@ -57,7 +57,7 @@ async def test_fractions_of_a_second_are_kept() -> None:
         ("2024-11-26", "2024-11-26T00:00:00"),
     ],
 )
-async def test_a_time_without_a_zone_is_refused_and_says_to_add_one(world, text: str, local: str, user: int | str) -> None:
+async def test_a_time_without_a_zone_is_refused_with_how_to_add_one(world, text: str, local: str, user: int | str) -> None:
     response = await post(world, [event(TS, user), event(text, user)])
     assert response.status_code == 422
     allowed = f"a time with a zone; add one: {local}Z if it is UTC, or its offset, as in {local}+01:00"
@@ -78,7 +78,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("text", [*WRONG, "1969-12-31T23:00:00Z", "0001-01-01T00:00+23:59", "9" * 5000, "२०२४-11-26T12:00:00Z"])
-async def test_what_is_no_time_is_named(world, text: str) -> None:
+async def test_an_invalid_time_is_named(world, text: str) -> None:
     (error,) = (await post(world, event(text))).json()["errors"]
     assert error["field"] == "ts"
     assert error["value"][:20] == text[:20]

@@ -197,7 +197,7 @@ async def test_a_full_writer_costs_the_impressions_and_not_the_list(world) -> No
     assert "records are waiting" in body["trace"]["stages"][-1]["error"]
 
 
-async def test_an_impression_says_whether_its_position_explored(build_world, make_host) -> None:
+async def test_an_impression_records_whether_its_position_explored(build_world, make_host) -> None:
     world = build_world(make_host(exploration=0.6))
     await get(world, f"/recommend/{WARM}", k=50)
     logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_at_most_so_many_lists_are_made_at_once(world) -> None:
-    """The others wait in line and are answered all the same."""
+    """The others wait in a queue and are answered all the same."""
     inside, most = [0], [0]
     log, gate = world.log, world.service.features
     service = RecommendService(world.service.host, gate, log, concurrency=3)
@@ -37,7 +37,7 @@ async def test_at_most_so_many_lists_are_made_at_once(world) -> None:
     service.impressions.close()
 
 
-async def test_a_list_says_how_long_it_took_from_the_question_on(world) -> None:
+async def test_a_list_reports_its_time_from_the_request_on(world) -> None:
     made = await world.service.recommend(7, Page(5))
     assert made.seconds >= sum(stage.milliseconds for stage in made.trace.stages) / 1e3
 

@@ -75,7 +75,7 @@ def test_a_full_writer_refuses() -> None:
     writer.close(timeout=0.01)
 
 
-def test_closing_says_what_is_lost(caplog) -> None:
+def test_closing_reports_what_is_lost(caplog) -> None:
     writer = WriteBehind(Failing(times=10**9), TOPIC, lambda: None, retry_after=60.0)
     writer.submit([record(0)])
     writer.close(timeout=0.05)
@@ -103,12 +103,12 @@ class Choosy(MemoryEventLog):
         return super().append(topic, records)
 
 
-def set_aside() -> float:
-    return REGISTRY.get_sample_value("marquee_records_set_aside_total", {"topic": TOPIC}) or 0.0
+def quarantined() -> float:
+    return REGISTRY.get_sample_value("marquee_records_quarantined_total", {"topic": TOPIC}) or 0.0
 
 
 def test_a_bug_in_the_log_loses_nothing() -> None:
-    log, before = Choosy(0, 1, 2, times=2), set_aside()
+    log, before = Choosy(0, 1, 2, times=2), quarantined()
     writer = WriteBehind(log, TOPIC, lambda: None)
     writer.submit([record(number) for number in range(3)])
     assert writer.flush(30)
@@ -116,23 +116,23 @@ def test_a_bug_in_the_log_loses_nothing() -> None:
     assert writer.background.state.error == "ZeroDivisionError: a bug of the log"
     writer.close()
     assert stored(log) == [0, 1, 2]
-    assert set_aside() == before
+    assert quarantined() == before
 
 
 def test_a_poison_record_does_not_block_the_line(caplog) -> None:
-    log, before = Choosy(1), set_aside()
+    log, before = Choosy(1), quarantined()
     writer = WriteBehind(log, TOPIC, lambda: None)
     writer.submit([record(number) for number in range(4)])
     assert writer.flush(30)
     writer.submit([record(4)])
     writer.close()
     assert stored(log) == [0, 2, 3, 4]
-    assert set_aside() == before + 1
-    assert "set aside: t does not accept Record(key='k', id='1'" in caplog.text
+    assert quarantined() == before + 1
+    assert "quarantined: t does not accept Record(key='k', id='1'" in caplog.text
 
 
 def test_a_log_that_fails_on_everything_is_not_taken_for_poison() -> None:
-    log, before = Choosy(0, 1), set_aside()
+    log, before = Choosy(0, 1), quarantined()
     writer = WriteBehind(log, TOPIC, lambda: None)
     writer.submit([record(0), record(1)])
     for _ in range(5):  # three batches, then one by one
@@ -142,4 +142,4 @@ def test_a_log_that_fails_on_everything_is_not_taken_for_poison() -> None:
     assert writer.flush(30)
     writer.close()
     assert stored(log) == [0, 1]
-    assert set_aside() == before
+    assert quarantined() == before

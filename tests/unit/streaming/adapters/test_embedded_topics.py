@@ -66,7 +66,7 @@ def test_a_group_that_nobody_named_is_waited_for_too(log: EmbeddedEventLog, tmp_
     assert held(log) == ["e1"]
 
 
-def test_what_is_too_much_goes_oldest_first(log: EmbeddedEventLog, tmp_path: Path) -> None:
+def test_beyond_the_size_limit_the_oldest_go_first(log: EmbeddedEventLog, tmp_path: Path) -> None:
     fill(log, [9, 8, 7, 6])
     spec = replace(SPEC, max_bytes=25, awaited=())
     topics(tmp_path).apply([spec])

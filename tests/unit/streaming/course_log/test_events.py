@@ -45,7 +45,7 @@ def test_a_repeat_has_the_same_ids() -> None:
     assert len(set(ids)) == len(ids) == 2
 
 
-def test_an_open_session_is_left_out_where_the_log_goes_on() -> None:
+def test_an_open_session_is_left_out_while_the_log_grows() -> None:
     assert [one.kind.value for one in read(LOG, complete=False) if isinstance(one, Interaction)] == ["rating"]
 
 
@@ -65,7 +65,7 @@ def test_items_whose_ids_are_strings() -> None:
 
 
 @pytest.mark.parametrize("movie", ["twin+1990", "0", "99999999999999999999", "twin"])
-def test_what_means_no_item_or_two(movie: str) -> None:
+def test_unknown_and_ambiguous_names_mean_no_item(movie: str) -> None:
     assert MovieIds(ITEMS).find(movie) is None
 
 

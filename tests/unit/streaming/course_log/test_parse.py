@@ -45,7 +45,7 @@ def test_times(when: str) -> None:
         (b"\x00\x00", "malformed", "not <time>"),
         (b"2020-10-01T12:00:00,42,GET /", "malformed", "what happened is 'GET /'"),
         (b"2020-10-01T12:00:00,42,GET /rate/a=4\x00", "malformed", "x00"),
-        (b"2020-10-01T12:00:00,\xff,GET /create_account", "encoding", "byte 20 is no UTF-8"),
+        (b"2020-10-01T12:00:00,\xff,GET /create_account", "encoding", "byte 20 is not UTF-8"),
         (b"2020-10-01T12:00:00,42," + b"x" * 2_000_000, "too_large", f"more than {MAX_EVENT_BYTES} bytes"),
         (b"yesterday,42,GET /create_account", "schema", "time is 'yesterday'"),
         (b"1969-12-31T23:59:59,42,GET /create_account", "schema", "from 1970 on"),
@@ -61,14 +61,14 @@ def test_times(when: str) -> None:
         (b"2020-10-01T12:00:00,42,GET /data/m/a/1440.mpg", "schema", "minute is 1440"),
     ],
 )
-def test_what_cannot_be_read_says_why(line: bytes, reason: str, detail: str) -> None:
+def test_an_unreadable_line_is_rejected_with_the_reason(line: bytes, reason: str, detail: str) -> None:
     found = parse(line)
     assert isinstance(found, Rejected)
     assert (found.reason, found.line) == (reason, line)
     assert detail in found.detail
 
 
-def test_a_lone_surrogate_is_no_text() -> None:
+def test_a_lone_surrogate_is_not_text() -> None:
     found = parse("2020-10-01T12:00:00,42,GET /rate/\ud800=4")
     assert isinstance(found, Rejected)
     assert found.reason == "encoding"

@@ -31,7 +31,7 @@ def test_users_and_films_are_apart_and_others_time_ends_the_silent() -> None:
     assert run(sessions, [(101.0, 3, "c", 0)]) == [Session(1, "a", 0.0, 0.0, 1), Session(2, "a", 0.0, 0.0, 1)]
 
 
-def test_what_is_open_is_left_where_a_log_goes_on() -> None:
+def test_open_sessions_are_kept_while_a_log_grows() -> None:
     sessions = Sessions(gap=100.0)
     run(sessions, [(0.0, 1, "a", 0), (90.0, 2, "b", 0)])
     assert list(sessions.ended()) == []

@@ -58,7 +58,7 @@ def rank(found: OnlineLearner, target: int) -> int:
     return int((scores > scores[target]).sum())
 
 
-def test_what_people_take_up_rises() -> None:
+def test_films_that_people_choose_rise() -> None:
     found = learner()
     target = int(np.argmin(found.vectors @ encode([watched([0])], found.vectors)[0]))
     assert rank(found, target) == N - 1
@@ -92,7 +92,7 @@ def test_no_vector_leaves_its_ball() -> None:
     assert np.sqrt((moved**2).mean(axis=1)).max() == pytest.approx(0.25, rel=1e-4)
 
 
-def test_what_does_harm_is_taken_back_and_published() -> None:
+def test_harmful_updates_are_rolled_back_and_published() -> None:
     """Everybody takes up one half of the films, and from one day on the other half: now the release was better."""
     vectors = world()[1]
     found = learner(
@@ -142,7 +142,7 @@ def test_another_process_goes_on_where_this_one_stopped() -> None:
     np.testing.assert_array_equal(other.vectors, world()[1])
 
 
-def test_what_the_release_knows_well_hardly_moves() -> None:
+def test_films_that_the_release_knows_well_hardly_move() -> None:
     known = np.zeros(N, np.float32)
     known[5] = 1000
     found = OnlineLearner(encode, world()[1], known, LearnerConfig(batch=8, replay=0.0, inertia=100), CALM)

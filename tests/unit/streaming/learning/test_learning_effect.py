@@ -53,7 +53,7 @@ def encode(histories: Sequence[EncodedHistory], vectors: np.ndarray) -> np.ndarr
     return np.array([vectors[history.rows].mean(axis=0) for history in histories], dtype=np.float32)
 
 
-class World:
+class LearningSetup:
     """An effect on a store, a mirror and a file."""
 
     def __init__(self, tmp_path: Path, index: MirrorIndex | None = None, max_events: int = 256) -> None:
@@ -87,18 +87,18 @@ def test_an_example_knows_what_came_before_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("late", [event(20, 9), event(10, 9), event(990, 9), event(50, 9, "skip"), event(50, 9, "search")])
-def test_what_is_no_first_verdict_teaches_nothing(late: Decoded) -> None:
+def test_an_event_that_is_not_a_first_verdict_gives_no_example(late: Decoded) -> None:
     known = [event(10, 1), event(20, 2)]
     assert list(examples_of([late], {7: features([*known, late])}, CATALOGUE, read)) == []
 
 
-def test_nobody_known_teaches_nothing() -> None:
+def test_users_without_a_history_give_no_example() -> None:
     assert list(examples_of([event(10, 1)], {7: None}, CATALOGUE, read)) == []
     assert list(examples_of([event(10, 1)], {7: features([event(10, 1)])}, CATALOGUE, read)) == []
 
 
 def test_learned_vectors_are_published_and_moved_in_the_index(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = LearningSetup(tmp_path)
     batch = [event(10, 1), event(50, 2)]
     world.store.write([features(batch)])
     world.effect.apply(batch)
@@ -111,7 +111,7 @@ def test_learned_vectors_are_published_and_moved_in_the_index(tmp_path: Path) ->
 
 
 def test_what_the_release_has_learned_is_not_learned_again(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = LearningSetup(tmp_path)
     batch = [event(10, -20), event(50, -10), event(60, 0)]
     world.store.write([features(batch)])
     world.effect.apply(batch[:2])
@@ -120,7 +120,7 @@ def test_what_the_release_has_learned_is_not_learned_again(tmp_path: Path) -> No
     assert np.flatnonzero(np.abs(world.learner.vectors - VECTORS).max(axis=1)).tolist() == [5]
 
 
-def test_an_index_that_was_away_gets_later_what_it_lacks(tmp_path: Path) -> None:
+def test_an_index_that_was_unavailable_gets_the_missing_rows_later(tmp_path: Path) -> None:
     class Away(MirrorIndex):
         away = False
 
@@ -130,7 +130,7 @@ def test_an_index_that_was_away_gets_later_what_it_lacks(tmp_path: Path) -> None
             super().move(release, item_ids, vectors)
 
     index = Away()
-    world = World(tmp_path, index)
+    world = LearningSetup(tmp_path, index)
     batch = [event(10, 1), event(50, 2), event(60, 3)]
     world.store.write([features(batch)])
     index.away = True
@@ -141,12 +141,12 @@ def test_an_index_that_was_away_gets_later_what_it_lacks(tmp_path: Path) -> None
     np.testing.assert_allclose(world.held(), world.learner.vectors, atol=1e-6)
 
 
-def test_a_store_that_is_away_is_told_before_anything_is_learned(tmp_path: Path) -> None:
+def test_an_unavailable_store_is_reported_before_anything_is_learned(tmp_path: Path) -> None:
     class Gone(MemoryFeatures):
         def read(self, user_id: int) -> UserFeatures | None:
             raise DependencyUnavailable("feature_store", f"no answer for {user_id}")
 
-    world = World(tmp_path)
+    world = LearningSetup(tmp_path)
     world.effect._store = Gone()
     with pytest.raises(DependencyUnavailable):
         world.effect.apply([event(10, 1), event(50, 2)])
@@ -158,6 +158,6 @@ def test_more_than_there_is_time_for_is_counted_as_shed(tmp_path: Path) -> None:
         return REGISTRY.get_sample_value("marquee_events_shed_total", {"group": "learner", "kind": "rating"}) or 0.0
 
     before = shed()
-    world = World(tmp_path, max_events=2)
+    world = LearningSetup(tmp_path, max_events=2)
     world.effect.apply([event(10 * n, n) for n in range(1, 7)])
     assert shed() - before == 4

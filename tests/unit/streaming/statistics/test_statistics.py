@@ -178,7 +178,7 @@ def test_the_acceptance_rate_is_that_of_the_lists_shown_since_the_start(publishe
     until(lambda: REGISTRY.get_sample_value("marquee_stream_acceptance_rate") == 0.5)
 
 
-def test_another_catalogue_gets_what_it_knows(tmp_path: Path) -> None:
+def test_published_statistics_are_aligned_with_another_catalogue(tmp_path: Path) -> None:
     path = tmp_path / "items.parquet"
     assert PublishedStats(path).look(CATALOGUE) is None
     counts = ItemCounts(CATALOGUE)
@@ -190,5 +190,5 @@ def test_another_catalogue_gets_what_it_knows(tmp_path: Path) -> None:
     assert found.n_events.tolist() == [1, 0, 0, 0, 0]
     assert found.rating_mean[4] == pytest.approx(4.5)
     path.write_bytes(b"no parquet")
-    with pytest.raises(DependencyUnavailable, match="the consumer writes them anew"):
+    with pytest.raises(DependencyUnavailable, match="the consumer will write them again"):
         PublishedStats(path).look(newer)
