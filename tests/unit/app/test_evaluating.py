@@ -12,6 +12,7 @@ from core.errors import DependencyUnavailable, InvalidInput
 from datasets.dataset import Dataset, validate
 from lifecycle.adapters.memory import MemoryTracker
 from retrieval.config import TrainConfig
+from retrieval.preset import Preset
 
 TOWERS = TrainConfig(dim=8, blocks=1, heads=1, history_length=8, epochs=2, batch_events=256)
 N = 16
@@ -31,6 +32,7 @@ def dataset(has_time: bool = True) -> Dataset:
 
 def comparison(**values: object) -> Comparison:
     defaults = {"protocol": "loo", "models": ("popularity", "markov", "two_tower"), "folds": 2, "seeds": (1, 2), "towers": TOWERS}
+    defaults["preset"] = Preset.of(TOWERS)
     return Comparison(**(defaults | values))  # type: ignore[arg-type]
 
 

@@ -78,7 +78,7 @@ def test_training_computes_with_the_threads_of_the_settings(
     config = tmp_path / "tiny.toml"
     config.write_text(as_toml(TrainConfig(dim=8, blocks=1, heads=1), []))
     three, before = home.model_copy(update={"train_threads": 3}), torch.get_num_threads()
-    for run in (lambda: train(three, config, 1, print), lambda: build(three, config, 1, False, print)):
+    for run in (lambda: train(three, config, 1, print), lambda: build(three, str(config), 1, False, print)):
         with pytest.raises(KeyboardInterrupt):
             run()
     assert used == [3, 3]
