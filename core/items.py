@@ -25,7 +25,8 @@ ITEM_SCHEMA = pl.Schema(
         (c.GENRES, pl.List(pl.String)),
         (c.YEAR, pl.Int32),
         *CONTENT_SCHEMA.items(),
-        (c.HIDDEN, pl.Boolean),  # null where nobody said
+        (c.HIDDEN, pl.Boolean),  # null where nobody decided
+        (c.ABSENT, pl.Boolean),  # null as long as no whole catalogue lacked it
     ]
 )
 TAG_SCHEMA = pl.Schema([(c.USER, pl.Int64), (c.ITEM, pl.Int64), (c.TAG, pl.String), (c.TS, pl.Float64)])
