@@ -11,7 +11,9 @@ import polars as pl
 from core.errors import StorageFull
 
 REASON = "reason"
-REPEATED = "repeats an earlier row"  # not an error of the row, so not counted in the share of bad rows
+REPEATED = "repeats an earlier row"
+CONTRADICTS = "is the event of an earlier row with another kind, time or value; the earlier row counts"
+_NO_FAULTS = (REPEATED, CONTRADICTS)  # not errors of a row, so not counted in the share of bad rows
 SCHEMA = pl.Schema(
     {"file": pl.String, "line": pl.Int64, "column": pl.String, "text": pl.String, "reason": pl.String, "row": pl.String}
 )
@@ -45,7 +47,8 @@ class Quarantine:
             self.reasons[reason] += count
             if reason not in self._examples:
                 first = rows.filter(pl.col(REASON) == reason).row(0, named=True)
-                self._examples[reason] = f"{first['file']}, line {first['line']}: {first['text']}"
+                column = f", column {first['column']!r}" if first["column"] else ""
+                self._examples[reason] = f"{first['file']}, line {first['line']}{column}: {first['text'] or 'empty'}"
         if self.path is None:
             return
         try:
@@ -62,8 +65,8 @@ class Quarantine:
 
     @property
     def bad(self) -> int:
-        """The number of bad rows, without repeated ones."""
-        return self.reasons.total() - self.reasons[REPEATED]
+        """The number of bad rows, without those that concern the event of an earlier row."""
+        return self.reasons.total() - sum(self.reasons[reason] for reason in _NO_FAULTS)
 
     def lines(self) -> Iterator[str]:
         """Text for users: the count and the first row for each reason."""

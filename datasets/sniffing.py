@@ -96,7 +96,7 @@ def _first_line(path: Path, encoding: str) -> str:
         with path.open(encoding=encoding, newline=None) as file:
             return file.readline(_AT_ONCE)
     except UnicodeError as error:
-        raise DatasetError(f"{path} is not text in {encoding} ({error}); say what it is with --encoding") from error
+        raise DatasetError(f"{path} is not text in {encoding} ({error}); name it with --encoding") from error
 
 
 def _delimiter(header: str) -> str:

@@ -173,7 +173,7 @@ class SourceFile:
                 if row is not None:
                     rows.append([*(text_of(row.get(name)) for name in columns), number])
                 elif line.strip():
-                    found.append((number, "", line.strip(), "no JSON object"))
+                    found.append((number, "", line.strip(), "not a JSON object"))
                 if len(rows) == _ROWS:
                     on_bad(quarantine.faults(self.name, found))
                     on_share(done / size)

@@ -22,7 +22,7 @@ def text_of(value: object) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < _WHOLE_UP_TO else repr(value)
+        return f"{int(value)}.0" if value.is_integer() and abs(value) < _WHOLE_UP_TO else repr(value)
     if isinstance(value, list | tuple):
         return "".join(f"{one}{BETWEEN}" for one in map(text_of, value) if one)
     return str(dict(value)) if isinstance(value, Mapping) else str(value)
@@ -38,7 +38,8 @@ def as_text(column: pl.Series, what: str) -> pl.Series:
     if kind.is_float() or kind.is_decimal():
         number = column.cast(pl.Float64).fill_nan(None)
         whole = (number == number.floor()) & (number.abs() < _WHOLE_UP_TO)
-        return number.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), number.cast(pl.String))
+        written = number.cast(pl.Int64, strict=False).cast(pl.String) + ".0"
+        return written.zip_with(whole.fill_null(False), number.cast(pl.String)).rename(column.name)
     if isinstance(kind, pl.List | pl.Array):
         entries = column.cast(pl.List(pl.String))
         ended = entries.list.eval(pl.element().drop_nulls() + BETWEEN).list.join("")

@@ -1,4 +1,4 @@
-"""What a person may say about files of their own: the same flags wherever Marquee reads them."""
+"""What a person may specify about files of their own: the same flags wherever Marquee reads them."""
 
 from __future__ import annotations
 
