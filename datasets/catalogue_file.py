@@ -16,7 +16,7 @@ from datasets.layout import YEAR_IN_TITLE
 from datasets.mapping import ITEM_FIELDS, ITEM_OPTIONAL, ColumnMapping, resolve
 from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
-from datasets.texts import entries, numbers
+from datasets.texts import BETWEEN, entries, numbers
 
 # a year, or a date that contains one
 _YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"
@@ -59,6 +59,7 @@ def read_item_file(source: SourceFile, names: Mapping[str, str], known: Mapping[
     if not {c.ITEM, "id"}.isdisjoint(source.columns) and c.ITEM not in {*names, *source.columns}:
         names = {c.ITEM: "id", **names}
     columns = resolve(source.name, source.columns, names, ITEM_FIELDS, ITEM_OPTIONAL, "--map-items")
+    source.require(columns.theirs.values())
     batches = list(source.batches(source.columns, quarantine.add_broken))
     texts = pl.concat(batches) if batches else pl.DataFrame(schema={**dict.fromkeys(source.columns, pl.String), LINE: pl.Int64})
     theirs = columns.theirs
@@ -107,7 +108,7 @@ def _typed(text: pl.Series, name: str) -> pl.Series:
     if kind.is_integer():
         number = numbers(text, decimal_comma=False)
         return number.set(number != number.floor(), None).cast(kind, strict=False).alias(name)
-    return text.alias(name)
+    return frame.select(column.str.strip_chars_end(BETWEEN).str.replace_all(BETWEEN, ", ", literal=True).alias(name))[name]
 
 
 def _year_from_title(rows: pl.DataFrame) -> pl.DataFrame:

@@ -65,13 +65,14 @@ class InteractionFile:
         self.has_time = reading.ts == positions.TIME  # else `ts` orders one user's events and compares nothing across users
         self.columns: ColumnMapping = _columns(source, reading)
         theirs = self.columns.theirs
+        source.require(theirs.values())
         self.has_kind, self.own_ids = c.KIND in theirs, c.EVENT_ID in theirs
         self._value_given = reading.value is not None
         kind = default_kind(reading.kind)
         times, values = timestamps.TimeSurvey(theirs.get(c.TS, "")), ValueSurvey(theirs.get(c.VALUE, ""))
         given = ValueMeaning.parse(reading.value) if reading.value else None
         format_ = _declared_format(reading)
-        wanted = [theirs[name] for name in (*_IDS, c.TS, c.VALUE) if name in theirs]
+        wanted = list(dict.fromkeys(theirs[name] for name in (*_IDS, c.TS, c.VALUE) if name in theirs))
         ids = {name: IdSurvey() for name in _IDS if name in theirs}
         rows = 0
         for batch in source.batches(wanted, on_share=on_share):
@@ -130,7 +131,7 @@ class InteractionFile:
     ) -> Iterator[InteractionBatch]:
         """The rows that keep the contract, batch by batch, as the lake stores them; the others go to `quarantine`."""
         clock, order = clock if self.has_time else ANY_TIME, positions.FileOrder()
-        rules = [*_missing(self.has_kind), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
+        rules = [*_missing(self.has_kind, self.own_ids), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
         for texts in self.source.batches(self.source.columns, quarantine.add_broken, on_share):
             rows = self._converted(texts, catalogue, order)
             named = [pl.when(rule.broken).then(pl.lit(at)) for at, rule in enumerate(rules)]
@@ -162,7 +163,8 @@ class InteractionFile:
     def _converted(self, texts: pl.DataFrame, catalogue: ImportCatalogue, order: positions.FileOrder) -> pl.DataFrame:
         """Texts as keys and numbers. `problem` is why a text has none, and `column` which text it is."""
         theirs = self.columns.theirs
-        texts = texts.with_columns(reading.read(texts[theirs[name]]) for name, reading in self.ids.items())
+        ids = {theirs[name]: reading for name, reading in self.ids.items()}
+        texts = texts.with_columns(reading.read(texts[name]) for name, reading in ids.items())
         users, items = keys.users(texts[theirs[c.USER]]), texts[theirs[c.ITEM]]
         ts = self.times.read(texts[theirs[c.TS]]) if c.TS in theirs else order.positions(users[c.USER])
         kinds = texts[theirs[c.KIND]].str.to_lowercase() if self.has_kind else None
@@ -268,6 +270,6 @@ def _declared_format(reading: Reading) -> timestamps.TimeFormat | positions.Posi
     return timestamps.given(reading.ts_format) if reading.ts_format else None
 
 
-def _missing(has_kind: bool) -> list[Rule]:
-    needed = (*EVENT_FIELDS, *((c.KIND,) if has_kind else ()))
+def _missing(has_kind: bool, own_ids: bool) -> list[Rule]:
+    needed = (*EVENT_FIELDS, *((c.KIND,) if has_kind else ()), *((c.EVENT_ID,) if own_ids else ()))
     return [Rule(pl.col(name).is_null(), name, f"{name} is missing") for name in needed]

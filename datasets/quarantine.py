@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from core.errors import StorageFull
+from datasets.texts import BETWEEN
 
 REASON = "reason"
 REPEATED = "repeats an earlier row"
@@ -42,13 +43,17 @@ class Quarantine:
         """Rows of `SCHEMA`. Raises StorageFull."""
         if rows.is_empty():
             return
-        rows = rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+        rows = rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).with_columns(
+            pl.col("text", "row").str.replace_all(BETWEEN, "|", literal=True)
+        )
         for reason, count in rows.group_by(REASON, maintain_order=True).len().iter_rows():
             self.reasons[reason] += count
             if reason not in self._examples:
                 first = rows.filter(pl.col(REASON) == reason).row(0, named=True)
                 column = f", column {first['column']!r}" if first["column"] else ""
-                self._examples[reason] = f"{first['file']}, line {first['line']}{column}: {first['text'] or 'empty'}"
+                self._examples[reason] = (
+                    f"{first['file']}, line {first['line']}{column}: {' '.join((first['text'] or 'empty').split())}"
+                )
         if self.path is None:
             return
         try:

@@ -58,6 +58,7 @@ def read_user_file(source: SourceFile, names: Mapping[str, str], quarantine: Qua
         (),
         "--map-users",
     )
+    source.require((columns.theirs[c.USER], *(wanted.values() or columns.unused)))
     batches = list(source.batches(source.columns, quarantine.add_broken))
     texts = pl.concat(batches) if batches else pl.DataFrame(schema={**dict.fromkeys(source.columns, pl.String), LINE: pl.Int64})
     id_reading = reading_of(texts[columns.theirs[c.USER]])

@@ -38,6 +38,7 @@ class StagedEvents:
         self.own_ids, self.digest = own_ids, digest
         self.read = self.new = self.changed = self.known = 0
         self.items: set[int] = set()
+        self.users = pl.Series(c.USER, [], dtype=pl.Int64)
         self.parts: list[Path] = []
         self.corrected: list[Path] = []
         self._folder = folder
@@ -48,6 +49,7 @@ class StagedEvents:
         self.read, self.known = self.read + batch.read, self.known + batch.known
         self.new, self.changed = self.new + len(batch.events), self.changed + len(batch.changed)
         self.items.update(batch.events[c.ITEM].unique().to_list())
+        self.users = pl.concat([self.users, batch.events[c.USER]]).unique()
         if not keep:
             return
         self._waiting.append(batch.events)
@@ -89,7 +91,7 @@ def write(settings: Settings, order: Order, brought: Brought, result: ImportResu
     if brought.users is not None:
         profiles = brought.users.rows
         users = upsert(lake, tables.USERS, c.USER, lambda stored: user_changes(stored, profiles), order.dry_run)
-    _report(order, events, items, users, result)
+    _report(order, brought, items, users, result)
     if order.dry_run:
         return
     if events:
@@ -137,10 +139,8 @@ def _with_keys(parts: list[Path], moved: Mapping[int, int], own_ids: bool) -> It
         yield rows if own_ids or not moved else rows.with_columns(event_id().alias(c.EVENT_ID))
 
 
-def _report(
-    order: Order, events: StagedEvents | None, items: Changes | None, users: Changes | None, result: ImportResult
-) -> None:
-    lines = result.lake
+def _report(order: Order, brought: Brought, items: Changes | None, users: Changes | None, result: ImportResult) -> None:
+    lines, events = result.lake, brought.events
     if events:
         changed = f", {events.changed:,} changed" if events.changed else ""
         lines.append(f"events: {events.new:,} new{changed}" + (f", {events.known:,} there already" if events.known else ""))
@@ -149,6 +149,11 @@ def _report(
         lines.append(f"items: {items}{whole}" if order.items else f"items: {items.new:,} new, with their ids for titles")
     if users:
         lines.append(f"users with attributes: {users}")
+    if brought.users and events and events.new:
+        known = int(events.users.is_in(brought.users.rows[c.USER].implode()).sum())
+        lines.append(
+            f"  {known:,} of the {len(events.users):,} users of the new events have attributes in {brought.users.source.name}"
+        )
 
 
 def _cut(order: Order, events: StagedEvents) -> float:

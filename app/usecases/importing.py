@@ -108,7 +108,7 @@ class _Import:
         self._report_file(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
         self._keys = dict(file.keys)
         if file.rows.is_empty():
-            raise DatasetError(f"{source.name}: no usable item; " + "; ".join(line.strip() for line in quarantine.lines()))
+            raise DatasetError(f"{source.name}: no usable item" + _reasons(quarantine))
         if self._order.interactions is None:
             self._result.preview = with_titles(file.rows, file.keys).head(_PREVIEW)
         return file
@@ -118,7 +118,7 @@ class _Import:
         file = read_user_file(source, self._order.user_names, quarantine)
         self._report_file(file.lines(), source, file.read + quarantine.broken, len(file.rows), quarantine)
         if file.rows.is_empty():
-            raise DatasetError(f"{source.name}: no usable user; " + "; ".join(line.strip() for line in quarantine.lines()))
+            raise DatasetError(f"{source.name}: no usable user" + _reasons(quarantine))
         return file
 
     def _report_file(self, lines: Iterator[str], source: SourceFile, read: int, kept: int, quarantine: Quarantine) -> None:
@@ -154,7 +154,7 @@ class _Import:
         self._report_file(file.lines(), source, rows, kept, quarantine)
         refuse_bad_share(source.name, quarantine, rows, order.max_bad)
         if not kept:
-            raise DatasetError(f"{source.name}: no usable event; " + "; ".join(line.strip() for line in quarantine.lines()))
+            raise DatasetError(f"{source.name}: no usable event" + _reasons(quarantine))
         return events
 
     def _catalogue(self, items: ItemFile | None) -> ImportCatalogue:
@@ -173,3 +173,7 @@ class _Import:
         if c.USER in rows.columns:
             shown.append(rows.select(pl.coalesce(c.EXTERNAL_USER, pl.col(c.USER).cast(pl.String)).alias(c.USER)).to_series())
         self._result.preview = rows.with_columns(shown)
+
+
+def _reasons(quarantine: Quarantine) -> str:
+    return "; ".join(["", *(line.strip() for line in quarantine.lines())]) or ": it has no row below the names of its columns"

@@ -312,6 +312,14 @@ def test_a_corrected_edition_of_the_loaded_set_is_updated(home: Home) -> None:
     assert lake_content.held_out(home.settings).filter(pl.col("kind") == "review")["value"].to_list() == [3.0]
 
 
+def test_leading_zeros_in_one_file_and_integers_in_the_other_are_noticed(home: Home) -> None:
+    events, films = home.plays(f"7,7,{NOW}", f"8,8,{NOW}"), home.file("f.csv", "item_id,title\n007,A\n008,B\n")
+    with pytest.raises(DatasetError, match="item_id is not in the catalogue"):
+        home.run("import", "--interactions", events, "--items", films)
+    printed = home.run("import", "--interactions", events, "--users", home.file("u.csv", "user_id,age\n007,3\n8,4\n")).stdout
+    assert "1 of the 2 users of the new events have attributes in u.csv" in printed
+
+
 def test_a_dry_run_shows_what_rows_will_be_and_writes_nothing(home: Home) -> None:
     printed = home.run("import", "--dry-run", "--interactions", home.plays(f"007,SKU-1,{NOW}")).stdout
     for part in (
@@ -436,6 +444,13 @@ def test_features_that_were_made_before_are_right_after_an_import(home: Home) ->
     features = wiring.features(home.settings).read(2)
     assert features is not None
     assert features.profile == ("age:30",)
+    rated = "event_id,user_id,item_id,ts,kind,value\n"
+    home.run("import", "--interactions", home.file("r.csv", rated + f"r1,1,2,{NOW + 60},rating,1\n"))
+    assert "1 changed" in home.run("import", "--interactions", home.file("r.csv", rated + f"r1,1,2,{NOW + 60},rating,5\n")).stdout
+    features = wiring.features(home.settings).read(1)
+    assert features is not None
+    assert (features.rating_count, features.rating_sum) == (1, 5.0)
+    assert not verify(home.settings, 10, 0).found
     home.run("import", "--replace", "--yes", "--interactions", home.plays(f"9,4,{NOW}"))
     assert wiring.features(home.settings).read(1) is None
 

@@ -275,3 +275,92 @@ def test_attributes_of_users_become_tokens_and_names_of_people_do_not(tmp_path: 
     assert users.left_out == ("name",)
     named = read_user_file(SourceFile(tmp_path / "x.csv"), {"sex": "gender"}, Quarantine())
     assert set(named.rows["profile"].list.get(0)) == {"sex:F", "sex:M"}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\n\nuser_id,item_id,ts\n1,2,1700000000\n", "its first line is empty; the first line must name the columns"),
+        (b'[{"user_id": 1, "item_id": 2, "ts": 1700000000}]', "JSON array; save it as JSON Lines"),
+        (b'[\n{"user_id": 1, "item_id": 2, "ts": 1700000000}\n]', "JSON array; save it as JSON Lines"),
+        (b'{\n"user_id": 1,\n"item_id": 2\n}\n', "no line of it is a JSON object"),
+        (
+            "user_id,item_id,ts\ncafé,1,1700000000\n".encode() + b"\xff,2,1700000000\n",
+            "1 letters in UTF-8 and 1 bytes.*--encoding",
+        ),
+        (b"user_id,user_id,item_id,ts\n1,2,3,1700000000\n", "names the column.*'user_id' twice"),
+    ],
+    ids=["blank lines first", "array", "array over lines", "pretty JSON", "nearly UTF-8", "a name twice"],
+)
+def test_a_file_that_cannot_be_understood_is_refused_with_its_remedy(tmp_path: Path, content: bytes, complaint: str) -> None:
+    with pytest.raises(DatasetError, match=complaint):
+        Read(write(tmp_path, content))
+
+
+def test_a_zero_byte_does_not_make_a_file_utf_16(tmp_path: Path) -> None:
+    read = Read(write(tmp_path, b"user_id,item_id,ts\n1,a\0b,1700000000\n2,c,1700000000\n"))
+    assert (len(read.events), [bad["reason"] for bad in read.bad]) == (1, ["item_id is not an id"])
+
+
+def test_columns_without_a_name_are_not_used_and_named_by_their_place(tmp_path: Path) -> None:
+    read = Read(write(tmp_path, ",user_id,item_id,ts,\n0,1,2,1700000000,\n1,3,4,1700000000,\n"))
+    assert (len(read.events), "not used: column 1, column 5" in read.report) == (2, True)
+
+
+def test_a_column_of_any_type_may_be_unused_but_not_used(tmp_path: Path) -> None:
+    odd = {"nested": [{"a": 1}], "many": [[{"a": 1}]], "bytes": [b"x"]}
+    frame = pl.DataFrame({"user_id": [1], "item_id": [2], "ts": [1700000000], **odd})
+    frame.write_parquet(tmp_path / "x.parquet")
+    assert len(Read(tmp_path / "x.parquet").events) == 1
+    for name in odd:
+        with pytest.raises(DatasetError, match=f"column {name} has the type .*; allowed: text, numbers"):
+            Read(tmp_path / "x.parquet", Reading(names={"item_id": name}))
+
+
+def test_json_lines_with_missing_keys_late_keys_and_values_that_are_not_ids(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"user_id": at, "item_id": "a", "ts": 1700000000} for at in range(1, 12_001)]
+    rows += [{"user_id": 1, "item_id": "b", "ts": 1700000000, "rating": 4.5}, {"item_id": "b", "ts": 1700000000}]
+    rows += [{"user_id": one, "item_id": "b", "ts": 1700000000} for one in ({"x": 1}, [1, 2])]
+    read = Read(write(tmp_path, "\n\n".join(map(json.dumps, rows)), "x.jsonl"))
+    assert read.events.filter(pl.col("kind") == "rating")["value"].to_list() == [4.5]
+    assert [(bad["text"], bad["reason"]) for bad in read.bad] == [
+        (",b,1700000000,", "user_id is missing"),
+        ('{"x":1}|', "user_id is not an id"),
+        ("1|2|", "user_id is not an id"),
+    ]
+
+
+def test_ids_at_the_edges(tmp_path: Path) -> None:
+    ids = ["😀👨‍👩‍👧", "-5", "0", "x" * 128, "9007199254740993", "'7'", "a b"]
+    rows = "".join(f"{one},i,{1700000000 + at}\n" for at, one in enumerate([*ids, "x" * 129]))
+    read = Read(write(tmp_path, "user_id,item_id,ts\n" + rows))
+    assert read.events["external_user"].to_list() == ids
+    assert [bad["line"] for bad in read.bad] == [len(ids) + 2]
+
+
+def test_rows_without_an_id_of_their_own_beside_rows_with_one_are_quarantined(tmp_path: Path) -> None:
+    read = Read(write(tmp_path, "event_id,user_id,item_id,ts\ne1,1,2,1700000000\n,1,3,1700000000\n,1,4,1700000000\n"))
+    assert read.events["event_id"].to_list() == ["e1"]
+    assert [bad["reason"] for bad in read.bad] == ["event_id is missing"] * 2
+
+
+def test_one_column_may_be_two_of_ours(tmp_path: Path) -> None:
+    read = Read(write(tmp_path, "a,c\n5,1700000000\n"), Reading(names={"user_id": "a", "item_id": "a", "ts": "c"}))
+    assert read.events.select("user_id", "item_id").rows() == [(5, 5)]
+
+
+def test_the_clock_names_value_column_and_range(tmp_path: Path) -> None:
+    path = write(tmp_path, "user_id,item_id,when\n1,1,1700000000\n1,2,4070908800\n1,3,5\n")
+    quarantine, file = Quarantine(), InteractionFile(SourceFile(path), Reading(ts_format="unix"))
+    list(file.read(ImportCatalogue(None, {}), quarantine, Seen(), ClockRule(), 1_700_000_000.0))
+    (line,) = quarantine.lines()
+    assert (
+        "quarantined 2: ts is outside 1990-01-01T00:00:00Z (MARQUEE_EARLIEST_EVENT) to 2023-11-14T22:18:20Z (now, and 300 s"
+        in line
+    )
+    assert "line 3, column 'when': 4070908800" in line
+
+
+def test_a_list_in_a_column_of_text_is_a_text(tmp_path: Path) -> None:
+    items = read_item_file(SourceFile(write(tmp_path, '{"id": 1, "title": ["A", "B"]}\n', "x.jsonl")), {}, {}, Quarantine())
+    assert items.rows["title"].to_list() == ["A, B"]
