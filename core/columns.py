@@ -32,6 +32,7 @@ LANGUAGE = "language"
 TMDB_ID = "tmdb_id"
 PROFILE = "profile"
 HIDDEN = "hidden"  # whether the item is kept out of every list
+ABSENT = "absent"  # whether the last whole catalogue lacked the item, which keeps it out of every list as well
 
 POLICY_ID = "policy_id"
 NAME = "name"

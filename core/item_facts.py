@@ -28,7 +28,9 @@ class ItemFacts:
         self._items = complete(items).unique(c.ITEM, keep="last").sort(c.ITEM)
         self.keys: NDArray[np.int64] = self._items[c.ITEM].to_numpy()
         self.years: NDArray[np.int32] = self._items[c.YEAR].fill_null(0).to_numpy()
-        self.shown: NDArray[np.bool_] = ~self._items[c.HIDDEN].fill_null(False).to_numpy()
+        self.shown: NDArray[np.bool_] = ~(
+            self._items[c.HIDDEN].fill_null(False) | self._items[c.ABSENT].fill_null(False)
+        ).to_numpy()
         self._keys_of_ids = keys_of_ids or {}
         self._ids_of_keys = {key: id_ for id_, key in self._keys_of_ids.items()}
         self._with_genre: dict[str, NDArray[np.bool_]] = {}

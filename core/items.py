@@ -26,6 +26,7 @@ ITEM_SCHEMA = pl.Schema(
         (c.YEAR, pl.Int32),
         *CONTENT_SCHEMA.items(),
         (c.HIDDEN, pl.Boolean),  # null if it was never set
+        (c.ABSENT, pl.Boolean),  # null as long as no whole catalogue lacked it
     ]
 )
 TAG_SCHEMA = pl.Schema([(c.USER, pl.Int64), (c.ITEM, pl.Int64), (c.TAG, pl.String), (c.TS, pl.Float64)])

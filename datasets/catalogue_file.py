@@ -11,15 +11,17 @@ from core import columns as c
 from core.ids import ExternalId, assign_keys
 from core.items import ITEM_SCHEMA
 from datasets import keys
+from datasets.id_columns import IdReading, reading_of
 from datasets.layout import YEAR_IN_TITLE
 from datasets.mapping import ITEM_FIELDS, ITEM_OPTIONAL, ColumnMapping, resolve
 from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
-from datasets.texts import entries, numbers
+from datasets.texts import BETWEEN, entries, numbers
 
 # a year, or a date that contains one
 _YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"
 _COMPACT = r"^(\d{4})\d{4}$"
+_TRUE, _FALSE = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +35,14 @@ class ItemFile:
     keys: Mapping[str, int]
     read: int
     dates_as_years: int
+    id_reading: IdReading
 
     def lines(self) -> Iterator[str]:
         """How each column was interpreted, as text for users."""
         yield f"{self.source.name}: {self.source.dialect}"
         for name, theirs in self.columns.theirs.items():
             how = f": of {self.dates_as_years:,} date(s) the year is taken" if name == c.YEAR and self.dates_as_years else ""
+            how = str(self.id_reading) if name == c.ITEM else how
             found = " (found by its name; --map-items decides)" if name in self.columns.guessed else ""
             yield f"  {name} from column {theirs!r}{how}{found}"
         if c.TITLE not in self.columns.theirs:
@@ -55,21 +59,27 @@ def read_item_file(source: SourceFile, names: Mapping[str, str], known: Mapping[
     if not {c.ITEM, "id"}.isdisjoint(source.columns) and c.ITEM not in {*names, *source.columns}:
         names = {c.ITEM: "id", **names}
     columns = resolve(source.name, source.columns, names, ITEM_FIELDS, ITEM_OPTIONAL, "--map-items")
+    source.require(columns.theirs.values())
     batches = list(source.batches(source.columns, quarantine.add_broken))
     texts = pl.concat(batches) if batches else pl.DataFrame(schema={**dict.fromkeys(source.columns, pl.String), LINE: pl.Int64})
     theirs = columns.theirs
-    raw = texts[theirs[c.ITEM]]
+    id_reading = reading_of(texts[theirs[c.ITEM]])
+    raw = id_reading.read(texts[theirs[c.ITEM]])
     ids = keys.distinct(raw)
     assigned = assign_keys(ids, known)
     year = texts[theirs[c.YEAR]] if c.YEAR in theirs else None
     rows = pl.DataFrame(
         [texts[LINE], keys.items(raw, assigned), *(_typed(texts[theirs[name]], name) for name in ITEM_OPTIONAL if name in theirs)]
     )
-    unusable = [(pl.col(c.ITEM).is_null(), c.ITEM, "item_id is missing or no id")]
+    unusable = [(pl.col(c.ITEM).is_null(), c.ITEM, "item_id is missing or not an id")]
     unusable += [(~pl.col(c.ITEM).is_first_distinct(), c.ITEM, "item_id is that of an earlier row")]
     unread = [
         (pl.lit(rows[name].is_null() & texts[theirs[name]].is_not_null()), name, f"{name} {words}; the item is kept without")
-        for name, words in ((c.YEAR, "is no year and no date"), (c.TMDB_ID, "is no whole number"))
+        for name, words in (
+            (c.YEAR, "is neither a year nor a date"),
+            (c.TMDB_ID, "is not a whole number"),
+            (c.HIDDEN, "is neither true nor false"),
+        )
         if name in theirs
     ]
     for broken, name, reason in [*unusable, *unread]:
@@ -77,7 +87,7 @@ def read_item_file(source: SourceFile, names: Mapping[str, str], known: Mapping[
         quarantine.add(_quarantine_rows(source, texts.filter(at), theirs[name], reason))
     good = rows.filter(~pl.any_horizontal(broken for broken, _, _ in unusable)).drop(LINE).sort(c.ITEM)
     dates = int(((year.str.len_chars() >= 8) & rows[c.YEAR].is_not_null()).sum()) if year is not None else 0
-    return ItemFile(source, columns, _year_from_title(good), tuple(ids), assigned, len(texts), dates)
+    return ItemFile(source, columns, _year_from_title(good), tuple(ids), assigned, len(texts), dates, id_reading)
 
 
 def _typed(text: pl.Series, name: str) -> pl.Series:
@@ -85,16 +95,20 @@ def _typed(text: pl.Series, name: str) -> pl.Series:
     kind, frame = ITEM_SCHEMA[name], pl.DataFrame({"text": text})
     column = pl.col("text")
     if isinstance(kind, pl.List):
-        return frame.select(entries(column).alias(name))[name]
+        return frame.select(pl.when(column.is_not_null()).then(entries(column)).alias(name))[name]
     if name == c.YEAR:
         groups = column.str.extract_groups(_YEAR)
         year = pl.coalesce(groups.struct.field("1"), groups.struct.field("2"), column.str.extract(_COMPACT))
         found = frame.select(year.cast(kind, strict=False).alias(name))[name]
         return found.set(~found.is_between(1, 9998), None)
+    if name == c.HIDDEN:
+        lower = column.str.to_lowercase()
+        yes_or_no = pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
+        return frame.select(yes_or_no.alias(name))[name]
     if kind.is_integer():
         number = numbers(text, decimal_comma=False)
         return number.set(number != number.floor(), None).cast(kind, strict=False).alias(name)
-    return text.alias(name)
+    return frame.select(column.str.strip_chars_end(BETWEEN).str.replace_all(BETWEEN, ", ", literal=True).alias(name))[name]
 
 
 def _year_from_title(rows: pl.DataFrame) -> pl.DataFrame:

@@ -100,13 +100,13 @@ def check_items(name: str, items: pl.DataFrame) -> None:
         raise DatasetError(f"{name}: the catalogue has a missing or repeated item_id")
     outside = items.filter(~(pl.col(c.ITEM) >= 1))
     if len(outside):
-        raise DatasetError(f"{name}: item_id {outside[c.ITEM][0]} is no id ({len(outside)} are none); allowed: {ids.ALLOWED}")
+        raise DatasetError(f"{name}: item_id {outside[c.ITEM][0]} is not an id ({len(outside)} are not); allowed: {ids.ALLOWED}")
 
 
 def _rules(known_items: pl.Series) -> list[tuple[pl.Expr, str]]:
     """Conditions that a row must not meet, and the reason to report for each."""
     rules = [(pl.any_horizontal(pl.col(c.USER, c.ITEM, c.KIND, c.TS).is_null()), "a required field is missing")]
-    rules += [(~(pl.col(column) >= 1), f"{column} is no id") for column in (c.USER, c.ITEM)]
+    rules += [(~(pl.col(column) >= 1), f"{column} is not an id") for column in (c.USER, c.ITEM)]
     rules += [(rule.broken, rule.reason) for rule in event_rules()]
     rules += [(~pl.col(c.ITEM).is_in(known_items.implode()), "item_id is not in the catalogue")]
     return rules

@@ -13,13 +13,16 @@ from core.errors import DatasetError, InvalidInput
 from core.events import ClockRule
 from core.ids import ExternalId, assign_keys
 from datasets import keys, mapping, positions, timestamps
-from datasets.contract import ANY_TIME, Rule, Seen, event_id, event_rules, identity, own_id_rule
+from datasets.contract import ANY_TIME, Rule, Seen, event_id, event_rules, fingerprints, own_id_rule
+from datasets.id_columns import IdSurvey
 from datasets.mapping import EVENT_FIELDS, EVENT_OPTIONAL, ColumnMapping, resolve
-from datasets.quarantine import REPEATED, Quarantine
+from datasets.quarantine import CONTRADICTS, REPEATED, Quarantine
 from datasets.sources import LINE, OnShare, SourceFile
 from datasets.values import ValueMeaning, ValueReading, ValueSurvey, default_kind
 
 _PROBLEM, _COLUMN, _ROW = "problem", "column", "row"
+_IDS = (c.USER, c.ITEM, c.EVENT_ID)
+_FOREIGN = "event_id is that of an event of another user or item, which is there already"
 EVENTS = (c.EVENT_ID, c.USER, c.ITEM, c.KIND, c.VALUE, c.TS, c.EXTERNAL_USER, c.REQUEST_ID, c.OFFSET)
 
 
@@ -62,22 +65,27 @@ class InteractionFile:
         self.has_time = reading.ts == positions.TIME  # else `ts` orders one user's events and compares nothing across users
         self.columns: ColumnMapping = _columns(source, reading)
         theirs = self.columns.theirs
+        source.require(theirs.values())
         self.has_kind, self.own_ids = c.KIND in theirs, c.EVENT_ID in theirs
         self._value_given = reading.value is not None
         kind = default_kind(reading.kind)
         times, values = timestamps.TimeSurvey(theirs.get(c.TS, "")), ValueSurvey(theirs.get(c.VALUE, ""))
         given = ValueMeaning.parse(reading.value) if reading.value else None
         format_ = _declared_format(reading)
-        wanted = [theirs[name] for name in (c.TS, c.VALUE) if name in theirs] or [theirs[c.USER]]
+        wanted = list(dict.fromkeys(theirs[name] for name in (*_IDS, c.TS, c.VALUE) if name in theirs))
+        ids = {name: IdSurvey() for name in _IDS if name in theirs}
         rows = 0
         for batch in source.batches(wanted, on_share=on_share):
             rows += len(batch)
+            for name, survey in ids.items():
+                survey.add(batch[theirs[name]])
             if format_ is None:
                 times.add(batch[theirs[c.TS]])
             if c.VALUE in theirs:
                 values.add(batch[theirs[c.VALUE]])
         if not rows:
             raise DatasetError(f"{source.name} has no row below the names of its columns")
+        self.ids = {name: survey.conclude() for name, survey in ids.items()}
         self.times: timestamps.TimeFormat | positions.Positions = format_ or times.conclude(reading.day_first)
         meaning = given or (ValueMeaning("stars") if self.has_kind or c.VALUE not in theirs else values.guess())
         comma = values.decimal_comma(reading.decimal) if c.VALUE in theirs and meaning.name != "none" else False
@@ -100,6 +108,8 @@ class InteractionFile:
             yield f"  not used: {', '.join(self.columns.unused)}"
 
     def _understood(self, name: str) -> str:
+        if name in self.ids:
+            return str(self.ids[name])
         if name == c.TS:
             return f": {self.times} ({'--ts-format decides' if self.has_time else '--ts position'})"
         if name != c.VALUE:
@@ -121,7 +131,7 @@ class InteractionFile:
     ) -> Iterator[InteractionBatch]:
         """The rows that keep the contract, batch by batch, as the lake stores them; the others go to `quarantine`."""
         clock, order = clock if self.has_time else ANY_TIME, positions.FileOrder()
-        rules = [*_missing(self.has_kind), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
+        rules = [*_missing(self.has_kind, self.own_ids), *event_rules(clock, now), *([own_id_rule()] if self.own_ids else [])]
         for texts in self.source.batches(self.source.columns, quarantine.add_broken, on_share):
             rows = self._converted(texts, catalogue, order)
             named = [pl.when(rule.broken).then(pl.lit(at)) for at, rule in enumerate(rules)]
@@ -133,17 +143,28 @@ class InteractionFile:
             good = rows.filter(pl.col(_PROBLEM).is_null())
             if not self.own_ids:
                 good = good.with_columns(event_id().alias(c.EVENT_ID))
-            known, repeated = seen.add(good.select(identity(self.own_ids)).to_series().to_numpy())
-            again = good.filter(pl.Series(repeated)).with_columns(pl.lit(REPEATED).alias(_PROBLEM), pl.lit("").alias(_COLUMN))
+            fates = seen.add(good.select(fingerprints(self.own_ids)))
             quarantine.add(self._quarantine_rows(rows.filter(pl.col(_PROBLEM).is_not_null()), texts))
-            quarantine.add(self._quarantine_rows(again, texts))
+            for fate, why, column in (
+                (fates.repeated & ~fates.contradicting, REPEATED, ""),
+                (fates.contradicting, CONTRADICTS, ""),
+                (fates.foreign, _FOREIGN, c.EVENT_ID),
+            ):
+                left = good.filter(pl.Series(fate)).with_columns(pl.lit(why).alias(_PROBLEM), pl.lit(column).alias(_COLUMN))
+                quarantine.add(self._quarantine_rows(left, texts))
+            new, changed = ~fates.repeated & ~fates.known, fates.changed
             yield InteractionBatch(
-                len(texts), good.filter(pl.Series(~repeated & ~known)).select(EVENTS), int((known & ~repeated).sum())
+                len(texts),
+                good.filter(pl.Series(new)).select(EVENTS),
+                good.filter(pl.Series(changed)).select(EVENTS),
+                int((fates.known & ~changed & ~fates.foreign).sum()),
             )
 
     def _converted(self, texts: pl.DataFrame, catalogue: ImportCatalogue, order: positions.FileOrder) -> pl.DataFrame:
         """Texts as keys and numbers. `problem` is why a text has none, and `column` which text it is."""
         theirs = self.columns.theirs
+        ids = {theirs[name]: reading for name, reading in self.ids.items()}
+        texts = texts.with_columns(reading.read(texts[name]) for name, reading in ids.items())
         users, items = keys.users(texts[theirs[c.USER]]), texts[theirs[c.ITEM]]
         ts = self.times.read(texts[theirs[c.TS]]) if c.TS in theirs else order.positions(users[c.USER])
         kinds = texts[theirs[c.KIND]].str.to_lowercase() if self.has_kind else None
@@ -164,10 +185,10 @@ class InteractionFile:
             ]
         )
         why = [
-            (pl.col(c.USER).is_null() & pl.col(f"has {c.USER}"), c.USER, f"{c.USER} is no id"),
-            (~pl.col("item is id") & pl.col(f"has {c.ITEM}"), c.ITEM, f"{c.ITEM} is no id"),
+            (pl.col(c.USER).is_null() & pl.col(f"has {c.USER}"), c.USER, f"{c.USER} is not an id"),
+            (~pl.col("item is id") & pl.col(f"has {c.ITEM}"), c.ITEM, f"{c.ITEM} is not an id"),
             (pl.col(c.ITEM).is_null() & pl.col(f"has {c.ITEM}"), c.ITEM, f"{c.ITEM} is not in the catalogue"),
-            (pl.col(c.TS).is_null() & pl.col(f"has {c.TS}"), c.TS, f"{c.TS} is none of the {self.times.short}"),
+            (pl.col(c.TS).is_null() & pl.col(f"has {c.TS}"), c.TS, f"{c.TS} is not one of the {self.times.short}"),
         ]
         problem = pl.coalesce(*(pl.when(broken).then(pl.lit(words)) for broken, _, words in why), "value problem")
         of_value = pl.when(pl.col("value problem").is_not_null()).then(pl.lit(c.VALUE))
@@ -198,10 +219,11 @@ class InteractionFile:
 
 @dataclass(frozen=True, eq=False)
 class InteractionBatch:
-    """The number of rows `read`, the new `events` among them, and the number of rows that were `known` before."""
+    """The number of rows `read`, the new `events` among them, those `changed` since, and how many are `known` as they are."""
 
     read: int
     events: pl.DataFrame
+    changed: pl.DataFrame
     known: int
 
 
@@ -235,19 +257,19 @@ def _columns(source: SourceFile, reading: Reading) -> ColumnMapping:
     if c.TS not in (*names, *source.columns):
         meant = mapping.called(source.columns, positions.NAMES) or mapping.time_columns(source.columns)
         if len(meant) > 1:
-            raise DatasetError(f"{source.name} has {' and '.join(meant)}; say which column has the positions: --map ts=YOURS")
+            raise DatasetError(f"{source.name} has {' and '.join(meant)}; name the one with the positions: --map ts=YOURS")
         if meant and meant[0] not in names.values():
             names[c.TS] = meant[0]
     return resolve(source.name, source.columns, names, (c.USER, c.ITEM), (c.TS, *EVENT_OPTIONAL))
 
 
 def _declared_format(reading: Reading) -> timestamps.TimeFormat | positions.Positions | None:
-    """How a person said that the column of times is to be read. Raises InvalidInput."""
+    """The given format of the column of times, if any. Raises InvalidInput."""
     if reading.ts == positions.POSITION:
         return positions.Positions()
     return timestamps.given(reading.ts_format) if reading.ts_format else None
 
 
-def _missing(has_kind: bool) -> list[Rule]:
-    needed = (*EVENT_FIELDS, *((c.KIND,) if has_kind else ()))
+def _missing(has_kind: bool, own_ids: bool) -> list[Rule]:
+    needed = (*EVENT_FIELDS, *((c.KIND,) if has_kind else ()), *((c.EVENT_ID,) if own_ids else ()))
     return [Rule(pl.col(name).is_null(), name, f"{name} is missing") for name in needed]

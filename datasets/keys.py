@@ -12,7 +12,7 @@ from core.ids import MAX_INTEGER, ExternalId, original, parse_id, user_key
 
 
 def users(raw: pl.Series) -> pl.DataFrame:
-    """The keys of users [n], null where there is no id, and what has to be kept of the ids beside them."""
+    """The keys of users [n], null where there is not an id, and what has to be kept of the ids beside them."""
     raw = _integers(raw)
     if raw.dtype.is_integer():
         return pl.DataFrame([_whole(raw, c.USER), pl.Series(c.EXTERNAL_USER, [None] * len(raw), dtype=pl.String)])
@@ -28,7 +28,7 @@ def users(raw: pl.Series) -> pl.DataFrame:
 
 
 def items(raw: pl.Series, keys: Mapping[str, int]) -> pl.Series:
-    """The keys of items [n]; null where there is no id, or one that `keys` (id -> key) does not have."""
+    """The keys of items [n]; null where there is not an id, or one that `keys` (id -> key) does not have."""
     raw = _integers(raw)
     if raw.dtype.is_integer():
         return _whole(raw, c.ITEM)

@@ -13,7 +13,7 @@ from core.items import ITEM_SCHEMA
 EVENT_FIELDS = (c.USER, c.ITEM, c.TS)
 EVENT_OPTIONAL = (c.KIND, c.VALUE, c.EVENT_ID)
 ITEM_FIELDS = (c.ITEM,)
-ITEM_OPTIONAL = tuple(name for name in ITEM_SCHEMA if name not in (c.ITEM, c.HIDDEN))
+ITEM_OPTIONAL = tuple(name for name in ITEM_SCHEMA if name not in (c.ITEM, c.ABSENT))
 USER_FIELDS = (c.USER,)
 # Synonyms, in lower case and without separators between words.
 _ALIASES: dict[str, tuple[str, ...]] = {
@@ -72,6 +72,6 @@ def resolve(
         order = "; where there is no time, --ts position goes by the order of the rows" if c.TS in missing else ""
         raise DatasetError(
             f"{file} lacks the column(s) {', '.join(missing)}; it has {', '.join(there) or 'none'}; "
-            f"say which is which: {flag} {example}{order}"
+            f"map them with: {flag} {example}{order}"
         )
     return ColumnMapping(found, tuple(guessed), tuple(free))

@@ -51,10 +51,10 @@ class Positions:
     short = "positions (whole numbers from 0)"
 
     def __str__(self) -> str:
-        return "positions, which order a user's events and are no times"
+        return "positions, which order a user's events and are not times"
 
     def read(self, text: pl.Series) -> pl.Series:
-        """What is stored as `ts` [n], null where the text is no position."""
+        """What is stored as `ts` [n], null where the text is not a position."""
         number = text.cast(pl.Float64, strict=False)
         return number.set(~(number.is_between(0, EARLIEST_SECONDS, closed="left") & (number == number.floor())), None)
 

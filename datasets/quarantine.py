@@ -9,9 +9,12 @@ from pathlib import Path
 import polars as pl
 
 from core.errors import StorageFull
+from datasets.texts import BETWEEN
 
 REASON = "reason"
-REPEATED = "repeats an earlier row"  # not an error of the row, so not counted in the share of bad rows
+REPEATED = "repeats an earlier row"
+CONTRADICTS = "is the event of an earlier row with another kind, time or value; the earlier row counts"
+_NO_FAULTS = (REPEATED, CONTRADICTS)  # not errors of a row, so not counted in the share of bad rows
 SCHEMA = pl.Schema(
     {"file": pl.String, "line": pl.Int64, "column": pl.String, "text": pl.String, "reason": pl.String, "row": pl.String}
 )
@@ -40,12 +43,17 @@ class Quarantine:
         """Rows of `SCHEMA`. Raises StorageFull."""
         if rows.is_empty():
             return
-        rows = rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+        rows = rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).with_columns(
+            pl.col("text", "row").str.replace_all(BETWEEN, "|", literal=True)
+        )
         for reason, count in rows.group_by(REASON, maintain_order=True).len().iter_rows():
             self.reasons[reason] += count
             if reason not in self._examples:
                 first = rows.filter(pl.col(REASON) == reason).row(0, named=True)
-                self._examples[reason] = f"{first['file']}, line {first['line']}: {first['text']}"
+                column = f", column {first['column']!r}" if first["column"] else ""
+                self._examples[reason] = (
+                    f"{first['file']}, line {first['line']}{column}: {' '.join((first['text'] or 'empty').split())}"
+                )
         if self.path is None:
             return
         try:
@@ -62,8 +70,8 @@ class Quarantine:
 
     @property
     def bad(self) -> int:
-        """The number of bad rows, without repeated ones."""
-        return self.reasons.total() - self.reasons[REPEATED]
+        """The number of bad rows, without those that concern the event of an earlier row."""
+        return self.reasons.total() - sum(self.reasons[reason] for reason in _NO_FAULTS)
 
     def lines(self) -> Iterator[str]:
         """Text for users: the count and the first row for each reason."""

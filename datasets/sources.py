@@ -6,7 +6,7 @@ A file is never in memory as a whole. How the cells are interpreted is decided l
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -18,12 +18,11 @@ import pyarrow.parquet as pq
 from core.errors import DatasetError
 from datasets import quarantine
 from datasets.sniffing import Dialect, sniff
-from datasets.texts import as_text, text_of
+from datasets.texts import as_text, is_readable, text_of
 
 LINE = "line"  # line number in the file, from 1; for Parquet the row number
 _BLOCK = 8 << 20  # bytes of a CSV per batch
 _ROWS = 200_000  # rows per batch in the other formats
-_KEYS_FROM = 10_000  # the first lines of JSON, whose keys are the columns
 
 OnBad = Callable[[pl.DataFrame], None]
 OnShare = Callable[[float], None]
@@ -43,11 +42,21 @@ class SourceFile:
         self.dialect: Dialect = sniff(path, encoding, delimiter)
         read = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet}
         self._read = read[self.dialect.form]
+        self._types: dict[str, str] = {}  # of the columns that cannot be read
         self.columns: list[str] = self._names()
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    def require(self, columns: Iterable[str]) -> None:
+        """Raises DatasetError for a column whose type none of ours has. A column that is not used may have any."""
+        for name in columns:
+            if name in self._types:
+                raise DatasetError(
+                    f"{self.name}: column {name} has the type {self._types[name]}; "
+                    "allowed: text, numbers, dates, times and lists of them"
+                )
 
     def batches(self, columns: Sequence[str], on_bad: OnBad = _ignore, on_share: OnShare = _ignore) -> Iterator[pl.DataFrame]:
         """Batches with these columns as trimmed text (empty is null) and `LINE`; rows without any text are skipped.
@@ -74,12 +83,17 @@ class SourceFile:
     def _names(self) -> list[str]:
         try:
             if self.dialect.form == "parquet":
-                return list(pq.ParquetFile(self.path).schema_arrow.names)
+                schema = pl.DataFrame(pq.ParquetFile(self.path).schema_arrow.empty_table()).schema
+                self._types = {name: str(kind) for name, kind in schema.items() if not is_readable(kind)}
+                return schema.names()
             with self.path.open(encoding=self.dialect.encoding, newline="") as file:
                 if self.dialect.form == "jsonl":
-                    rows = (_object(line) or {} for line, _ in zip(file, range(_KEYS_FROM), strict=False))
-                    return list(dict.fromkeys(key for row in rows for key in row))
-                names = [name.strip() for name in next(csv.reader(file, delimiter=self.dialect.delimiter))]
+                    found = list(dict.fromkeys(key for line in file for key in _object(line) or {}))
+                    if not found:
+                        raise DatasetError(f"{self.path} cannot be read as {self.dialect}: no line of it is a JSON object")
+                    return found
+                header = next(csv.reader(file, delimiter=self.dialect.delimiter))
+                names = [name.strip() or f"column {at}" for at, name in enumerate(header, start=1)]
         except (OSError, pa.ArrowException, UnicodeError, csv.Error) as error:
             raise DatasetError(f"{self.path} cannot be read as {self.dialect}: {error}") from error
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -173,7 +187,7 @@ class SourceFile:
                 if row is not None:
                     rows.append([*(text_of(row.get(name)) for name in columns), number])
                 elif line.strip():
-                    found.append((number, "", line.strip(), "no JSON object"))
+                    found.append((number, "", line.strip(), "not a JSON object"))
                 if len(rows) == _ROWS:
                     on_bad(quarantine.faults(self.name, found))
                     on_share(done / size)
@@ -187,7 +201,10 @@ class SourceFile:
         total, done = max(file.metadata.num_rows, 1), 0
         for arrow in file.iter_batches(batch_size=_ROWS, columns=columns):
             batch = pl.DataFrame(arrow)
-            texts = [as_text(batch[name], f"{self.name}: column {name}") for name in columns]
+            texts = [
+                as_text(batch[name]) if name not in self._types else pl.Series(name, [None] * len(batch), dtype=pl.String)
+                for name in columns
+            ]
             yield pl.DataFrame([*texts, pl.int_range(done + 1, done + len(batch) + 1, dtype=pl.Int64, eager=True).alias(LINE)])
             done += len(batch)
             on_share(done / total)

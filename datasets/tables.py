@@ -36,7 +36,7 @@ class _Kept(Quarantine):
 
 @dataclass(frozen=True)
 class Files:
-    """Files of one data set, and what a person says about them; without `items` whatever an event names is an item."""
+    """Files of one data set, and what a person specifies about them; without `items` whatever an event names is an item."""
 
     interactions: Path
     items: Path | None = None
@@ -52,11 +52,11 @@ def read_files(
     item_keys: Mapping[str, int] | None = None,
     clock: ClockRule = ANY_TIME,
     now: float = 0.0,
-    say: Callable[[str], object] = lambda _: None,
+    report_line: Callable[[str], object] = lambda _: None,
 ) -> Dataset:
-    """Read and check a data set; `say` hears how its columns were understood and what was set aside.
+    """Read and check a data set; `report_line` gets how its columns were interpreted, line by line.
 
-    Ids that are no whole numbers keep the key that `item_keys` has for them, and the others get one. Raises DatasetError.
+    Ids that are not whole numbers keep the key that `item_keys` has for them, and the others get one. Raises DatasetError.
     """
     source, unusable, quarantine = files.reading.open(files.interactions), Quarantine(), _Kept()
     file = InteractionFile(source, files.reading)
@@ -68,7 +68,7 @@ def read_files(
     people = read_user_file(files.reading.open(files.users), files.user_names, unusable) if files.users else None
     for part in (file, films, people):
         for line in part.lines() if part is not None else ():
-            say(line)
+            report_line(line)
     events = pl.concat([batch.events for batch in batches]) if batches else pl.DataFrame(schema=dict.fromkeys(EVENTS, pl.Null))
     items = films.rows if films else events.select(pl.col(c.ITEM).unique())
     report = ValidationReport(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import orjson
 import polars as pl
-
-from core.errors import DatasetError
 
 BETWEEN = "\x1f"  # ends each entry of a list; in the text of a file `|` separates entries
 _WHOLE_UP_TO = 2.0**53
@@ -16,20 +15,28 @@ _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+$"
 
 
 def text_of(value: object) -> str | None:
-    """The text of a JSON value. A list becomes its entries, each followed by `BETWEEN`; an object becomes JSON-like text."""
+    """The text of a JSON value. A list becomes its entries, each followed by `BETWEEN`; an object is a list of one JSON text."""
     if value is None or value == "":
         return None
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < _WHOLE_UP_TO else repr(value)
+        return f"{int(value)}.0" if value.is_integer() and abs(value) < _WHOLE_UP_TO else repr(value)
     if isinstance(value, list | tuple):
         return "".join(f"{one}{BETWEEN}" for one in map(text_of, value) if one)
-    return str(dict(value)) if isinstance(value, Mapping) else str(value)
+    return orjson.dumps(dict(value)).decode() + BETWEEN if isinstance(value, Mapping) else str(value)
 
 
-def as_text(column: pl.Series, what: str) -> pl.Series:
-    """A typed column. Raises DatasetError that names `what` for a type that none of our columns has."""
+def is_readable(kind: pl.DataType) -> bool:
+    """Whether `as_text` makes text of a column of this type: text, numbers, dates, times and lists of them."""
+    inner = getattr(kind, "inner", None)
+    if inner is not None:
+        return is_readable(inner) and getattr(inner, "inner", None) is None
+    return not isinstance(kind, pl.Struct) and kind not in (pl.Binary, pl.Duration, pl.Time, pl.Object)
+
+
+def as_text(column: pl.Series) -> pl.Series:
+    """The cells of a typed column, whose type `is_readable`, as text."""
     kind = column.dtype
     if kind == pl.Datetime:
         if getattr(kind, "time_zone", None):
@@ -38,13 +45,12 @@ def as_text(column: pl.Series, what: str) -> pl.Series:
     if kind.is_float() or kind.is_decimal():
         number = column.cast(pl.Float64).fill_nan(None)
         whole = (number == number.floor()) & (number.abs() < _WHOLE_UP_TO)
-        return number.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), number.cast(pl.String))
+        written = number.cast(pl.Int64, strict=False).cast(pl.String) + ".0"
+        return written.zip_with(whole.fill_null(False), number.cast(pl.String)).rename(column.name)
     if isinstance(kind, pl.List | pl.Array):
         entries = column.cast(pl.List(pl.String))
         ended = entries.list.eval(pl.element().drop_nulls() + BETWEEN).list.join("")
         return ended.rename(column.name)
-    if isinstance(kind, pl.Struct) or kind in (pl.Binary, pl.Duration, pl.Time, pl.Object):
-        raise DatasetError(f"{what} has the type {kind}; allowed: text, numbers, dates, times and lists of them")
     return column.cast(pl.String)
 
 

@@ -53,6 +53,8 @@ class TimeFormat:
 
     def read(self, text: pl.Series) -> pl.Series:
         """Unix seconds [n], null where the text has another format or is not a valid time."""
+        if self.name in DESCRIPTIONS:
+            text = _plain(text)
         if self.name in UNITS:
             number = text.set(~text.str.contains(_NUMBER), None).cast(pl.Float64, strict=False)
             if self.surveyed:
@@ -88,6 +90,7 @@ class TimeSurvey:
 
     def add(self, text: pl.Series) -> None:
         """Add rows."""
+        text = _plain(text)
         found = pl.DataFrame({"text": text, "shape": _shapes(text)}).filter(pl.col("text").is_not_null())
         for shape, count, example in found.group_by("shape").agg(pl.len(), pl.col("text").first().alias("e")).iter_rows():
             self._counts[shape] += count
@@ -109,7 +112,7 @@ class TimeSurvey:
         if not known:
             raise DatasetError(
                 f"no time in column {self._column!r} can be read, for example {self._examples.get('other', '')!r}; "
-                f"say how they are written with --ts-format: {FORMATS}"
+                f"describe them with --ts-format: {FORMATS}"
             )
         shape = max(known, key=lambda one: (known[one], one in ("day", "second"), one))
         if shape == "year last":
@@ -118,7 +121,7 @@ class TimeSurvey:
             low, high = self._range
             raise DatasetError(
                 f"the numbers in column {self._column!r} go from {low:.15g} to {high:.15g}: Unix seconds before 1990, so "
-                "hardly times; if they are positions of events in an order (0, 1, 2, ...), say --ts position, "
+                "hardly times; if they are positions of events in an order (0, 1, 2, ...), use --ts position, "
                 "and if they are times all the same, --ts-format unix"
             )
         return TimeFormat(shape, self._zoned, surveyed=True)
@@ -133,8 +136,13 @@ class TimeSurvey:
                 if self._day_first
                 else f"{self._examples['year last']!r} may begin with the day or with the month, and no row tells"
             )
-            raise DatasetError(f"the dates in column {self._column!r} are ambiguous: {why}; say --dayfirst or --monthfirst")
+            raise DatasetError(f"the dates in column {self._column!r} are ambiguous: {why}; use --dayfirst or --monthfirst")
         return "dmy" if self._day_first else "mdy"
+
+
+def _plain(text: pl.Series) -> pl.Series:
+    """Whole numbers without the decimal point that a column with a gap gives them: `20200913.0`."""
+    return text.str.replace(r"^([+-]?\d+)\.0+$", "$1")
 
 
 def _shapes(text: pl.Series) -> pl.Series:

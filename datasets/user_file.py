@@ -10,6 +10,7 @@ import polars as pl
 from core import columns as c
 from core.errors import DatasetError
 from datasets import keys
+from datasets.id_columns import IdReading, reading_of
 from datasets.mapping import USER_FIELDS, ColumnMapping, resolve
 from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
@@ -29,11 +30,12 @@ class UserFile:
     attributes: tuple[str, ...]
     left_out: tuple[str, ...]  # attributes with nearly as many values as there are users
     read: int
+    id_reading: IdReading
 
     def lines(self) -> Iterator[str]:
         """How the file was interpreted, as text for users."""
         yield f"{self.source.name}: {self.source.dialect}"
-        yield f"  user_id from column {self.columns.theirs[c.USER]!r}"
+        yield f"  user_id from column {self.columns.theirs[c.USER]!r}{self.id_reading}"
         yield f"  attributes: {', '.join(self.attributes) or 'none'}"
         if self.left_out:
             yield f"  left out, because nearly every user has a value of their own: {', '.join(self.left_out)}"
@@ -56,31 +58,42 @@ def read_user_file(source: SourceFile, names: Mapping[str, str], quarantine: Qua
         (),
         "--map-users",
     )
+    source.require((columns.theirs[c.USER], *(wanted.values() or columns.unused)))
     batches = list(source.batches(source.columns, quarantine.add_broken))
     texts = pl.concat(batches) if batches else pl.DataFrame(schema={**dict.fromkeys(source.columns, pl.String), LINE: pl.Int64})
-    raw = texts[columns.theirs[c.USER]]
+    id_reading = reading_of(texts[columns.theirs[c.USER]])
+    raw = id_reading.read(texts[columns.theirs[c.USER]])
     key = keys.users(raw)[c.USER]
     bad = key.is_null() | ~key.is_first_distinct()
     why = (
         pl.DataFrame({"key": key})
         .select(
             pl.when(pl.col("key").is_null())
-            .then(pl.lit("user_id is missing or no id"))
+            .then(pl.lit("user_id is missing or not an id"))
             .otherwise(pl.lit("user_id is that of an earlier row"))
         )
         .to_series()
     )
     row = texts.select(pl.concat_str([pl.col(name).fill_null("") for name in source.columns], separator=",")).to_series()
     quarantine.add(
-        pl.DataFrame({"file": [source.name] * len(texts), "line": texts[LINE], "text": raw, "reason": why, "row": row})
+        pl.DataFrame(
+            {
+                "file": [source.name] * len(texts),
+                "line": texts[LINE],
+                "text": texts[columns.theirs[c.USER]],
+                "reason": why,
+                "row": row,
+            }
+        )
         .with_columns(pl.lit(columns.theirs[c.USER]).alias("column"))
         .filter(bad)
     )
     attributes = wanted or {name: name for name in columns.unused}
     left_out = [ours for ours, theirs in attributes.items() if not wanted and _identifies_people(texts[theirs])]
     used = {ours: theirs for ours, theirs in attributes.items() if ours not in left_out}
-    rows = texts.select(key.alias(c.USER), _tokens(used).alias(c.PROFILE)).filter(~bad).sort(c.USER)
-    return UserFile(source, columns, rows, tuple(used), tuple(left_out), len(texts))
+    plain = texts.with_columns(reading_of(texts[theirs]).read(texts[theirs]) for theirs in used.values())  # `25.0` is the age 25
+    rows = plain.select(key.alias(c.USER), _tokens(used).alias(c.PROFILE)).filter(~bad).sort(c.USER)
+    return UserFile(source, columns, rows, tuple(used), tuple(left_out), len(texts), id_reading)
 
 
 def _id_of(source: SourceFile) -> dict[str, str]:

@@ -83,7 +83,7 @@ class ValueReading:
             mapped = (number - self.meaning.low) / width * (STARS.high - STARS.low) + STARS.low
             value = pl.when(kind.is_in(list(STARRED))).then(mapped).otherwise(number)
         read = self.meaning.name != "none"
-        problem: Any = pl.when(pl.lit(read) & given & number.is_null()).then(pl.lit(f"{c.VALUE} is no number"))
+        problem: Any = pl.when(pl.lit(read) & given & number.is_null()).then(pl.lit(f"{c.VALUE} is not a number"))
         if self.meaning.name == "count":
             problem = problem.when(given & (number <= 0)).then(pl.lit("the count is not above 0, so nothing happened"))
         if self.meaning.name == "scale":
@@ -120,7 +120,7 @@ class ValueSurvey:
             why = f"{self._thousands:,} are like 1,234, which may be a thousand or a little more than one"
         else:
             return self._commas > 0
-        raise DatasetError(f"the numbers in column {self._column!r} are ambiguous: {why}; say --decimal comma or --decimal point")
+        raise DatasetError(f"the numbers in column {self._column!r} are ambiguous: {why}; use --decimal comma or --decimal point")
 
     def guess(self) -> ValueMeaning:
         """The meaning by the name of the column, otherwise by the range of its numbers."""

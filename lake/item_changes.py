@@ -69,27 +69,41 @@ def complaints(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 def change(lake: Lake, ids: Sequence[ExternalId], values: Mapping[str, object], dry_run: bool = False) -> Changed:
     """Set columns of CHANGEABLE for these items, all or nothing.
 
-    Rows are read, changed and written whole: of two changes of one item at the same moment the later one wins. Raises
-    InvalidInput for an unknown column or a value outside its rule, NotFound that names the missing items,
-    DependencyUnavailable and StorageFull.
+    Of two changes of one item at the same moment both are kept, and where they set the same column the later one wins. An item
+    that is no longer hidden is shown, also if the last whole catalogue lacked it. Raises InvalidInput for an unknown column or a
+    value outside its rule, NotFound that names the missing items, DependencyUnavailable and StorageFull.
     """
     _check(values)
-    items = lake.read(ITEMS)
-    facts = ItemFacts(items, keys_of_ids(lake))
+    decided = {**values, c.ABSENT: False} if values.get(c.HIDDEN) is False else values
+    found = Changed((), ())
+
+    def revision(items: pl.DataFrame) -> pl.DataFrame:
+        nonlocal found
+        keys = _keys(ItemFacts(items, keys_of_ids(lake)), ids)
+        before = items.filter(pl.col(c.ITEM).is_in(list(keys.values())))
+        after = before.with_columns(_literal(name, value) for name, value in decided.items())
+        pairs = zip(_comparable(before), _comparable(after), strict=True)
+        rows = after.filter(pl.Series([old != new for old, new in pairs], dtype=pl.Boolean))
+        changed = set(rows[c.ITEM].to_list())
+        found = Changed(
+            tuple(id_ for id_, key in keys.items() if key in changed),
+            tuple(id_ for id_, key in keys.items() if key not in changed),
+        )
+        return rows
+
+    if dry_run:
+        revision(lake.read(ITEMS))
+    else:
+        lake.revise(ITEMS, revision, [c.ITEM])
+    return found
+
+
+def _keys(facts: ItemFacts, ids: Sequence[ExternalId]) -> dict[ExternalId, int]:
     keys = {id_: facts.key_of(id_) for id_ in ids}
     missing = [str(id_) for id_, key in keys.items() if key < 0]
     if missing:
         raise NotFound(f"not in the catalogue: {', '.join(missing)}; nothing was changed", missing=missing)
-    before = items.filter(pl.col(c.ITEM).is_in(list(keys.values())))
-    after = before.with_columns(_literal(name, value) for name, value in values.items())
-    differs = pl.Series([old != new for old, new in zip(_comparable(before), _comparable(after), strict=True)], dtype=pl.Boolean)
-    rows = after.filter(differs)
-    if len(rows) and not dry_run:
-        lake.upsert(ITEMS, rows, [c.ITEM])
-    changed = set(rows[c.ITEM].to_list())
-    return Changed(
-        tuple(id_ for id_, key in keys.items() if key in changed), tuple(id_ for id_, key in keys.items() if key not in changed)
-    )
+    return keys
 
 
 def _check(values: Mapping[str, object]) -> None:
@@ -108,4 +122,4 @@ def _literal(name: str, value: object) -> pl.Expr:
 
 def _comparable(items: pl.DataFrame) -> list[tuple[object, ...]]:
     """The rows with `shown` normalised: an item that was never hidden is the same as one that was shown again."""
-    return items.with_columns(pl.col(c.HIDDEN).fill_null(False)).select(CHANGEABLE).rows()
+    return items.with_columns(pl.col(c.HIDDEN, c.ABSENT).fill_null(False)).select(*CHANGEABLE, c.ABSENT).rows()

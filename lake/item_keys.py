@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -31,3 +31,13 @@ def assign(lake: Lake, ids: Iterable[ExternalId]) -> dict[str, int]:
         rows = pl.DataFrame({c.KEY: list(new.values()), c.ID: list(new)})
         if lake.append(ITEM_IDS, rows, Writer(_WRITER, len(keys))):
             return keys
+
+
+def settle(lake: Lake, provisional: Mapping[str, int]) -> dict[int, int]:
+    """Store the keys of ids that were given keys without the lake (`core.ids.assign_keys`), when their rows are to be written.
+
+    Returns provisional key -> the stored one, for those that another process has given to another id meanwhile, or whose id
+    it has given another key. Raises StorageFull, DependencyUnavailable.
+    """
+    stored = assign(lake, provisional)
+    return {key: stored[id_] for id_, key in provisional.items() if stored[id_] != key}

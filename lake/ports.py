@@ -6,7 +6,7 @@ be read, and `StorageFull` when they cannot be written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -28,6 +28,9 @@ class Added(NamedTuple):
 
     rows: pl.DataFrame
     is_snapshot: bool
+
+
+Revision = Callable[[pl.DataFrame], pl.DataFrame]  # a table's rows as they are -> the rows to upsert
 
 
 class Upserted(NamedTuple):
@@ -66,6 +69,13 @@ class Lake(Protocol):
         """Rows whose key columns `on` match take the place of the old ones, whole; the others are added.
 
         Raises InvalidInput when two rows have the same key or a key is null, and StorageFull.
+        """
+
+    def revise(self, table: str, revision: Revision, on: Sequence[str]) -> None:
+        """Upsert the rows that `revision` makes of the table as it is at the moment of the write; none of them, no version.
+
+        If another process writes to the table meanwhile, `revision` is asked again with what that one left, so that neither
+        undoes the other's change. Raises what `revision` raises, InvalidInput as `upsert` does, and StorageFull.
         """
 
     def compact(self, table: str) -> None:

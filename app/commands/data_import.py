@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,6 @@ from rich.table import Table
 
 from app.commands import file_flags as flags
 from app.console import echo, out, settings
-from app.ops.ownership import without_consumer
 from app.usecases.import_order import Order
 from app.usecases.importing import import_files
 from app.usecases.lake_content import content, empty
@@ -46,7 +44,12 @@ def import_(
     quotes: flags.Quotes = True,
     max_bad: flags.MaxBad = 0.05,
     hold_out: Annotated[float, typer.Option(min=0.0, max=0.5, help="share of the newest events to hold out for replay")] = 0.0,
-    hide_missing: Annotated[bool, typer.Option("--hide-missing", help="hide the lake's items that --items lacks")] = False,
+    hide_missing: Annotated[
+        bool,
+        typer.Option(
+            "--hide-missing", help="the item file is the whole catalogue: what it lacks is in no list, until it returns"
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="read, check and show a preview; write nothing")] = False,
     add: Annotated[bool, typer.Option("--add", help="add to a MovieLens set that `data load` put into the lake")] = False,
     replace: Replace = False,
@@ -54,8 +57,8 @@ def import_(
 ) -> None:
     """Add your own events, items and users to the lake: CSV of any dialect, JSON Lines or Parquet. Harmless to repeat.
 
-    Events are told apart by event_id, or by user, item, kind and time; items and users by their ids, and replaced where they
-    changed. Rows that cannot be used are quarantined with line, text and reason, and the others are imported.
+    An event is identified by event_id, or by user, item, kind and time, and its value is updated; items and users by their ids.
+    Rows that cannot be used are quarantined with line, text and reason. A file that is refused leaves the lake as it was.
     """
     order = Order(
         interactions=interactions,
@@ -87,14 +90,7 @@ def take_out(yes: bool) -> None:
 
 
 def _run(home: Settings, order: Order, replace: bool, yes: bool) -> None:
-    if replace:
-        order = dataclasses.replace(order, add=True)
-    if replace and not order.dry_run:
-        # the files are checked before anything is taken out
-        import_files(home, dataclasses.replace(order, dry_run=True))
-        with without_consumer(home.home):
-            take_out(yes)
-    result = import_files(home, order)
+    result = import_files(home, order, lambda: take_out(yes)) if replace else import_files(home, order)
     for line in (*result.understood, "", *result.rows, "", *result.lake):
         out.print(line, markup=False, soft_wrap=True)
     if order.dry_run:

@@ -39,7 +39,7 @@ def enrich(settings: Settings, file: Path | None, dry_run: bool, echo: Echo) -> 
     if dry_run:
         echo("dry run: nothing was written")
     else:
-        lake.replace(tables.ITEMS, enriched)
+        lake.revise(tables.ITEMS, lambda stored: with_details(stored, details), [c.ITEM])
         echo("the next release learns from it: `marquee release build`")
     return coverage(enriched, interactions)
 

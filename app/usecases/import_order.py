@@ -1,4 +1,4 @@
-"""What a person asks of an import, and what they are told of it."""
+"""What a person asks of an import, and what is reported to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datasets.interactions import Reading
 
 @dataclass(frozen=True)
 class Order:
-    """Which files, and what a person said about them."""
+    """Which files, and how a person wants them to be read."""
 
     interactions: Path | None = None
     items: Path | None = None
@@ -30,7 +30,7 @@ class Order:
 
 @dataclass
 class ImportResult:
-    """What a person is told."""
+    """What is reported to a person."""
 
     understood: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)

@@ -34,7 +34,7 @@ def judged_data(settings: Settings, files: Files, echo: Echo) -> Dataset:
     if _is_zip(path):
         _refuse_flags(files)
         return read_any(name, settings.folder("datasets"))
-    found = read_files(replace(files, interactions=path), clock=wiring.clock_rule(settings), now=time.time(), say=echo)
+    found = read_files(replace(files, interactions=path), clock=wiring.clock_rule(settings), now=time.time(), report_line=echo)
     for line in found.report.lines():
         echo(line)
     return found

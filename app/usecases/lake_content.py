@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from rich.progress import track
 
 from app import wiring
@@ -18,12 +16,14 @@ from app.console import err
 from core import columns as c
 from core.ports import Echo
 from core.settings import Settings
-from datasets.contract import identity
+from datasets.contract import FINGERPRINTS, IDENTITY, fingerprints
+from datasets.registry import BUNDLED_NAMES
 from datasets.splits import in_time_order
 from lake import tables
 from lake.ports import FileLake
 
 HELD_OUT = "held_out.parquet"  # the newest events, kept back so that the demo can replay what really came next
+_CORRECTED = (c.KIND, c.VALUE, c.TS)  # of an event that is there already
 MARKER = "dataset"  # says what was loaded or imported
 _SCHEMA = pl.Schema((name, kind) for name, kind in tables.SCHEMAS[tables.INTERACTIONS].items() if name != c.DAY)
 
@@ -55,12 +55,11 @@ def content(settings: Settings) -> Content:
     return Content(found, streamed, users, items)
 
 
-def identities(settings: Settings, own_ids: bool, held_out_too: bool) -> NDArray[np.uint64]:
-    """Of every event that the lake holds, streamed ones included, and of those held out for replay if they are to stay out."""
+def known_events(settings: Settings, own_ids: bool, held_out_too: bool) -> pl.DataFrame:
+    """The `FINGERPRINTS` of every event that the lake holds, streamed ones included, and of those held out if they stay out."""
     frames = [_events(wiring.lake(settings)), *([held_out(settings).lazy()] if held_out_too else [])]
-    columns = [c.EVENT_ID, c.USER, c.ITEM, c.KIND, c.TS]
-    parts = [one.select(columns).select(identity(own_ids)).collect(engine="streaming").to_series().to_numpy() for one in frames]
-    return np.concatenate([np.empty(0, np.uint64), *parts])
+    parts = [one.select(fingerprints(own_ids)).collect(engine="streaming") for one in frames]
+    return pl.concat([FINGERPRINTS.to_frame(), *parts])
 
 
 def held_out(settings: Settings) -> pl.DataFrame:
@@ -93,6 +92,27 @@ def add_events(settings: Settings, parts: Iterable[pl.DataFrame], from_ts: float
     return added, sum(len(part) for part in kept_back[1:])
 
 
+def correct_events(settings: Settings, parts: Iterable[pl.DataFrame], own_ids: bool) -> None:
+    """Give events that are there, or held out, the kind, value and time that these rows say. Raises StorageFull."""
+    lake = wiring.lake(settings)
+    for part in parts:
+        brought = part.select(fingerprints(own_ids)[0], *(pl.col(name).alias(f"new {name}") for name in _CORRECTED))
+
+        def corrected(events: pl.LazyFrame, brought: pl.DataFrame = brought) -> pl.DataFrame:
+            found = events.with_columns(fingerprints(own_ids)[0]).join(brought.lazy(), on=IDENTITY, how="inner")
+            spoken = [pl.col(f"new {name}").alias(name) for name in _CORRECTED]
+            return found.with_columns(spoken).select(_SCHEMA.names()).collect(engine="streaming")
+
+        rows = corrected(_events(lake))
+        if len(rows):
+            lake.upsert(tables.INTERACTIONS, rows, [c.EVENT_ID])
+        kept_back = held_out(settings)
+        rows = corrected(kept_back.lazy())
+        if len(rows):
+            others = kept_back.filter(~pl.col(c.EVENT_ID).is_in(rows[c.EVENT_ID].implode()))
+            _hold_out(settings, pl.concat([others, rows]))
+
+
 def empty(settings: Settings, echo: Echo) -> None:
     """Take everything out that the lake holds, and forget the online features of its users; earlier versions keep the rows."""
     lake = wiring.lake(settings)
@@ -119,13 +139,13 @@ def _events(lake: FileLake) -> pl.LazyFrame:
 
 
 def _hold_out(settings: Settings, rows: pl.DataFrame) -> None:
-    """Keep rows back for replay, each once, and none that the lake has."""
+    """Keep rows back for replay, none that the lake has, and each once: as the later row says."""
     if rows.is_empty():
         (settings.folder("lake") / HELD_OUT).unlink(missing_ok=True)
         return
-    known = pl.Series(identities(settings, own_ids=False, held_out_too=False))
-    each = rows.select(identity(False)).to_series()
-    out = rows.filter(~each.is_in(known.implode()) & each.is_first_distinct())
+    known = known_events(settings, own_ids=False, held_out_too=False)[IDENTITY]
+    each = rows.select(fingerprints(False))[IDENTITY]
+    out = rows.filter(~each.is_in(known.implode()) & each.is_last_distinct())
     in_time_order(out).write_parquet(settings.folder("lake") / HELD_OUT)
 
 
@@ -148,6 +168,12 @@ def mark(settings: Settings, **values: object) -> None:
 def loaded_name(settings: Settings) -> str | None:
     """The name of the data in the lake, or None."""
     return marked(settings).get("name") or None
+
+
+def was_loaded(settings: Settings) -> bool:
+    """Whether the data came from `data load` and not from people's own files."""
+    known = marked(settings)
+    return bool(known.get("name")) and known.get("source", "load" if known["name"] in BUNDLED_NAMES else "import") == "load"
 
 
 def loaded_digest(settings: Settings) -> str | None:

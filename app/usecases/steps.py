@@ -22,7 +22,7 @@ from core.ports import Echo
 from core.settings import REPOSITORY, Settings
 from datasets.dataset import Dataset
 from lake import tables
-from lake.item_keys import assign
+from lake.item_keys import settle
 from lake.ports import Lake
 
 LICENCE = "that of the data set; for MovieLens see NOTICE: acknowledged, not endorsed, not commercial"
@@ -149,8 +149,9 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
         return
     with sole_builder(settings.home):
         if found is not None:
-            assign(lake, keys)
-            lake.upsert(tables.ITEMS, films, [c.ITEM])
+            moved = settle(lake, keys)
+            films, new = (rows.with_columns(pl.col(c.ITEM).replace(moved)) for rows in (films, new))
+            lake.revise(tables.ITEMS, lambda stored: films.filter(~pl.col(c.ITEM).is_in(stored[c.ITEM].implode())), [c.ITEM])
         folder = extend_release(production, new, _versions(lake), settings.folder("train"))
     promote(settings, register(settings, folder, echo), force=False, dry_run=False, echo=echo)
     echo("running processes take it up within seconds")

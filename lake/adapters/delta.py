@@ -7,6 +7,8 @@ appended again, so a consumer that died between an append and its commit repeats
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +22,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from core import columns as c
 from core.errors import DependencyUnavailable, NotFound, StorageFull
 from lake.adapters.delta_follower import DeltaFollower
-from lake.ports import Upserted, Writer, check_keys
+from lake.ports import Revision, Upserted, Writer, check_keys
 from lake.tables import OF_USERS, PARTITIONED, SCHEMAS, conform, widened
 
 _MERGED_BYTES = 16 * 2**20  # files of this size are not merged again, which bounds what one merge rewrites of a day
-_MAX_TRIES = 10  # attempts at a write while other processes commit first
+_MAX_TRIES = 20  # attempts at a write while other processes commit first
+_PAUSE = 0.005  # maximum seconds after the first attempt; it grows with each, so that many writers do not retry in step
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -62,12 +65,26 @@ class DeltaLake:
             if seen is None:
                 self._append(table, rows, None)
                 return Upserted(len(rows), 0)
-            same = " AND ".join(f"old.{name} = new.{name}" for name in on)
-            merger = seen.merge(rows.to_arrow(), same, source_alias="new", target_alias="old", merge_schema=True)
-            done = merger.when_matched_update_all().when_not_matched_insert_all().execute()
-            return Upserted(int(done["num_target_rows_inserted"]), int(done["num_target_rows_updated"]))
+            return self._merge(seen, rows, on)
 
         return self._committed(table, merge)
+
+    def revise(self, table: str, revision: Revision, on: Sequence[str]) -> None:
+        """See `Lake`. The commit is onto the very snapshot that `revision` saw."""
+
+        def merge(seen: DeltaTable | None) -> None:
+            with self._reading():
+                stored = SCHEMAS[table].to_frame() if seen is None else widened(table, pl.DataFrame(seen.to_pyarrow_table()))
+            rows = conform(table, revision(stored))
+            check_keys(rows, on)
+            if rows.is_empty():
+                return
+            if seen is None:
+                self._append(table, rows, None)
+            else:
+                self._merge(seen, rows, on, max_retries=0)
+
+        self._committed(table, merge)
 
     def compact(self, table: str) -> None:
         """See `Lake`.
@@ -147,7 +164,7 @@ class DeltaLake:
 
     def _committed(self, table: str, write: Callable[[DeltaTable | None], T]) -> T:
         """What `write` returns for the table as it is now; once more if another process changed it before the commit."""
-        for _ in range(_MAX_TRIES):
+        for tried in range(_MAX_TRIES):
             seen = None
             try:
                 seen = self._opened(table)
@@ -156,6 +173,7 @@ class DeltaLake:
                 failed = error
             if not (isinstance(failed, CommitFailedError) or (seen is None and self._created_meanwhile(table))):
                 break
+            time.sleep(random.uniform(0, _PAUSE * (tried + 1)))  # noqa: S311 - no secret
         raise StorageFull("lake", _first_line(failed), f"check free space and permissions of {self._root}") from failed
 
     def _created_meanwhile(self, table: str) -> bool:
@@ -163,6 +181,18 @@ class DeltaLake:
             return self._opened(table) is not None
         except (OSError, DeltaError):
             return False
+
+    def _merge(self, seen: DeltaTable, rows: pl.DataFrame, on: Sequence[str], max_retries: int | None = None) -> Upserted:
+        merger = seen.merge(
+            rows.to_arrow(),
+            " AND ".join(f"old.{name} = new.{name}" for name in on),
+            source_alias="new",
+            target_alias="old",
+            merge_schema=True,
+            commit_properties=CommitProperties(max_commit_retries=max_retries),
+        )
+        done = merger.when_matched_update_all().when_not_matched_insert_all().execute()
+        return Upserted(int(done["num_target_rows_inserted"]), int(done["num_target_rows_updated"]))
 
     def _append(self, table: str, rows: pl.DataFrame, seen: DeltaTable | None, *writers: Writer) -> None:
         """Append; a column that was added to the schema after the table was made is added to the table."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from core.errors import NotFound
-from lake.ports import Added, Upserted, Writer, check_keys
+from lake.ports import Added, Revision, Upserted, Writer, check_keys
 from lake.tables import OF_USERS, SCHEMAS, conform, widened
 
 
@@ -58,6 +58,11 @@ class MemoryLake:
             if len(rows):
                 self._write(table, pl.concat([kept, rows]), None if updated else rows)
             return Upserted(len(rows) - len(old.join(rows, on=on, how="semi").unique(on)), updated)
+
+    def revise(self, table: str, revision: Revision, on: Sequence[str]) -> None:
+        """See `Lake`."""
+        with self._lock:
+            self.upsert(table, revision(self._rows(table)), on)
 
     def compact(self, table: str) -> None:
         """Does nothing: there are no files."""

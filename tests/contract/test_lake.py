@@ -313,6 +313,35 @@ def test_upserts_at_the_same_time_are_all_there_and_each_key_once(lake: Lake) ->
     assert sum(one.updated for one in done) == 3
 
 
+def test_a_revision_is_made_of_what_others_left_and_keeps_it(lake: Lake) -> None:
+    lake.upsert(ITEMS, films((1, "a"), (2, "b")), [c.ITEM])
+    asked = []
+
+    def hide(stored: pl.DataFrame) -> pl.DataFrame:
+        if not asked:
+            lake.upsert(ITEMS, films((1, "A"), (3, "c")), [c.ITEM])  # meanwhile
+            stored = lake.read(ITEMS) if isinstance(lake, MemoryLake) else stored  # which locks other threads out, not itself
+        asked.append(len(stored))
+        return stored.filter(pl.col(c.ITEM) != 2).with_columns(pl.lit(True).alias(c.HIDDEN))
+
+    lake.revise(ITEMS, hide, [c.ITEM])
+    assert asked[-1] == 3
+    found = lake.read(ITEMS).sort(c.ITEM)
+    assert found.select(c.ITEM, c.TITLE, c.HIDDEN).rows() == [(1, "A", True), (2, "b", None), (3, "c", True)]
+
+
+def test_a_revision_of_nothing_makes_no_version_and_one_that_fails_writes_nothing(lake: Lake) -> None:
+    lake.revise(ITEMS, lambda stored: stored, [c.ITEM])
+    assert lake.version(ITEMS) == -1
+    lake.revise(ITEMS, lambda stored: films((len(stored) + 1, "a")), [c.ITEM])
+    lake.revise(ITEMS, lambda stored: stored.head(0), [c.ITEM])
+    with pytest.raises(InvalidInput, match="item_id"):
+        lake.revise(ITEMS, lambda stored: pl.concat([stored, stored]), [c.ITEM])
+    with pytest.raises(ZeroDivisionError):
+        lake.revise(ITEMS, lambda stored: stored.head(1 // 0), [c.ITEM])
+    assert (lake.version(ITEMS), items_of(lake.read(ITEMS))) == (0, [1])
+
+
 # --- followers -------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Reading data: the bundled films are whole, and everything that can be wrong with a file is said."""
+"""Reading data: the bundled films are whole, and everything that can be wrong with a file is reported."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_items_have_title_genres_and_year(make_zip: MakeZip) -> None:
     assert items.schema == SCHEMAS[ITEMS]
 
 
-def test_a_truncated_zip_says_so(make_zip: MakeZip) -> None:
+def test_a_truncated_zip_is_refused(make_zip: MakeZip) -> None:
     path = make_zip({})
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(DatasetError, match=r"truncated: fetch the file again"):
         read_movielens(path)
 
 
-def test_a_flipped_byte_says_which_file_is_damaged(make_zip: MakeZip) -> None:
+def test_a_flipped_byte_names_the_damaged_file(make_zip: MakeZip) -> None:
     path = make_zip({})
     raw = path.read_bytes()
     at = raw.index(b"Heat")
@@ -135,9 +135,9 @@ def test_each_bad_row_is_set_aside_with_its_reason() -> None:
         "rating outside 0.5 to 5.0 stars",
         "rating outside 0.5 to 5.0 stars",
         "item_id is not in the catalogue",
-        "user_id is no id",
-        "kind is none of view, click, watch, rating, purchase, watchlist_add, watchlist_remove, search, review, skip",
-        "ts is no Unix time in seconds",
+        "user_id is not an id",
+        "kind is not one of view, click, watch, rating, purchase, watchlist_add, watchlist_remove, search, review, skip",
+        "ts is outside 1970-01-01T00:00:00Z to the year 9999",
         "a required field is missing",
         "watch outside 0.0 to 1440.0 minutes",
     ]
@@ -188,7 +188,7 @@ def test_parquet_with_real_timestamps_is_read_too(tmp_path: Path) -> None:
     assert dataset.interactions["ts"].to_list() == [1537799250.0]
 
 
-def test_your_own_films_may_say_more(tmp_path: Path) -> None:
+def test_your_own_films_may_have_more_columns(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("user_id,item_id,ts\n1,1,1700000000\n")
     films = {"item_id": [1], "title": ["Heat (1995)"], "genres": [["Crime", "Crime"]], "people": ["Al Pacino|Michael Mann|"]}
     pl.DataFrame(films | {"overview": ["A thief."], "tmdb_id": ["949"], "seen": [1]}).write_parquet(tmp_path / "y.parquet")
@@ -206,7 +206,11 @@ def test_films_alone_are_read_and_checked(tmp_path: Path) -> None:
     assert films["item_id"].to_list() == [5, 7]
     assert films["genres"].to_list() == [[], ["Crime", "Drama"]]
     assert films["year"].to_list() == [None, 1995]
-    for rows, complaint in (("", "empty"), (",x\n4,y\n", "no id.*line 2"), ("5,x\n5,y\n", "earlier row.*line 3: 5")):
+    for rows, complaint in (
+        ("", "empty"),
+        (",x\n4,y\n", "not an id.*line 2"),
+        ("5,x\n5,y\n", "earlier row.*line 3, column .item_id.: 5"),
+    ):
         path.write_text("item_id,title\n" + rows)
         with pytest.raises(DatasetError, match=complaint):
             read_items(path)

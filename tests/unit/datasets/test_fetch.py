@@ -135,7 +135,7 @@ def test_a_wrong_checksum_is_not_believed_and_nothing_is_kept(mirror: Mirror, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_checksum_file_without_a_checksum_is_said(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_checksum_file_without_a_checksum_is_refused(mirror: Mirror, tmp_path: Path) -> None:
     mirror.checksum = "<html>sign in</html>"
     with pytest.raises(DatasetError, match="has no MD5 checksum in it"):
         fetching.download(NAME, tmp_path, mirror.url)
@@ -146,7 +146,7 @@ def test_a_file_that_is_gone_names_the_address(mirror: Mirror, tmp_path: Path) -
         fetching.download("ml-1m", tmp_path, mirror.url)
 
 
-def test_no_network_says_what_to_do(tmp_path: Path) -> None:
+def test_without_network_the_remedy_is_named(tmp_path: Path) -> None:
     with Mirror() as closed:
         url = closed.url
     with pytest.raises(DependencyUnavailable, match=r"GroupLens is unavailable: .*ml-100k\.zip.*--from FILE"):

@@ -148,7 +148,7 @@ def test_the_digest_of_a_large_set_does_not_depend_on_how_it_is_cut_up(
     assert read_any(str(make_zip(CSV))).digest == whole
 
 
-def test_a_name_is_looked_up_and_what_is_missing_says_how_to_get_it(tmp_path: Path) -> None:
+def test_a_name_is_looked_up_and_the_remedy_for_a_missing_one_is_named(tmp_path: Path) -> None:
     assert locate("ml-latest-small").is_file()
     with pytest.raises(NotFound, match="marquee data fetch ml-20m"):
         read_any("ml-20m", tmp_path)

@@ -1,4 +1,4 @@
-"""Files with an order and no times: nobody's position becomes a moment of 1970 unasked, and the order is kept when it is said."""
+"""Files with an order and no times: a position never becomes a moment of 1970 unasked, and a stated order is kept."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def read(folder: Path, text: str, reading: Reading) -> tuple[pl.DataFrame, Inter
 
 
 def test_positions_are_refused_as_times_with_the_flag_that_reads_them(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"column 'ts' go from 0 to 2: .* say --ts position, .*--ts-format unix"):
+    with pytest.raises(DatasetError, match=r"column 'ts' go from 0 to 2: .* use --ts position, .*--ts-format unix"):
         read(tmp_path, FILMS, Reading())
     events, file, quarantine = read(tmp_path, FILMS, POSITION)
     assert events["ts"].to_list() == [0, 0, 1, 1, 2]
     assert in_time_order(events).filter(user_id=1)["item_id"].to_list() == [10, 11, 12]
     assert not file.has_time
-    assert not quarantine.bad, "positions are no times, so no clock refuses them"
-    assert "ts from column 'ts': positions, which order a user's events and are no times (--ts position)" in "\n".join(
+    assert not quarantine.bad, "positions are not times, so no clock refuses them"
+    assert "ts from column 'ts': positions, which order a user's events and are not times (--ts position)" in "\n".join(
         file.lines()
     )
 
 
-def test_who_says_that_they_are_times_is_believed(tmp_path: Path) -> None:
+def test_a_given_format_makes_them_times(tmp_path: Path) -> None:
     _, file, quarantine = read(tmp_path, FILMS + f"3,10,4,{NOW - 9}\n", Reading(ts_format="unix"))
     assert file.has_time
     assert quarantine.bad == 5
@@ -60,7 +60,7 @@ def test_a_column_of_positions_is_found_by_its_name(tmp_path: Path) -> None:
     assert file.columns.theirs["ts"] == "pos"
     with pytest.raises(DatasetError, match=r"lacks the column\(s\) ts; .* --ts position goes by the order of the rows"):
         read(tmp_path, SHOP, Reading())
-    with pytest.raises(DatasetError, match=r"x\.csv has pos and step; say which column has the positions: --map ts=YOURS"):
+    with pytest.raises(DatasetError, match=r"x\.csv has pos and step; name the one with the positions: --map ts=YOURS"):
         read(tmp_path, "user_id,item_id,pos,step\n1,2,0,0\n", POSITION)
 
 
@@ -79,12 +79,12 @@ def test_without_any_column_the_rows_are_in_order_user_by_user_over_all_batches(
     assert set(events["event_id"]) < set(again["event_id"]), "a file that grew brings the same events and new ones"
 
 
-def test_what_is_no_position_is_set_aside(tmp_path: Path) -> None:
+def test_what_is_not_a_position_is_set_aside(tmp_path: Path) -> None:
     events, _, quarantine = read(
         tmp_path, "user_id,item_id,ts\n1,1,0\n1,2,1.0\n1,3,-1\n1,4,1.5\n1,5,x\n1,6,1700000000\n", POSITION
     )
     assert events["ts"].to_list() == [0, 1]
-    assert dict(quarantine.reasons) == {"ts is none of the positions (whole numbers from 0)": 4}
+    assert dict(quarantine.reasons) == {"ts is not one of the positions (whole numbers from 0)": 4}
 
 
 def test_flags_that_contradict_each_other_are_refused() -> None:
@@ -101,7 +101,7 @@ def test_a_data_set_knows_that_it_has_no_times(tmp_path: Path) -> None:
     assert read_files(Files(tmp_path / "y.csv")).has_time
 
 
-def test_times_are_told_from_positions() -> None:
+def test_times_and_positions_are_distinguished() -> None:
     rng = np.random.default_rng(0)
     real = 1.6e9 + rng.integers(0, 1e7, 300)
     count = np.tile(np.arange(6.0), 50)

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from core.errors import DependencyUnavailable
-from core.ids import FIRST_ITEM_KEY
+from core.ids import FIRST_ITEM_KEY, assign_keys
 from lake.adapters.delta import DeltaLake
 from lake.adapters.memory import MemoryLake
-from lake.item_keys import assign
+from lake.item_keys import assign, settle
 from lake.items_feed import ItemsFeed, KnownItems, keys_of_ids
 from lake.ports import Lake
 from lake.tables import ITEM_IDS, ITEMS
@@ -45,6 +45,16 @@ def test_processes_that_assign_at_once_give_no_key_twice(lake: Lake) -> None:
     assert sorted(keys.values()) == list(range(FIRST_ITEM_KEY, FIRST_ITEM_KEY + 21))
     for one in found:
         assert one.items() <= keys.items()
+
+
+def test_keys_given_without_the_lake_move_where_another_process_was_faster(lake: Lake) -> None:
+    assign(lake, ["a"])
+    provisional = assign_keys(["b", "d"], keys_of_ids(lake))
+    assign(lake, ["c", "d"])
+    moved = settle(lake, provisional)
+    keys = keys_of_ids(lake)
+    assert {id_: moved.get(key, key) for id_, key in provisional.items()} == {id_: keys[id_] for id_ in ("a", "b", "d")}
+    assert len(set(keys.values())) == len(keys) == 4
 
 
 def test_the_feed_has_something_new_only_when_a_table_has(lake: Lake) -> None:

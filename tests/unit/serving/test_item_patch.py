@@ -183,7 +183,7 @@ async def test_changes_at_the_same_moment_are_all_kept(films: Any, lake: MemoryL
 @pytest.mark.parametrize("error", [DependencyUnavailable("lake", "away"), StorageFull("lake", "full")])
 async def test_without_the_lake_it_is_a_503(build_world, error: Exception) -> None:
     class Away(MemoryLake):
-        def read(self, *_: Any) -> Any:
+        def revise(self, *_: Any) -> Any:
             raise error
 
     assert (await patch(build_world(lake=Away()), 10, {"hidden": True})).status_code == 503
