@@ -15,7 +15,7 @@ _MISSING = ("nan", "na", "n/a", "<na>", "null", "none")  # how tools write a mis
 
 @dataclass(frozen=True)
 class IdReading:
-    """How the cells of one column are read: as `numbers`, `7.0` is the id 7 and `nan` is none; otherwise as text."""
+    """How the cells of one column are read: as `numbers`, `7.0` is the id 7 and `nan` is a missing id; otherwise as text."""
 
     numbers: bool = False
 
@@ -32,7 +32,7 @@ class IdReading:
         return pl.DataFrame({"text": text}).select(whole.alias(text.name)).to_series()
 
     def __str__(self) -> str:
-        return ": whole numbers (7.0 is the id 7, and NaN or NA is none)" if self.numbers else ""
+        return ": whole numbers (7.0 is the id 7; NaN and NA are missing ids)" if self.numbers else ""
 
 
 class IdSurvey:
@@ -45,6 +45,9 @@ class IdSurvey:
     def add(self, text: pl.Series) -> None:
         """Add rows: trimmed texts, null where a cell is empty."""
         if not self._all_numbers:
+            return
+        if text.str.contains(_WHOLE).fill_null(True).all():  # nearly always, and the rest takes time
+            self._wholes = self._wholes or text.null_count() < len(text)
             return
         column = pl.col("text")
         number = _number(column)

@@ -30,8 +30,30 @@ from lake.item_keys import settle
 _PART = 1_000_000  # events of one append
 
 
+class _Pile:
+    """Rows that wait, as Parquet files of about `_PART` rows."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.parts: list[Path] = []
+        self._folder, self._name = folder, name
+        self._waiting: list[pl.DataFrame] = []
+
+    def add(self, rows: pl.DataFrame) -> None:
+        if len(rows):
+            self._waiting.append(rows)
+        if sum(map(len, self._waiting)) >= _PART:
+            self.close()
+
+    def close(self) -> None:
+        if self._waiting:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.parts.append(self._folder / f"{self._name}-{len(self.parts):05}.parquet")
+            pl.concat(self._waiting).write_parquet(self.parts[-1])
+            self._waiting.clear()
+
+
 class StagedEvents:
-    """The new and the corrected events of a file, counted, and staged as Parquet files of about `_PART` rows."""
+    """The new and the corrected events of a file, counted and, unless it is a dry run, staged on disk."""
 
     def __init__(self, folder: Path, own_ids: bool, digest: str) -> None:
         """`digest` is that of the file that they come from."""
@@ -39,10 +61,7 @@ class StagedEvents:
         self.read = self.new = self.changed = self.known = 0
         self.items: set[int] = set()
         self.users = pl.Series(c.USER, [], dtype=pl.Int64)
-        self.parts: list[Path] = []
-        self.corrected: list[Path] = []
-        self._folder = folder
-        self._waiting: list[pl.DataFrame] = []
+        self.added, self.corrected = _Pile(folder, "new"), _Pile(folder, "changed")
 
     def add(self, batch: InteractionBatch, keep: bool) -> None:
         """Count the events of a batch and, if they are to be written, keep them."""
@@ -50,25 +69,14 @@ class StagedEvents:
         self.new, self.changed = self.new + len(batch.events), self.changed + len(batch.changed)
         self.items.update(batch.events[c.ITEM].unique().to_list())
         self.users = pl.concat([self.users, batch.events[c.USER]]).unique()
-        if not keep:
-            return
-        self._waiting.append(batch.events)
-        if sum(map(len, self._waiting)) >= _PART:
-            self.close()
-        if len(batch.changed):
-            self.corrected.append(self._write(f"changed-{len(self.corrected):05}", batch.changed))
+        if keep:
+            self.added.add(batch.events)
+            self.corrected.add(batch.changed)
 
     def close(self) -> None:
-        """Write the rest."""
-        if self._waiting:
-            self.parts.append(self._write(f"new-{len(self.parts):05}", pl.concat(self._waiting)))
-            self._waiting.clear()
-
-    def _write(self, name: str, rows: pl.DataFrame) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{name}.parquet"
-        rows.write_parquet(path)
-        return path
+        """Stage the rest."""
+        self.added.close()
+        self.corrected.close()
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +103,10 @@ def write(settings: Settings, order: Order, brought: Brought, result: ImportResu
     if order.dry_run:
         return
     if events:
-        added, out = there.add_events(settings, _with_keys(events.parts, moved, events.own_ids), _cut(order, events))
+        added, out = there.add_events(settings, _with_keys(events.added.parts, moved, events.own_ids), _cut(order, events))
         if out:
             result.lake.append(f"  of them {added:,} are in the lake and the newest {out:,} held out for replay")
-        there.correct_events(settings, _with_keys(events.corrected, moved, events.own_ids), events.own_ids)
+        there.correct_events(settings, _with_keys(events.corrected.parts, moved, events.own_ids), events.own_ids)
         _mark(settings, order, events)
     history = bool((events and (events.new or events.changed)) or (users and len(users.rows)))
     if history and there.features_were_made(settings):
@@ -160,7 +168,7 @@ def _cut(order: Order, events: StagedEvents) -> float:
     """The time from which new events are held out."""
     if not order.hold_out or not events.new:
         return float("inf")
-    times = pl.scan_parquet(events.parts).select(pl.col(c.TS).sort()).collect().to_series()
+    times = pl.scan_parquet(events.added.parts).select(pl.col(c.TS).sort()).collect().to_series()
     return float(times[int((1 - order.hold_out) * len(times))])
 
 

@@ -51,6 +51,8 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, echo: Echo)
         echo(f"quarantined rows are in {_set_aside(settings, dataset)}")
     there.mark(settings, name=dataset.name, digest=dataset.digest, hold_out=hold_out, source="load")
     if fates:
+        if there.features_were_made(settings):
+            echo("the users' features are older than these events: `marquee init` or `marquee features backfill` makes them anew")
         there.features_made(settings, None)
         echo(f"the lake had {int(fates.known.sum()):,} of these events already; of them {int(fates.changed.sum()):,} changed")
     echo(f"lake: {added:,} interactions, {len(dataset.items):,} items; {out:,} held out")

@@ -306,8 +306,12 @@ def test_a_corrected_edition_of_the_loaded_set_is_updated(home: Home) -> None:
     events = films.interactions.with_columns(kind=reviewed).with_columns(event_id=event_id())
     load_data(home.settings, dataclasses.replace(films, interactions=events), 0.1, lines.append)
     rated = events.with_columns(value=pl.when(pl.col("kind") == "review").then(3.0))
+    home.settings.folder("feast").mkdir()
+    lake_content.features_made(home.settings, 0)
     load_data(home.settings, dataclasses.replace(films, interactions=rated), 0.1, lines.append)
     assert "the lake had 18 of these events already; of them 1 changed" in lines
+    assert any("`marquee features backfill` makes them anew" in line for line in lines)
+    assert not lake_content.features_were_made(home.settings)
     assert home.events.filter(pl.col("kind") == "review")["value"].to_list() == [3.0]
     assert lake_content.held_out(home.settings).filter(pl.col("kind") == "review")["value"].to_list() == [3.0]
 

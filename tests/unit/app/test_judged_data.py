@@ -107,13 +107,13 @@ def test_items_and_users_come_from_their_files(home: Settings, tmp_path: Path) -
     films_like().write_csv(tmp_path / "x.csv")
     pl.DataFrame({"id": range(1, 18), "name": [f"film {k}" for k in range(17)]}).write_csv(tmp_path / "films.csv")
     pl.DataFrame({"user_id": range(1, 41), "country": ["a", "b"] * 20}).write_csv(tmp_path / "people.csv")
-    said: list[str] = []
+    printed: list[str] = []
     files = Files(tmp_path / "x.csv", tmp_path / "films.csv", tmp_path / "people.csv", item_names={"title": "name"})
-    found = judged_data(home, files, said.append)
+    found = judged_data(home, files, printed.append)
     assert found.items["title"].to_list() == [f"film {k}" for k in range(17)]
     assert found.users is not None
     assert found.users["profile"].to_list()[:2] == [["country:a"], ["country:b"]]
-    assert any("films.csv" in line for line in said)
+    assert any("films.csv" in line for line in printed)
     assert not found.quarantined.height
 
 
@@ -125,9 +125,9 @@ def test_rows_that_the_import_refuses_are_refused_here(home: Settings, tmp_path:
         match=r"50.0% of the rows are bad.*quarantined 2: ts is outside 1990-01-01T00:00:00Z .*line 3, column .ts.: 1",
     ):
         judged_data(home, files, lambda _: None)
-    said: list[str] = []
-    assert len(judged_data(home, Files(files.interactions, reading=files.reading, max_bad=0.5), said.append).interactions) == 2
-    assert any("quarantined 2: ts is outside 1990" in line for line in said)
+    printed: list[str] = []
+    assert len(judged_data(home, Files(files.interactions, reading=files.reading, max_bad=0.5), printed.append).interactions) == 2
+    assert any("quarantined 2: ts is outside 1990" in line for line in printed)
 
 
 def test_the_lake_is_judged_as_it_is_and_stays_as_it_is(home: Settings, tmp_path: Path) -> None:
