@@ -72,8 +72,9 @@ def import_(
         add=add,
         hide_missing=hide_missing,
         dry_run=dry_run,
+        replace=replace,
     )
-    _run(settings(), order, replace, yes)
+    _run(settings(), order, yes)
 
 
 def take_out(yes: bool) -> None:
@@ -89,8 +90,8 @@ def take_out(yes: bool) -> None:
     empty(settings(), echo)
 
 
-def _run(home: Settings, order: Order, replace: bool, yes: bool) -> None:
-    result = import_files(home, order, lambda: take_out(yes)) if replace else import_files(home, order)
+def _run(home: Settings, order: Order, yes: bool) -> None:
+    result = import_files(home, order, lambda: take_out(yes))
     for line in (*result.understood, "", *result.rows, "", *result.lake):
         out.print(line, markup=False, soft_wrap=True)
     if order.dry_run:

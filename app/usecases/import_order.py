@@ -24,6 +24,7 @@ class Order:
     max_bad: float = 0.05
     hold_out: float = 0.0
     add: bool = False  # to films that `data load` put there
+    replace: bool = False  # what the lake holds: it is taken for empty, also by the check that comes before it is emptied
     hide_missing: bool = False
     dry_run: bool = False
 

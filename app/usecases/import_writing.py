@@ -25,7 +25,9 @@ from datasets.interactions import InteractionBatch
 from datasets.tables import with_titles
 from datasets.user_file import UserFile
 from lake import tables
+from lake.adapters.memory import MemoryLake
 from lake.item_keys import settle
+from lake.ports import Lake
 
 _PART = 1_000_000  # events of one append
 
@@ -92,13 +94,14 @@ class Brought:
 def write(settings: Settings, order: Order, brought: Brought, result: ImportResult) -> None:
     """Write it, or in a dry run only compare it with the lake, and say what comes of it. Raises StorageFull."""
     lake, events = wiring.lake(settings), brought.events
+    compared = MemoryLake() if order.replace and order.dry_run else lake
     moved = {} if order.dry_run else settle(lake, brought.keys)
     keys = {id_: moved.get(key, key) for id_, key in brought.keys.items()}
-    items = _upsert_items(settings, order, brought, keys, moved)
+    items = _upsert_items(compared, order, brought, keys, moved)
     users = None
     if brought.users is not None:
         profiles = brought.users.rows
-        users = upsert(lake, tables.USERS, c.USER, lambda stored: user_changes(stored, profiles), order.dry_run)
+        users = upsert(compared, tables.USERS, c.USER, lambda stored: user_changes(stored, profiles), order.dry_run)
     _report(order, brought, items, users, result)
     if order.dry_run:
         return
@@ -115,10 +118,10 @@ def write(settings: Settings, order: Order, brought: Brought, result: ImportResu
 
 
 def _upsert_items(
-    settings: Settings, order: Order, brought: Brought, keys: Mapping[str, int], moved: Mapping[int, int]
+    lake: Lake, order: Order, brought: Brought, keys: Mapping[str, int], moved: Mapping[int, int]
 ) -> Changes | None:
     """Those of the file; of events alone, those that the lake lacks, and what it has stays as it is."""
-    lake, file = wiring.lake(settings), brought.items
+    file = brought.items
     if file is not None:
         rows = _moved(file.rows, moved).sort(c.ITEM)
         whole = with_titles(rows, keys)

@@ -42,20 +42,21 @@ from lake.tables import ITEMS, read_or_empty
 _PREVIEW = 8  # rows
 
 
-def import_files(settings: Settings, order: Order, take_out: Callable[[], None] | None = None) -> ImportResult:
+def import_files(settings: Settings, order: Order, take_out: Callable[[], None] = lambda: None) -> ImportResult:
     """Read, judge and, unless it is a dry run, write; nothing is written if anything is wrong.
 
-    `take_out` empties the lake first, if the files are good. Raises DatasetError, InvalidInput, AlreadyRunning and StorageFull.
+    `take_out` empties the lake, for an order that replaces what it holds, after its files were found good. Raises
+    DatasetError, InvalidInput, AlreadyRunning and StorageFull.
     """
     if not (order.interactions or order.items or order.users):
         raise DatasetError("there is nothing to import; name a file with --interactions, --items or --users")
-    if not take_out:
+    if not order.replace:
         _refuse_mixing(settings, order)
-    history = (order.interactions or order.users or take_out) and not order.dry_run
+    history = (order.interactions or order.users or order.replace) and not order.dry_run
     staging = settings.folder("import")
     with without_consumer(settings.home, "Items alone can be imported at any time") if history else nullcontext():
         try:
-            if take_out and not order.dry_run:
+            if order.replace and not order.dry_run:
                 _Import(settings, replace(order, dry_run=True), staging).run()
                 take_out()
             return _Import(settings, order, staging).run()
@@ -139,7 +140,7 @@ class _Import:
             if order.hold_out and not file.has_time:
                 raise InvalidInput("--hold-out", order.hold_out, "0 with --ts position: of positions none is the newest")
             events = StagedEvents(self._staging, file.own_ids, source.dialect.digest)
-            seen = Seen(there.known_events(self._settings, file.own_ids, held_out_too=order.hold_out > 0))
+            seen = Seen(None if order.replace else there.known_events(self._settings, file.own_ids, order.hold_out > 0))
             clock = wiring.clock_rule(self._settings)
             catalogue = self._catalogue(items)
             for batch in file.read(
@@ -161,8 +162,8 @@ class _Import:
         """With an item file events may name its items and the lake's; without, any id is an item."""
         if items is None:
             return ImportCatalogue(None, self._keys)
-        known = pl.concat([read_or_empty(self._lake, ITEMS)[c.ITEM], items.rows[c.ITEM]]).unique()
-        return ImportCatalogue(known, self._keys)
+        stored = [] if self._order.replace else [read_or_empty(self._lake, ITEMS)[c.ITEM]]
+        return ImportCatalogue(pl.concat([*stored, items.rows[c.ITEM]]).unique(), self._keys)
 
     def _name_preview(self) -> None:
         """Ids instead of keys, as people know them."""

@@ -384,6 +384,20 @@ def test_own_data_is_not_overwritten_by_a_load_but_by_a_confirmed_replace(home: 
     assert home.titles() == {11: "11"}
 
 
+def test_a_replacement_is_checked_as_if_the_lake_were_empty_before_it_is_emptied(home: Home) -> None:
+    text = "event_id,user_id,item_id,ts\n"
+    home.run("import", "--interactions", home.file("a.csv", text + f"1,1,10,{NOW}\n2,1,11,{NOW}\n"))
+    other = ("--interactions", home.file("b.csv", text + f"1,2,12,{NOW}\n2,2,10,{NOW}\n"))
+    with pytest.raises(DatasetError, match="item_id is not in the catalogue"):  # 10 is an item of the lake alone
+        home.run("import", "--replace", "--yes", *other, "--items", home.file("f.csv", "item_id,title\n12,L\n"))
+    assert len(home.events) == 2
+    printed = home.run("import", "--replace", "--dry-run", *other).stdout
+    assert "events: 2 new\n" in printed
+    assert "items: 2 new" in printed
+    assert home.run("import", "--replace", "--yes", *other).exit_code == 0  # its event ids were those of other events
+    assert home.events.sort("event_id")["item_id"].to_list() == [12, 10]
+
+
 def test_own_data_does_not_slip_in_between_loaded_films(home: Home) -> None:
     load_data(home.settings, _films(), 0.0, lambda _: None)
     with pytest.raises(DatasetError, match=r"the lake holds films .*--replace .*--add"):
