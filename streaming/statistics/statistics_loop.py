@@ -45,6 +45,7 @@ class StatisticsLoop:
         self._shown = lake.follow(IMPRESSIONS, IMPRESSION_COLUMNS, history=False)
         self._impressions = lake.follow(IMPRESSIONS, (c.ITEM,))
         self._counts, self._impression_counts = ItemCounts(self._counted), ImpressionCounts()
+        self._unpublished = False  # whether something was counted since the last file
         self._acceptance = AcceptanceWindow()
 
     def run(self, stop: Event) -> None:
@@ -58,23 +59,22 @@ class StatisticsLoop:
             stop.wait(self._interval)
 
     def count(self) -> None:
-        """Count what is new in the lake and publish. Raises DependencyUnavailable."""
-        added, shown = self._events.look(), self._impressions.look()
-        if added is None and shown is None:
-            return
-        for one in (added, shown):
-            if one is not None:
-                self._know(one.rows[c.ITEM].to_numpy())
-        if added is not None:
+        """Count what is new in the lake and publish. Raises DependencyUnavailable; what was counted is published later."""
+        if (added := self._events.look()) is not None:
+            self._know(added.rows[c.ITEM].to_numpy())
             self._counts = ItemCounts(self._counted) if added.is_snapshot else self._counts
             self._counts.add(added.rows)
-        if shown is not None:
+        if (shown := self._impressions.look()) is not None:
+            self._know(shown.rows[c.ITEM].to_numpy())
             self._impression_counts.add(shown)
-        stats, keys = self._counts.stats(self._clock()), self._counted.keys
-        publish(self._path, keys, replace(stats, impressions=self._impression_counts.of(keys)))
+        if self._unpublished:
+            stats, keys = self._counts.stats(self._clock()), self._counted.keys
+            publish(self._path, keys, replace(stats, impressions=self._impression_counts.of(keys)))
+            self._unpublished = False
 
     def _know(self, keys: NDArray[np.int64]) -> None:
-        """Have a row for each of these items that there is."""
+        """Have a row for each of these items that there is; something new is about to be counted."""
+        self._unpublished = True
         now = self._items.with_keys(keys)
         if not np.array_equal(now.keys, self._counted.keys):
             self._counts = self._counts.on(now, self._counted.keys)
