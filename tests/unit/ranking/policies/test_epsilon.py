@@ -146,12 +146,29 @@ def test_new_items_are_drawn_as_often_as_their_propensities_say(share: float) ->
         assert abs(seen[places] / draws - probability) < 5 * (probability * (1 - probability) / draws) ** 0.5, places
 
 
-def test_without_exploration_no_new_item_is_shown_and_a_new_one_in_the_pool_is_like_any_other() -> None:
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
+def test_a_new_item_in_the_pool_keeps_its_part_of_the_exploration(share: float) -> None:
+    """Lists of two from a pool of three whose first and last are new, beside a new one outside."""
+    found, rate, draws = scores(0.6, 0.5, 0.4, -1.0, -2.0), 0.5, 20_000
+    new = epsilon.NewItems(np.array([0, 2, 3]), np.array([1.0, 2.0, 1.0]), share)
+    seen: Counter[tuple[int, ...]] = Counter()
+    said: dict[tuple[int, ...], tuple[float, ...]] = {}
+    for seed in range(draws):
+        chosen = epsilon.choose(found, 2, rate, 3, seed, new)
+        places = tuple(chosen.index.tolist())
+        seen[places] += 1
+        said[places] = tuple(chosen.propensities.tolist())
+        assert chosen.explored[0] == (places[0] != 0)
+    assert sum(float(np.prod(factors)) for factors in said.values()) == pytest.approx(1.0)
+    even = rate * (1 - share)
+    assert said[0, 2] == pytest.approx((1 - rate + even / 3 + rate * share / 4, even / 2 + rate * share * 2 / 3))
+    for places, factors in said.items():
+        probability = float(np.prod(factors))
+        assert abs(seen[places] / draws - probability) < 5 * (probability * (1 - probability) / draws) ** 0.5, places
+
+
+def test_without_exploration_no_new_item_is_shown() -> None:
     assert epsilon.choose(many(10), 3, 0.0, 5, 1, with_new(0.5, 1.0)).index.tolist() == best(many(10), 3).tolist()
-    inside = epsilon.NewItems(np.array([0, 1]), np.array([1.0, 1.0]), 0.5)
-    for seed in range(50):
-        plain, other = (epsilon.choose(scores(4, 3, 2, 1), 4, 0.7, 3, seed, new) for new in (epsilon.NOTHING_NEW, inside))
-        assert plain.index.tolist() == other.index.tolist()
 
 
 @pytest.mark.parametrize("k", [1, 3, 8, 20])

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -158,6 +159,31 @@ def test_impressions_are_counted_once_with_events_and_without_whoever_counts(lak
     assert found.impressions.sum() == len(impressions(1)) + len(impressions(2))
     assert found.n_events.sum() == 1
     assert counted() == counted() == found.impressions.tolist()
+
+
+class Failing(MemoryLake):
+    """Whose impressions cannot be read now."""
+
+    failing = True
+
+    def versions(self, table: str) -> Any:
+        if table == IMPRESSIONS and self.failing:
+            raise DependencyUnavailable("lake", "impressions cannot be read", "try again")
+        return super().versions(table)
+
+
+def test_events_read_before_impressions_failed_are_counted_and_published_later(tmp_path: Path) -> None:
+    lake = Failing()
+    lake.replace(tables.ITEMS, CATALOGUE.to_frame())
+    loop = StatisticsLoop(lake, KnownItems(lake), tmp_path / "items.parquet", 0.02, lambda: NOW)
+    lake.append(INTERACTIONS, table([(10, "view", NOW)] * 2))
+    with pytest.raises(DependencyUnavailable, match="impressions cannot be read"):
+        loop.count()
+    lake.failing = False
+    loop.count()
+    found = PublishedStats(tmp_path / "items.parquet").look(CATALOGUE)
+    assert found is not None
+    assert found.n_events.tolist() == [2, 0, 0, 0, 0]
 
 
 def test_statistics_of_before_there_were_impressions_can_be_read(tmp_path: Path) -> None:
