@@ -73,7 +73,7 @@ def ranking_rows(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) 
     """The policy's own candidates for those queries whose next film is among them; the ranker cannot learn from the others."""
     features, relevant, groups = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)], []
     known = [query for query in found if query.user is not None]
-    with Offline(now, policy) as offline:
+    with Offline(now, policy.greedy()) as offline:
         made = offline.candidates(_requests(known, DEPTH))
         for query, candidates in zip(known, tqdm(made, "candidates", len(known), leave=False, disable=None), strict=True):
             hit = candidates.rows[candidates.primary] == query.target

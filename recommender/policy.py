@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from core.errors import InvalidInput
 from core.settings import CONFIGS
 from core.toml_file import named_file, read_toml
+from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.registry import AnyFilter, AnyHydrator, AnyScorer, AnySelector, AnySource
 from recommender.parts.scorers import ReleaseConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
@@ -82,8 +83,9 @@ class Policy(BaseModel):
         return self.model_copy(update={"scorers": decided})
 
     def greedy(self) -> Policy:
-        """The same policy without exploration: what it believes is best, which is what offline evaluation judges."""
-        return self.model_copy(update={"selector": GreedyConfig()})
+        """The same policy without exploration and what only that needs: what it believes is best, which is judged offline."""
+        sources = tuple(source for source in self.sources if not isinstance(source, NewItemsConfig))
+        return self.model_copy(update={"selector": GreedyConfig(), "sources": sources})
 
 
 def pipeline_path(name: str) -> Path:

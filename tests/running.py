@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-PATIENCE = 480.0  # training included; two busy cores
+PATIENCE = 900.0  # two trainings included; two busy cores
 
 
 @dataclass
