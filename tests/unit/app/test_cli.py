@@ -130,7 +130,7 @@ def test_init_trains_on_what_the_lake_holds(tmp_path: Path) -> None:
     """The documented path, import and then init, once replaced people's own events by the bundled films."""
     from app.usecases.steps import prepare, stored
     from core.errors import DatasetError
-    from core.settings import CONFIGS, Settings
+    from core.settings import Settings
     from datasets.movielens import read_movielens
 
     home = tmp_path / "home"
@@ -140,6 +140,6 @@ def test_init_trains_on_what_the_lake_holds(tmp_path: Path) -> None:
     assert run(home, *own).returncode == 0
     said: list[str] = []
     with pytest.raises(DatasetError):  # two events are too few to train on: that it tried with them is the point
-        prepare(Settings(home=home), read_movielens, CONFIGS / "training" / "demo.toml", said.append)
+        prepare(Settings(home=home), read_movielens, "demo", said.append)
     assert any("the lake has x already, which is used" in line for line in said)
     assert len(stored(Settings(home=home)).interactions) == 2
