@@ -20,9 +20,7 @@ class NewItemsConfig(SourceConfig):
 
     blocks: ClassVar[bool] = False
     part: Literal["new_items"] = "new_items"
-    k: int = Field(
-        200, ge=1, le=10_000, description="items at a time; those that were shown most come first, until they are done"
-    )
+    k: int = Field(20, ge=1, le=10_000, description="items at a time; those that were shown most come first, until they are done")
     fills: bool = True
     budget: int = Field(100, ge=1, le=1_000_000, description="impressions that each new item gets")
 
@@ -41,7 +39,7 @@ class NewItemsSource:
 
     def __init__(self, now: Snapshot, k: int, budget: int) -> None:
         shown = now.stats.impressions
-        waiting = np.flatnonzero((now.release.stats.n_events == 0) & (shown < budget))
+        waiting = np.flatnonzero((now.release.stats.n_events == 0) & (shown < budget))[::-1]  # the latest keys first
         self._rows = waiting[np.argsort(-shown[waiting], kind="stable")]
         self._now = now
         self._k = k

@@ -67,6 +67,10 @@ def test_who_had_the_budget_waits_no_longer_and_who_is_nearest_to_it_comes_first
     assert sorted(NewItemsSource(now, 2, BUDGET).fetch(make_query(), EVERYTHING).rows.tolist()) == [41, 299]
 
 
+def test_of_items_that_were_not_shown_yet_those_that_came_last_go_first() -> None:
+    assert sorted(NewItemsSource(NOW, 2, BUDGET).fetch(make_query(), EVERYTHING).rows.tolist()) == [41, 299]
+
+
 def test_an_event_since_the_build_does_not_end_the_budget() -> None:
     now = extended()
     later = now.with_stats(replace(now.stats, n_events=now.stats.n_events + 1))
