@@ -53,7 +53,7 @@ def short(interactions: pl.DataFrame) -> pl.DataFrame:
 
 
 def simulated(workdir: Path) -> tuple[pl.DataFrame, Catalogue]:
-    """A written world of the simulator, as `marquee simulate --to files` writes it."""
+    """A written world of the simulator, as `marquee simulate --world` writes it."""
     visitors = Arrivals(users=6_000, seed=1, visits_per_day=600.0)
     files = write_world(Simulation(made_up(3_000, WorldConfig(seed=1)), visitors), workdir / SIMULATED, 60_000, lambda _: None)
     items = pl.read_parquet(files[1]).with_columns(pl.col(c.GENRES).str.split("|"), pl.lit(None, dtype=pl.Int32).alias(c.YEAR))
