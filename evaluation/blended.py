@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from core import bundle
@@ -14,6 +15,7 @@ from core.features import Profiles
 from core.ports import Echo
 from evaluation.blending import RIDGES, Blend, BlendWeights, choose_blend
 from evaluation.queries import LabelledQuery
+from feature_repo.item_stats import item_stats
 from retrieval.config import TrainConfig
 from retrieval.ease import EaseTable
 from retrieval.export import export
@@ -56,7 +58,8 @@ class Learner:
         chosen = self.preset.choose(past, self.catalogue, self.profiles, self.workdir, self.seed, self.progress, self.echo)
         towers = self._towers(past, self.preset.candidates[chosen], self.workdir / chosen)
         transitions, ease = Transitions.fit(past, self.catalogue), EaseTable.fit(past, self.catalogue, RIDGES)
-        blend = choose_blend(towers, transitions, ease, queries, self.catalogue)
+        stats = item_stats(past, self.catalogue, np.inf)
+        blend = choose_blend(towers, transitions, ease, stats, queries, self.catalogue)
         return Learned(towers, transitions, ease[blend.weights.ridge] if blend.weights.ease else None), blend
 
     def refit(self, events: pl.DataFrame, chosen: Learned, weights: BlendWeights) -> Learned:

@@ -1,8 +1,8 @@
-"""Chooses how much transitions, EASE and the spectral channel weigh beside the towers, by how well the blend predicts.
+"""Chooses how much transitions, EASE, popularity and the spectral channel weigh beside the towers, by how well it predicts.
 
 The weights are chosen on events of the data set itself that none of them has seen, because no weight is best for all data. With
 many events per user the towers are better; with a shop's few baskets per user, transitions are; where people consume much in no
-particular order, EASE is (docs/benchmarks.md).
+particular order, EASE is, and where most people take what is popular, popularity (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.catalogue import Catalogue
+from core.catalogue import Catalogue, ItemStats
 from evaluation.metrics import ndcg
 from evaluation.queries import LabelledQuery, ties_for
 from evaluation.ranking import K, ranks_of
 from retrieval.ease import EaseTable
 from retrieval.history import history_of
+from retrieval.popularity_prior import EVER, RECENT, priors
 from retrieval.training import TrainedTowers
 from retrieval.transitions import Transitions
 
 RELATIVE_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # from the towers alone to hardly anything but counts
 SPECTRAL_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
+POPULAR = (RECENT, EVER)
 RIDGES = (50.0, 300.0, 1500.0)  # regularisations of EASE that are compared
 MAX_QUERIES = 1_000  # used to choose the weights; with twice as many they came out alike, in three times the time
 _BATCH = 128  # queries whose scores of the whole catalogue are held at a time
@@ -34,17 +36,22 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class BlendWeights:
-    """The weights of the spectral channel in the towers, and of transitions and EASE beside them; `ridge` is EASE's own."""
+    """The weights of the spectral channel in the towers, and of transitions, EASE and popularity beside them.
+
+    `ridge` is EASE's own, `popular` how popularity is counted (`retrieval.popularity_prior`).
+    """
 
     spectral: float
     transitions: float = 0.0
     ease: float = 0.0
     ridge: float = RIDGES[1]
+    popularity: float = 0.0
+    popular: str = RECENT
 
     @property
     def counted(self) -> float:
         """How far this is from the towers alone; of two equally good blends the one nearer to them is chosen."""
-        return self.transitions + self.ease
+        return self.transitions + self.ease + self.popularity
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,8 @@ class Blend:
         chosen = self.weights
         alone = max((figure for weights, figure in self.tried.items() if not weights.counted), default=0.0)
         return (
-            f"transitions weigh {chosen.transitions:g} and EASE {chosen.ease:g} (ridge {chosen.ridge:g}) beside the towers, "
+            f"transitions weigh {chosen.transitions:g}, EASE {chosen.ease:g} (ridge {chosen.ridge:g}) and popularity "
+            f"{chosen.popularity:g} ({chosen.popular}) beside the towers, "
             f"the spectral channel {chosen.spectral:g} in them: "
             f"NDCG@10 {self.tried[chosen]:.4f} on later events, towers alone {alone:.4f}"
         )
@@ -83,26 +91,28 @@ def choose_blend(
     trained: TrainedTowers,
     transitions: Transitions,
     ease: Mapping[float, EaseTable],
+    stats: ItemStats,
     queries: Sequence[LabelledQuery],
     catalogue: Catalogue,
 ) -> Blend:
     """The weights with the highest NDCG@10 on these queries; ties go to the smallest. Sets the spectral weight of the towers.
 
-    `ease` has a table for each ridge. All pairs of weights of the spectral channel and the transitions are tried; then, from the
-    best pair on, the weights are improved one after the other until none gets better (coordinate ascent).
-    Queries of users without history are not used. If there are no others, the configured weights are kept and nothing is scored.
+    `ease` has a table for each ridge, `stats` are as of the moment before the queries. All pairs of weights of the spectral
+    channel and the transitions are tried; then, from the best pair on, the weights are improved one after the other until none
+    gets better (coordinate ascent). Queries of users without history are not used. If there are no others, the configured weights
+    are kept and nothing is scored.
     """
     warm = _drawn([query for query in queries if query.user is not None])
     start = BlendWeights(trained.spectral_weight, ridge=min(ease, default=RIDGES[1]))
     if not warm:
         return Blend(start, {start: 0.0})
-    compared = _Compared(trained, transitions, ease, warm, catalogue)
+    compared = _Compared(trained, transitions, ease, stats, warm, catalogue)
     spectral = sorted({*SPECTRAL_WEIGHTS, start.spectral}) if trained.has_spectral else [start.spectral]
     tried = compared.ndcg([replace(start, spectral=s, transitions=t) for s in spectral for t in RELATIVE_WEIGHTS])
     best, began = _best(tried, tried), None
     while best != began:
         began = best
-        for axis in (_of_ease, _of_transitions, _of_spectral):
+        for axis in (_of_ease, _of_popularity, _of_transitions, _of_spectral):
             points = axis(best, sorted(ease), spectral)
             tried |= compared.ndcg([point for point in points if point not in tried])
             best = _best(points, tried)
@@ -117,6 +127,11 @@ def _best(points: Iterable[BlendWeights], tried: Mapping[BlendWeights, float]) -
 def _of_ease(at: BlendWeights, ridges: Sequence[float], _spectral: Sequence[float]) -> list[BlendWeights]:
     others = [replace(at, ease=weight, ridge=ridge) for ridge in ridges for weight in RELATIVE_WEIGHTS[1:]]
     return [replace(at, ease=0.0), *others]
+
+
+def _of_popularity(at: BlendWeights, _ridges: Sequence[float], _spectral: Sequence[float]) -> list[BlendWeights]:
+    others = [replace(at, popularity=weight, popular=kind) for kind in POPULAR for weight in RELATIVE_WEIGHTS[1:]]
+    return [replace(at, popularity=0.0), *others]
 
 
 def _of_transitions(at: BlendWeights, _ridges: Sequence[float], _spectral: Sequence[float]) -> list[BlendWeights]:
@@ -142,11 +157,13 @@ class _Compared:
         trained: TrainedTowers,
         transitions: Transitions,
         ease: Mapping[float, EaseTable],
+        stats: ItemStats,
         warm: Sequence[LabelledQuery],
         catalogue: Catalogue,
     ) -> None:
         self._items = trained.item_embeddings
         self._counted = transitions, ease
+        self._priors = priors(stats)
         self._warm = warm
         self._catalogue = catalogue
         users = [query.user for query in warm if query.user is not None]
@@ -178,4 +195,6 @@ class _Compared:
             scores = towers[point.spectral] + np.float32(point.transitions) * votes
             if point.ease:
                 scores += np.float32(point.ease) * linear[point.ridge]
+            if point.popularity:
+                scores += np.float32(point.popularity) * self._priors[point.popular]
             gains[point] += float(ndcg(ranks_of(scores, targets, excluded, ties), K).sum())

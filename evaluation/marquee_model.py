@@ -1,5 +1,5 @@
 """What `marquee init` would serve without a ranker, as a model for comparison: a blend of towers,
-transitions and EASE.
+transitions, EASE and popularity.
 
 `fit` gets only the training part and makes every choice within it. The weights of the blend and the best epoch are chosen on the
 newest events, or on users' last ones if there are no times. Then all of them are trained again on the whole part.
@@ -22,6 +22,8 @@ from evaluation.blending import MAX_QUERIES, Blend, blend
 from evaluation.protocols import Fold, leave_one_out
 from evaluation.queries import LabelledQuery, labelled_queries
 from evaluation.two_tower import TwoTowerModel
+from feature_repo.item_stats import item_stats
+from retrieval.popularity_prior import priors
 from retrieval.preset import Preset
 
 
@@ -60,6 +62,7 @@ class MarqueeModel(TwoTowerModel):
         chosen, self.blend = learner.choose(fold.train, fold.queries)
         self.learned = learner.refit(train, chosen, self.blend.weights) if self._refit else chosen
         self.trained = self.learned.towers
+        self._prior = priors(item_stats(train, catalogue, np.inf))[self.blend.weights.popular]
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
         assert self.blend is not None  # noqa: S101 - fit comes first
@@ -67,7 +70,7 @@ class MarqueeModel(TwoTowerModel):
         users, weights = [query.user for query in queries], self.blend.weights
         tables = (weights.transitions, self.learned.transitions), (weights.ease, self.learned.ease)
         others = [(weight, table.scores_of(users, self._catalogue)) for weight, table in tables if table is not None]
-        return blend(super().scores(queries), others)
+        return blend(super().scores(queries), others) + np.float32(weights.popularity) * self._prior
 
     def _choosing(self, train: pl.DataFrame, catalogue: Catalogue) -> Fold:
         """A fold within the training part: the events to learn from, and the queries to choose by."""

@@ -35,7 +35,7 @@ from lifecycle.cuts import BuildConfig, Cuts, after_all
 from ranking.ranker import Ranker, train_ranker
 from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
-from recommender.release import EASE_WEIGHT, TRANSITION_WEIGHT, Release
+from recommender.release import EASE_WEIGHT, POPULARITY, POPULARITY_WEIGHT, TRANSITION_WEIGHT, Release
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.encoder import UserEncoder
 from retrieval.preset import Preset
@@ -82,6 +82,8 @@ class JudgedTwin:
             TRANSITION_WEIGHT: self.weights.transitions,
             EASE_WEIGHT: self.weights.ease,
             EASE_RIDGE: self.weights.ridge,
+            POPULARITY_WEIGHT: self.weights.popularity,
+            POPULARITY: self.weights.popular,
             "scorer": self.scorer,
         }
 
@@ -191,7 +193,12 @@ class _Builder:
             dim=vectors.shape[1],
             n_items=len(catalogue),
             metrics={},
-            config={TRANSITION_WEIGHT: weights.transitions, EASE_WEIGHT: weights.ease},
+            config={
+                TRANSITION_WEIGHT: weights.transitions,
+                EASE_WEIGHT: weights.ease,
+                POPULARITY_WEIGHT: weights.popularity,
+                POPULARITY: weights.popular,
+            },
             files={},
         )
         release = Release(draft, manifest, catalogue, stats, vectors, encoder, None, learned.transitions, learned.ease)

@@ -20,10 +20,12 @@ from ranking.ranker import Ranker
 from retrieval.ease import EaseTable
 from retrieval.encoder import UserEncoder
 from retrieval.item_to_item import ItemToItem
+from retrieval.popularity_prior import RECENT
 from retrieval.transitions import Transitions
 
 # in a manifest's config: the weight of each source's scores beside those of the towers
 TRANSITION_WEIGHT, EASE_WEIGHT = "transition_weight", "ease_weight"
+POPULARITY_WEIGHT, POPULARITY = "popularity_weight", "popularity"  # and that of popularity, and how it is counted
 Table = TypeVar("Table", bound=ItemToItem)
 _WEIGHTS = {"transitions": TRANSITION_WEIGHT, "ease": EASE_WEIGHT}
 
@@ -52,6 +54,12 @@ class Release:
         config = self.manifest.config
         chosen = {source: float(str(config[key])) for source, key in _WEIGHTS.items() if key in config}
         return {"two_tower": 1.0, **chosen} if chosen else {}
+
+    @property
+    def popularity(self) -> tuple[float, str]:
+        """The weight of popularity in the blend, and how it is counted (`retrieval.popularity_prior`)."""
+        config = self.manifest.config
+        return float(str(config.get(POPULARITY_WEIGHT, 0.0))), str(config.get(POPULARITY, RECENT))
 
     @cached_property
     def _covariance(self) -> NDArray[np.float32]:

@@ -10,6 +10,8 @@ from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
 
+POPULAR = "popular"
+
 
 class PopularConfig(SourceConfig):
     """The most popular items; by default they only fill up what personal sources leave."""
@@ -25,7 +27,7 @@ class PopularConfig(SourceConfig):
 class PopularSource:
     """The k most popular eligible items."""
 
-    name = "popular"
+    name = POPULAR
 
     def __init__(self, now: Snapshot, k: int) -> None:
         self._order = now.popularity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ from ranking.ranker import Ranker
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
 from recommender.parts.part import PartConfig
+from recommender.parts.popular import POPULAR
 from recommender.roles import Query, Scorer
+from retrieval.popularity_prior import priors
 
 RANK_CONSTANT = 60.0  # of reciprocal rank fusion, as in its paper
 
@@ -32,7 +34,7 @@ class RetrievalConfig(PartConfig):
     part: Literal["retrieval"] = "retrieval"
 
     def build(self, now: Snapshot) -> Scorer:
-        return RetrievalScorer(now.release.blend)
+        return _in_sources_order(now)
 
 
 class ReleaseConfig(PartConfig):
@@ -41,7 +43,12 @@ class ReleaseConfig(PartConfig):
     part: Literal["release"] = "release"
 
     def build(self, now: Snapshot) -> Scorer:
-        return RankScorer(now.ranker) if now.release.ranks else RetrievalScorer(now.release.blend)
+        return RankScorer(now.ranker) if now.release.ranks else _in_sources_order(now)
+
+
+def _in_sources_order(now: Snapshot) -> RetrievalScorer:
+    weight, counted = now.release.popularity
+    return RetrievalScorer(now.release.blend, weight * priors(now.stats)[counted] if weight else None)
 
 
 class RankScorer:
@@ -64,29 +71,36 @@ class RetrievalScorer:
 
     Scores of different sources do not compare as they are. The release's `blend` gives the weight of each source's scores, in
     units of their spread over the catalogue, as chosen on held-out events. Where a primary source that found something has no
-    weight there, ranks are fused instead (reciprocal rank fusion; Cormack, Clarke and Buettcher, SIGIR 2009).
+    weight there, ranks are fused instead (reciprocal rank fusion; Cormack, Clarke and Buettcher, SIGIR 2009). Where popularity
+    has a weight, what is popular is ordered with the rest instead of filling up behind it.
     """
 
     name = "retrieval"
 
-    def __init__(self, blend: Mapping[str, float] | None = None) -> None:
-        """`blend`: weight by source."""
+    def __init__(self, blend: Mapping[str, float] | None = None, prior: NDArray[np.float32] | None = None) -> None:
+        """`blend`: weight by source. `prior` [n]: what popularity adds to the score of each catalogue row."""
         self._blend = blend or {}
+        self._prior = prior
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
-        primary = candidates.primary
-        table = candidates.primary_scores[primary]
-        used = [column for column in range(table.shape[1]) if not np.isnan(table[:, column]).all()]
-        scores = candidates.scores.copy()
-        if len(used) > 1:
-            names = [name for name in candidates.sources if name not in candidates.filling]
-            blended = [names[column] for column in used]
-            if all(name in self._blend for name in blended):
-                parts = [self._blend[name] * candidates.standard_scores_of(name)[primary] for name in blended]
-                scores[primary] = np.sum(parts, axis=0)
-            else:
-                scores[primary] = sum(_reciprocal_ranks(table[:, column]) for column in used)
-        return behind(scores, primary)
+        scores, ordered = candidates.scores.copy(), candidates.primary
+        primary = [name for name in candidates.sources if name not in candidates.filling]
+        used = [name for name in primary if not np.isnan(candidates.scores_of(name)).all()]
+        if all(name in self._blend for name in used):
+            if used and self._prior is not None:
+                ordered = ordered | ~np.isnan(candidates.scores_of(POPULAR))
+            if len(used) > 1 or (used and self._prior is not None):
+                scores[ordered] = self._blended(used, candidates)[ordered]
+        elif len(used) > 1:
+            table = [candidates.scores_of(name)[ordered] for name in used]
+            scores[ordered] = sum(_reciprocal_ranks(one) for one in table)
+        return behind(scores, ordered)
+
+    def _blended(self, used: Sequence[str], candidates: Candidates) -> NDArray[np.float32]:
+        parts = [self._blend[name] * candidates.standard_scores_of(name) for name in used]
+        if self._prior is not None:
+            parts.append(self._prior[candidates.rows])
+        return np.asarray(np.sum(parts, axis=0), dtype=np.float32)
 
 
 def _reciprocal_ranks(scores: NDArray[np.float32]) -> NDArray[np.float32]:

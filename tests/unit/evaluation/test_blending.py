@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from core.catalogue import Catalogue
+from core.catalogue import Catalogue, ItemStats
 from core.features import UserFeatures
 from evaluation import blending
 from evaluation.blending import RELATIVE_WEIGHTS, Blend, BlendWeights, choose_blend, standardised
@@ -72,8 +72,17 @@ def queries(step: int) -> list[LabelledQuery]:
     return [LabelledQuery(user.user_id, user, user.user_id - 1 + step, 9.0) for user in users]
 
 
-def chosen(towers: FixedTowers, found: Sequence[LabelledQuery], ease: dict[float, EaseTable] | None = None) -> Blend:
-    return choose_blend(towers, chain(), ease or {1.0: EaseTable(csr_matrix((N, N)))}, found, CATALOGUE)  # type: ignore[arg-type]
+ALIKE = ItemStats(0.0, *(np.ones(N, np.float32) for _ in range(3)))
+
+
+def chosen(
+    towers: FixedTowers,
+    found: Sequence[LabelledQuery],
+    ease: dict[float, EaseTable] | None = None,
+    stats: ItemStats = ALIKE,
+) -> Blend:
+    tables = ease or {1.0: EaseTable(csr_matrix((N, N)))}
+    return choose_blend(towers, chain(), tables, stats, found, CATALOGUE)  # type: ignore[arg-type]
 
 
 def test_counts_lead_where_they_predict_and_towers_know_nothing() -> None:
@@ -97,6 +106,17 @@ def test_ease_leads_where_items_go_together_and_its_ridge_is_chosen_with_it() ->
     assert found.weights.ease > 0
     assert found.tried[found.weights] == pytest.approx(1.0)
     assert {point.ridge for point in found.tried} == {1.0, 50.0}
+
+
+def test_popularity_leads_where_everybody_takes_the_same_and_the_way_of_counting_is_chosen_with_it() -> None:
+    """Items 20 to 34 are what everybody takes next. They are popular of late; ever, the others were."""
+    towers = FixedTowers(np.random.default_rng(0).normal(size=N).astype(np.float32))
+    late = np.where((np.arange(N) >= 24) & (np.arange(N) < 34), 100.0, 0.0).astype(np.float32)
+    found = chosen(towers, queries(20), stats=ItemStats(0.0, 100 - late, late, late))
+    assert (found.weights.popular, found.weights.popularity > 0) == ("recent", True)
+    assert found.tried[found.weights] > 2 * found.tried[replace(found.weights, popularity=0.0)]
+    found = chosen(towers, queries(20), stats=ItemStats(0.0, late, 100 - late, late))
+    assert found.weights.popular == "ever"
 
 
 def test_the_spectral_channel_gets_the_weight_that_predicts_best_and_keeps_it() -> None:

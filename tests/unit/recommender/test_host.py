@@ -334,8 +334,7 @@ def test_two_releases_and_two_policies_serve_side_by_side_each_in_its_own_index(
     assert (a.selection.policy_id, b.selection.policy_id) == (PATIENT.id, few.id)
     assert a.snapshot.index is not b.snapshot.index
     assert [one.snapshot.index.ready(name) for one in (a, b) for name in ("r1", "r2")] == [True, False, False, True]
-    assert a.selection.found_by("two_tower").sum() == 10
-    assert b.selection.found_by("two_tower").sum() == 3
+    assert a.selection.found_by("two_tower").sum() > 3 >= b.selection.found_by("two_tower").sum()
     assert host.main is host.of("a")
     world.registry.point("staging", "1")
     host.look()

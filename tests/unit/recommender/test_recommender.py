@@ -26,6 +26,7 @@ from recommender.recommender import STRATEGIES, RecommendationResult, Recommende
 from recommender.release import Release
 from recommender.roles import Constraints, Query
 from retrieval.adapters.mirror import MirrorIndex
+from retrieval.popularity_prior import priors
 
 HISTORY = [10, 200, 330, 470]
 KNOWN = user_of(*HISTORY)
@@ -100,7 +101,8 @@ def test_without_exploration_it_is_the_blend_that_was_chosen(trained: Snapshot) 
     ]
     assert others
     votes = [(weight, table.scores(KNOWN, trained.catalogue)[None]) for weight, table in others]
-    scores = blend((trained.item_vectors @ vector)[None], votes)[0]
+    weight, counted = release.popularity
+    scores = blend((trained.item_vectors @ vector)[None], votes)[0] + weight * priors(trained.stats)[counted]
     scores[trained.catalogue.rows(HISTORY)] = -np.inf
     assert made.selection.rows.tolist() == np.argsort(-scores, kind="stable")[:10].tolist()
 

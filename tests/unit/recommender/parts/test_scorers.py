@@ -109,6 +109,20 @@ def test_a_release_blends_its_sources_with_the_weight_that_it_was_judged_by(weig
         assert order(scores, found) == expected
 
 
+def test_where_popularity_has_a_weight_the_popular_are_ordered_with_the_rest() -> None:
+    """Item 4 was found only by what fills up. Without a weight it stays behind; with one it leads, and item 1 passes item 0."""
+    sources = {"two_tower": spread([0, 1], [2.0, 1.9], 1.0), "popular": fetched([4], [300.0])}
+    found, blend = merge(sources, ["popular"]), {"two_tower": 1.0}
+    assert order(RetrievalScorer(blend).score(QUERY, found), found) == [0, 1, 4]
+    prior = np.array([0.0, 0.5, 0.0, 0.0, 3.0], dtype=np.float32)
+    assert order(RetrievalScorer(blend, prior).score(QUERY, found), found) == [4, 1, 0]
+
+
+def test_popularity_changes_nothing_for_somebody_of_whom_nothing_is_known() -> None:
+    found = only_fill_ups()
+    assert order(RetrievalScorer({"two_tower": 1.0}, np.arange(6, dtype=np.float32)).score(QUERY, found), found) == [3, 4, 5]
+
+
 def test_a_source_without_a_weight_is_fused_by_rank() -> None:
     found = merge({"two_tower": fetched([0, 1], [3.0, 2.0]), "other": fetched([1, 2], [9.0, 8.0])})
     assert order(RetrievalScorer({"two_tower": 1.0, "transitions": 2.0}).score(QUERY, found), found) == [1, 0, 2]
