@@ -85,7 +85,7 @@ def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, na
         _published(settings, release, milvus)
     snapshot = Snapshot.of(release, search.index, search.degraded)
     _warm(snapshot)
-    feeds = Feeds(wiring.published_stats(settings), wiring.learned_vectors(settings))
+    feeds = Feeds(wiring.published_stats(settings), wiring.learned_vectors(settings), wiring.later_transitions(settings))
     return LiveRelease(version, snapshot, feeds, search.mirror)
 
 

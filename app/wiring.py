@@ -94,6 +94,11 @@ def learned_vectors(settings: Settings) -> Path:
     return settings.folder("events") / "learned_vectors.parquet"
 
 
+def later_transitions(settings: Settings) -> Path:
+    """The file through which the consumer tells the API what followed what since the release."""
+    return settings.folder("events") / "later_transitions.parquet"
+
+
 def _embedded_log(settings: Settings) -> Path:
     return settings.folder("events") / "log.db"
 

@@ -121,6 +121,7 @@ class RecommenderHost:
         for alias in self.aliases:
             yield alias, self._live[alias].look_at_stats
             yield alias, self._live[alias].look_at_vectors
+            yield alias, self._live[alias].look_at_transitions
 
     def _follow(self, alias: str) -> bool:
         """Load the version that the alias means now, if it is another than the one that is served."""

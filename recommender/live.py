@@ -13,17 +13,20 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from core.catalogue import Catalogue, ItemStats
 from core.errors import BundleCorrupt
 from core.item_facts import ItemFacts
 from core.ports import VectorIndex
+from lake.later_transitions import PublishedTransitions
 from lake.learned_vectors import PublishedVectors
 from lake.published_stats import PublishedStats
 from ranking.ranker import Ranker
 from recommender.popularity import PopularityOrder
 from recommender.release import Release
 from retrieval.encoder import UserEncoder
+from retrieval.transitions import GrownTransitions, Transitions
 
 
 def _never() -> bool:
@@ -40,13 +43,15 @@ class Snapshot:
     encoder: UserEncoder  # reads item_vectors
     facts: ItemFacts
     index: VectorIndex  # holds item_vectors under the release's name
+    transitions: Transitions | None = None  # the release's, with those that people made since
     search_degraded: Callable[[], bool] = _never  # whether the in-process mirror answers in the vector service's place
 
     @classmethod
     def of(cls, release: Release, index: VectorIndex, search_degraded: Callable[[], bool] = _never) -> Snapshot:
         """The release as it was built."""
         facts = ItemFacts.of(release.catalogue)
-        return cls(release, release.stats, release.item_vectors, release.encoder, facts, index, search_degraded)
+        vectors, transitions = release.item_vectors, release.transitions
+        return cls(release, release.stats, vectors, release.encoder, facts, index, transitions, search_degraded)
 
     @property
     def name(self) -> str:
@@ -79,6 +84,11 @@ class Snapshot:
     def with_facts(self, facts: ItemFacts) -> Snapshot:
         return replace(self, facts=facts)
 
+    def with_later(self, counts: csr_matrix) -> Snapshot:
+        """With the transitions since the release [n, n]; all of them, not those since the last time."""
+        built = self.release.transitions
+        return self if built is None else replace(self, transitions=GrownTransitions(built, counts))
+
     def with_vectors(self, vectors: NDArray[np.float32]) -> Snapshot:
         """With other item vectors [n, d]; the index is the caller's to bring up to date."""
         return replace(self, item_vectors=vectors, encoder=self.release.encoder.moved(vectors))
@@ -90,6 +100,7 @@ class Feeds:
 
     stats: Path
     vectors: Path
+    transitions: Path
 
 
 class LiveRelease:
@@ -102,6 +113,7 @@ class LiveRelease:
         self.learned_version = 0
         self._stats = PublishedStats(feeds.stats)
         self._vectors = PublishedVectors(feeds.vectors)
+        self._transitions = PublishedTransitions(feeds.transitions)
         self._mirror = mirror
 
     def look_at_stats(self) -> bool:
@@ -124,6 +136,14 @@ class LiveRelease:
             self._mirror.publish(now.name, now.catalogue.ids, vectors)
         self.snapshot = now.with_vectors(vectors)
         self.learned_version = learned.version
+        return True
+
+    def look_at_transitions(self) -> bool:
+        """Take over what followed what; whether it was new. Raises DependencyUnavailable, and then nothing has changed."""
+        counts = self._transitions.look(self.snapshot.name, self.snapshot.catalogue)
+        if counts is None:
+            return False
+        self.snapshot = self.snapshot.with_later(counts)
         return True
 
     def know(self, facts: ItemFacts) -> None:

@@ -55,7 +55,7 @@ class ItemToItem(ABC):
         """The votes for each catalogue row [n]; zeros where no item of the user's history is known."""
         if user is None:
             return np.zeros(len(self), dtype=np.float32)
-        return _weighted_rows(self.weights, *self.votes(user, catalogue))
+        return weighted_rows(self.weights, *self.votes(user, catalogue))
 
     def scores_of(self, users: Sequence[UserFeatures | None], catalogue: Catalogue) -> NDArray[np.float32]:
         """The votes of many users at once [users, n]."""
@@ -87,7 +87,7 @@ class ItemToItem(ABC):
             raise BundleCorrupt(f"{path} cannot be read: {error}") from error
 
 
-def _weighted_rows(matrix: csr_matrix, rows: NDArray[np.intp], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def weighted_rows(matrix: csr_matrix, rows: NDArray[np.intp], weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """The sum [n] of these rows of a matrix [n, n], each times its weight: what one request waits for."""
     if len(rows) > _FEW_ROWS:
         return np.asarray(matrix[rows].T @ weights, dtype=np.float32)

@@ -7,16 +7,18 @@ next `window` events of its user, each by 1 / distance, and a user's latest item
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from core.catalogue import Catalogue
 from core.features import UserFeatures
 from core.kinds import TARGETS, codes
-from retrieval.item_to_item import ItemToItem, Votes, consumed_rows, strongest
+from retrieval.item_to_item import ItemToItem, Votes, consumed_rows, strongest, weighted_rows
 
 _TAKEN_UP = codes(TARGETS)
 
@@ -54,9 +56,37 @@ class Transitions(ItemToItem):
         scale = 1 / np.maximum(mass, 1e-9) ** config.normalise
         return cls(strongest(total.multiply(scale[:, None]).tocsr().astype(np.float32), config.max_successors), config)
 
+    @property
+    def config(self) -> TransitionModelConfig:
+        return self._config
+
     def votes(self, user: UserFeatures, catalogue: Catalogue) -> Votes:
         """The items that the user consumed last, the latest first."""
         rows = catalogue.rows(user.item_ids)
         taken = rows[(rows >= 0) & np.isin(user.kinds, _TAKEN_UP)]
         latest = taken[-self._config.recent :][::-1]
         return Votes(latest, (self._config.decay ** np.arange(len(latest))).astype(np.float32))
+
+
+class GrownTransitions(Transitions):
+    """A release's transitions, and those that people made since. Only the latter are computed anew when more of them come."""
+
+    def __init__(self, built: Transitions, later: csr_matrix) -> None:
+        """`later` [n, n]: counts, as `fit` counts them before it divides by a power of an item's total."""
+        super().__init__(built.weights, built.config)
+        power = self._config.normalise
+        # a row of weights sums to total ** (1 - power); where the weakest were cut off, that is a little less
+        before = np.asarray(built.weights.sum(axis=1)).ravel() ** (1 / max(1 - power, 1e-9))
+        now = np.maximum(before + np.asarray(later.sum(axis=1)).ravel(), 1e-9)
+        self._kept = ((before / now) ** power).astype(np.float32)  # [n]: what is left of a built weight
+        self._later = later.multiply((1 / now**power)[:, None]).tocsr().astype(np.float32)
+
+    def scores(self, user: UserFeatures | None, catalogue: Catalogue) -> NDArray[np.float32]:
+        if user is None:
+            return super().scores(user, catalogue)
+        rows, weights = self.votes(user, catalogue)
+        return weighted_rows(self.weights, rows, weights * self._kept[rows]) + weighted_rows(self._later, rows, weights)
+
+    def scores_of(self, users: Sequence[UserFeatures | None], catalogue: Catalogue) -> NDArray[np.float32]:
+        scores = [self.scores(user, catalogue) for user in users]
+        return np.stack(scores) if scores else np.zeros((0, len(self)), dtype=np.float32)

@@ -15,12 +15,15 @@ from core.background import Background
 from core.errors import AlreadyRunning, DependencyUnavailable, MarqueeError, NotFound, SchemaMismatch
 from core.ports import EventLog, FeatureReader
 from core.settings import Settings
+from lake.later_transitions import PublishedTransitions
 from lake.learned_vectors import PublishedVectors
+from retrieval.transitions import TransitionModelConfig
 from streaming.consumer import Loop
 from streaming.decoding import Contract
 from streaming.learning.learned_publisher import LearnedPublisher
 from streaming.learning.learner import OnlineLearner
 from streaming.learning.learning_effect import LEARNER, LearningBudget, LearningEffect
+from streaming.learning.transition_counter import TransitionCounter
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
 from streaming.loops.overload import Shedding
 
@@ -98,15 +101,20 @@ def learning_loop(settings: Settings, log: EventLog, features: FeatureReader, co
 
 def _effect(settings: Settings, release: Release, features: FeatureReader) -> LearningEffect:
     """Resumes from what was learned on the same release before, and brings the vector service up to date."""
-    catalogue, vectors, path = release.catalogue, release.item_vectors, wiring.learned_vectors(settings)
+    catalogue, vectors = release.catalogue, release.item_vectors
+    path, followed = wiring.learned_vectors(settings), wiring.later_transitions(settings)
     learner = OnlineLearner(release.encoder.encode_histories, vectors, release.stats.n_events)
-    publish = LearnedPublisher(path, wiring.milvus(settings), release.name, catalogue.ids, vectors)
+    counter = TransitionCounter(len(catalogue), TransitionModelConfig().window)
+    counts = PublishedTransitions(followed).look(release.name, catalogue)
+    if counts is not None:
+        counter.resume(counts)
+    publish = LearnedPublisher(path, followed, wiring.milvus(settings), release.name, catalogue.ids, vectors)
     learned = PublishedVectors(path).look(release.name, catalogue, vectors.shape[1])
     if learned is not None:
         learner.resume(learned)
-        publish(learned)
+        publish(learned, counter.counts)
     budget, since = LearningBudget(settings.learn_interval), release.manifest.trained_until
-    return LearningEffect(features, learner, publish, catalogue, release.encoder.history, since, budget)
+    return LearningEffect(features, learner, counter, publish, catalogue, release.encoder.history, since, budget)
 
 
 def _log_once(error: MarqueeError, last_error: str) -> str:

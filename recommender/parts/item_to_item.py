@@ -20,7 +20,7 @@ class TransitionsConfig(SourceConfig):
     part: Literal["transitions"] = "transitions"
 
     def build(self, now: Snapshot) -> ItemToItemSource:
-        return ItemToItemSource(self.part, now.release.transitions, now, self.k)
+        return ItemToItemSource(self.part, now.transitions, now, self.k)
 
 
 class EaseSourceConfig(SourceConfig):

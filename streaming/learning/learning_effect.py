@@ -1,4 +1,4 @@
-"""Online learning as an effect of the stream: events become training examples, and each new version is published."""
+"""Online learning as an effect of the stream: events become examples and transitions, and each new version is published."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from core.catalogue import Catalogue
 from core.deadletter import DeadLetter
@@ -19,6 +20,7 @@ from retrieval.history import EncodedHistory
 from streaming.decoding import Decoded
 from streaming.learning.examples import examples_of
 from streaming.learning.learner import OnlineLearner
+from streaming.learning.transition_counter import TransitionCounter
 
 LEARNER = "learner"  # the consumer group
 
@@ -45,7 +47,8 @@ class LearningEffect:
         self,
         store: FeatureReader,
         learner: OnlineLearner,
-        publish: Callable[[LearnedVectors], None],
+        transitions: TransitionCounter,
+        publish: Callable[[LearnedVectors, csr_matrix], None],
         catalogue: Catalogue,
         history_of: Callable[[UserFeatures], EncodedHistory],
         since: float,
@@ -60,6 +63,7 @@ class LearningEffect:
         self._catalogue = catalogue
         self._history_of = history_of
         self._since = since
+        self._transitions = transitions
         self._budget = budget or LearningBudget()
         self._clock = clock
         self._sleep = sleep
@@ -74,7 +78,8 @@ class LearningEffect:
         before = self._learner.guard.rollbacks
         learned = self._learner.learn(examples)
         if learned is not None:
-            self._publish(learned)
+            self._transitions.count(examples)
+            self._publish(learned, self._transitions.counts)
             LEARNED_EXAMPLES.inc(len(examples))
             LEARNED_VERSION.set(learned.version)
             LEARNED_LIFT.set(self._learner.guard.lift)

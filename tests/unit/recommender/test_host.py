@@ -58,7 +58,7 @@ class HostSetup:
 
     @property
     def feeds(self) -> Feeds:
-        return Feeds(self.folder / "items.parquet", self.folder / "vectors.parquet")
+        return Feeds(*(self.folder / f"{name}.parquet" for name in ("items", "vectors", "transitions")))
 
     def register(self, name: str, **changes: object) -> str:
         return self.registry.register(copied(self.bundle, self.folder / name, name, **changes))

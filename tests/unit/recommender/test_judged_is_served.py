@@ -80,7 +80,7 @@ def judged(now: Snapshot, policy: Policy, asked: Sequence[LabelledQuery]) -> lis
 def served(now: Snapshot, policy: Policy, asked: Sequence[LabelledQuery], tmp_path: Any) -> list[Selection]:
     """As the API makes them: a page, from stored features, by the host's recommender of the user's arm."""
     features, moment = MemoryFeatures(), [0.0]
-    feeds = Feeds(tmp_path / "none", tmp_path / "nothing")
+    feeds = Feeds(tmp_path / "none", tmp_path / "nothing", tmp_path / "neither")
     host = RecommenderHost(Experiment(), {"control": policy}, lambda _: LiveRelease("1", now, feeds), lambda _: "1")
     service = RecommendService(host, FeatureGate(features, timeout=60.0), MemoryEventLog(), clock=lambda: moment[0])
 

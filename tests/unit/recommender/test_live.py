@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from synthetic import make_snapshot, user_of
 
 from core.errors import DependencyUnavailable
 from core.item_facts import ItemFacts
-from lake import learned_vectors, published_stats
+from lake import later_transitions, learned_vectors, published_stats
 from lake.learned_vectors import LearnedVectors
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.release import Release
@@ -20,7 +21,7 @@ from retrieval.adapters.mirror import MirrorIndex
 
 @pytest.fixture
 def feeds(tmp_path: Path) -> Feeds:
-    return Feeds(tmp_path / "items.parquet", tmp_path / "vectors.parquet")
+    return Feeds(*(tmp_path / f"{name}.parquet" for name in ("items", "vectors", "transitions")))
 
 
 @pytest.fixture
@@ -95,6 +96,21 @@ def test_what_was_learned_on_another_release_is_left_alone(live: LiveRelease, fe
     learn(feeds, live, row=5, version=3, release="another")
     assert not live.look_at_vectors()
     assert live.learned_version == 0
+
+
+def test_what_followed_what_since_the_release_is_taken_over_once(live: LiveRelease, feeds: Feeds) -> None:
+    before = live.snapshot
+    ids, n = before.catalogue.ids, len(before.catalogue)
+    later = csr_matrix((np.ones(1, np.float32), ([5], [6])), shape=(n, n))
+    later_transitions.publish(feeds.transitions, "another", ids, later)
+    assert not live.look_at_transitions()
+    later_transitions.publish(feeds.transitions, before.name, ids, later)
+    assert live.look_at_transitions()
+    user = user_of(int(ids[5]))
+    was, now = (snapshot.transitions.scores(user, before.catalogue)[6] for snapshot in (before, live.snapshot))  # type: ignore[union-attr]
+    assert now > was
+    assert live.snapshot.release is before.release
+    assert not live.look_at_transitions()
 
 
 def test_a_file_that_cannot_be_read_costs_only_itself(live: LiveRelease, feeds: Feeds) -> None:

@@ -12,7 +12,7 @@ from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
 from core.features import UserFeatures
 from core.kinds import Kind
-from retrieval.transitions import TransitionModelConfig, Transitions
+from retrieval.transitions import GrownTransitions, TransitionModelConfig, Transitions
 
 IDS = np.array([3, 7, 2**53, 2**53 + 1, 2**53 + 2], dtype=np.int64)  # the last three are keys of string ids
 
@@ -94,3 +94,21 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "transitions.npz").write_bytes(content)
     with pytest.raises(BundleCorrupt, match=r"transitions\.npz"):
         Transitions.load(tmp_path / "transitions.npz")
+
+
+@pytest.mark.parametrize("normalise", [0.0, 0.5])
+def test_transitions_that_follow_a_release_score_as_if_they_had_been_counted_with_it(normalise: float) -> None:
+    """What a consumer counts on top is what `fit` counts, up to rounding; the built table stays as it is."""
+    config = TransitionModelConfig(window=2, recent=2, decay=0.5, normalise=normalise)
+    early = events((1, 0, 1.0), (1, 1, 2.0), (2, 1, 1.0), (2, 3, 2.0))
+    late = events((3, 0, 1.0), (3, 4, 2.0), (4, 4, 1.0), (4, 0, 2.0))
+    built, whole = Transitions.fit(early, CATALOGUE, config), Transitions.fit(pl.concat([early, late]), CATALOGUE, config)
+    before = built.weights.copy()
+    counts = Transitions.fit(late, CATALOGUE, TransitionModelConfig(window=2, normalise=0.0)).weights
+    grown = GrownTransitions(built, counts)
+    asked = [user(0), user(4), user(1, 0), user(2), None]
+    for one in asked:
+        np.testing.assert_allclose(grown.scores(one, CATALOGUE), whole.scores(one, CATALOGUE), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(grown.scores_of(asked, CATALOGUE), whole.scores_of(asked, CATALOGUE), rtol=1e-5, atol=1e-7)
+    assert (built.weights != before).nnz == 0
+    assert built.scores(user(0), CATALOGUE)[4] == 0 < grown.scores(user(0), CATALOGUE)[4]

@@ -46,7 +46,7 @@ def make_host(
     known = snapshots or (make_snapshot(),)
     arms = arms or {"control": {"share": 1.0, "release": "r1"}}
     experiment = Experiment.of({"arms": arms}, "test.toml")
-    releases = {now.name: LiveRelease("1", now, Feeds(Path("none"), Path("none"))) for now in known}
+    releases = {now.name: LiveRelease("1", now, Feeds(Path("none"), Path("none"), Path("none"))) for now in known}
     policies = {arm: make_policy(exploration) for arm in arms}
     return RecommenderHost(experiment, policies, releases.__getitem__, lambda _: "1", look)
 

@@ -17,6 +17,7 @@ from core.features import UserFeatures
 from core.ports import LoggedRecord
 from feature_repo.adapters.memory import MemoryFeatures
 from feature_repo.transforms import UserEvent, UserState
+from lake.later_transitions import PublishedTransitions
 from lake.learned_vectors import PublishedVectors
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.history import EncodedHistory, history_of
@@ -25,6 +26,7 @@ from streaming.learning.examples import examples_of
 from streaming.learning.learned_publisher import LearnedPublisher
 from streaming.learning.learner import LearnerConfig, OnlineLearner
 from streaming.learning.learning_effect import LearningBudget, LearningEffect
+from streaming.learning.transition_counter import TransitionCounter
 
 IDS = np.arange(1, 9) * 10
 CATALOGUE = Catalogue.from_frame(pl.DataFrame({"item_id": IDS, "title": ["x"] * 8, "genres": [["a"]] * 8, "year": [2000] * 8}))
@@ -63,10 +65,20 @@ class LearningSetup:
         self.store = MemoryFeatures()
         self.learner = OnlineLearner(encode, VECTORS, np.zeros(8, np.float32), LearnerConfig(batch=4, replay=0.0))
         self.slept: list[float] = []
-        publish = LearnedPublisher(self.path, self.index, "r1", CATALOGUE.ids, VECTORS)
+        self.followed = tmp_path / "transitions.parquet"
+        publish = LearnedPublisher(self.path, self.followed, self.index, "r1", CATALOGUE.ids, VECTORS)
         budget = LearningBudget(interval=2.0, max_events=max_events)
         self.effect = LearningEffect(
-            self.store, self.learner, publish, CATALOGUE, read, T0, budget, clock=lambda: 0.0, sleep=self.slept.append
+            self.store,
+            self.learner,
+            TransitionCounter(len(CATALOGUE), window=2),
+            publish,
+            CATALOGUE,
+            read,
+            T0,
+            budget,
+            clock=lambda: 0.0,
+            sleep=self.slept.append,
         )
 
     def held(self) -> np.ndarray:
@@ -108,6 +120,18 @@ def test_learned_vectors_are_published_and_moved_in_the_index(tmp_path: Path) ->
     np.testing.assert_allclose(world.held(), world.learner.vectors, atol=1e-6)
     assert np.abs(world.held() - VECTORS)[4].max() > 0.01
     assert world.slept == [2.0]
+
+
+def test_what_followed_what_is_published_with_the_vectors(tmp_path: Path) -> None:
+    world = LearningSetup(tmp_path)
+    batch = [event(10, 1), event(30, 2), event(40, 3), event(60, 4)]
+    world.store.write([features(batch)])
+    world.effect.apply(batch[1:])
+    counts = PublishedTransitions(world.followed).look("r1", CATALOGUE)
+    assert counts is not None
+    assert counts.todense().nonzero()[1].tolist() == [2, 3, 3, 5, 5], "item 20 is row 1; two items back still count"
+    assert counts[0, 2] == 1.0
+    assert counts[0, 3] == counts[2, 5] == 0.5
 
 
 def test_what_the_release_has_learned_is_not_learned_again(tmp_path: Path) -> None:
