@@ -4,7 +4,9 @@
 
 Extends the production release of the home by five items that have the content of five of its own, and makes lists of 20 for
 its users in random order; impressions are taken over after every 100 lists, as the consumer does within seconds. Without the
-budget is the same pipeline without the source `new_items`. Nothing is registered.
+budget is the same pipeline without the source `new_items`. The cost is the NDCG@10 of exploring lists for the lake's latest
+events with and without the source, before anything was shown: it is highest then. (The release has learned these events: only
+the ratio says something.) Nothing is registered.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from app.usecases import steps
 from core import columns as c
 from core.catalogue import Catalogue
 from core.features import UserFeatures
-from evaluation.queries import labelled_queries
+from evaluation.metrics import ndcg
+from evaluation.queries import LabelledQuery, labelled_queries
 from lifecycle.extend import extend_release
 from recommender.live import Snapshot
 from recommender.policy import Policy
@@ -61,12 +64,21 @@ def extended(workdir: Path) -> tuple[Snapshot, np.ndarray]:
     return Snapshot.of(found, index), found.catalogue.rows(ids)
 
 
-def users_of_lake(catalogue: Catalogue) -> list[UserFeatures]:
-    """Users as they are now: of the latest 2,000 events, what was known before each."""
+def latest_events(catalogue: Catalogue) -> list[LabelledQuery]:
+    """2,000 of the latest events, with what was known of the user before each."""
     events = steps.stored(settings()).interactions
     cut = float(events[c.TS].sort(descending=True)[min(len(events) - 1, 20_000)])
     asked = labelled_queries(events, catalogue, cut, float("inf"), 2_000)
-    return [query.user for query in asked if query.user is not None]
+    return [query for query in asked if query.user is not None]
+
+
+def quality(now: Snapshot, events: list[LabelledQuery], policy: Policy) -> float:
+    """NDCG@10 of the lists, exploration included."""
+    with Offline(now, policy) as offline:
+        asked = [Query(f"q{n}", one.user_id, one.ts, n, one.user, Page(20)) for n, one in enumerate(events)]
+        made = list(offline.recommend(asked))
+    ranks = [np.flatnonzero(one.selection.rows == event.target) for one, event in zip(made, events, strict=True)]
+    return float(ndcg(np.array([at[0] if len(at) else len(now.catalogue) for at in ranks]), 10).mean())
 
 
 def course(now: Snapshot, rows: np.ndarray, users: list[UserFeatures], policy: Policy, max_lists: int) -> Course:
@@ -91,10 +103,13 @@ def main() -> None:
     without = policy.model_copy(update={"sources": tuple(one for one in policy.sources if one.part != "new_items")})
     with tempfile.TemporaryDirectory() as folder:
         now, rows = extended(Path(folder))
-        users = users_of_lake(now.catalogue)
+        events = latest_events(now.catalogue)
+        users = [event.user for event in events if event.user is not None]
+        quality_with, quality_without = quality(now, events, policy), quality(now, events, without)
         found = course(now, rows, users, policy, 20_000)
         before = course(now, rows, users, without, found.lists)
-    metrics = {}
+    print(f"{given.name}: NDCG@10 of exploring lists {quality_without:.4f} without the budget, {quality_with:.4f} with it")
+    metrics = {f"{given.name} with ndcg@10": quality_with, f"{given.name} without ndcg@10": quality_without}
     for name, one in (("with", found), ("without", before)):
         print(
             f"{given.name} {name} the budget: {one.lists:,} lists, the least seen new item had {one.least} impressions, "
