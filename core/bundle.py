@@ -28,6 +28,24 @@ REFERENCE = "reference.parquet"  # a sample of training-time features: what the 
 FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)  # in every bundle
 
 
+class Comparison(BaseModel):
+    """NDCG@10 of a release (its judged twin) and of production on the same events, which neither has learned from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    production: str  # the name of the release that it was compared with
+    start: float  # Unix seconds of the window
+    end: float
+    queries: int
+    users: int
+    ndcg: float
+    production_ndcg: float
+    low: float  # of the difference: 95 %, paired bootstrap over users
+    high: float
+    milliseconds: float  # a list takes, median, without the user's encoding
+    production_milliseconds: float
+
+
 class Manifest(BaseModel):
     """What a release is made of and what it was made from."""
 
@@ -43,6 +61,8 @@ class Manifest(BaseModel):
     features: FeatureSchema | None = None  # what the release uses; older manifests have the digest alone
     dim: int
     n_items: int
+    n_events: int = 0  # that it was made from; 0 in a manifest of before they were counted
+    compared: Comparison | None = None  # with what was production when it was built, where there was one and the data has times
     metrics: dict[str, float]
     config: dict[str, object]  # the training configuration, flat
     files: dict[str, str]  # name -> SHA-256

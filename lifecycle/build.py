@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from core import bundle
-from core.bundle import Manifest
+from core.bundle import Comparison, Manifest
 from core.catalogue import Catalogue
 from core.feature_schema import FeatureSchema
 from core.features import Profiles
@@ -31,11 +31,13 @@ from evaluation.queries import LabelledQuery
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
 from lifecycle import judging, model_card
+from lifecycle.behaviour import behave, some_users
 from lifecycle.cuts import BuildConfig, Cuts, after_all
+from lifecycle.face_off import Served, as_served, face_off
 from ranking.ranker import Ranker, train_ranker
 from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
-from recommender.release import EASE_WEIGHT, POPULARITY, POPULARITY_WEIGHT, TRANSITION_WEIGHT, Release
+from recommender.release import EASE_WEIGHT, POPULARITY, POPULARITY_WEIGHT, TRANSITION_WEIGHT, Release, read_release
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.encoder import UserEncoder
 from retrieval.preset import Preset
@@ -73,6 +75,7 @@ class JudgedTwin:
     scorer: str
     metrics: dict[str, float]
     table: str
+    compared: Comparison | None
 
     @property
     def config(self) -> dict[str, object]:
@@ -99,11 +102,13 @@ def build_release(
     code_version: str,
     seed: int,
     echo: Echo,
+    production: Release | None = None,
 ) -> Path:
     """Train, choose, measure, train again on everything, and write a bundle; returns its folder, named after the release.
 
-    `policy` is the one that will serve it: the ranker learns from its candidates, and its lists are judged. An interrupted
-    training goes on where it stopped. Raises DatasetError when there is too little to learn from.
+    `policy` is the one that will serve it: the ranker learns from its candidates, and its lists are judged. The settings are
+    compared with `production` on the newest events, which neither has learned from. An interrupted training goes on where it
+    stopped. Raises DatasetError when there is too little to learn from.
     """
     draft = workdir / "draft"
     shutil.rmtree(draft, ignore_errors=True)
@@ -112,7 +117,8 @@ def build_release(
     cuts, end = Cuts.of(past.interactions, config), after_all(data.interactions)
     timed = has_times(data.interactions)
     then, now = past.as_of(cuts.towers), data.as_of(end)
-    twin = _Builder(then, cuts, config, preset, workdir, policy, seed, echo).twin(draft)
+    builder = _Builder(then, cuts, config, preset, workdir, policy, seed, echo, production if timed else None)
+    twin = builder.twin(draft)
     served = _refit(now, twin, preset, workdir, seed, echo) if config.refit else twin.learned
     served.save(draft)
     twin.ranker.save(draft / bundle.RANKER)
@@ -130,10 +136,15 @@ def build_release(
         features=used,
         dim=served.towers.item_embeddings.shape[1],
         n_items=len(data.catalogue),
+        n_events=len(data.interactions),
+        compared=twin.compared,
         metrics=twin.metrics,
         config={**chosen, "seed": seed, "policy": policy.id, "preset": preset.name, REFIT: config.refit, **twin.config},
         files={},
     )
+    served_as = as_served(read_release(draft, manifest), policy)
+    behaviour = behave(served_as.now, policy, some_users(data.interactions, served_as.now.catalogue))
+    manifest = manifest.model_copy(update={"metrics": {**manifest.metrics, **behaviour}})
     card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{twin.table}")
     (draft / bundle.MODEL_CARD).write_text(card)
     return seal(draft, manifest)
@@ -151,6 +162,7 @@ class _Builder:
     policy: Policy
     seed: int
     echo: Echo
+    production: Release | None = None
 
     def twin(self, draft: Path) -> JudgedTwin:
         """Learn from the past, choose, and judge. The folder `draft` gets the files of what was learned."""
@@ -174,7 +186,35 @@ class _Builder:
         judged = judging.judge(data.interactions, ranked, policy, cuts.choice, cuts.end, data.profiles)
         echo(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
         metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in learned.towers.metrics.items()}}
-        return JudgedTwin(learned, blend.weights, ranker, scorer, metrics, judged.table)
+        compared = self._compared(learned, blend.weights, ranker, policy)
+        return JudgedTwin(learned, blend.weights, ranker, scorer, metrics, judged.table, compared)
+
+    def _compared(self, chosen: Learned, weights: BlendWeights, ranker: Ranker, policy: Policy) -> Comparison | None:
+        """The same settings trained up to the newest events, beside production on those events.
+
+        Not the twin: it knows nothing of the newest fifth, and production may have learned most of it. Production has learned
+        everything before its own end, so the window begins there at the earliest.
+        """
+        if self.production is None:
+            return None
+        data, start = self.data, max(self.cuts.choice, self.production.manifest.trained_until)
+        self.echo("trained up to the newest events, to be compared with production")
+        folder = self.workdir / "compared"
+        shutil.rmtree(folder / "bundle", ignore_errors=True)
+        (folder / "bundle").mkdir(parents=True)
+        learned = Learner(data.catalogue, data.profiles, self.preset, folder, self.seed).refit(
+            before(data.interactions, start), chosen, weights
+        )
+        learned.save(folder / "bundle")
+        plain = self._snapshot(folder / "bundle", learned, weights)
+        ranked = replace(plain, release=replace(plain.release, ranker=ranker))
+        served = Served(ranked, policy), as_served(self.production, self.policy)
+        found = face_off(data.interactions, *served, start, self.cuts.end, data.profiles)
+        self.echo(
+            f"beside production, release {found.production}, on {found.queries:,} events that both have not seen: NDCG@10 "
+            f"{found.ndcg:.4f} against {found.production_ndcg:.4f}, the difference in [{found.low:.4f}, {found.high:.4f}]"
+        )
+        return found
 
     def _snapshot(self, draft: Path, learned: Learned, weights: BlendWeights) -> Snapshot:
         """What was learned, as the recommender sees a release."""

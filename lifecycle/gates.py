@@ -5,21 +5,37 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.bundle import FILES, Manifest
+from core.bundle import FILES, Comparison, Manifest
 
 NDCG = "ndcg@10"
 POPULARITY_NDCG = "popularity_ndcg@10"
 LIFT_LOW = "lift_low"  # lower end of the interval of NDCG@10 minus popularity's
 LIFT_HIGH = "lift_high"
 COVERAGE = "coverage@10"
+# lists, of some users, that behave wrongly (lifecycle.behaviour)
+REPEATS = "behaviour_repeats"  # that have an item twice, or one that the user has consumed
+SHORT = "behaviour_short"  # with fewer items than asked for although more are eligible
+UNSTABLE = "behaviour_unstable"  # that differ when asked for again
 
 
 @dataclass(frozen=True)
 class GateConfig:
-    """How good a release has to be."""
+    """How good a release has to be.
 
+    `margin` is what a successor may lose: it protects nine tenths of production's accuracy with 97.5 % confidence. Releases of
+    the same data are compared by their twins' figures, with `tolerance`. Where there is too little to compare by, a person may
+    promote; with `must_compare`, as an automatic retraining has it, the release stays out.
+    """
+
+    margin: float = 0.1  # of production's NDCG@10, by which the interval of the difference may reach below zero
+    min_queries: int = 200  # of a comparison
+    min_users: int = 20
+    must_compare: bool = False
     tolerance: float = 0.02  # relative NDCG@10 that a release may lose against production on the same data
     min_coverage: float = 0.01  # share of the catalogue that appears in somebody's top 10
+    max_slowdown: float = 2.0  # of a list, against production's in the same run
+    spare_milliseconds: float = 5.0  # by which it may be slower whatever production takes
+    min_events: float = 0.8  # of the events that production was made from: fewer are a sign of lost data
 
 
 @dataclass(frozen=True)
@@ -56,8 +72,11 @@ def check_gate(candidate: Manifest, production: Manifest | None, config: GateCon
         (
             _complete(candidate),
             _beats_popularity(candidate),
-            _not_worse_than(production, candidate, config.tolerance),
+            _not_worse_than(production, candidate, config),
             _covers(candidate, config.min_coverage),
+            _behaves(candidate),
+            _as_fast(candidate, config),
+            _as_much_data(production, candidate, config.min_events),
         )
     )
 
@@ -74,18 +93,58 @@ def _beats_popularity(candidate: Manifest) -> GateCheck:
     return GateCheck("it beats popularity", model > popularity and low > 0, detail)
 
 
-def _not_worse_than(production: Manifest | None, candidate: Manifest, tolerance: float) -> GateCheck:
+def _not_worse_than(production: Manifest | None, candidate: Manifest, config: GateConfig) -> GateCheck:
     name = "it is not worse than production"
     if production is None:
         return GateCheck(name, True, "there is no production release yet")
+    found = candidate.compared
+    if found is not None and found.production == production.release:
+        return _on_the_same_window(name, found, config)
     if production.data_version != candidate.data_version:
-        detail = f"not compared: {production.release} saw data {production.data_version}, this one {candidate.data_version}"
-        return GateCheck(name, True, detail)
-    floor = _metric(production, NDCG) * (1 - tolerance)
+        why = f"it was compared with {found.production}" if found else "it was not compared with any release"
+        return GateCheck(name, not config.must_compare, f"not compared with {production.release}: {why}")
+    floor = _metric(production, NDCG) * (1 - config.tolerance)
     model = _metric(candidate, NDCG)
     # production's own figure may be missing: it passed the gate when it was promoted, so that does not block a successor
     passed = math.isnan(floor) or model >= floor
-    return GateCheck(name, passed, f"NDCG@10 {model:.4f}; {production.release} less {tolerance:.0%} is {floor:.4f}")
+    return GateCheck(name, passed, f"NDCG@10 {model:.4f}; {production.release} less {config.tolerance:.0%} is {floor:.4f}")
+
+
+def _on_the_same_window(name: str, found: Comparison, config: GateConfig) -> GateCheck:
+    seen = f"on {found.queries:,} events of {found.users:,} users that neither has seen"
+    if found.queries < config.min_queries or found.users < config.min_users:
+        needed = f"{config.min_queries} of {config.min_users} users are needed"
+        return GateCheck(name, not config.must_compare, f"cannot tell {seen}: {needed}")
+    floor = -config.margin * found.production_ndcg
+    detail = (
+        f"NDCG@10 {found.ndcg:.4f} against {found.production_ndcg:.4f} {seen}; the difference lies in "
+        f"[{found.low:.4f}, {found.high:.4f}], at least {floor:.4f} is asked"
+    )
+    return GateCheck(name, found.low >= floor, detail)
+
+
+def _behaves(candidate: Manifest) -> GateCheck:
+    found = {name: _metric(candidate, name) for name in (REPEATS, SHORT, UNSTABLE)}
+    if all(math.isnan(value) for value in found.values()):
+        return GateCheck("its lists behave", True, "not tested: it was built before there were these tests")
+    detail = ", ".join(f"{value:.0f} {name.removeprefix('behaviour_')}" for name, value in found.items())
+    return GateCheck("its lists behave", all(value == 0 for value in found.values()), detail)
+
+
+def _as_fast(candidate: Manifest, config: GateConfig) -> GateCheck:
+    name, found = "a list takes no longer than it may", candidate.compared
+    if found is None:
+        return GateCheck(name, True, "not compared")
+    limit = max(config.max_slowdown * found.production_milliseconds, found.production_milliseconds + config.spare_milliseconds)
+    return GateCheck(name, found.milliseconds <= limit, f"{found.milliseconds:.1f} ms, at most {limit:.1f} ms")
+
+
+def _as_much_data(production: Manifest | None, candidate: Manifest, share: float) -> GateCheck:
+    name = "it was made from as much data"
+    if production is None or not production.n_events or not candidate.n_events:
+        return GateCheck(name, True, "not compared")
+    floor = share * production.n_events
+    return GateCheck(name, candidate.n_events >= floor, f"{candidate.n_events:,} events, at least {floor:,.0f}")
 
 
 def _covers(candidate: Manifest, minimum: float) -> GateCheck:

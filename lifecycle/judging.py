@@ -74,7 +74,7 @@ def ranking_rows(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) 
     features, relevant, groups = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)], []
     known = [query for query in found if query.user is not None]
     with Offline(now, policy.greedy()) as offline:
-        made = offline.candidates(_requests(known, DEPTH))
+        made = offline.candidates(requests(known, DEPTH))
         for query, candidates in zip(known, tqdm(made, "candidates", len(known), leave=False, disable=None), strict=True):
             hit = candidates.rows[candidates.primary] == query.target
             if hit.any():
@@ -144,7 +144,7 @@ def _period(
     return found, item_stats(interactions, catalogue, start)
 
 
-def _requests(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
+def requests(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
     """The labelled queries as the requests that they would have been."""
     for number, query in enumerate(found):
         yield Query(f"judged-{number}", query.user_id, query.ts, seed=number, user=query.user, page=Page(depth))
@@ -153,7 +153,7 @@ def _requests(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
 def _served(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> Iterator[NDArray[np.intp]]:
     """The list of each query, as rows."""
     with Offline(now, policy.greedy()) as offline:
-        for made in offline.recommend(_requests(found, DEPTH)):
+        for made in offline.recommend(requests(found, DEPTH)):
             yield made.selection.rows
 
 

@@ -84,7 +84,11 @@ def expected_schema() -> FeatureSchema:
 
 def open_release(folder: Path) -> Release:
     """Load a bundle. Raises BundleCorrupt, or SchemaMismatch that names what this code lacks."""
-    manifest = bundle.open_bundle(folder, expected_schema())
+    return read_release(folder, bundle.open_bundle(folder, expected_schema()))
+
+
+def read_release(folder: Path, manifest: Manifest) -> Release:
+    """Load what is in a folder without checking it against the manifest: for a release that is being built."""
     catalogue = Catalogue.from_frame(pl.read_parquet(folder / bundle.CATALOGUE))
     vectors = np.load(folder / bundle.ITEM_EMBEDDINGS, allow_pickle=False)
     return Release(

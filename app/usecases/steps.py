@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,7 +18,7 @@ from app.usecases import lake_content, loading
 from core import columns as c
 from core.bundle import MODEL_CARD, read_manifest
 from core.catalogue import Catalogue
-from core.errors import NotFound
+from core.errors import BundleCorrupt, NotFound, SchemaMismatch
 from core.features import Profiles
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
@@ -25,6 +27,10 @@ from lake import tables
 from lake.item_keys import settle
 from lake.ports import Lake
 
+if TYPE_CHECKING:
+    from recommender.release import Release
+
+_log = logging.getLogger(__name__)
 LICENCE = "that of the data set; for MovieLens see NOTICE: acknowledged, not endorsed, not commercial"
 
 BUNDLED, BUNDLED_PRESET = "ml-latest-small", "demo"
@@ -115,11 +121,25 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
             code_version=wiring.code_version(REPOSITORY),
             seed=seed,
             echo=echo,
+            production=_production(settings),
         )
     version = register(settings, folder, echo)
     if promote_it:
         promote(settings, version, force=False, dry_run=False, echo=echo)
     return version
+
+
+def _production(settings: Settings) -> Release | None:
+    """The release to compare with. One that this code cannot read is none, which is said; a retraining's gate then refuses."""
+    from recommender.release import open_release
+
+    try:
+        return open_release(wiring.registry(settings).fetch("production"))
+    except NotFound:
+        return None
+    except (BundleCorrupt, SchemaMismatch) as error:
+        _log.warning("production cannot be compared with: %s", error.detail)
+        return None
 
 
 def usual_preset(settings: Settings) -> str:

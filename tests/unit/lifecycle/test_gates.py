@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from core.bundle import FILES, RANKER, Manifest
+from core.bundle import FILES, RANKER, Comparison, Manifest
 from lifecycle.gates import GateConfig, check_gate
 
-GOOD = {"ndcg@10": 0.10, "popularity_ndcg@10": 0.06, "lift_low": 0.02, "lift_high": 0.06, "coverage@10": 0.2}
+BEHAVED = {"behaviour_repeats": 0.0, "behaviour_short": 0.0, "behaviour_unstable": 0.0}
+GOOD = {"ndcg@10": 0.10, "popularity_ndcg@10": 0.06, "lift_low": 0.02, "lift_high": 0.06, "coverage@10": 0.2} | BEHAVED
 CONFIG = GateConfig(tolerance=0.05, min_coverage=0.1)
 
 
@@ -22,7 +25,7 @@ def test_a_good_first_release_passes_every_check() -> None:
     verdict = check_gate(manifest(GOOD), None, CONFIG)
     assert verdict.passed
     assert verdict.failed == ()
-    assert len(verdict.lines()) == len(verdict.checks) == 4
+    assert len(verdict.lines()) == len(verdict.checks) == 7
     assert all(line.startswith("pass") for line in verdict.lines())
 
 
@@ -33,6 +36,8 @@ def test_a_good_first_release_passes_every_check() -> None:
         ({"lift_low": 0.0}, "it beats popularity"),
         ({"lift_low": -0.001}, "it beats popularity"),
         ({"lift_low": float("nan")}, "it beats popularity"),
+        *(({name: 1.0}, "its lists behave") for name in BEHAVED),
+        ({"behaviour_short": float("nan")}, "its lists behave"),
         ({"coverage@10": 0.0999}, "it shows enough of the catalogue"),
         ({"coverage@10": float("nan")}, "it shows enough of the catalogue"),
     ],
@@ -69,3 +74,44 @@ def test_on_other_data_figures_are_not_compared() -> None:
 
 def test_a_production_release_without_the_figure_does_not_block_its_successor() -> None:
     assert check_gate(manifest(GOOD), manifest({}), CONFIG).passed
+
+
+def compared(production: str = "now", **changes: float) -> Comparison:
+    figures = {"start": 0.0, "end": 1.0, "ndcg": 0.11, "production_ndcg": 0.1, "low": -0.005, "high": 0.02}
+    figures |= {"queries": 500, "users": 50, "milliseconds": 8.0, "production_milliseconds": 7.0}
+    return Comparison.model_validate(figures | changes | {"production": production})
+
+
+def beside(found: Comparison | None, must_compare: bool = False, n_events: int = 0) -> list[str]:
+    """The names of the checks that fail for a good release that was compared like this, beside production on other data."""
+    production = manifest({"ndcg@10": 0.1}, data=2).model_copy(update={"release": "now", "n_events": 1000})
+    candidate = manifest(GOOD).model_copy(update={"compared": found, "n_events": n_events})
+    return [check.name for check in check_gate(candidate, production, replace(CONFIG, must_compare=must_compare)).failed]
+
+
+WORSE = "it is not worse than production"
+
+
+@pytest.mark.parametrize(("low", "failed"), [(0.03, []), (-0.0099, []), (-0.0101, [WORSE]), (float("nan"), [WORSE])])
+def test_on_the_same_window_the_interval_may_reach_the_margin_and_no_further(low: float, failed: list[str]) -> None:
+    assert beside(compared(low=low)) == failed
+
+
+@pytest.mark.parametrize("found", [None, compared("another"), compared(queries=199), compared(users=19)])
+def test_what_cannot_be_compared_is_for_a_person_to_promote(found: Comparison | None) -> None:
+    assert beside(found) == []
+    assert beside(found, must_compare=True) == [WORSE]
+
+
+@pytest.mark.parametrize(("took", "failed"), [(13.9, []), (14.1, ["a list takes no longer than it may"])])
+def test_a_list_may_take_twice_as_long_and_no_longer(took: float, failed: list[str]) -> None:
+    assert beside(compared(milliseconds=took)) == failed
+
+
+@pytest.mark.parametrize(("n_events", "failed"), [(0, []), (800, []), (799, ["it was made from as much data"])])
+def test_a_release_of_much_less_data_stays_out(n_events: int, failed: list[str]) -> None:
+    assert beside(compared(), n_events=n_events) == failed
+
+
+def test_a_release_of_before_there_were_behavioural_tests_is_not_refused_for_them() -> None:
+    assert check_gate(manifest({name: value for name, value in GOOD.items() if name not in BEHAVED}), None, CONFIG).passed
