@@ -25,7 +25,9 @@ MAX_INTEGER = 2**53 - 1  # the largest integer that every JSON reader keeps exac
 MAX_LENGTH = 128  # characters
 FIRST_ITEM_KEY = 2**53
 FIRST_USER_KEY = 2**62
-ALLOWED = f"an integer from 1 to {MAX_INTEGER}, or a string of 1 to {MAX_LENGTH} characters without control characters"
+ALLOWED = (
+    f"an integer from 1 to {MAX_INTEGER}, or a string of 1 to {MAX_LENGTH} characters without control characters, not only spaces"
+)
 
 ExternalId = int | str  # an integer where the id is a whole number, else a string
 
@@ -41,7 +43,7 @@ def parse_id(raw: object) -> ExternalId:
     if isinstance(raw, str):
         if _WHOLE.fullmatch(raw) and int(raw) <= MAX_INTEGER:
             return int(raw)
-        if 1 <= len(raw) <= MAX_LENGTH and not _UNPRINTABLE.search(raw):
+        if raw.strip() and len(raw) <= MAX_LENGTH and not _UNPRINTABLE.search(raw):
             return raw
     elif isinstance(raw, int) and not isinstance(raw, bool) and 1 <= raw <= MAX_INTEGER:
         return raw

@@ -17,6 +17,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / "configs"
 
 
+# everything that Marquee writes lies in one of these under home
+FOLDERS = (
+    *("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch"),
+    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation"),
+)
+
+
 class Settings(BaseSettings):
     """Where things are and how they are reached. Frozen: a process has one for its life."""
 
@@ -140,5 +147,7 @@ class Settings(BaseSettings):
         return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow' / 'mlflow.db'}"
 
     def folder(self, name: str) -> Path:
-        """A folder under home, not created here."""
+        """One of FOLDERS under home, not created here."""
+        if name not in FOLDERS:  # or `marquee data erase` would leave it
+            raise ValueError(f"{name} is not in FOLDERS")
         return self.home.resolve() / name

@@ -13,6 +13,7 @@ from app.console import echo, out, settings
 from app.usecases import steps
 from app.usecases.lake_content import held_out
 from core.errors import DatasetError
+from core.settings import FOLDERS
 from datasets.movielens import BUNDLED
 from datasets.registry import FETCHABLE, read_any
 
@@ -90,22 +91,7 @@ def info() -> None:
 def erase(dry_run: DryRun = False, yes: data_import.Yes = False) -> None:
     """Delete everything that Marquee wrote under its home folder."""
     home = settings().home.resolve()
-    known = (
-        "lake",
-        "feast",
-        "events",
-        "mlflow",
-        "releases",
-        "milvus",
-        "logs",
-        "run",
-        "train",
-        "watch",
-        DATASETS,
-        "tmdb",
-        "quarantine",
-    )
-    found = [home / name for name in known if (home / name).exists()]
+    found = [home / name for name in FOLDERS if (home / name).exists()]
     if not found:
         out.print(f"nothing to erase under {home}")
         return

@@ -11,6 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from core.settings import FOLDERS
+
 
 def run(home: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "MARQUEE_HOME": str(home), "COLUMNS": "250", **extra}
@@ -76,13 +78,13 @@ def test_loading_twice_changes_nothing_and_another_set_needs_a_word(tmp_path: Pa
 
 
 def test_erasing_shows_what_it_would_erase(tmp_path: Path) -> None:
-    (tmp_path / "lake").mkdir()
+    for name in FOLDERS:
+        (tmp_path / name).mkdir()
     (tmp_path / "mine.txt").write_text("not Marquee's")
     assert "lake" in run(tmp_path, "data", "erase", "--dry-run").stdout
     assert (tmp_path / "lake").exists()
     assert run(tmp_path, "data", "erase", "--yes").returncode == 0
-    assert not (tmp_path / "lake").exists()
-    assert (tmp_path / "mine.txt").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "mine.txt"}
 
 
 def test_the_doctor_reports_what_is_missing_and_changes_nothing(tmp_path: Path) -> None:

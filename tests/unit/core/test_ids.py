@@ -24,7 +24,7 @@ from core.ids import (
     user_key,
 )
 
-TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=MAX_LENGTH)
+TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=MAX_LENGTH).filter(str.strip)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_valid_ids_are_parsed(raw: object, id_: ExternalId) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [0, -1, MAX_INTEGER + 1, 1.0, True, None, "", "x" * (MAX_LENGTH + 1), "a\nb", "\0", "\ud800", [1]]
+    "raw", [0, -1, MAX_INTEGER + 1, 1.0, True, None, "", "  ", "x" * (MAX_LENGTH + 1), "a\nb", "\0", "\ud800", [1]]
 )
 def test_invalid_ids_are_refused(raw: object) -> None:
     with pytest.raises(ValueError, match="allowed: an integer from 1 to"):
