@@ -22,6 +22,7 @@ from core.errors import InvalidInput
 from core.ids import ExternalId, shown
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
+from core.telemetry import DECISIONS
 from lake.item_changes import change
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ def _example_users(settings: Settings) -> list[ExternalId]:
 def _retrain(reasons: str) -> None:
     """A retraining is a process of its own: the watchdog goes on watching if it fails."""
     _log.warning("retraining: %s", reasons)
+    DECISIONS.labels("retrain").inc()
     subprocess.run([sys.executable, "-m", "app", "release", "build"], check=False)
 
 
