@@ -47,7 +47,7 @@ def api(settings: Settings) -> FastAPI:
     from serving.lists.service import RecommendService, following
     from serving.routes.api import Api
 
-    wiring.logging_to_stderr()
+    wiring.observed(settings, "api")
     steps.require_release(settings)
     host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
@@ -90,6 +90,7 @@ def serve(settings: Settings) -> None:
         host=settings.api_host,
         port=settings.api_port,
         log_level="warning",
+        log_config=None,  # its messages go the way of ours
         access_log=False,
         timeout_graceful_shutdown=10,
     )
@@ -97,7 +98,7 @@ def serve(settings: Settings) -> None:
 
 def consume(settings: Settings) -> None:
     """The stream consumer until SIGINT or SIGTERM; what was polled is applied and committed first."""
-    wiring.logging_to_stderr()
+    wiring.observed(settings, "consumer")
     with consuming(settings.home):
         _consume(settings)
 
@@ -137,7 +138,7 @@ def watch(settings: Settings, once: bool) -> None:
     from monitoring.watch import WatchConfig
     from monitoring.watchdog import Watchdog, WatchdogConfig
 
-    wiring.logging_to_stderr()
+    wiring.observed(settings, "watchdog")
     watchdog = Watchdog(
         wiring.registry(settings),
         wiring.lake(settings),
