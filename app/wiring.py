@@ -5,14 +5,15 @@ Imports stand inside the functions on purpose: a process pays only for the SDKs 
 
 from __future__ import annotations
 
-import logging
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from core import tracing
+from core.errors import InvalidInput
 from core.events import ClockRule
+from core.logs import log_to_stderr
 from core.ports import EventLog, Tracker
 from core.settings import Settings
 from lake.ports import FileLake
@@ -26,11 +27,22 @@ if TYPE_CHECKING:
     from streaming.topics import TopicAdmin
 
 
-def logging_to_stderr(level: int = logging.INFO) -> None:
-    """One line per message; the supervisor adds the process name."""
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("mlflow", "alembic", "httpx", "pymilvus", "kafka", "feast"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+def observed(settings: Settings, process: str) -> None:
+    """Logs and traces of this process, as the settings say. Raises InvalidInput for traces without the extra `tracing`."""
+    log_to_stderr(settings.log_format)
+    if not settings.tracing_endpoint:
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as error:
+        allowed = "empty without the extra `tracing`: pip install 'marquee[tracing]'"
+        raise InvalidInput("MARQUEE_TRACING_ENDPOINT", settings.tracing_endpoint, allowed) from error
+    provider = TracerProvider(resource=Resource.create({"service.name": f"marquee-{process}"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.tracing_endpoint)))
+    tracing.start(provider)
 
 
 def lake(settings: Settings) -> FileLake:

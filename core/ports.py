@@ -92,6 +92,7 @@ class Record:
     id: str
     value: bytes
     accepted_at: float | None = None  # Unix seconds when its sender got an acknowledgement; None: the time of the append
+    traceparent: str = ""  # names the trace that it belongs to (W3C); a log without room for it leaves it out
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class LoggedRecord:
     id: str
     value: bytes
     appended_at: float = 0.0  # Unix seconds when it was accepted
+    traceparent: str = ""
 
 
 class Subscription(Protocol):

@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         2.0, gt=0, description="seconds between two checks of the registry for a release that was promoted or rolled back"
     )
 
+    log_format: Literal["text", "json"] = Field("text", description="logs as text, or as one JSON object a line")
+    tracing_endpoint: str = Field(
+        "", description="OTLP/HTTP address that traces go to, for example http://127.0.0.1:4318/v1/traces; off if empty"
+    )
+
     clock_skew: float = Field(300.0, ge=0, description="how far an event's time may be ahead of the server's clock, in seconds")
     earliest_event: float = Field(
         631_152_000.0, ge=0, description="earliest event time that is accepted, in Unix seconds (1990-01-01)"

@@ -14,6 +14,9 @@ REQUEST_SECONDS = Histogram("marquee_request_seconds", "Time to answer an HTTP r
 STAGE_SECONDS = Histogram("marquee_stage_seconds", "Time one pipeline part took", ["stage", "part"], buckets=_FAST)
 STAGE_ERRORS = Counter("marquee_stage_errors_total", "Times that a pipeline part was unavailable", ["stage", "part"])
 LISTS = Counter("marquee_lists_total", "Recommendation lists by strategy", ["strategy"])
+LIST_SECONDS = Histogram("marquee_list_seconds", "Time to make a list, by arm of the experiment", ["arm"], buckets=_FAST)
+COLD_STARTS = Counter("marquee_cold_start_lists_total", "Lists for users of whom the release can read nothing")
+POSITIONS = Counter("marquee_positions_total", "Positions of lists that were filled, by exploration or not", ["explored"])
 EVENTS_ACCEPTED = Counter(
     "marquee_events_accepted_total", "Events made durable; kind `mixed` when a batch was only partly new", ["kind"]
 )
@@ -42,6 +45,23 @@ RELEASE_SWAPS = Counter(
     "Releases that an alias was moved to while it was served, by outcome: served or refused",
     ["outcome"],
 )
+POLICY_INFO = Gauge("marquee_policy_info", "1 for the policy that an arm of the experiment uses", ["arm", "policy"])
+SERVED_TIMESTAMP = Gauge(
+    "marquee_served_timestamp_seconds",
+    "Unix time up to which what is served is known: features (latest event applied, by the consumer), statistics, item_vectors",
+    ["what"],
+)
+MODEL_TRAINED_UNTIL = Gauge(
+    "marquee_model_trained_until_seconds",
+    "Unix time of the latest event that the release behind an alias learned from",
+    ["alias"],
+)
+CANARY_SHARE = Gauge("marquee_canary_share", "Share of users that the canary release serves; 0 when there is none")
+DECISIONS = Counter("marquee_decisions_total", "Decisions on the life of a release, by what was decided", ["decision"])
+for _outcome in ("served", "refused"):
+    RELEASE_SWAPS.labels(_outcome)
+for _decision in ("retrain", "promote", "refuse", "canary", "rollback"):
+    DECISIONS.labels(_decision)  # exists from the start: a rate is 0, and not missing, before the first one
 DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features that drifted at the last check")
 DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its training-time reference", ["feature"])
 ACCEPTANCE_RATE = Gauge("marquee_acceptance_rate", "Share of recent lists that were answered by an interaction")

@@ -15,13 +15,22 @@ from functools import partial
 from core.errors import DependencyUnavailable, MarqueeError
 from core.item_facts import ItemFacts
 from core.ports import Monotonic
-from core.telemetry import RELEASE_INFO, RELEASE_SWAPS, SERVED_VERSION
+from core.telemetry import (
+    CANARY_SHARE,
+    MODEL_TRAINED_UNTIL,
+    POLICY_INFO,
+    RELEASE_INFO,
+    RELEASE_SWAPS,
+    SERVED_TIMESTAMP,
+    SERVED_VERSION,
+)
 from recommender.assembly import SourceThreads
 from recommender.experiment import Experiment
 from recommender.live import LiveRelease
 from recommender.policy import Policy
 from recommender.recommender import Recommender, SideEffect
 
+CANARY = "canary"  # the alias of a release that is being let in
 _log = logging.getLogger(__name__)
 
 # What the host asks of the registry: which version an alias means, and that version, loaded and ready to be searched.
@@ -183,4 +192,16 @@ class RecommenderHost:
             RELEASE_INFO.labels(name).set(0)
         for name in served:
             RELEASE_INFO.labels(name).set(1)
-        SERVED_VERSION.set(self._live[self.experiment.arms[self.experiment.largest].release].learned_version)
+        self._report()
+
+    def _report(self) -> None:
+        """Say in metrics what is served."""
+        for alias, live in self._live.items():
+            MODEL_TRAINED_UNTIL.labels(alias).set(live.snapshot.release.manifest.trained_until)
+        for name, policy in self._policies.items():
+            POLICY_INFO.labels(name, policy.id).set(1)
+        CANARY_SHARE.set(sum(arm.share for arm in self.experiment.arms.values() if arm.release == CANARY))
+        main = self._live[self.experiment.arms[self.experiment.largest].release]
+        SERVED_VERSION.set(main.learned_version)
+        SERVED_TIMESTAMP.labels("statistics").set(main.snapshot.stats.as_of)
+        SERVED_TIMESTAMP.labels("item_vectors").set(main.learned_at or main.snapshot.release.manifest.trained_until)

@@ -6,6 +6,7 @@ Statistics, learned vectors and item facts move while a release is served. `Live
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from scipy.sparse import csr_matrix
 from core.catalogue import Catalogue, ItemStats
 from core.errors import BundleCorrupt
 from core.item_facts import ItemFacts
-from core.ports import VectorIndex
+from core.ports import Clock, VectorIndex
 from lake.later_transitions import PublishedTransitions
 from lake.learned_vectors import PublishedVectors
 from lake.published_stats import PublishedStats
@@ -106,11 +107,14 @@ class Feeds:
 class LiveRelease:
     """One release while it is served: takes over what the consumer counted and learned. Not thread-safe: one follower looks."""
 
-    def __init__(self, version: str, snapshot: Snapshot, feeds: Feeds, mirror: VectorIndex | None = None) -> None:
+    def __init__(
+        self, version: str, snapshot: Snapshot, feeds: Feeds, mirror: VectorIndex | None = None, clock: Clock = time.time
+    ) -> None:
         """`version` of the registry. `mirror`: the index in this process, which nobody else keeps up to date."""
         self.version = version
         self.snapshot = snapshot
-        self.learned_version = 0
+        self.learned_version, self.learned_at = 0, 0.0  # Unix seconds of the last take-over; 0: the release's own vectors
+        self._clock = clock
         self._stats = PublishedStats(feeds.stats)
         self._vectors = PublishedVectors(feeds.vectors)
         self._transitions = PublishedTransitions(feeds.transitions)
@@ -135,7 +139,7 @@ class LiveRelease:
         if self._mirror is not None:
             self._mirror.publish(now.name, now.catalogue.ids, vectors)
         self.snapshot = now.with_vectors(vectors)
-        self.learned_version = learned.version
+        self.learned_version, self.learned_at = learned.version, self._clock()
         return True
 
     def look_at_transitions(self) -> bool:

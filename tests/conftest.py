@@ -27,6 +27,7 @@ SERVICES = {
     "kafka": "a broker named by MARQUEE_KAFKA_BOOTSTRAP (make kafka)",
     "chromium": "chromium (Debian package chromium)",
     "promtool": "promtool (Debian package prometheus)",
+    "prometheus": "prometheus (Debian package prometheus)",
 }
 
 
@@ -35,7 +36,7 @@ def _available(service: str) -> bool:
         return shutil.which("redis-server") is not None
     if service == "milvus":
         return _milvus_command().exists()
-    if service in ("chromium", "promtool"):
+    if service in ("chromium", "promtool", "prometheus"):
         return shutil.which(service) is not None
     return service == "kafka" and "MARQUEE_KAFKA_BOOTSTRAP" in os.environ
 

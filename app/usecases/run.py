@@ -22,6 +22,7 @@ from core.errors import InvalidInput
 from core.ids import ExternalId, shown
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
+from core.telemetry import DECISIONS
 from lake.item_changes import change
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def api(settings: Settings) -> FastAPI:
     from serving.lists.service import RecommendService, following
     from serving.routes.api import Api
 
-    wiring.logging_to_stderr()
+    wiring.observed(settings, "api")
     steps.require_release(settings)
     host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
@@ -89,6 +90,7 @@ def serve(settings: Settings) -> None:
         host=settings.api_host,
         port=settings.api_port,
         log_level="warning",
+        log_config=None,  # its messages go the way of ours
         access_log=False,
         timeout_graceful_shutdown=10,
     )
@@ -96,7 +98,7 @@ def serve(settings: Settings) -> None:
 
 def consume(settings: Settings) -> None:
     """The stream consumer until SIGINT or SIGTERM; what was polled is applied and committed first."""
-    wiring.logging_to_stderr()
+    wiring.observed(settings, "consumer")
     with consuming(settings.home):
         _consume(settings)
 
@@ -136,7 +138,7 @@ def watch(settings: Settings, once: bool) -> None:
     from monitoring.watch import WatchConfig
     from monitoring.watchdog import Watchdog, WatchdogConfig
 
-    wiring.logging_to_stderr()
+    wiring.observed(settings, "watchdog")
     watchdog = Watchdog(
         wiring.registry(settings),
         wiring.lake(settings),
@@ -205,6 +207,7 @@ def _example_users(settings: Settings) -> list[ExternalId]:
 def _retrain(reasons: str) -> None:
     """A retraining is a process of its own: the watchdog goes on watching if it fails."""
     _log.warning("retraining: %s", reasons)
+    DECISIONS.labels("retrain").inc()
     subprocess.run([sys.executable, "-m", "app", "release", "build"], check=False)
 
 

@@ -9,6 +9,8 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core import tracing
+from core.logs import REQUEST_ID as REQUEST_ID_NOW
 from core.telemetry import REQUEST_SECONDS, REQUESTS
 from serving.http.problems import BodyTooLarge, of_error, problem
 
@@ -51,14 +53,21 @@ class RequestContext:
                     headers.setdefault(name, value)
             await send(message)
 
+        current = REQUEST_ID_NOW.set(request_id)
         try:
-            await self._app(scope, receive, decorated)
+            with tracing.span(scope["method"], Headers(scope=scope).get("traceparent", "")) as span:
+                try:
+                    await self._app(scope, receive, decorated)
+                finally:
+                    if span is not None:
+                        span.update_name(f"{scope['method']} {_template(scope)}")
         except Exception:
             log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
             if status:
                 raise  # the answer is under way: all that is left is to close the connection
             await _internal_error(request_id)(scope, receive, decorated)
         finally:
+            REQUEST_ID_NOW.reset(current)
             route = _template(scope)
             REQUESTS.labels(route, str(status)).inc()
             REQUEST_SECONDS.labels(route).observe(time.perf_counter() - start)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from core import tracing
 from core.deadletter import DeadLetter, to_record
 from core.errors import DependencyUnavailable
 from core.events import DEADLETTER, DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule, check_clock
@@ -73,7 +74,8 @@ class Ingestion:
         self._check_clocks(events, is_array)
         unknown = self._unknown_items(events)
         known = [event for index, event in enumerate(events) if index not in unknown]
-        new = await self._append(INTERACTIONS, [_record(event) for event in known])
+        with tracing.span(f"append {INTERACTIONS}"):
+            new = await self._append(INTERACTIONS, [_record(event) for event in known])
         await self._append(DEADLETTER, [self._letter(events[index]) for index in unknown])
         _count(known, new, len(unknown))
         quarantined = [
@@ -138,7 +140,8 @@ class Ingestion:
 
 
 def _record(event: Interaction) -> Record:
-    return Record(key=str(event.user_id), id=event.event_id, value=event.model_dump_json().encode())
+    value, parent = event.model_dump_json().encode(), tracing.traceparent()
+    return Record(key=str(event.user_id), id=event.event_id, value=value, traceparent=parent)
 
 
 def _reason(event: Interaction) -> str:

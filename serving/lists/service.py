@@ -18,7 +18,7 @@ from core.events import IMPRESSIONS
 from core.features import UserFeatures
 from core.ids import ExternalId, original, user_key
 from core.ports import Clock, EventLog
-from core.telemetry import LISTS, STAGE_ERRORS, STAGE_SECONDS
+from core.telemetry import COLD_STARTS, LIST_SECONDS, LISTS, POSITIONS, STAGE_ERRORS, STAGE_SECONDS
 from recommender.host import RecommenderHost
 from recommender.recommender import RecommendationResult
 from recommender.roles import Constraints, Context, Page, Query
@@ -127,6 +127,11 @@ def following(host: RecommenderHost, interval: float) -> tuple[Background, threa
 
 def _count(made: RecommendationResult) -> None:
     LISTS.labels(made.strategy).inc()
+    LIST_SECONDS.labels(made.query.context.arm).observe(made.seconds)
+    COLD_STARTS.inc(made.cold_start)
+    explored = int(made.selection.explored.sum())
+    POSITIONS.labels("yes").inc(explored)
+    POSITIONS.labels("no").inc(len(made.selection) - explored)
     for stage in made.trace.stages:
         STAGE_SECONDS.labels(stage.stage, stage.part).observe(stage.milliseconds / 1e3)
         if stage.error is not None:

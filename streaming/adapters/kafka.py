@@ -20,7 +20,17 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from core.ports import LoggedRecord, Record
-from streaming.adapters.kafka_sdk import ID, MAX_REQUEST_BYTES, Deadline, close_producer, connection, logged, opened, translated
+from streaming.adapters.kafka_sdk import (
+    ID,
+    MAX_REQUEST_BYTES,
+    TRACEPARENT,
+    Deadline,
+    close_producer,
+    connection,
+    logged,
+    opened,
+    translated,
+)
 from streaming.adapters.kafka_subscription import KafkaSubscription
 from streaming.adapters.kafka_topics import create
 from streaming.topics import SPECS, TopicSpec
@@ -106,6 +116,8 @@ class KafkaEventLog:
             return False
         at = None if record.accepted_at is None else int(record.accepted_at * 1000)
         headers = [(ID, record.id.encode())]
+        if record.traceparent:
+            headers.append((TRACEPARENT, record.traceparent.encode()))
         value = record.value or None  # no value is Kafka's tombstone
         self._appended[place] = producer.send(topic, value, key=record.key.encode(), headers=headers, timestamp_ms=at)
         return True

@@ -15,6 +15,7 @@ from core.errors import DependencyUnavailable, InvalidInput
 from core.ports import LoggedRecord
 
 ID = "id"  # the header that carries a record's id
+TRACEPARENT = "traceparent"  # the header that carries the trace that it belongs to
 MAX_REQUEST_BYTES = 16 * 2**20  # of one request: dead letters carry whole events
 _FORCE_CLOSE_SECONDS = 5.0  # how long a sender may take to drop everything
 Client = TypeVar("Client")
@@ -75,7 +76,8 @@ def close_producer(producer: KafkaProducer, timeout: float) -> None:
 
 def logged(record: Any) -> LoggedRecord:
     """kafka-python's record in Marquee's terms. A record without our header came from elsewhere: its place is its id."""
-    id_ = next((value for name, value in record.headers if name == ID), None)
+    headers = dict(reversed(record.headers))  # of a header that is there twice, the first counts
+    id_ = headers.get(ID)
     return LoggedRecord(
         topic=record.topic,
         partition=record.partition,
@@ -84,6 +86,7 @@ def logged(record: Any) -> LoggedRecord:
         id=f"{record.partition}-{record.offset}" if id_ is None else id_.decode(errors="replace"),
         value=record.value or b"",
         appended_at=record.timestamp / 1000.0,
+        traceparent=(headers.get(TRACEPARENT) or b"").decode(errors="replace"),
     )
 
 

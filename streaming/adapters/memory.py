@@ -27,7 +27,8 @@ class MemoryEventLog:
                 if record.id not in known:
                     known.add(record.id)
                     at = time.time() if record.accepted_at is None else record.accepted_at
-                    log.append(LoggedRecord(topic, 0, len(log) + 1, record.key, record.id, record.value, at))
+                    place = (topic, 0, len(log) + 1)
+                    log.append(LoggedRecord(*place, record.key, record.id, record.value, at, record.traceparent))
             self._changed.notify_all()
             return len(log) - before
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from core.deadletter import DeadLetter
 from core.ports import Clock, FeatureReader, FeatureWriter
-from core.telemetry import EVENTS_APPLIED, FRESHNESS_SECONDS
+from core.telemetry import EVENTS_APPLIED, FRESHNESS_SECONDS, SERVED_TIMESTAMP
 from feature_repo.signals import DEFAULT_SIGNALS, Signals
 from streaming.decoding import ID_COLLISION, Decoded, dead
 from streaming.handlers import updated_users
@@ -54,4 +54,5 @@ class FeatureEffect:
             EVENTS_APPLIED.labels(kind).inc(count)
         for one in batch:
             FRESHNESS_SECONDS.observe(max(0.0, now - one.record.appended_at))
+        SERVED_TIMESTAMP.labels("features").set(max((one.record.appended_at for one in batch), default=now))
         return [dead(one.record, ID_COLLISION, _COLLIDES.format(one.event.user_id), now) for one in updated.refused]

@@ -9,6 +9,7 @@ from functools import partial
 from threading import Event
 from typing import Protocol
 
+from core import tracing
 from core.deadletter import DeadLetter
 from core.events import INTERACTIONS
 from core.ports import Clock, EventLog, LoggedRecord
@@ -86,7 +87,8 @@ class InteractionLoop:
             return False
         good, dead = decoded
         batch = self._shedding.keep(good, self._pace) if self._shedding else good
-        refused = retry_until_available(partial(self._effect.apply, batch), self._effect.dependency, stop) if batch else ()
+        with tracing.batch(f"apply {self._effect.name}", (one.record.traceparent for one in batch)):
+            refused = retry_until_available(partial(self._effect.apply, batch), self._effect.dependency, stop) if batch else ()
         if refused is None:
             return False
         dead += refused

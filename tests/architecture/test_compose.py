@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -243,7 +244,22 @@ def expressions() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("where", "expression"), list(expressions()))
 def test_alerts_and_dashboards_use_metrics_that_exist(where: str, expression: str) -> None:
     assert used(expression) <= exported(), where
-    assert used(expression) or re.match(r"up\b", expression), f"{where} watches nothing of Marquee's"
+    assert used(expression) or re.search(r"\b(up|process_\w+)\b", expression), f"{where} watches nothing of Marquee's"
+
+
+def test_every_alert_links_a_section_of_the_runbook_that_exists() -> None:
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]:
+        for rule in group["rules"]:
+            page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+            assert page == "docs/runbook.md"
+            assert anchor in anchors, rule["alert"]
+
+
+def test_the_dashboards_are_what_their_code_writes() -> None:
+    code = runpy.run_path(str(GRAFANA / "dashboards.py"))
+    assert {path.stem: path.read_text() for path in DASHBOARDS} == {name: code["rendered"](name) for name in code["DASHBOARDS"]}
 
 
 def test_prometheus_scrapes_every_process_where_it_listens() -> None:

@@ -148,3 +148,14 @@ def test_the_first_assignment_of_a_group_knows_the_partitions(
     assert polled(subscription, 3) == ["e0", "e1", "e2"]
     subscription.close()
     assert "No partition metadata" not in caplog.text
+
+
+def test_the_trace_of_a_record_comes_with_it(log: KafkaEventLog, kafka_bootstrap: str, topic: str) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    log.append(topic, [Record("7", "traced", b"x", traceparent=parent), Record("7", "plain", b"x")])
+    subscription = subscribe(kafka_bootstrap, topic)
+    deadline, found = time.monotonic() + WAIT, {}
+    while len(found) < 2 and time.monotonic() < deadline:
+        found |= {record.id: record.traceparent for record in subscription.poll(2, 1.0)}
+    subscription.close()
+    assert found == {"traced": parent, "plain": ""}
