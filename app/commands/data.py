@@ -104,6 +104,7 @@ def erase(dry_run: DryRun = False, yes: data_import.Yes = False) -> None:
         DATASETS,
         "tmdb",
         "quarantine",
+        "ledger",
     )
     found = [home / name for name in known if (home / name).exists()]
     if not found:

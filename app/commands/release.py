@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app import wiring
@@ -16,7 +18,6 @@ from core.settings import CONFIGS
 
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
 DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
-ALIASES = ("production", "previous")
 Preset = Annotated[
     str | None,
     typer.Option(
@@ -26,6 +27,8 @@ Preset = Annotated[
         "or a TOML file; by default auto, and demo for the bundled films",
     ),
 ]
+
+Why = Annotated[str, typer.Option(help="the reason, for the promotion ledger")]
 
 
 @app.command(epilog="Example: marquee release build --preset auto")
@@ -59,6 +62,7 @@ def extend(
 @app.command("list", epilog="Example: marquee release list")
 def list_() -> None:
     """List the aliases, the releases they point at, and how good those were on held-out events."""
+    from lifecycle.ledger_entries import ALIASES
     from recommender.release import open_release
 
     registry = wiring.registry(settings())
@@ -76,20 +80,44 @@ def list_() -> None:
     out.print(table)
 
 
-@app.command(epilog="Example: marquee release promote 3")
+@app.command(epilog="Example: marquee release promote 3 --why 'the spring catalogue'")
 def promote(
     version: Annotated[str, typer.Argument(help="registry version, as `release build` printed it")],
     force: Annotated[bool, typer.Option("--force", help="promote even if the gate refuses")] = False,
+    why: Why = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only judge")] = False,
 ) -> None:
-    """Judge a registered release against production and make it production."""
-    steps.promote(settings(), version, force, dry_run, echo)
+    """Judge a registered release against production and make it production. It is in the ledger before it happens."""
+    steps.promote(settings(), version, force, dry_run, echo, why)
 
 
-@app.command(epilog="Example: marquee release rollback")
-def rollback() -> None:
+@app.command(epilog="Example: marquee release rollback --dry-run")
+def rollback(
+    why: Why = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only name the release")] = False,
+) -> None:
     """Make the previous release production again. Running APIs and consumers take it up within seconds."""
-    from lifecycle.promotion import rollback as roll_back
-
-    roll_back(wiring.registry(settings()))
+    steps.rollback(settings(), dry_run, echo, why)
     list_()
+
+
+@app.command(epilog="Example: marquee release history --version 3")
+def history(
+    version: Annotated[str | None, typer.Option(help="only what happened to this version")] = None,
+) -> None:
+    """Show the promotion ledger, and check that nobody changed it; exit code 1 with the first broken entry if somebody did."""
+    from lifecycle.ledger import LedgerBroken
+
+    ledger = wiring.ledger(settings())
+    entries = ledger.entries()
+    table = Table("entry", "when (UTC)", "who", "what", "alias", "version", "release", "before", "why")
+    for entry in entries:
+        note = entry.note
+        if version in (None, note.version, note.from_version):
+            when = f"{datetime.fromtimestamp(note.at, UTC):%Y-%m-%d %H:%M:%S}"
+            told = (note.actor, note.action.value, note.alias, note.version, note.release, note.from_version, note.why)
+            table.add_row(str(entry.number), when, *map(escape, told))
+    out.print(table)
+    if (broken := ledger.verify()) is not None:
+        raise LedgerBroken(broken)
+    echo(f"the chain of {len(entries)} entries holds")
