@@ -25,6 +25,7 @@ def notice_moves(registry: ModelRegistry, ledger: PromotionLedger) -> list[Ledge
     if not _moved(now, ledger.entries(), ledger.clock()):
         return []
     releases = {version: release_of(registry, version) for version in now.values()}
+    registry.mirror_stages()
     return ledger.extend(
         lambda entries: [
             _note(alias, now[alias], releases[now[alias]], last, ledger.clock(), first=not entries)

@@ -13,7 +13,6 @@ from rich.table import Table
 from app import wiring
 from app.console import echo, out, settings
 from app.usecases import steps
-from core.errors import NotFound
 from core.settings import CONFIGS
 
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
@@ -61,22 +60,17 @@ def extend(
 
 @app.command("list", epilog="Example: marquee release list")
 def list_() -> None:
-    """List the aliases, the releases they point at, and how good those were on held-out events."""
-    from lifecycle.ledger_entries import ALIASES
-    from recommender.release import open_release
-
-    registry = wiring.registry(settings())
-    table = Table("alias", "release", "NDCG@10", "popularity", "trained until")
-    for alias in ALIASES:
-        try:
-            manifest = open_release(registry.fetch(alias)).manifest
-        except NotFound as error:
-            if alias == "production":
-                echo(error.detail)
-            continue
-        metrics = manifest.metrics
-        score, floor = metrics.get("ndcg@10", float("nan")), metrics.get("popularity_ndcg@10", float("nan"))
-        table.add_row(alias, manifest.release, f"{score:.4f}", f"{floor:.4f}", f"{manifest.trained_until:.0f}")
+    """List every registered version: aliases, stage, when, how good it was on held-out events, and the data that it saw."""
+    table = Table("version", "aliases", "stage", "release", "registered (UTC)", "NDCG@10", "popularity", "data")
+    versions = wiring.registry(settings()).versions()
+    for one in versions:
+        when = f"{datetime.fromtimestamp(one.created, UTC):%Y-%m-%d %H:%M}"
+        data = ", ".join(f"{name[5:]} {value}" for name, value in sorted(one.tags.items()) if name.startswith("data."))
+        figures = (one.tags.get(name, "?") for name in ("ndcg_at_10", "popularity_ndcg_at_10"))
+        told = (", ".join(one.aliases), one.tags["stage"], one.tags.get("release", "?"), when, *figures, data)
+        table.add_row(one.version, *map(escape, told))
+    if not versions:
+        echo("no release is registered; build one with `marquee release build`")
     out.print(table)
 
 
