@@ -11,6 +11,8 @@ from lifecycle.gates import GateResult
 from lifecycle.ledger import PromotionLedger
 from lifecycle.ledger_entries import CANDIDATE, PREVIOUS, PRODUCTION, Action, Note, canonical
 
+REFUSED = "refused"  # a version's tag: the checks of the gate that it failed
+
 
 class PromotionRefused(MarqueeError):
     """The release did not pass the gate. `failed` names the checks."""
@@ -73,6 +75,7 @@ def promote(
         refusal = PromotionRefused(version, verdict)
         why = "; ".join(f"{check.name} ({check.detail})" for check in verdict.failed)
         ledger.append_or_keep(Note(Action.REFUSED, actor, version, ledger.clock(), release, "", current or "", why, evidence))
+        registry.tag(version, REFUSED, why)
         raise refusal
     if current == version:
         return

@@ -86,6 +86,7 @@ def test_everything_is_on_record_with_its_evidence(moved: Moved) -> None:
     moved.promote("1")
     with pytest.raises(PromotionRefused):
         promote(moved.registry, moved.ledger, "2", NO, actor="cli:ann")
+    assert moved.registry.versions()[1].tags["refused"] == "covers (1 % of 10 %)"
     promote(moved.registry, moved.ledger, "2", NO, actor="cli:ann", force=True)
     rollback(moved.registry, moved.ledger, actor="watchdog", why="acceptance fell")
     notes = [entry.note for entry in moved.ledger.entries()[3:]]
