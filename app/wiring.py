@@ -5,6 +5,8 @@ Imports stand inside the functions on purpose: a process pays only for the SDKs 
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from core.background import Background
     from feature_repo.adapters.feast_store import FeastFeatures
     from lifecycle.adapters.mlflow import MlflowRegistry
+    from lifecycle.ledger import PromotionLedger
     from retrieval.adapters.milvus import MilvusIndex
     from serving.health import HealthCheck
     from streaming.topics import TopicAdmin
@@ -142,6 +145,20 @@ def tracker(settings: Settings) -> Tracker:
     from lifecycle.adapters.mlflow import MlflowTracker
 
     return MlflowTracker(settings.tracking_uri, settings.folder("mlflow") / "artifacts")
+
+
+def ledger(settings: Settings) -> PromotionLedger:
+    from lifecycle.ledger import PromotionLedger
+
+    return PromotionLedger(lake(settings), settings.folder("ledger"))
+
+
+def person() -> str:
+    """Who uses the command line, as the ledger names them."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # a container's user may have no name
+        return f"cli:{os.getuid()}"
 
 
 def code_version(root: Path) -> str:

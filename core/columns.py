@@ -41,3 +41,15 @@ FIRST_SEEN = "first_seen"
 
 KEY = "key"  # the number that stands for an id of another system
 ID = "id"
+
+NUMBER = "number"  # of an entry of the promotion ledger: 1, 2, 3, ...
+ACTOR = "actor"
+ACTION = "action"
+ALIAS = "alias"
+VERSION = "version"
+RELEASE = "release"
+FROM_VERSION = "from_version"
+WHY = "why"
+EVIDENCE = "evidence"  # a JSON object
+PREVIOUS_HASH = "previous_hash"
+HASH = "hash"

@@ -142,8 +142,21 @@ class EventLog(Protocol):
 # --- releases --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of the registry: what is said of it there. `created` is Unix seconds."""
+
+    version: str
+    created: float
+    aliases: tuple[str, ...]  # sorted
+    tags: Mapping[str, str]
+
+
 class ModelRegistry(Protocol):
-    """Versions of release bundles and the aliases (`production`, `previous`, `staging`) that point at them."""
+    """Versions of release bundles and the aliases (`candidate`, `staging`, `canary`, `production`, `previous`) on them.
+
+    The tag `stage` of each version mirrors its aliases: Staging, Production, Archived or None.
+    """
 
     def register(self, bundle: Path) -> str:
         """Store the bundle folder whole; returns its version."""
@@ -159,6 +172,15 @@ class ModelRegistry(Protocol):
 
     def recall(self, alias_or_version: str) -> Path | None:
         """The local copy of what the name meant when it was last fetched, if there is one; asks no service."""
+
+    def versions(self) -> list[RegisteredVersion]:
+        """Every version, the oldest first."""
+
+    def tag(self, version: str, name: str, value: str) -> None:
+        """Give the version a tag, or another value of it. Raises NotFound."""
+
+    def mirror_stages(self) -> None:
+        """Bring the tag `stage` of every version up to date; `point` does so for those that it touches."""
 
 
 class Tracker(Protocol):

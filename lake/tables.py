@@ -15,6 +15,7 @@ TAGS = "tags"
 USERS = "users"
 POLICIES = "policies"  # every policy that ever made lists, by the id that impressions carry
 ITEM_IDS = "item_ids"  # the ids that other systems give to items, and the numbers that stand for them here
+LEDGER = "ledger"  # every registration, promotion, refusal and rollback of a release, as a chain of hashes
 
 _ID_SCHEMA = pl.Schema({c.KEY: pl.Int64, c.ID: pl.String})
 SCHEMAS: dict[str, pl.Schema] = {
@@ -54,6 +55,22 @@ SCHEMAS: dict[str, pl.Schema] = {
     USERS: PROFILE_SCHEMA,
     POLICIES: pl.Schema({c.POLICY_ID: pl.String, c.NAME: pl.String, c.BODY: pl.String, c.FIRST_SEEN: pl.Float64}),
     ITEM_IDS: _ID_SCHEMA,
+    LEDGER: pl.Schema(
+        {
+            c.NUMBER: pl.Int64,
+            c.TS: pl.Float64,
+            c.ACTOR: pl.String,
+            c.ACTION: pl.String,
+            c.ALIAS: pl.String,
+            c.VERSION: pl.String,
+            c.RELEASE: pl.String,
+            c.FROM_VERSION: pl.String,
+            c.WHY: pl.String,
+            c.EVIDENCE: pl.String,
+            c.PREVIOUS_HASH: pl.String,
+            c.HASH: pl.String,
+        }
+    ),
 }
 # One partition a day suits a stream; twenty years of imported history would be thousands of tiny files, so rows that
 # were imported (log_offset -1) share the partition of their year.

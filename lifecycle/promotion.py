@@ -1,13 +1,17 @@
-"""Moves the `production` alias: promotion through the gate, and rollback."""
+"""Moves the `production` alias, on the record: promotion through the gate, and rollback."""
 
 from __future__ import annotations
 
-from core.errors import MarqueeError, NotFound
+from pathlib import Path
+
+from core.bundle import read_manifest
+from core.errors import BundleCorrupt, DependencyUnavailable, MarqueeError, NotFound
 from core.ports import ModelRegistry
 from lifecycle.gates import GateResult
+from lifecycle.ledger import PromotionLedger
+from lifecycle.ledger_entries import CANDIDATE, PREVIOUS, PRODUCTION, Action, Note, canonical
 
-PRODUCTION = "production"
-PREVIOUS = "previous"
+REFUSED = "refused"  # a version's tag: the checks of the gate that it failed
 
 
 class PromotionRefused(MarqueeError):
@@ -26,37 +30,113 @@ class PromotionRefused(MarqueeError):
         )
 
 
-def promote(registry: ModelRegistry, version: str, verdict: GateResult, force: bool = False) -> None:
+def register(registry: ModelRegistry, ledger: PromotionLedger, bundle: Path, *, actor: str, why: str = "") -> str:
+    """Register a bundle and make it the `candidate`; returns its version. What registering it raises.
+
+    It is on record later if the ledger is unavailable: a registration lets nobody see anything.
+    """
+    version = registry.register(bundle)
+    before = version_or_none(registry, CANDIDATE) or ""
+    registry.point(CANDIDATE, version)
+    ledger.append_or_keep(
+        Note(
+            Action.REGISTERED,
+            actor,
+            version,
+            ledger.clock(),
+            release_of(registry, version),
+            CANDIDATE,
+            before,
+            why,
+        )
+    )
+    return version
+
+
+def promote(
+    registry: ModelRegistry,
+    ledger: PromotionLedger,
+    version: str,
+    verdict: GateResult,
+    *,
+    actor: str,
+    why: str = "",
+    force: bool = False,
+) -> None:
     """Make a version production; what was production becomes `previous`. Promoting it twice changes nothing.
 
-    Raises PromotionRefused when the gate failed and `force` is not set, NotFound for an unknown version.
+    It is on record before it happens. Raises PromotionRefused when the gate failed and `force` is not set, NotFound for an
+    unknown version, and LedgerUnavailable when it cannot be put on record; then nothing has changed.
     """
     version = registry.version(version)
+    current = version_or_none(registry, PRODUCTION)
+    release, evidence = release_of(registry, version), canonical(evidence_of(verdict) | {"forced": force})
     if not verdict.passed and not force:
-        raise PromotionRefused(version, verdict)
-    current = _version_or_none(registry, PRODUCTION)
+        refusal = PromotionRefused(version, verdict)
+        why = "; ".join(f"{check.name} ({check.detail})" for check in verdict.failed)
+        ledger.append_or_keep(Note(Action.REFUSED, actor, version, ledger.clock(), release, "", current or "", why, evidence))
+        registry.tag(version, REFUSED, why)
+        raise refusal
     if current == version:
         return
-    if current is not None:
-        # first: a crash in between leaves production as it was, and `previous` equal to it
-        registry.point(PREVIOUS, current)
-    registry.point(PRODUCTION, version)
+    why = why or ("forced" if not verdict.passed else "it passed the gate")
+    ledger.append(Note(Action.PROMOTED, actor, version, ledger.clock(), release, PRODUCTION, current or "", why, evidence))
+    try:
+        if current is not None:
+            # first: a crash in between leaves production as it was, and `previous` equal to it
+            registry.point(PREVIOUS, current)
+        registry.point(PRODUCTION, version)
+    except MarqueeError as error:
+        ledger.append_or_keep(Note(Action.NOT_DONE, actor, current or "", ledger.clock(), "", PRODUCTION, version, error.detail))
+        raise
 
 
-def rollback(registry: ModelRegistry) -> str:
+def rollback(registry: ModelRegistry, ledger: PromotionLedger, *, actor: str, why: str = "") -> str:
     """Make `previous` production again; returns its version. Raises NotFound when there is nothing to go back to.
 
-    `previous` stays where it is: a second rollback must not return to the release that was just left.
+    `previous` stays where it is: a second rollback must not return to the release that was just left. It happens also while
+    the ledger is unavailable, with a warning, and is on record when that is back.
     """
-    previous = _version_or_none(registry, PREVIOUS)
-    if previous is None or previous == _version_or_none(registry, PRODUCTION):
-        raise NotFound("there is no earlier release to go back to; choose one with `marquee release promote VERSION`")
-    registry.point(PRODUCTION, previous)
+    current, previous = version_or_none(registry, PRODUCTION), rollback_target(registry)
+    release, evidence = release_of(registry, previous), canonical({"left": release_of(registry, current)})
+    ledger.append_or_keep(
+        Note(Action.ROLLED_BACK, actor, previous, ledger.clock(), release, PRODUCTION, current or "", why, evidence)
+    )
+    try:
+        registry.point(PRODUCTION, previous)
+    except MarqueeError as error:
+        ledger.append_or_keep(Note(Action.NOT_DONE, actor, current or "", ledger.clock(), "", PRODUCTION, previous, error.detail))
+        raise
     return previous
 
 
-def _version_or_none(registry: ModelRegistry, alias: str) -> str | None:
+def rollback_target(registry: ModelRegistry) -> str:
+    """The version that a rollback would make production. Raises NotFound when there is none."""
+    previous = version_or_none(registry, PREVIOUS)
+    if previous is None or previous == version_or_none(registry, PRODUCTION):
+        raise NotFound("there is no earlier release to go back to; choose one with `marquee release promote VERSION`")
+    return previous
+
+
+def evidence_of(verdict: GateResult) -> dict[str, object]:
+    """The gate's checks, as the ledger keeps them."""
+    checks = [{"name": check.name, "passed": check.passed, "detail": check.detail} for check in verdict.checks]
+    return {"checks": checks, "passed": verdict.passed}
+
+
+def version_or_none(registry: ModelRegistry, alias: str) -> str | None:
+    """The version that an alias means, None for an alias that means nothing. Raises DependencyUnavailable."""
     try:
         return registry.version(alias)
     except NotFound:
         return None
+
+
+def release_of(registry: ModelRegistry, version: str | None) -> str:
+    """A version's release; empty where its bundle cannot be read, which stops neither a record nor a rollback."""
+    if not version:
+        return ""
+    try:
+        return read_manifest(registry.fetch(version)).release
+    except (NotFound, BundleCorrupt, DependencyUnavailable):
+        return ""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app import wiring
 from app.console import echo, out, settings
 from app.usecases import steps
-from core.errors import NotFound
 from core.settings import CONFIGS
 
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
 DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
-ALIASES = ("production", "previous")
 Preset = Annotated[
     str | None,
     typer.Option(
@@ -26,6 +26,8 @@ Preset = Annotated[
         "or a TOML file; by default auto, and demo for the bundled films",
     ),
 ]
+
+Why = Annotated[str, typer.Option(help="the reason, for the promotion ledger")]
 
 
 @app.command(epilog="Example: marquee release build --preset auto")
@@ -58,38 +60,58 @@ def extend(
 
 @app.command("list", epilog="Example: marquee release list")
 def list_() -> None:
-    """List the aliases, the releases they point at, and how good those were on held-out events."""
-    from recommender.release import open_release
-
-    registry = wiring.registry(settings())
-    table = Table("alias", "release", "NDCG@10", "popularity", "trained until")
-    for alias in ALIASES:
-        try:
-            manifest = open_release(registry.fetch(alias)).manifest
-        except NotFound as error:
-            if alias == "production":
-                echo(error.detail)
-            continue
-        metrics = manifest.metrics
-        score, floor = metrics.get("ndcg@10", float("nan")), metrics.get("popularity_ndcg@10", float("nan"))
-        table.add_row(alias, manifest.release, f"{score:.4f}", f"{floor:.4f}", f"{manifest.trained_until:.0f}")
+    """List every registered version: aliases, stage, when, how good it was on held-out events, and the data that it saw."""
+    table = Table("version", "aliases", "stage", "release", "registered (UTC)", "NDCG@10", "popularity", "data")
+    versions = wiring.registry(settings()).versions()
+    for one in versions:
+        when = f"{datetime.fromtimestamp(one.created, UTC):%Y-%m-%d %H:%M}"
+        data = ", ".join(f"{name[5:]} {value}" for name, value in sorted(one.tags.items()) if name.startswith("data."))
+        figures = (one.tags.get(name, "?") for name in ("ndcg_at_10", "popularity_ndcg_at_10"))
+        told = (", ".join(one.aliases), one.tags["stage"], one.tags.get("release", "?"), when, *figures, data)
+        table.add_row(one.version, *map(escape, told))
+    if not versions:
+        echo("no release is registered; build one with `marquee release build`")
     out.print(table)
 
 
-@app.command(epilog="Example: marquee release promote 3")
+@app.command(epilog="Example: marquee release promote 3 --why 'the spring catalogue'")
 def promote(
     version: Annotated[str, typer.Argument(help="registry version, as `release build` printed it")],
     force: Annotated[bool, typer.Option("--force", help="promote even if the gate refuses")] = False,
+    why: Why = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only judge")] = False,
 ) -> None:
-    """Judge a registered release against production and make it production."""
-    steps.promote(settings(), version, force, dry_run, echo)
+    """Judge a registered release against production and make it production. It is in the ledger before it happens."""
+    steps.promote(settings(), version, force, dry_run, echo, why)
 
 
-@app.command(epilog="Example: marquee release rollback")
-def rollback() -> None:
+@app.command(epilog="Example: marquee release rollback --dry-run")
+def rollback(
+    why: Why = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only name the release")] = False,
+) -> None:
     """Make the previous release production again. Running APIs and consumers take it up within seconds."""
-    from lifecycle.promotion import rollback as roll_back
-
-    roll_back(wiring.registry(settings()))
+    steps.rollback(settings(), dry_run, echo, why)
     list_()
+
+
+@app.command(epilog="Example: marquee release history --version 3")
+def history(
+    version: Annotated[str | None, typer.Option(help="only what happened to this version")] = None,
+) -> None:
+    """Show the promotion ledger, and check that nobody changed it; exit code 1 with the first broken entry if somebody did."""
+    from lifecycle.ledger import LedgerBroken
+
+    ledger = wiring.ledger(settings())
+    entries = ledger.entries()
+    table = Table("entry", "when (UTC)", "who", "what", "alias", "version", "release", "before", "why")
+    for entry in entries:
+        note = entry.note
+        if version in (None, note.version, note.from_version):
+            when = f"{datetime.fromtimestamp(note.at, UTC):%Y-%m-%d %H:%M:%S}"
+            told = (note.actor, note.action.value, note.alias, note.version, note.release, note.from_version, note.why)
+            table.add_row(str(entry.number), when, *map(escape, told))
+    out.print(table)
+    if (broken := ledger.verify()) is not None:
+        raise LedgerBroken(broken)
+    echo(f"the chain of {len(entries)} entries holds")

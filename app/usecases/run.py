@@ -18,6 +18,7 @@ from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
 from app.usecases.erasing import erase
 from core import columns as c
+from core.background import Background
 from core.errors import InvalidInput
 from core.ids import ExternalId, shown
 from core.ports import Echo
@@ -133,6 +134,7 @@ def _require_same_log(settings: Settings) -> None:
 
 def watch(settings: Settings, once: bool) -> None:
     """The watchdog until SIGINT or SIGTERM, or one check."""
+    from app.usecases.noticing import keep_noticing, notice
     from monitoring.adapters.evidently import EvidentlyDrift
     from monitoring.journal import Journal
     from monitoring.watch import WatchConfig
@@ -154,9 +156,17 @@ def watch(settings: Settings, once: bool) -> None:
         ),
     )
     if once:
+        notice(wiring.registry(settings), wiring.ledger(settings))
         watchdog.check()
-    else:
+        return
+    stop = threading.Event()
+    noticing = Background("ledger", partial(keep_noticing, settings, stop))
+    noticing.start()
+    try:
         _with_metrics(settings, settings.watchdog_metrics_port, watchdog.run)
+    finally:
+        stop.set()
+        noticing.stop(5.0)
 
 
 def train(settings: Settings, config: Path, seed: int, echo: Echo, devices: int = 1, nodes: int = 1) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 
 from app import wiring
 from app.ops.ownership import sole_builder
-from app.usecases import lake_content, loading
+from app.usecases import lake_content, loading, noticing
 from core import columns as c
 from core.bundle import MODEL_CARD, read_manifest
 from core.catalogue import Catalogue
@@ -183,15 +183,19 @@ def _described(settings: Settings, found: Stored) -> str:
 
 
 def register(settings: Settings, folder: Path, echo: Echo) -> str:
-    """Log the run to MLflow and register its bundle; returns the version."""
+    """Log the run to MLflow and register its bundle as the candidate; returns the version."""
+    from lifecycle.promotion import register as enter
+
     manifest = read_manifest(folder)
     wiring.tracker(settings).log(manifest.release, manifest.config, manifest.metrics, [folder / MODEL_CARD])
-    version = wiring.registry(settings).register(folder)
+    registry, ledger = wiring.registry(settings), wiring.ledger(settings)
+    noticing.notice(registry, ledger)
+    version = enter(registry, ledger, folder, actor=wiring.person())
     echo(f"registered release {manifest.release} as version {version}")
     return version
 
 
-def promote(settings: Settings, version: str, force: bool, dry_run: bool, echo: Echo) -> None:
+def promote(settings: Settings, version: str, force: bool, dry_run: bool, echo: Echo, why: str = "") -> None:
     """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no."""
     from lifecycle.gates import GateConfig, check_gate
     from lifecycle.promotion import promote as move
@@ -207,8 +211,25 @@ def promote(settings: Settings, version: str, force: bool, dry_run: bool, echo: 
         echo(line)
     if dry_run:
         return
-    move(registry, version, verdict, force)
+    ledger = wiring.ledger(settings)
+    noticing.notice(registry, ledger)
+    move(registry, ledger, version, verdict, actor=wiring.person(), why=why, force=force)
     echo(f"release {candidate.release} is production")
+
+
+def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "") -> None:
+    """Make the previous release production again. Raises NotFound when there is none."""
+    from lifecycle.promotion import release_of, rollback_target
+    from lifecycle.promotion import rollback as move
+
+    registry, ledger = wiring.registry(settings), wiring.ledger(settings)
+    target = rollback_target(registry)
+    if dry_run:
+        echo(f"version {target}, release {release_of(registry, target)}, would be production again")
+        return
+    noticing.notice(registry, ledger)
+    move(registry, ledger, actor=wiring.person(), why=why)
+    echo(f"version {target}, release {release_of(registry, target)}, is production again")
 
 
 def publish(settings: Settings, echo: Echo) -> None:

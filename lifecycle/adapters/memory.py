@@ -11,9 +11,11 @@ from pathlib import Path
 
 from core.bundle import MANIFEST
 from core.errors import BundleCorrupt, NotFound, StorageFull
+from core.ports import RegisteredVersion
+from lifecycle.adapters import stages
 from lifecycle.adapters.aliases import check_alias
 
-ALIASES = "aliases.json"
+ALIASES, TAGS = "aliases.json", "tags.json"
 
 
 class FolderRegistry:
@@ -40,13 +42,8 @@ class FolderRegistry:
         """Make the alias mean this version. Raises NotFound for an unknown version, InvalidInput for a bad name."""
         check_alias(alias)
         self._folder(version)
-        aliases = self._aliases() | {alias: version}
-        scratch = self._root / f"{ALIASES}.new"
-        try:
-            scratch.write_text(json.dumps(aliases, indent=2))
-            scratch.replace(self._root / ALIASES)
-        except OSError as error:
-            raise StorageFull("registry", str(error), f"check the free space and the permissions of {self._root}") from error
+        self._replace(ALIASES, self._aliases() | {alias: version})
+        self.mirror_stages()
 
     def version(self, alias_or_version: str) -> str:
         """The version that an alias means. Raises NotFound."""
@@ -65,6 +62,44 @@ class FolderRegistry:
     def recall(self, alias_or_version: str) -> Path | None:  # noqa: ARG002 - the port's signature
         """None: the folders are the registry, and there is no copy beside them."""
         return None
+
+    def versions(self) -> list[RegisteredVersion]:
+        """See `ModelRegistry`."""
+        aliases, tags = self._aliases(), self._tags()
+        return [
+            RegisteredVersion(
+                str(number),
+                (self._root / str(number)).stat().st_ctime,
+                tuple(sorted(alias for alias, version in aliases.items() if version == str(number))),
+                {stages.NAME: stages.NONE, **tags.get(str(number), {})},
+            )
+            for number in sorted(self._versions())
+        ]
+
+    def tag(self, version: str, name: str, value: str) -> None:
+        """See `ModelRegistry`. Raises StorageFull."""
+        self._folder(version)
+        tags = self._tags()
+        self._replace(TAGS, tags | {version: tags.get(version, {}) | {name: value}})
+
+    def mirror_stages(self) -> None:
+        """See `ModelRegistry`."""
+        for one in self.versions():
+            stage = stages.stage_of(one.aliases, one.tags[stages.NAME])
+            if stage != one.tags[stages.NAME]:
+                self.tag(one.version, stages.NAME, stage)
+
+    def _tags(self) -> dict[str, dict[str, str]]:
+        path = self._root / TAGS
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+    def _replace(self, name: str, content: Mapping[str, object]) -> None:
+        scratch = self._root / f"{name}.new"
+        try:
+            scratch.write_text(json.dumps(content, indent=2))
+            scratch.replace(self._root / name)
+        except OSError as error:
+            raise StorageFull("registry", str(error), f"check the free space and the permissions of {self._root}") from error
 
     def _versions(self) -> list[int]:
         return [int(path.name) for path in self._root.glob("*") if path.name.isdigit()]

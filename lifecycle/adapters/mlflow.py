@@ -17,6 +17,8 @@ from pydantic import ValidationError
 
 from core.bundle import MANIFEST, Manifest
 from core.errors import BundleCorrupt, DependencyUnavailable, NotFound
+from core.ports import RegisteredVersion
+from lifecycle.adapters import stages
 from lifecycle.adapters.aliases import check_alias
 from lifecycle.adapters.bundle_cache import BundleCache
 from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, MlflowConnection, translated
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 FOLDER = "bundle"  # of a run's artifacts
-STAGE = "stage"  # tag that mirrors a version's aliases: MLflow 3 has no stages any more, but people look for them
 _SHOWN_VERSIONS = 10  # maximum number that an error names
 _PARAMS_PER_BATCH = 100  # MLflow's own limit
 _log = logging.getLogger(__name__)
@@ -100,6 +101,37 @@ class MlflowRegistry:
         """The local copy of what the name meant when MLflow last knew it, if it is still here."""
         return self._cache.recall(alias_or_version)
 
+    def versions(self) -> list[RegisteredVersion]:
+        """See `ModelRegistry`."""
+        client, wanted = self._mlflow.client(), f"name = '{self._model}'"
+        with translated("list the versions"):
+            models = client.search_registered_models(wanted, max_results=1)
+            aliases = {str(alias): str(version) for alias, version in (models[0].aliases if models else {}).items()}
+            found = client.search_model_versions(wanted)
+            while found.token:
+                page = client.search_model_versions(wanted, page_token=found.token)
+                found = type(page)([*found, *page], page.token)
+        return [
+            RegisteredVersion(
+                str(one.version),
+                one.creation_timestamp / 1e3,
+                tuple(sorted(alias for alias, version in aliases.items() if version == str(one.version))),
+                {stages.NAME: stages.NONE, **one.tags},
+            )
+            for one in sorted(found, key=lambda one: int(one.version))
+        ]
+
+    def tag(self, version: str, name: str, value: str) -> None:
+        """See `ModelRegistry`."""
+        self._find(version)
+        with translated("tag a version"):
+            self._mlflow.client().set_model_version_tag(self._model, version, name, value)
+
+    def mirror_stages(self) -> None:
+        """See `ModelRegistry`."""
+        for one in self.versions():
+            self._mirror_aliases(one.version)
+
     def _last_known(self, name: str, error: DependencyUnavailable) -> Path:
         folder = self._cache.recall(name)
         if folder is None:
@@ -141,10 +173,10 @@ class MlflowRegistry:
         client = self._mlflow.client()
         found = self._find(version)
         with translated("mirror an alias as a tag"):
-            if found.aliases:
-                client.set_model_version_tag(self._model, version, STAGE, ",".join(sorted(found.aliases)))
-            elif STAGE in found.tags:
-                client.delete_model_version_tag(self._model, version, STAGE)
+            before = found.tags.get(stages.NAME, "")
+            stage = stages.stage_of(found.aliases, before)
+            if stage != before:
+                client.set_model_version_tag(self._model, version, stages.NAME, stage)
 
 
 class MlflowTracker:

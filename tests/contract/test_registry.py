@@ -131,6 +131,29 @@ def test_a_folder_without_a_manifest_is_refused(registry: ModelRegistry, tmp_pat
         registry.register(tmp_path / "empty")
 
 
+def test_versions_have_aliases_tags_and_a_stage(make_registry: Make, bundles: tuple[Path, Path]) -> None:
+    registry = make_registry()
+    assert registry.versions() == []
+    first, second = (registry.register(bundle) for bundle in bundles)
+    assert [one.tags["stage"] for one in registry.versions()] == ["None", "None"]
+    registry.point("production", first)
+    registry.point("canary", second)
+    registry.tag(second, "refused", "it is damaged")
+    registry.tag(second, "refused", "it lacks a file")
+    found = make_registry().versions()
+    assert [(one.version, one.aliases, one.tags["stage"]) for one in found] == [
+        (first, ("production",), "Production"),
+        (second, ("canary",), "Staging"),
+    ]
+    assert found[1].tags["refused"] == "it lacks a file"
+    assert found[0].created <= found[1].created
+    registry.point("production", second)
+    registry.mirror_stages()
+    assert [one.tags["stage"] for one in registry.versions()] == ["Archived", "Production"]
+    with pytest.raises(NotFound):
+        registry.tag("99", "refused", "no such version")
+
+
 @pytest.fixture(params=["memory", "mlflow"])
 def tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Tracker:
     if request.param == "memory":

@@ -160,13 +160,13 @@ def test_aliases_are_mirrored_as_the_tag_stage(at: Make, tracking_uri: str, bund
         return client.get_model_version(name, version).tags.get("stage")
 
     registry.point("production", first)
-    assert stage(first) == "production"
+    assert stage(first) == "Production"
     registry.point("previous", first)
-    assert stage(first) == "previous,production"
+    assert stage(first) == "Production"
     registry.point("production", second)
-    assert (stage(first), stage(second)) == ("previous", "production")
+    assert (stage(first), stage(second)) == ("Archived", "Production")
     registry.point("previous", second)
-    assert (stage(first), stage(second)) == (None, "previous,production")
+    assert (stage(first), stage(second)) == ("Archived", "Production")
 
 
 def test_a_release_belongs_to_the_run_that_trained_it(at: Make, tracking_uri: str, bundle: Path, name: str) -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from core.bundle import MANIFEST
 from core.errors import NotFound
+from lake.adapters.memory import MemoryLake
 from lifecycle.adapters.memory import FolderRegistry
 from lifecycle.gates import GateCheck, GateResult
+from lifecycle.ledger import PromotionLedger
 from lifecycle.promotion import PREVIOUS, PRODUCTION, PromotionRefused, promote, rollback
 
 YES = GateResult((GateCheck("fine", True, "as it should be"),))
@@ -30,6 +32,11 @@ def registry(tmp_path: Path) -> FolderRegistry:
     return registry
 
 
+@pytest.fixture
+def ledger(tmp_path: Path) -> PromotionLedger:
+    return PromotionLedger(MemoryLake(), tmp_path / "ledger")
+
+
 def aliases(registry: FolderRegistry) -> tuple[str, str | None]:
     try:
         return registry.version(PRODUCTION), registry.version(PREVIOUS)
@@ -37,58 +44,62 @@ def aliases(registry: FolderRegistry) -> tuple[str, str | None]:
         return registry.version(PRODUCTION), None
 
 
-def test_the_first_release_has_no_previous(registry: FolderRegistry) -> None:
-    promote(registry, "1", YES)
+def test_the_first_release_has_no_previous(registry: FolderRegistry, ledger: PromotionLedger) -> None:
+    promote(registry, ledger, "1", YES, actor="test")
     assert aliases(registry) == ("1", None)
     with pytest.raises(NotFound, match="no earlier release"):
-        rollback(registry)
+        rollback(registry, ledger, actor="test")
 
 
-def test_what_was_production_becomes_previous(registry: FolderRegistry) -> None:
-    promote(registry, "1", YES)
-    promote(registry, "2", YES)
+def test_what_was_production_becomes_previous(registry: FolderRegistry, ledger: PromotionLedger) -> None:
+    promote(registry, ledger, "1", YES, actor="test")
+    promote(registry, ledger, "2", YES, actor="test")
     assert aliases(registry) == ("2", "1")
 
 
-def test_promoting_production_again_keeps_previous(registry: FolderRegistry) -> None:
+def test_promoting_production_again_keeps_previous(registry: FolderRegistry, ledger: PromotionLedger) -> None:
     for version in ("1", "2", "2", PRODUCTION):
-        promote(registry, version, YES)
+        promote(registry, ledger, version, YES, actor="test")
     assert aliases(registry) == ("2", "1")
 
 
-def test_a_failed_verdict_is_refused_with_the_failed_checks_and_changes_nothing(registry: FolderRegistry) -> None:
-    promote(registry, "1", YES)
+def test_a_failed_verdict_is_refused_with_the_failed_checks_and_changes_nothing(
+    registry: FolderRegistry, ledger: PromotionLedger
+) -> None:
+    promote(registry, ledger, "1", YES, actor="test")
     with pytest.raises(PromotionRefused, match=r"covers \(1 % of 10 %\); beats \(worse\)") as caught:
-        promote(registry, "2", NO)
+        promote(registry, ledger, "2", NO, actor="test")
     assert caught.value.extensions == {"version": "2", "failed": ["covers", "beats"]}
     assert aliases(registry) == ("1", None)
 
 
-def test_force_promotes_anyway(registry: FolderRegistry) -> None:
-    promote(registry, "2", NO, force=True)
+def test_force_promotes_anyway(registry: FolderRegistry, ledger: PromotionLedger) -> None:
+    promote(registry, ledger, "2", NO, force=True, actor="test")
     assert aliases(registry) == ("2", None)
 
 
-def test_an_unknown_version_is_not_found(registry: FolderRegistry) -> None:
-    promote(registry, "1", YES)
+def test_an_unknown_version_is_not_found(registry: FolderRegistry, ledger: PromotionLedger) -> None:
+    promote(registry, ledger, "1", YES, actor="test")
     with pytest.raises(NotFound, match="versions are"):
-        promote(registry, "9", YES)
+        promote(registry, ledger, "9", YES, actor="test")
     assert aliases(registry) == ("1", None)
 
 
-def test_rollback_returns_to_previous_and_not_to_the_release_it_left(registry: FolderRegistry) -> None:
-    promote(registry, "1", YES)
-    promote(registry, "2", YES)
-    assert rollback(registry) == "1"
+def test_rollback_returns_to_previous_and_not_to_the_release_it_left(registry: FolderRegistry, ledger: PromotionLedger) -> None:
+    promote(registry, ledger, "1", YES, actor="test")
+    promote(registry, ledger, "2", YES, actor="test")
+    assert rollback(registry, ledger, actor="test") == "1"
     assert aliases(registry) == ("1", "1")
     with pytest.raises(NotFound):
-        rollback(registry)
-    promote(registry, "3", YES)
+        rollback(registry, ledger, actor="test")
+    promote(registry, ledger, "3", YES, actor="test")
     assert aliases(registry) == ("3", "1")
 
 
-def test_a_crash_between_the_two_moves_leaves_production_alone(registry: FolderRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    promote(registry, "1", YES)
+def test_a_crash_between_the_two_moves_leaves_production_alone(
+    registry: FolderRegistry, ledger: PromotionLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(registry, ledger, "1", YES, actor="test")
     point = registry.point
 
     def crash_at_production(alias: str, version: str) -> None:
@@ -99,7 +110,7 @@ def test_a_crash_between_the_two_moves_leaves_production_alone(registry: FolderR
     with monkeypatch.context() as patch:
         patch.setattr(registry, "point", crash_at_production)
         with pytest.raises(KeyboardInterrupt):
-            promote(registry, "2", YES)
+            promote(registry, ledger, "2", YES, actor="test")
     assert aliases(registry) == ("1", "1")
-    promote(registry, "2", YES)
+    promote(registry, ledger, "2", YES, actor="test")
     assert aliases(registry) == ("2", "1")

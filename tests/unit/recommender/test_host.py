@@ -22,9 +22,11 @@ from core.bundle import RANKER
 from core.errors import DependencyUnavailable, NotFound
 from core.item_facts import ItemFacts
 from lake import learned_vectors, published_stats
+from lake.adapters.memory import MemoryLake
 from lake.learned_vectors import LearnedVectors
 from lifecycle.adapters.memory import FolderRegistry
 from lifecycle.gates import GateCheck, GateResult
+from lifecycle.ledger import PromotionLedger
 from lifecycle.promotion import promote, rollback
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
@@ -49,6 +51,7 @@ class HostSetup:
     folder: Path
     bundle: Path
     registry: FolderRegistry
+    ledger: PromotionLedger
     items: ItemFacts | None = None
     now: float = 0.0
     away: bool = False  # whether the registry does not answer
@@ -97,9 +100,11 @@ class HostSetup:
 @pytest.fixture
 def world(tmp_path: Path, release: Release) -> HostSetup:
     """With versions 1 and 2, releases r1 and r2; r1 is production."""
-    world = HostSetup(tmp_path, release.folder, FolderRegistry(tmp_path / "registry"))
+    world = HostSetup(
+        tmp_path, release.folder, FolderRegistry(tmp_path / "registry"), PromotionLedger(MemoryLake(), tmp_path / "ledger")
+    )
     (tmp_path / "registry").mkdir()
-    promote(world.registry, world.register("r1"), YES)
+    promote(world.registry, world.ledger, world.register("r1"), YES, actor="test")
     world.register("r2")
     return world
 
@@ -121,13 +126,13 @@ def served(host: RecommenderHost) -> str:
 
 def test_a_promotion_is_followed_and_a_rollback_is_the_same_move(world: HostSetup, host: RecommenderHost) -> None:
     assert served(host) == "r1"
-    promote(world.registry, "2", YES)
+    promote(world.registry, world.ledger, "2", YES, actor="test")
     assert served(host) == "r1"
     host.look()
     assert served(host) == "r2"
     assert REGISTRY.get_sample_value("marquee_release_info", {"release": "r1"}) == 0
     assert REGISTRY.get_sample_value("marquee_release_info", {"release": "r2"}) == 1
-    rollback(world.registry)
+    rollback(world.registry, world.ledger, actor="test")
     host.look()
     assert served(host) == "r1"
     assert world.loaded == ["production", "2", "1"]

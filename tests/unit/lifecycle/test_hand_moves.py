@@ -1,0 +1,130 @@
+"""What was moved elsewhere is on record once, and what Marquee does itself is never taken for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.bundle import MANIFEST
+from lake.adapters.delta import DeltaLake
+from lake.adapters.memory import MemoryLake
+from lifecycle.adapters.memory import FolderRegistry
+from lifecycle.gates import GateCheck, GateResult
+from lifecycle.hand_moves import GRACE, notice_moves
+from lifecycle.ledger import LedgerUnavailable, PromotionLedger
+from lifecycle.ledger_entries import Action
+from lifecycle.promotion import PromotionRefused, promote, register, rollback
+
+YES = GateResult((GateCheck("fine", True, "as it should be"),))
+NO = GateResult((GateCheck("covers", False, "1 % of 10 %"),))
+
+
+class Moved:
+    """A registry of three versions, and a ledger whose clock the test moves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 1.7e9
+        self.registry = FolderRegistry(folder / "registry")
+        self.ledger = PromotionLedger(MemoryLake(), folder / "ledger", lambda: self.now)
+        self.bundle = folder / "bundle"
+        self.bundle.mkdir()
+        (self.bundle / MANIFEST).write_text("{}")
+        for _ in range(3):
+            register(self.registry, self.ledger, self.bundle, actor="test")
+
+    def promote(self, version: str) -> None:
+        promote(self.registry, self.ledger, version, YES, actor="test")
+
+    def noticed(self) -> list[tuple[Action, str, str, str]]:
+        self.now += GRACE + 1
+        found = [entry.note for entry in notice_moves(self.registry, self.ledger)]
+        return [(note.action, note.alias, note.version, note.from_version) for note in found]
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Moved:
+    return Moved(tmp_path)
+
+
+def test_what_marquee_does_is_not_by_hand(moved: Moved) -> None:
+    assert moved.noticed() == []
+    moved.promote("1")
+    moved.promote("2")
+    assert moved.noticed() == []
+    rollback(moved.registry, moved.ledger, actor="test")
+    assert moved.noticed() == []
+    assert moved.registry.version("candidate") == "3"
+
+
+def test_a_move_by_hand_is_noticed_once(moved: Moved) -> None:
+    moved.promote("1")
+    moved.registry.point("production", "3")
+    moved.registry.point("canary", "2")
+    assert moved.noticed() == [
+        (Action.MOVED_BY_HAND, "canary", "2", ""),
+        (Action.MOVED_BY_HAND, "production", "3", "1"),
+    ]
+    assert moved.noticed() == []
+    assert moved.ledger.verify() is None
+
+
+def test_a_move_that_is_under_way_is_left_alone(moved: Moved) -> None:
+    moved.promote("1")
+    moved.registry.point("production", "3")
+    assert notice_moves(moved.registry, moved.ledger) == []
+
+
+def test_what_was_there_before_the_ledger_is_found(moved: Moved, tmp_path: Path) -> None:
+    moved.registry.point("production", "2")
+    moved.ledger = PromotionLedger(MemoryLake(), tmp_path / "new", lambda: moved.now)
+    assert moved.noticed() == [(Action.FOUND, "production", "2", "")]
+    assert moved.noticed() == []
+
+
+def test_everything_is_on_record_with_its_evidence(moved: Moved) -> None:
+    moved.promote("1")
+    with pytest.raises(PromotionRefused):
+        promote(moved.registry, moved.ledger, "2", NO, actor="cli:ann")
+    assert moved.registry.versions()[1].tags["refused"] == "covers (1 % of 10 %)"
+    promote(moved.registry, moved.ledger, "2", NO, actor="cli:ann", force=True)
+    rollback(moved.registry, moved.ledger, actor="watchdog", why="acceptance fell")
+    notes = [entry.note for entry in moved.ledger.entries()[3:]]
+    assert [(note.action, note.version, note.from_version, note.why) for note in notes] == [
+        (Action.PROMOTED, "1", "", "it passed the gate"),
+        (Action.REFUSED, "2", "1", "covers (1 % of 10 %)"),
+        (Action.PROMOTED, "2", "1", "forced"),
+        (Action.ROLLED_BACK, "1", "2", "acceptance fell"),
+    ]
+    assert '"detail":"1 % of 10 %"' in notes[1].evidence
+
+
+def test_nothing_is_promoted_off_the_record_and_a_rollback_is_recorded_later(moved: Moved, tmp_path: Path) -> None:
+    moved.promote("1")
+    moved.promote("2")
+    away = tmp_path / "lake"
+    away.write_text("a file where the folder should be")
+    ledger = PromotionLedger(DeltaLake(away), tmp_path / "own", lambda: moved.now)
+    with pytest.raises(LedgerUnavailable):
+        promote(moved.registry, ledger, "3", YES, actor="test")
+    assert moved.registry.version("production") == "2"
+    assert rollback(moved.registry, ledger, actor="test") == "1"
+    assert moved.registry.version("production") == "1"
+    away.unlink()
+    notice_moves(moved.registry, ledger)
+    assert Action.ROLLED_BACK in [entry.note.action for entry in ledger.entries()]
+
+
+def test_a_move_that_the_registry_refuses_is_taken_back_on_record(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.errors import DependencyUnavailable
+
+    def refuse(alias: str, version: str) -> None:
+        raise DependencyUnavailable("mlflow", "gone")
+
+    moved.promote("1")
+    with monkeypatch.context() as patch:
+        patch.setattr(moved.registry, "point", refuse)
+        with pytest.raises(DependencyUnavailable):
+            moved.promote("2")
+    last = moved.ledger.entries()[-1].note
+    assert (last.action, last.alias, last.version, last.from_version) == (Action.NOT_DONE, "production", "1", "2")
