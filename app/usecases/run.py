@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -17,6 +15,7 @@ from app import wiring
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
 from app.usecases.erasing import erase
+from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
 from core.errors import InvalidInput
 from core.ids import ExternalId, shown
@@ -74,6 +73,7 @@ def api(settings: Settings) -> FastAPI:
         code_version=wiring.code_version(REPOSITORY),
         example_users=_example_users(settings),
         erase=partial(erase, features, lake),
+        retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
@@ -137,24 +137,36 @@ def watch(settings: Settings, once: bool) -> None:
     from monitoring.watchdog import Watchdog, WatchdogConfig
 
     wiring.logging_to_stderr()
+    retrainer = Retrainer(settings)
+
+    def on_drift(reasons: str) -> None:
+        _log.warning("drift: %s", retrainer.ask("drift", [reasons]).reason)
+
     watchdog = Watchdog(
         wiring.registry(settings),
         wiring.lake(settings),
         EvidentlyDrift(),
         Journal(settings.folder("watch")),
-        _retrain,
+        on_drift,
         WatchdogConfig(
             interval=settings.watch_interval,
             window=settings.watch_window,
-            decision=WatchConfig(
-                drift_share=settings.drift_share, retrain=settings.retrain_on_drift, cooldown=settings.retrain_cooldown
-            ),
+            # the cool-down is the retrainer's, with the other rules
+            decision=WatchConfig(drift_share=settings.drift_share, retrain=settings.retrain, cooldown=0.0),
         ),
     )
     if once:
         watchdog.check()
-    else:
-        _with_metrics(settings, settings.watchdog_metrics_port, watchdog.run)
+        retrainer.wait()
+        return
+
+    def run(stop: threading.Event) -> None:
+        attendant = threading.Thread(target=retrainer.attend, args=(stop,), name="retraining")
+        attendant.start()
+        watchdog.run(stop)
+        attendant.join()
+
+    _with_metrics(settings, settings.watchdog_metrics_port, run)
 
 
 def train(settings: Settings, config: Path, seed: int, echo: Echo, devices: int = 1, nodes: int = 1) -> None:
@@ -200,12 +212,6 @@ def _example_users(settings: Settings) -> list[ExternalId]:
     counts = events.group_by(c.USER, c.EXTERNAL_USER).len().sort("len", c.USER, descending=[True, False])
     most_active = counts.head(EXAMPLE_USERS).sort(c.USER).select(c.USER, c.EXTERNAL_USER)
     return [shown(key, external) for key, external in most_active.iter_rows()]
-
-
-def _retrain(reasons: str) -> None:
-    """A retraining is a process of its own: the watchdog goes on watching if it fails."""
-    _log.warning("retraining: %s", reasons)
-    subprocess.run([sys.executable, "-m", "app", "release", "build"], check=False)
 
 
 def _with_metrics(settings: Settings, port: int, run: Callable[[threading.Event], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,14 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
 
     `preset` is named as in `Preset.named`; None is `usual_preset`.
     """
+    version = register(settings, make_bundle(settings, preset, seed, settings.folder("train"), echo), echo)
+    if promote_it:
+        promote(settings, version, force=False, dry_run=False, echo=echo)
+    return version
+
+
+def make_bundle(settings: Settings, preset: str | None, seed: int, workdir: Path, echo: Echo) -> Path:
+    """Train a release from what the lake holds, in `workdir`; returns its bundle. Raises AlreadyRunning beside another build."""
     from app.hosting import policies_of
     from lifecycle.build import TrainingData, build_release
     from lifecycle.cuts import BuildConfig
@@ -97,7 +105,7 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
     found, chosen = stored(settings), Preset.named(preset or usual_preset(settings))
     experiment = Experiment.load(settings.experiment)
     with sole_builder(settings.home), training_threads(settings.train_threads) as threads:
-        folder = build_release(
+        return build_release(
             TrainingData(
                 found.interactions,
                 found.catalogue,
@@ -109,17 +117,13 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
             ),
             BuildConfig(ranker=RankerConfig(threads=min(RankerConfig().threads, threads))),
             chosen,
-            settings.folder("train"),
+            workdir,
             policy=policies_of(settings, experiment)[experiment.largest],
             feature_schema=expected_schema(),
             code_version=wiring.code_version(REPOSITORY),
             seed=seed,
             echo=echo,
         )
-    version = register(settings, folder, echo)
-    if promote_it:
-        promote(settings, version, force=False, dry_run=False, echo=echo)
-    return version
 
 
 def usual_preset(settings: Settings) -> str:
@@ -162,10 +166,13 @@ def _described(settings: Settings, found: Stored) -> str:
     return f"{lake_content.loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
 
 
-def register(settings: Settings, folder: Path, echo: Echo) -> str:
-    """Log the run to MLflow and register its bundle; returns the version."""
+def register(
+    settings: Settings, folder: Path, echo: Echo, why: Mapping[str, object] | None = None, evidence: Sequence[Path] = ()
+) -> str:
+    """Log the run to MLflow and register its bundle; returns the version. The run also gets `why` and files of `evidence`."""
     manifest = read_manifest(folder)
-    wiring.tracker(settings).log(manifest.release, manifest.config, manifest.metrics, [folder / MODEL_CARD])
+    parameters = {**manifest.config, **(why or {})}
+    wiring.tracker(settings).log(manifest.release, parameters, manifest.metrics, [folder / MODEL_CARD, *evidence])
     version = wiring.registry(settings).register(folder)
     echo(f"registered release {manifest.release} as version {version}")
     return version
