@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,10 @@ def test_killed_at_each_step_it_goes_on_and_leaves_nothing(settings: Settings, f
     assert wiring.registry(settings).version("production") == "1"
     with pytest.raises(NotFound):
         wiring.registry(settings).version("2")
+    mlflow = wiring.registry(settings)._mlflow
+    (run,) = mlflow.client().search_runs([mlflow.experiment()], "params.trigger = 'drift'")
+    assert run.data.params["reasons"] == "tastes moved"
+    assert "retraining.json" in {one.path for one in mlflow.client().list_artifacts(run.info.run_id)}
     assert not files.work.exists()
     assert files.progress() == {}
     assert not retrainer.go_on(), "nothing is left to go on with"
@@ -155,10 +160,15 @@ def test_the_api_leaves_a_request_that_a_watchdog_takes_up(settings: Settings, f
     with attending(settings.home):
         assert asking.ask("manual", ["new season"]).started
     assert files.requested() == ["new season"]
-    retrainer = Retrainer(settings)
-    retrainer._attend()
-    assert files.requested() is None
+    retrainer, stop = Retrainer(settings), threading.Event()
+    watchdog = threading.Thread(target=retrainer.attend, args=(stop,))
+    watchdog.start()
+    until(lambda: files.requested() is None, "the request is taken up")
     running = files.state(time.time()).running
     assert running is not None
     assert running.reasons == ("new season",)
-    kill_all(retrainer)
+    until((files.work / "draft").exists, "training began")
+    stop.set()
+    watchdog.join()
+    retrainer.wait()  # it ends with the thread that started it
+    assert files.state(time.time()).running is not None, "and the next watchdog goes on with it"
