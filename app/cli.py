@@ -17,6 +17,7 @@ from app.commands import (
     operate,
     reference,
     release,
+    retrain,
     simulate,
     topics,
     tune,
@@ -41,6 +42,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(events.app, name="events")
 operate.register(app)
+app.command(epilog="Example: marquee retrain --dry-run")(retrain.retrain)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")(tune.tune)
 app.command(

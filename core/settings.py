@@ -20,7 +20,7 @@ CONFIGS = REPOSITORY / "configs"
 # everything that Marquee writes lies in one of these under home
 FOLDERS = (
     *("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch"),
-    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger"),
+    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain"),
 )
 
 
@@ -123,8 +123,31 @@ class Settings(BaseSettings):
         2000, ge=200, description="how many of the latest interactions are compared with the reference sample"
     )
     drift_share: float = Field(0.5, gt=0, le=1, description="share of drifted features from which the verdict is drift")
-    retrain_on_drift: bool = Field(False, description="start retraining when drift is detected")
-    retrain_cooldown: float = Field(3600.0, ge=0, description="minimum number of seconds between two retrainings")
+    retrain: bool = Field(
+        True,
+        validation_alias=AliasChoices("MARQUEE_RETRAIN", "MARQUEE_RETRAIN_ON_DRIFT"),
+        description="let the watchdog start retrainings; false stops manual ones too",
+    )
+    retrain_cooldown: float = Field(
+        3600.0, ge=0, description="seconds from the end of a retraining to the start of the next; doubles with each failure"
+    )
+    retrain_max_cooldown: float = Field(86_400.0, ge=0, description="seconds up to which failures double the cool-down")
+    retrain_max_per_day: int = Field(4, ge=1, le=100, description="maximum number of retrainings in 24 hours")
+    retrain_quiet_hours: str = Field("", description="HH:MM-HH:MM in which none starts by itself, such as 22:00-06:00")
+    retrain_time_zone: str = Field("UTC", description="time zone of the quiet hours, such as Europe/Berlin")
+    retrain_every_hours: float = Field(0.0, ge=0, description="hours between retrainings by schedule; 0: no schedule")
+    retrain_new_share: float = Field(
+        0.2, ge=0, lt=1, description="share of events that the release has not seen from which one starts; 0: never for that"
+    )
+    min_accuracy: float = Field(0.8, ge=0, le=1, description="accuracy below which a retraining starts; 0: never for that")
+    min_acceptance: float = Field(
+        0.5, ge=0, le=1, description="acceptance of users' days below which a retraining starts; 0: never for that"
+    )
+    retrain_cores: int = Field(0, ge=0, le=1024, description="cores that a retraining may use; 0: all but one")
+    retrain_max_memory: float = Field(
+        0.0, ge=0, description="GiB of memory above which a retraining is ended; 0: four fifths of what is free when it starts"
+    )
+    retrain_max_hours: float = Field(6.0, gt=0, description="hours after which a retraining is ended")
 
     @classmethod
     def settings_customise_sources(

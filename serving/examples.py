@@ -43,6 +43,11 @@ ITEM = {
     "rating_mean": 4.41,
 }
 ITEM_CHANGED = {"item_id": 318, "changed": True}
+RETRAINING_ASKED = {
+    "trigger": "manual",
+    "reasons": ["new season"],
+    "detail": "a watchdog takes it up within seconds; no rule is against it",
+}
 HISTORY = {
     "user_id": 42,
     "known": True,

@@ -101,6 +101,12 @@ class ItemChanged(BaseModel):
     changed: bool = Field(description="false if the item had these values already")
 
 
+class RetrainingAsked(BaseModel):
+    trigger: str
+    reasons: list[str]
+    detail: str = Field(description="what happens now, and which rules were overridden")
+
+
 class HistoryEvent(BaseModel):
     item_id: ExternalId
     title: str | None = Field(description="null for an item that is not in the catalogue")

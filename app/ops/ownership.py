@@ -51,6 +51,22 @@ def sole_publisher(home: Path) -> Iterator[None]:
 
 
 @contextmanager
+def attending(home: Path) -> Iterator[None]:
+    """Marks that a watchdog runs, which takes up requests for a retraining; several may."""
+    with _locked(home / "run" / "attend.lock", "process {} looks whether a watchdog runs", shared=True):
+        yield
+
+
+def is_attended(home: Path) -> bool:
+    """Whether a watchdog runs."""
+    try:
+        with _locked(home / "run" / "attend.lock", "a watchdog runs (process {})"):
+            return False
+    except AlreadyRunning:
+        return True
+
+
+@contextmanager
 def consuming(home: Path) -> Iterator[None]:
     """Marks that a consumer runs; several may. Raises AlreadyRunning while history or features are being written."""
     refusal = f"data is being imported, or features written, in {home} (process {{}}); start again when it is done"

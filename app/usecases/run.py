@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -17,6 +15,7 @@ from app import wiring
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
 from app.usecases.erasing import erase
+from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
 from core.background import Background
 from core.errors import InvalidInput
@@ -76,6 +75,7 @@ def api(settings: Settings) -> FastAPI:
         code_version=wiring.code_version(REPOSITORY),
         example_users=_example_users(settings),
         erase=partial(erase, features, lake),
+        retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )
@@ -141,32 +141,43 @@ def watch(settings: Settings, once: bool) -> None:
     from monitoring.watchdog import Watchdog, WatchdogConfig
 
     wiring.observed(settings, "watchdog")
+    retrainer = Retrainer(settings)
+
+    def on_drift(reasons: str) -> None:
+        answer = retrainer.ask("drift", [reasons])
+        if answer.started:
+            DECISIONS.labels("retrain").inc()
+        _log.warning("drift: %s", answer.reason)
+
     watchdog = Watchdog(
         wiring.registry(settings),
         wiring.lake(settings),
         EvidentlyDrift(),
         Journal(settings.folder("watch")),
-        _retrain,
+        on_drift,
         WatchdogConfig(
             interval=settings.watch_interval,
             window=settings.watch_window,
-            decision=WatchConfig(
-                drift_share=settings.drift_share, retrain=settings.retrain_on_drift, cooldown=settings.retrain_cooldown
-            ),
+            # the cool-down is the retrainer's, with the other rules
+            decision=WatchConfig(drift_share=settings.drift_share, retrain=settings.retrain, cooldown=0.0),
         ),
     )
     if once:
         notice(wiring.registry(settings), wiring.ledger(settings))
         watchdog.check()
+        retrainer.wait()
         return
-    stop = threading.Event()
-    noticing = Background("ledger", partial(keep_noticing, settings, stop))
-    noticing.start()
-    try:
-        _with_metrics(settings, settings.watchdog_metrics_port, watchdog.run)
-    finally:
-        stop.set()
+
+    def run(stop: threading.Event) -> None:
+        noticing = Background("ledger", partial(keep_noticing, settings, stop))
+        attendant = threading.Thread(target=retrainer.attend, args=(stop,), name="retraining")
+        noticing.start()
+        attendant.start()
+        watchdog.run(stop)
+        attendant.join()
         noticing.stop(5.0)
+
+    _with_metrics(settings, settings.watchdog_metrics_port, run)
 
 
 def train(settings: Settings, config: Path, seed: int, echo: Echo, devices: int = 1, nodes: int = 1) -> None:
@@ -212,13 +223,6 @@ def _example_users(settings: Settings) -> list[ExternalId]:
     counts = events.group_by(c.USER, c.EXTERNAL_USER).len().sort("len", c.USER, descending=[True, False])
     most_active = counts.head(EXAMPLE_USERS).sort(c.USER).select(c.USER, c.EXTERNAL_USER)
     return [shown(key, external) for key, external in most_active.iter_rows()]
-
-
-def _retrain(reasons: str) -> None:
-    """A retraining is a process of its own: the watchdog goes on watching if it fails."""
-    _log.warning("retraining: %s", reasons)
-    DECISIONS.labels("retrain").inc()
-    subprocess.run([sys.executable, "-m", "app", "release", "build"], check=False)
 
 
 def _with_metrics(settings: Settings, port: int, run: Callable[[threading.Event], None]) -> None:

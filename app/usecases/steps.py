@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +91,14 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
 
     `preset` is named as in `Preset.named`; None is `usual_preset`.
     """
+    version = register(settings, make_bundle(settings, preset, seed, settings.folder("train"), echo), echo)
+    if promote_it:
+        promote(settings, version, force=False, dry_run=False, echo=echo)
+    return version
+
+
+def make_bundle(settings: Settings, preset: str | None, seed: int, workdir: Path, echo: Echo) -> Path:
+    """Train a release from what the lake holds, in `workdir`; returns its bundle. Raises AlreadyRunning beside another build."""
     from app.hosting import policies_of
     from lifecycle.build import TrainingData, build_release
     from lifecycle.cuts import BuildConfig
@@ -103,7 +111,7 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
     found, chosen = stored(settings), Preset.named(preset or usual_preset(settings))
     experiment = Experiment.load(settings.experiment)
     with sole_builder(settings.home), training_threads(settings.train_threads) as threads:
-        folder = build_release(
+        return build_release(
             TrainingData(
                 found.interactions,
                 found.catalogue,
@@ -115,7 +123,7 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
             ),
             BuildConfig(ranker=RankerConfig(threads=min(RankerConfig().threads, threads))),
             chosen,
-            settings.folder("train"),
+            workdir,
             policy=policies_of(settings, experiment)[experiment.largest],
             feature_schema=expected_schema(),
             code_version=wiring.code_version(REPOSITORY),
@@ -123,10 +131,6 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
             echo=echo,
             production=_production(settings),
         )
-    version = register(settings, folder, echo)
-    if promote_it:
-        promote(settings, version, force=False, dry_run=False, echo=echo)
-    return version
 
 
 def _production(settings: Settings) -> Release | None:
@@ -182,21 +186,44 @@ def _described(settings: Settings, found: Stored) -> str:
     return f"{lake_content.loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
 
 
-def register(settings: Settings, folder: Path, echo: Echo) -> str:
-    """Log the run to MLflow and register its bundle as the candidate; returns the version."""
+def register(
+    settings: Settings,
+    folder: Path,
+    echo: Echo,
+    why: Mapping[str, object] | None = None,
+    evidence: Sequence[Path] = (),
+    actor: str = "",
+) -> str:
+    """Log the run to MLflow and register its bundle as the candidate; returns the version.
+
+    The run also gets `why` and files of `evidence`. `actor` is the person at the command line if left out.
+    """
     from lifecycle.promotion import register as enter
 
     manifest = read_manifest(folder)
-    wiring.tracker(settings).log(manifest.release, manifest.config, manifest.metrics, [folder / MODEL_CARD])
+    parameters = {**manifest.config, **(why or {})}
+    wiring.tracker(settings).log(manifest.release, parameters, manifest.metrics, [folder / MODEL_CARD, *evidence])
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
     noticing.notice(registry, ledger)
-    version = enter(registry, ledger, folder, actor=wiring.person())
+    version = enter(registry, ledger, folder, actor=actor or wiring.person(), why="; ".join(map(str, (why or {}).values())))
     echo(f"registered release {manifest.release} as version {version}")
     return version
 
 
-def promote(settings: Settings, version: str, force: bool, dry_run: bool, echo: Echo, why: str = "") -> None:
-    """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no."""
+def promote(
+    settings: Settings,
+    version: str,
+    force: bool,
+    dry_run: bool,
+    echo: Echo,
+    why: str = "",
+    actor: str = "",
+    must_compare: bool = False,
+) -> None:
+    """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no.
+
+    `must_compare`: what could not be compared with production stays out, because no person has decided.
+    """
     from lifecycle.gates import GateConfig, check_gate
     from lifecycle.promotion import promote as move
 
@@ -206,14 +233,14 @@ def promote(settings: Settings, version: str, force: bool, dry_run: bool, echo: 
         production = read_manifest(registry.fetch("production"))
     except NotFound:
         production = None
-    verdict = check_gate(candidate, production, GateConfig())
+    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare))
     for line in verdict.lines():
         echo(line)
     if dry_run:
         return
     ledger = wiring.ledger(settings)
     noticing.notice(registry, ledger)
-    move(registry, ledger, version, verdict, actor=wiring.person(), why=why, force=force)
+    move(registry, ledger, version, verdict, actor=actor or wiring.person(), why=why, force=force)
     echo(f"release {candidate.release} is production")
 
 

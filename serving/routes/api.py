@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from core import ids
 from core.ids import ExternalId
+from core.ports import Retraining
 from lake.item_changes import Changed
 from serving.health import Readiness
 from serving.http.problems import Forbidden, Unauthorized
@@ -38,6 +39,7 @@ class Api:
     example_users: Sequence[ExternalId]
     erase: Callable[[ExternalId], int]  # forgets a user's features and lake rows; returns the number of rows
     change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
+    retraining: Retraining
     admin_key: str | None
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 

@@ -119,6 +119,7 @@ def build_world(
     max_body: int = 200_000,
     max_batch: int = 1000,
     lake: Any = None,
+    retraining: Any = None,
 ) -> ApiSetup:
     lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
@@ -136,6 +137,7 @@ def build_world(
         example_users=[WARM, STRANGE],
         erase=lambda user: erased.append(user) or 12,
         change_item=lambda item, values: change(lake, [item], values),
+        retraining=retraining,
         admin_key=admin_key,
     )
     world = ApiSetup(features, log, create_app(api, max_body), service, readiness, degraded, erased)

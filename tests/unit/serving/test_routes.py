@@ -24,6 +24,7 @@ DOCUMENTED = {
     "/health/ready": ["get"],
     "/metrics": ["get"],
     "/version": ["get"],
+    "/admin/retrain": ["post"],
 }
 
 

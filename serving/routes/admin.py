@@ -1,0 +1,88 @@
+"""`/admin`: what only an operator may ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+
+from core.errors import MarqueeError
+from serving import examples, models
+from serving.http.openapi import answers, problems
+from serving.http.problems import InvalidFields, MalformedJson, field_error
+from serving.routes.api import api_of, check_admin, json
+
+MAX_REASON = 500  # characters
+_BODY = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "title": "RetrainingRequest",
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": MAX_REASON}},
+                },
+                "examples": {"reason": {"summary": "With a reason", "value": {"reason": "new season"}}},
+            }
+        },
+    }
+}
+router = APIRouter(default_response_class=Response)
+
+
+class RetrainingRefused(MarqueeError):
+    """No retraining may start now."""
+
+    status = 409
+    slug = "retraining-refused"
+    title = "No retraining may start now"
+
+
+@router.post(
+    "/admin/retrain",
+    tags=["operations"],
+    summary="Retrain now",
+    status_code=202,
+    response_model=None,
+    openapi_extra=_BODY,
+    responses={
+        **answers(models.RetrainingAsked, examples.RETRAINING_ASKED, "Asked for", status=202),
+        **problems(400, 401, 403, 409, 413, 422),
+    },
+)
+async def retrain(request: Request, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None) -> Response:
+    """Needs the admin key. A watchdog takes it up within seconds, in a process with limited cores and memory.
+
+    It overrides the cool-down, the daily cap and the quiet hours, and says so. 409 says why none may start, and in
+    `next_at` when one may (Unix seconds; null where no time says when).
+    """
+    api = api_of(request)
+    check_admin(api.admin_key, x_admin_key)
+    reasons = _reasons(await request.body())
+    answer = await asyncio.to_thread(api.retraining.ask, "manual", reasons)
+    if not answer.started:
+        raise RetrainingRefused(answer.reason, next_at=answer.next_at)
+    return json({"trigger": "manual", "reasons": reasons, "detail": answer.reason}, 202)
+
+
+def _reasons(body: bytes) -> list[str]:
+    """Raises MalformedJson, InvalidFields."""
+    if not body.strip():
+        return []
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJson(f"{error}; send nothing, or an object with reason") from None
+    if not isinstance(sent, dict) or sent.keys() - {"reason"}:
+        raise InvalidFields([field_error("body", sent, "nothing, or a JSON object with reason and nothing else")])
+    if "reason" not in sent:
+        return []
+    reason = sent["reason"]
+    if not isinstance(reason, str) or not 1 <= len(reason) <= MAX_REASON:
+        raise InvalidFields([field_error("reason", reason, f"a string of 1 to {MAX_REASON} characters")])
+    return [reason]
