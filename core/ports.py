@@ -189,3 +189,22 @@ class DriftDetector(Protocol):
     def compare(
         self, reference: Mapping[str, NDArray[np.float64]], current: Mapping[str, NDArray[np.float64]]
     ) -> DriftReport: ...
+
+
+# --- retraining ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainAnswer:
+    """Whether a retraining was started, why or why not, and when (Unix seconds) the next may start."""
+
+    started: bool
+    reason: str
+    next_at: float | None = None
+
+
+class Retraining(Protocol):
+    """Starts retrainings, within its own rules."""
+
+    def ask(self, trigger: str, reasons: Sequence[str]) -> RetrainAnswer:
+        """Ask for one. `trigger` is one of drift, reward, accuracy, schedule, volume, manual."""

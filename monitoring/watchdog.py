@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core import telemetry
@@ -18,11 +18,19 @@ from lake.ports import Lake
 from monitoring.baseline import Baseline
 from monitoring.journal import Journal
 from monitoring.samples import MIN_ROWS
+from monitoring.timeline import Entry, Timeline
 from monitoring.watch import Decision, Verdict, WatchConfig, decide
 from monitoring.window import Window, recent_window
 
 PRODUCTION = "production"
 UNAVAILABLE = "unavailable"  # the verdict, in metrics, of a check that could not read its data
+ACTIONS: Mapping[Verdict, str] = {
+    Verdict.OK: "none",
+    Verdict.DRIFT: "none: retraining on drift is off",
+    Verdict.RETRAIN: "asks for a retraining",
+    Verdict.COOLDOWN: "none: waits for the cool-down",
+    Verdict.INSUFFICIENT: "none: waits for more events",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +57,7 @@ class Watchdog:
         retrain: Callable[[str], None],
         config: WatchdogConfig,
         clock: Clock = time.time,
+        timeline: Timeline | None = None,
     ) -> None:
         self._registry = registry
         self._lake = lake
@@ -57,6 +66,7 @@ class Watchdog:
         self._retrain = retrain  # called with the reasons; the next check waits until it returns
         self._config = config
         self._clock = clock
+        self._timeline = timeline
         self._baseline: Baseline | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -73,13 +83,30 @@ class Watchdog:
             report = self._compare(baseline, window)
             decision = decide(report, window.acceptance, self._config.decision, self._journal.last_retrain(), self._clock())
             self._publish(baseline, window, report, decision)
+            self._record(decision.verdict, decision.reasons, ACTIONS[decision.verdict], baseline.release)
             if decision.verdict is Verdict.RETRAIN:
                 self._ask_for_retraining("; ".join(decision.reasons))
         except (MarqueeError, OSError) as error:
             telemetry.WATCH_CHECKS.labels(UNAVAILABLE).inc()
             _log.warning("no check: %s", error)
+            self._record_failure(error)
             return None
         return decision
+
+    def _record(self, verdict: str, reasons: Sequence[str], action: str, release: str | None) -> None:
+        if self._timeline is not None:
+            now = self._clock()
+            next_at = now + self._config.interval
+            self._timeline.append(
+                Entry(at=now, verdict=verdict, reasons=tuple(reasons), action=action, next_at=next_at, release=release)
+            )
+
+    def _record_failure(self, error: Exception) -> None:
+        """That this check could not tell, and why; if the record itself cannot be written, the log has to do."""
+        try:
+            self._record(UNAVAILABLE, (str(error),), "none: waits", self._baseline.release if self._baseline else None)
+        except OSError as failure:
+            _log.warning("the decision is not on record: %s", failure)
 
     def _current_baseline(self) -> Baseline:
         """That of the production release, read again when another one was promoted."""

@@ -133,6 +133,7 @@ def watch(settings: Settings, once: bool) -> None:
     """The watchdog until SIGINT or SIGTERM, or one check."""
     from monitoring.adapters.evidently import EvidentlyDrift
     from monitoring.journal import Journal
+    from monitoring.timeline import Timeline
     from monitoring.watch import WatchConfig
     from monitoring.watchdog import Watchdog, WatchdogConfig
 
@@ -150,6 +151,7 @@ def watch(settings: Settings, once: bool) -> None:
                 drift_share=settings.drift_share, retrain=settings.retrain_on_drift, cooldown=settings.retrain_cooldown
             ),
         ),
+        timeline=Timeline(settings.folder("watch")),
     )
     if once:
         watchdog.check()

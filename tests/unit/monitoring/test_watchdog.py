@@ -24,6 +24,7 @@ from lake.adapters.delta import DeltaLake
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import LAST_RETRAIN, REPORT, STATUS, Journal
+from monitoring.timeline import Timeline
 from monitoring.watch import Verdict, WatchConfig
 from monitoring.watchdog import Watchdog, WatchdogConfig
 
@@ -97,7 +98,13 @@ class WatchdogSetup:
     def watchdog(self) -> Watchdog:
         journal = Journal(self.folder / "watch")
         detector = WassersteinDrift()
-        return Watchdog(self.registry, self.lake, detector, journal, self.asked.append, self.config, lambda: self.now)
+        return Watchdog(
+            self.registry, self.lake, detector, journal, self.asked.append, self.config, lambda: self.now, self.timeline
+        )
+
+    @property
+    def timeline(self) -> Timeline:
+        return Timeline(self.folder / "watch")
 
     def status(self) -> dict[str, object]:
         return dict(json.loads((self.folder / "watch" / STATUS).read_text()))
@@ -144,6 +151,20 @@ def test_other_tastes_ask_for_a_retraining_once_per_cooldown_even_across_a_resta
     assert "watched features drifted" in world.asked[0]
     assert world.status()["verdict"] == "cooldown"
     assert (REGISTRY.get_sample_value("marquee_drift_distance", {"feature": "genre:Horror"}) or 0.0) > 1.0
+
+
+def test_every_check_is_on_record_with_what_was_done(world: WatchdogSetup) -> None:
+    world.watchdog().check()  # no lake yet
+    world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
+    for now in (0.0, -50.0, 10.0):  # the clock is set back once
+        world.now = 5_000_000.0 + now
+        world.watchdog().check()
+    found = world.timeline.newest(10)
+    assert [entry.verdict for entry in found] == ["unavailable", "retrain", "retrain", "cooldown"]
+    assert [entry.action for entry in found[1:]] == ["asks for a retraining"] * 2 + ["none: waits for the cool-down"]
+    assert "interactions" in found[0].reasons[0]
+    assert found[1].release == "release-one"
+    assert found[1].next_at == world.config.interval + 5_000_000.0
 
 
 def test_only_the_newest_window_counts(world: WatchdogSetup) -> None:
