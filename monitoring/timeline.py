@@ -24,6 +24,9 @@ class Entry(BaseModel):
     action: str = Field(description="what the watchdog did")
     next_at: float = Field(description="when it looks again")
     release: str | None = Field(None, description="the release that behaviour was compared with; None if none could be read")
+    drifted: bool | None = Field(None, description="whether this window alone drifted; None: it cannot be told")
+    window: int = Field(0, description="number of the window since the release was promoted; some checks see the same one again")
+    seen_to: float = Field(0.0, description="time of the newest event when the window was first seen")
 
 
 class Timeline:

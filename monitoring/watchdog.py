@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from core import columns as c
 from core import telemetry
 from core.errors import MarqueeError
 from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry
 from lake.ports import Lake
 from monitoring.baseline import Baseline
+from monitoring.hysteresis import Place, place
 from monitoring.journal import Journal
 from monitoring.samples import MIN_ROWS
 from monitoring.timeline import Entry, Timeline
@@ -26,11 +28,13 @@ PRODUCTION = "production"
 UNAVAILABLE = "unavailable"  # the verdict, in metrics, of a check that could not read its data
 ACTIONS: Mapping[Verdict, str] = {
     Verdict.OK: "none",
+    Verdict.SUSPECTED: "none: waits for the next window",
     Verdict.DRIFT: "none: retraining on drift is off",
     Verdict.RETRAIN: "asks for a retraining",
     Verdict.COOLDOWN: "none: waits for the cool-down",
     Verdict.INSUFFICIENT: "none: waits for more events",
 }
+REMEMBERED = 1_000  # decisions that are looked at for earlier windows
 _log = logging.getLogger(__name__)
 
 
@@ -56,8 +60,8 @@ class Watchdog:
         journal: Journal,
         retrain: Callable[[str], None],
         config: WatchdogConfig,
+        timeline: Timeline,
         clock: Clock = time.time,
-        timeline: Timeline | None = None,
     ) -> None:
         self._registry = registry
         self._lake = lake
@@ -81,9 +85,11 @@ class Watchdog:
             baseline = self._current_baseline()
             window = recent_window(self._lake, self._config.window)
             report = self._compare(baseline, window)
-            decision = decide(report, window.acceptance, self._config.decision, self._journal.last_retrain(), self._clock())
+            at = self._place(baseline, window)
+            last_retrain = self._journal.last_retrain()
+            decision = decide(report, window.acceptance, self._config.decision, last_retrain, self._clock(), at.before)
             self._publish(baseline, window, report, decision)
-            self._record(decision.verdict, decision.reasons, ACTIONS[decision.verdict], baseline.release)
+            self._record(decision, ACTIONS[decision.verdict], baseline.release, at)
             if decision.verdict is Verdict.RETRAIN:
                 self._ask_for_retraining("; ".join(decision.reasons))
         except (MarqueeError, OSError) as error:
@@ -93,18 +99,35 @@ class Watchdog:
             return None
         return decision
 
-    def _record(self, verdict: str, reasons: Sequence[str], action: str, release: str | None) -> None:
-        if self._timeline is not None:
-            now = self._clock()
-            next_at = now + self._config.interval
-            self._timeline.append(
-                Entry(at=now, verdict=verdict, reasons=tuple(reasons), action=action, next_at=next_at, release=release)
+    def _place(self, baseline: Baseline, window: Window) -> Place:
+        times = window.interactions[c.TS].to_numpy()
+        return place(times, baseline.release, self._timeline.newest(REMEMBERED))
+
+    def _record(self, decision: Decision, action: str, release: str | None, at: Place) -> None:
+        now = self._clock()
+        self._timeline.append(
+            Entry(
+                at=now,
+                verdict=decision.verdict,
+                reasons=decision.reasons,
+                action=action,
+                next_at=now + self._config.interval,
+                release=release,
+                drifted=decision.drifted,
+                window=at.number,
+                seen_to=at.seen_to,
             )
+        )
 
     def _record_failure(self, error: Exception) -> None:
         """That this check could not tell, and why; if the record itself cannot be written, the log has to do."""
+        now, release = self._clock(), self._baseline.release if self._baseline else None
+        next_at = now + self._config.interval
+        reasons = (str(error),)
         try:
-            self._record(UNAVAILABLE, (str(error),), "none: waits", self._baseline.release if self._baseline else None)
+            self._timeline.append(
+                Entry(at=now, verdict=UNAVAILABLE, reasons=reasons, action="none: waits", next_at=next_at, release=release)
+            )
         except OSError as failure:
             _log.warning("the decision is not on record: %s", failure)
 

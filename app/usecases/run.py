@@ -148,7 +148,11 @@ def watch(settings: Settings, once: bool) -> None:
             interval=settings.watch_interval,
             window=settings.watch_window,
             decision=WatchConfig(
-                drift_share=settings.drift_share, retrain=settings.retrain_on_drift, cooldown=settings.retrain_cooldown
+                drift_share=settings.drift_share,
+                retrain=settings.retrain_on_drift,
+                cooldown=settings.retrain_cooldown,
+                drifted_windows=settings.drifted_windows,
+                of_windows=settings.drift_of_windows,
             ),
         ),
         timeline=Timeline(settings.folder("watch")),

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,9 @@ class WatchdogSetup:
 
     folder: Path
     config: WatchdogConfig = field(
-        default_factory=lambda: WatchdogConfig(window=400, min_rows=50, decision=WatchConfig(retrain=True, cooldown=100.0))
+        default_factory=lambda: WatchdogConfig(
+            window=400, min_rows=50, decision=WatchConfig(retrain=True, cooldown=100.0, drifted_windows=1)
+        )
     )
     now: float = 5_000_000.0
     asked: list[str] = field(default_factory=list)
@@ -99,7 +101,7 @@ class WatchdogSetup:
         journal = Journal(self.folder / "watch")
         detector = WassersteinDrift()
         return Watchdog(
-            self.registry, self.lake, detector, journal, self.asked.append, self.config, lambda: self.now, self.timeline
+            self.registry, self.lake, detector, journal, self.asked.append, self.config, self.timeline, lambda: self.now
         )
 
     @property
@@ -165,6 +167,20 @@ def test_every_check_is_on_record_with_what_was_done(world: WatchdogSetup) -> No
     assert "interactions" in found[0].reasons[0]
     assert found[1].release == "release-one"
     assert found[1].next_at == world.config.interval + 5_000_000.0
+
+
+def test_drift_must_be_seen_in_two_windows_and_a_window_seen_again_is_still_one(world: WatchdogSetup) -> None:
+    world.config = replace(world.config, decision=WatchConfig(retrain=True, cooldown=100.0))
+    verdicts = []
+    for batch in (0, None, 1, None):  # None: no new events; a new watchdog each time
+        if batch is not None:
+            world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER + batch * 1e6))
+        decision = world.watchdog().check()
+        assert decision is not None
+        verdicts.append(decision.verdict.value)
+    assert verdicts == ["suspected", "suspected", "retrain", "cooldown"]
+    assert len(world.asked) == 1
+    assert [entry.window for entry in world.timeline.newest(4)] == [0, 0, 1, 1]
 
 
 def test_only_the_newest_window_counts(world: WatchdogSetup) -> None:
@@ -269,7 +285,9 @@ def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldo
         raise OSError("no process can be started")
 
     journal = Journal(world.folder / "watch")
-    watchdog = Watchdog(world.registry, world.lake, WassersteinDrift(), journal, fail, world.config, lambda: world.now)
+    watchdog = Watchdog(
+        world.registry, world.lake, WassersteinDrift(), journal, fail, world.config, world.timeline, lambda: world.now
+    )
     assert watchdog.check() is None
     assert journal.last_retrain() == world.now
     decision = watchdog.check()
@@ -298,5 +316,7 @@ def test_run_checks_until_it_is_stopped(world: WatchdogSetup) -> None:
 
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     config = WatchdogConfig(interval=0.0, window=400, min_rows=50)
-    Watchdog(world.registry, world.lake, Stopping(), Journal(world.folder / "watch"), world.asked.append, config).run(stop)
+    Watchdog(
+        world.registry, world.lake, Stopping(), Journal(world.folder / "watch"), world.asked.append, config, world.timeline
+    ).run(stop)
     assert len(seen) == 2
