@@ -67,7 +67,10 @@ class Timeline:
         return entries
 
     def _text(self) -> str:
-        return self._path.read_text(errors="replace") if self._path.is_file() else ""
+        try:
+            return self._path.read_text(errors="replace")
+        except FileNotFoundError:  # no decision yet
+            return ""
 
     def _cut(self) -> None:
         lines = self._text().splitlines(keepends=True)[-self._kept :]

@@ -43,6 +43,18 @@ ITEM = {
     "rating_mean": 4.41,
 }
 ITEM_CHANGED = {"item_id": 318, "changed": True}
+DECISIONS = {
+    "decisions": [
+        {
+            "at": 1788000000.0,
+            "verdict": "ok",
+            "reasons": ["0 of 10 watched features drifted"],
+            "action": "none",
+            "next_at": 1788000060.0,
+            "release": "20261127-013508",
+        }
+    ]
+}
 HISTORY = {
     "user_id": 42,
     "known": True,

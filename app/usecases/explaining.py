@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
+from core.errors import DependencyUnavailable
 from core.settings import Settings
 from monitoring.timeline import Timeline
 
@@ -21,6 +22,15 @@ def timeline_table(settings: Settings) -> Table:
     if not entries:
         table.caption = "no decision yet: start `marquee up` or `marquee watch --once`"
     return table
+
+
+def latest_decisions(settings: Settings, count: int) -> list[dict[str, object]]:
+    """Up to `count` latest decisions for the API, oldest first. Raises DependencyUnavailable when the record cannot be read."""
+    try:
+        entries = Timeline(settings.folder("watch")).newest(count)
+    except OSError as error:
+        raise DependencyUnavailable("the decision record", str(error)) from error
+    return [entry.model_dump(exclude={"drifted", "window", "seen_to"}) for entry in entries]
 
 
 def _time(seconds: float) -> str:

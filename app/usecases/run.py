@@ -17,6 +17,7 @@ from app import wiring
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
 from app.usecases.erasing import erase
+from app.usecases.explaining import latest_decisions
 from core import columns as c
 from core.errors import InvalidInput
 from core.ids import ExternalId, shown
@@ -76,6 +77,7 @@ def api(settings: Settings) -> FastAPI:
         erase=partial(erase, features, lake),
         change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+        decisions=partial(latest_decisions, settings),
     )
     return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.log.close, features.close))
 

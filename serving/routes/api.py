@@ -39,6 +39,7 @@ class Api:
     erase: Callable[[ExternalId], int]  # forgets a user's features and lake rows; returns the number of rows
     change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
     admin_key: str | None
+    decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 
 
