@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core import columns as c
 from core import telemetry
 from core.errors import MarqueeError
-from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry
+from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry, Retraining
 from lake.ports import Lake
 from monitoring.baseline import Baseline
 from monitoring.hysteresis import Place, place
@@ -58,7 +58,7 @@ class Watchdog:
         lake: Lake,
         detector: DriftDetector,
         journal: Journal,
-        retrain: Callable[[str], None],
+        retraining: Retraining,
         config: WatchdogConfig,
         timeline: Timeline,
         clock: Clock = time.time,
@@ -67,7 +67,7 @@ class Watchdog:
         self._lake = lake
         self._detector = detector
         self._journal = journal
-        self._retrain = retrain  # called with the reasons; the next check waits until it returns
+        self._retraining = retraining  # the next check waits until it answers
         self._config = config
         self._clock = clock
         self._timeline = timeline
@@ -91,7 +91,7 @@ class Watchdog:
             self._publish(baseline, window, report, decision)
             self._record(decision, ACTIONS[decision.verdict], baseline.release, at)
             if decision.verdict is Verdict.RETRAIN:
-                self._ask_for_retraining("; ".join(decision.reasons))
+                self._ask_for_retraining(decision.reasons)
         except (MarqueeError, OSError) as error:
             telemetry.WATCH_CHECKS.labels(UNAVAILABLE).inc()
             _log.warning("no check: %s", error)
@@ -166,10 +166,11 @@ class Watchdog:
         seen = f"{len(window.interactions):,} events of {window.users:,} users against release {baseline.release}"
         _log.info("%s: %s (%s)", decision.verdict, "; ".join(decision.reasons), seen)
 
-    def _ask_for_retraining(self, reasons: str) -> None:
+    def _ask_for_retraining(self, reasons: Sequence[str]) -> None:
         # noted first: a retraining that kills this process must not be asked for again at once
         self._journal.note_retrain(self._clock())
-        self._retrain(reasons)
+        answer = self._retraining.ask("drift", reasons)
+        _log.info("retraining %s: %s", "started" if answer.started else "not started", answer.reason)
 
 
 def _status(baseline: Baseline, window: Window, report: DriftReport | None, decision: Decision, now: float) -> dict[str, object]:

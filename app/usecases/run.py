@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from app.usecases.explaining import latest_decisions
 from core import columns as c
 from core.errors import InvalidInput
 from core.ids import ExternalId, shown
-from core.ports import Echo
+from core.ports import Echo, RetrainAnswer
 from core.settings import REPOSITORY, Settings
 from lake.item_changes import change
 
@@ -145,7 +145,7 @@ def watch(settings: Settings, once: bool) -> None:
         wiring.lake(settings),
         EvidentlyDrift(),
         Journal(settings.folder("watch")),
-        _retrain,
+        _Retraining(),
         WatchdogConfig(
             interval=settings.watch_interval,
             window=settings.watch_window,
@@ -208,6 +208,14 @@ def _example_users(settings: Settings) -> list[ExternalId]:
     counts = events.group_by(c.USER, c.EXTERNAL_USER).len().sort("len", c.USER, descending=[True, False])
     most_active = counts.head(EXAMPLE_USERS).sort(c.USER).select(c.USER, c.EXTERNAL_USER)
     return [shown(key, external) for key, external in most_active.iter_rows()]
+
+
+class _Retraining:
+    """Starts a release build when it is asked, whatever the trigger; the watchdog's own cool-down limits how often."""
+
+    def ask(self, trigger: str, reasons: Sequence[str]) -> RetrainAnswer:
+        _retrain("; ".join(reasons))
+        return RetrainAnswer(started=True, reason=f"asked for because of {trigger}")
 
 
 def _retrain(reasons: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from core import bundle
 from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
+from core.ports import RetrainAnswer
 from evaluation.watched import as_frame, reference_columns
 from lake import tables
 from lake.adapters.delta import DeltaLake
@@ -80,6 +81,17 @@ def register(registry: FolderRegistry, folder: Path, release: str) -> str:
 
 
 @dataclass
+class Asking:
+    """Retraining that hands the reasons to a function."""
+
+    take: Callable[[str], None]
+
+    def ask(self, trigger: str, reasons: Sequence[str]) -> RetrainAnswer:
+        self.take("; ".join(reasons))
+        return RetrainAnswer(True, trigger)
+
+
+@dataclass
 class WatchdogSetup:
     """A watchdog and everything around it, with a clock that stands still until it is moved."""
 
@@ -101,7 +113,7 @@ class WatchdogSetup:
         journal = Journal(self.folder / "watch")
         detector = WassersteinDrift()
         return Watchdog(
-            self.registry, self.lake, detector, journal, self.asked.append, self.config, self.timeline, lambda: self.now
+            self.registry, self.lake, detector, journal, Asking(self.asked.append), self.config, self.timeline, lambda: self.now
         )
 
     @property
@@ -286,7 +298,7 @@ def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldo
 
     journal = Journal(world.folder / "watch")
     watchdog = Watchdog(
-        world.registry, world.lake, WassersteinDrift(), journal, fail, world.config, world.timeline, lambda: world.now
+        world.registry, world.lake, WassersteinDrift(), journal, Asking(fail), world.config, world.timeline, lambda: world.now
     )
     assert watchdog.check() is None
     assert journal.last_retrain() == world.now
@@ -317,6 +329,12 @@ def test_run_checks_until_it_is_stopped(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     config = WatchdogConfig(interval=0.0, window=400, min_rows=50)
     Watchdog(
-        world.registry, world.lake, Stopping(), Journal(world.folder / "watch"), world.asked.append, config, world.timeline
+        world.registry,
+        world.lake,
+        Stopping(),
+        Journal(world.folder / "watch"),
+        Asking(world.asked.append),
+        config,
+        world.timeline,
     ).run(stop)
     assert len(seen) == 2
