@@ -123,6 +123,8 @@ class Settings(BaseSettings):
         2000, ge=200, description="how many of the latest interactions are compared with the reference sample"
     )
     drift_share: float = Field(0.5, gt=0, le=1, description="share of drifted features from which the verdict is drift")
+    drifted_windows: int = Field(2, ge=1, description="windows that must have drifted, of the last MARQUEE_DRIFT_OF_WINDOWS")
+    drift_of_windows: int = Field(3, ge=1, description="latest windows among which drifted ones are counted")
     retrain: bool = Field(
         True,
         validation_alias=AliasChoices("MARQUEE_RETRAIN", "MARQUEE_RETRAIN_ON_DRIFT"),

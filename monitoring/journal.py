@@ -1,4 +1,4 @@
-"""The watchdog's files: the last report, the last status, and the time of the last retraining request."""
+"""The watchdog's files: the last report and the last status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 REPORT = "report.html"
 STATUS = "status.json"
-LAST_RETRAIN = "last_retrain"
 _log = logging.getLogger(__name__)
 
 
@@ -24,21 +23,6 @@ class Journal:
         if report_html:
             self._replace(REPORT, report_html)
         self._replace(STATUS, json.dumps(status, indent=2, allow_nan=False) + "\n")
-
-    def last_retrain(self) -> float | None:
-        """Unix seconds of the last retraining that was asked for; None if there was none."""
-        path = self._folder / LAST_RETRAIN
-        if not path.is_file():
-            return None
-        try:
-            return float(path.read_text())
-        except (OSError, ValueError) as error:
-            _log.warning("%s cannot be read (%s); no retraining is remembered", path, error)
-            return None
-
-    def note_retrain(self, now: float) -> None:
-        """Remember that a retraining was asked for, across restarts."""
-        self._replace(LAST_RETRAIN, repr(now))
 
     def _replace(self, name: str, text: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.errors import InvalidInput
 from core.ports import DriftReport
 
 
@@ -12,9 +14,9 @@ class Verdict(StrEnum):
     """What a check concluded."""
 
     OK = "ok"
+    SUSPECTED = "suspected"  # seen, but in too few of the last windows
     DRIFT = "drift"  # seen; retraining on drift is off
-    RETRAIN = "retrain"
-    COOLDOWN = "cooldown"  # drift is seen, but the last retraining is too recent
+    RETRAIN = "retrain"  # seen; one is asked for, whose own rules decide (lifecycle.retraining)
     INSUFFICIENT = "insufficient"  # too little traffic to tell
 
 
@@ -25,7 +27,12 @@ class WatchConfig:
     drift_share: float = 0.5  # share of watched features
     min_acceptance: float = 0.0  # share of lists; 0 leaves acceptance out of the decision
     retrain: bool = False
-    cooldown: float = 3600.0  # seconds
+    drifted_windows: int = 2  # that must have drifted, this one included, of the last `of_windows`
+    of_windows: int = 3
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.drifted_windows <= self.of_windows:
+            raise InvalidInput("drifted_windows", self.drifted_windows, f"1 to of_windows ({self.of_windows})")
 
 
 @dataclass(frozen=True)
@@ -34,26 +41,26 @@ class Decision:
 
     verdict: Verdict
     reasons: tuple[str, ...]
+    drifted: bool | None = None  # whether this window alone drifted; None: it cannot be told
 
 
-def decide(
-    report: DriftReport | None, acceptance: float | None, config: WatchConfig, last_retrain: float | None, now: float
-) -> Decision:
+def decide(report: DriftReport | None, acceptance: float | None, config: WatchConfig, before: Sequence[bool] = ()) -> Decision:
     """Weigh one check. `report` is None when there was too little to compare, `acceptance` when no list was shown.
 
-    `last_retrain` and `now` are Unix seconds. A `last_retrain` ahead of `now` (a clock that was set back) does not block.
+    `before` says which earlier windows drifted, oldest first.
     """
     concerns = _concerns(report, acceptance, config)
     if not concerns:
         if report is None:
             return Decision(Verdict.INSUFFICIENT, ("too few events to compare",))
-        return Decision(Verdict.OK, (_summary(report),))
+        return Decision(Verdict.OK, (_summary(report),), drifted=False)
+    recent = [*before, True][-config.of_windows :]
+    if sum(recent) < config.drifted_windows:
+        count = f"drift in {sum(recent)} of the last {len(recent)} windows, {config.drifted_windows} are needed"
+        return Decision(Verdict.SUSPECTED, (*concerns, count), drifted=True)
     if not config.retrain:
-        return Decision(Verdict.DRIFT, (*concerns, "retraining on drift is off"))
-    if last_retrain is not None and 0 <= now - last_retrain < config.cooldown:
-        left = config.cooldown - (now - last_retrain)
-        return Decision(Verdict.COOLDOWN, (*concerns, f"the next retraining may start in {left:.0f} s"))
-    return Decision(Verdict.RETRAIN, concerns)
+        return Decision(Verdict.DRIFT, (*concerns, "retraining on drift is off"), drifted=True)
+    return Decision(Verdict.RETRAIN, concerns, drifted=True)
 
 
 def _concerns(report: DriftReport | None, acceptance: float | None, config: WatchConfig) -> tuple[str, ...]:

@@ -8,21 +8,31 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core import columns as c
 from core import telemetry
 from core.errors import MarqueeError
-from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry
+from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry, Retraining
 from lake.ports import Lake
 from monitoring.baseline import Baseline
+from monitoring.hysteresis import Place, place
 from monitoring.journal import Journal
 from monitoring.samples import MIN_ROWS
+from monitoring.timeline import Entry, Timeline
 from monitoring.watch import Decision, Verdict, WatchConfig, decide
 from monitoring.window import Window, recent_window
 
 PRODUCTION = "production"
 UNAVAILABLE = "unavailable"  # the verdict, in metrics, of a check that could not read its data
+ACTIONS: Mapping[Verdict, str] = {
+    Verdict.OK: "none",
+    Verdict.SUSPECTED: "none: waits for the next window",
+    Verdict.DRIFT: "none: retraining on drift is off",
+    Verdict.INSUFFICIENT: "none: waits for more events",
+}
+REMEMBERED = 1_000  # decisions that are looked at for earlier windows
 _log = logging.getLogger(__name__)
 
 
@@ -46,17 +56,19 @@ class Watchdog:
         lake: Lake,
         detector: DriftDetector,
         journal: Journal,
-        retrain: Callable[[str], None],
+        retraining: Retraining,
         config: WatchdogConfig,
+        timeline: Timeline,
         clock: Clock = time.time,
     ) -> None:
         self._registry = registry
         self._lake = lake
         self._detector = detector
         self._journal = journal
-        self._retrain = retrain  # called with the reasons; the next check waits until it returns
+        self._retraining = retraining  # answers at once; the retraining itself runs elsewhere
         self._config = config
         self._clock = clock
+        self._timeline = timeline
         self._baseline: Baseline | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -71,15 +83,48 @@ class Watchdog:
             baseline = self._current_baseline()
             window = recent_window(self._lake, self._config.window)
             report = self._compare(baseline, window)
-            decision = decide(report, window.acceptance, self._config.decision, self._journal.last_retrain(), self._clock())
+            at = self._place(baseline, window)
+            decision = decide(report, window.acceptance, self._config.decision, at.before)
             self._publish(baseline, window, report, decision)
-            if decision.verdict is Verdict.RETRAIN:
-                self._ask_for_retraining("; ".join(decision.reasons))
+            self._record(decision, self._act(decision), baseline.release, at)
         except (MarqueeError, OSError) as error:
             telemetry.WATCH_CHECKS.labels(UNAVAILABLE).inc()
             _log.warning("no check: %s", error)
+            self._record_failure(error)
             return None
         return decision
+
+    def _place(self, baseline: Baseline, window: Window) -> Place:
+        times = window.interactions[c.TS].to_numpy()
+        return place(times, baseline.release, self._timeline.newest(REMEMBERED))
+
+    def _record(self, decision: Decision, action: str, release: str | None, at: Place) -> None:
+        now = self._clock()
+        self._timeline.append(
+            Entry(
+                at=now,
+                verdict=decision.verdict,
+                reasons=decision.reasons,
+                action=action,
+                next_at=now + self._config.interval,
+                release=release,
+                drifted=decision.drifted,
+                window=at.number,
+                seen_to=at.seen_to,
+            )
+        )
+
+    def _record_failure(self, error: Exception) -> None:
+        """That this check could not tell, and why; if the record itself cannot be written, the log has to do."""
+        now, release = self._clock(), self._baseline.release if self._baseline else None
+        next_at = now + self._config.interval
+        reasons = (str(error),)
+        try:
+            self._timeline.append(
+                Entry(at=now, verdict=UNAVAILABLE, reasons=reasons, action="none: waits", next_at=next_at, release=release)
+            )
+        except OSError as failure:
+            _log.warning("the decision is not on record: %s", failure)
 
     def _current_baseline(self) -> Baseline:
         """That of the production release, read again when another one was promoted."""
@@ -116,10 +161,16 @@ class Watchdog:
         seen = f"{len(window.interactions):,} events of {window.users:,} users against release {baseline.release}"
         _log.info("%s: %s (%s)", decision.verdict, "; ".join(decision.reasons), seen)
 
-    def _ask_for_retraining(self, reasons: str) -> None:
-        # noted first: a retraining that kills this process must not be asked for again at once
-        self._journal.note_retrain(self._clock())
-        self._retrain(reasons)
+    def _act(self, decision: Decision) -> str:
+        """What comes of the decision, in words. A retraining has rules of its own, and may be refused by them."""
+        if decision.verdict is not Verdict.RETRAIN:
+            return ACTIONS[decision.verdict]
+        answer = self._retraining.ask("drift", decision.reasons)
+        if answer.started:
+            telemetry.DECISIONS.labels("retrain").inc()
+        done = f"a retraining was {'started' if answer.started else 'not started'}: {answer.reason}"
+        _log.warning("%s", done)
+        return done
 
 
 def _status(baseline: Baseline, window: Window, report: DriftReport | None, decision: Decision, now: float) -> dict[str, object]:

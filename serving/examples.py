@@ -48,6 +48,18 @@ RETRAINING_ASKED = {
     "reasons": ["new season"],
     "detail": "a watchdog takes it up within seconds; no rule is against it",
 }
+DECISIONS = {
+    "decisions": [
+        {
+            "at": 1788000000.0,
+            "verdict": "ok",
+            "reasons": ["0 of 10 watched features drifted"],
+            "action": "none",
+            "next_at": 1788000060.0,
+            "release": "20261127-013508",
+        }
+    ]
+}
 HISTORY = {
     "user_id": 42,
     "known": True,

@@ -171,6 +171,23 @@ class FieldError(BaseModel):
     index: int | None = Field(default=None, description="of the event in the array")
 
 
+class WatchDecision(BaseModel):
+    """One check of the watchdog. Times are Unix seconds."""
+
+    at: float
+    verdict: str
+    reasons: list[str] = Field(description="why")
+    action: str = Field(description="what the watchdog did")
+    next_at: float = Field(description="when it looks again")
+    release: str | None = Field(description="that behaviour was compared with; null if none could be read")
+
+
+class Decisions(BaseModel):
+    """The latest decisions, oldest first."""
+
+    decisions: list[WatchDecision]
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.commands.release import DEFAULT_CONFIG, Preset
-from app.console import echo, settings
+from app.console import echo, out, settings
 from app.usecases import steps
 from core.errors import DependencyUnavailable
 from datasets.movielens import read_movielens
@@ -80,10 +80,20 @@ def consume() -> None:
     run.consume(settings())
 
 
-def watch(once: Annotated[bool, typer.Option("--once", help="one check, then stop")] = False) -> None:
+def watch(
+    once: Annotated[bool, typer.Option("--once", help="one check, then stop")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="show the latest decisions instead: when, what, why, what next")
+    ] = False,
+) -> None:
     """Run the watchdog alone. The same as `python -m monitoring.watchdog`."""
     from app.usecases import run
 
+    if explain:
+        from app.usecases.explaining import timeline_table
+
+        out.print(timeline_table(settings()))
+        return
     run.watch(settings(), once)
 
 

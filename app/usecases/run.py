@@ -15,6 +15,7 @@ from app import wiring
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
 from app.usecases.erasing import erase
+from app.usecases.explaining import latest_decisions
 from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
 from core.background import Background
@@ -22,7 +23,6 @@ from core.errors import InvalidInput
 from core.ids import ExternalId, shown
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
-from core.telemetry import DECISIONS
 from lake.item_changes import change
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def api(settings: Settings) -> FastAPI:
         retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+        decisions=partial(latest_decisions, settings),
     )
     return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.log.close, features.close))
 
@@ -137,30 +138,29 @@ def watch(settings: Settings, once: bool) -> None:
     from app.usecases.noticing import keep_noticing, notice
     from monitoring.adapters.evidently import EvidentlyDrift
     from monitoring.journal import Journal
+    from monitoring.timeline import Timeline
     from monitoring.watch import WatchConfig
     from monitoring.watchdog import Watchdog, WatchdogConfig
 
     wiring.observed(settings, "watchdog")
     retrainer = Retrainer(settings)
-
-    def on_drift(reasons: str) -> None:
-        answer = retrainer.ask("drift", [reasons])
-        if answer.started:
-            DECISIONS.labels("retrain").inc()
-        _log.warning("drift: %s", answer.reason)
-
     watchdog = Watchdog(
         wiring.registry(settings),
         wiring.lake(settings),
         EvidentlyDrift(),
         Journal(settings.folder("watch")),
-        on_drift,
+        retrainer,
         WatchdogConfig(
             interval=settings.watch_interval,
             window=settings.watch_window,
-            # the cool-down is the retrainer's, with the other rules
-            decision=WatchConfig(drift_share=settings.drift_share, retrain=settings.retrain, cooldown=0.0),
+            decision=WatchConfig(
+                drift_share=settings.drift_share,
+                retrain=settings.retrain,
+                drifted_windows=settings.drifted_windows,
+                of_windows=settings.drift_of_windows,
+            ),
         ),
+        timeline=Timeline(settings.folder("watch")),
     )
     if once:
         notice(wiring.registry(settings), wiring.ledger(settings))

@@ -1,4 +1,4 @@
-"""`/admin`: what only an operator may ask for."""
+"""`/admin`: what only an operator may ask for and see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.errors import MarqueeError
 from serving import examples, models
 from serving.http.openapi import answers, problems
 from serving.http.problems import InvalidFields, MalformedJson, field_error
-from serving.routes.api import api_of, check_admin, json
+from serving.routes.api import Limit, api_of, check_admin, json
 
 MAX_REASON = 500  # characters
 _BODY = {
@@ -68,6 +68,22 @@ async def retrain(request: Request, x_admin_key: Annotated[str | None, Header(de
     if not answer.started:
         raise RetrainingRefused(answer.reason, next_at=answer.next_at)
     return json({"trigger": "manual", "reasons": reasons, "detail": answer.reason}, 202)
+
+
+@router.get(
+    "/admin/decisions",
+    tags=["operations"],
+    summary="The watchdog's latest decisions",
+    response_model=None,
+    responses={**answers(models.Decisions, examples.DECISIONS, "Oldest first"), **problems(401, 403, 422, 503)},
+)
+async def decisions(
+    request: Request, limit: Limit = 50, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None
+) -> Response:
+    """Needs the admin key. The same as `marquee watch --explain`: when, verdict, why, what was done, when it looks again."""
+    api = api_of(request)
+    check_admin(api.admin_key, x_admin_key)
+    return json({"decisions": await asyncio.to_thread(api.decisions, limit)})
 
 
 def _reasons(body: bytes) -> list[str]:

@@ -41,6 +41,7 @@ class Api:
     change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
     retraining: Retraining
     admin_key: str | None
+    decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 
 

@@ -4,49 +4,61 @@ from __future__ import annotations
 
 import pytest
 
+from core.errors import InvalidInput
 from core.ports import DriftReport
 from monitoring.watch import Verdict, WatchConfig, decide
 
 CALM = DriftReport({"a": 0.1, "b": 0.2}, {"a": False, "b": False})
 HALF = DriftReport({"a": 0.1, "b": 0.9}, {"a": False, "b": True})
 ALL = DriftReport({"a": 0.5, "b": 0.9}, {"a": True, "b": True})
-LOOK = WatchConfig(drift_share=0.5, min_acceptance=0.1, retrain=False, cooldown=100.0)
-ACT = WatchConfig(drift_share=0.5, min_acceptance=0.1, retrain=True, cooldown=100.0)
-NOW = 1000.0
+LOOK = WatchConfig(drift_share=0.5, min_acceptance=0.1, retrain=False, drifted_windows=1)
+ACT = WatchConfig(drift_share=0.5, min_acceptance=0.1, retrain=True, drifted_windows=1)
 
 
 @pytest.mark.parametrize(
-    ("report", "acceptance", "config", "last", "verdict"),
+    ("report", "acceptance", "config", "verdict"),
     [
-        (CALM, None, ACT, None, Verdict.OK),
-        (CALM, 0.1, ACT, None, Verdict.OK),
-        (HALF, None, LOOK, None, Verdict.DRIFT),
-        (HALF, None, WatchConfig(drift_share=0.51, retrain=True), None, Verdict.OK),
-        (HALF, None, ACT, None, Verdict.RETRAIN),
-        (HALF, None, ACT, NOW - 100.0, Verdict.RETRAIN),
-        (HALF, None, ACT, NOW - 99.0, Verdict.COOLDOWN),
-        (HALF, None, ACT, NOW + 50.0, Verdict.RETRAIN),  # the clock was set back
-        (CALM, 0.09, LOOK, None, Verdict.DRIFT),
-        (CALM, 0.0, ACT, None, Verdict.RETRAIN),
-        (CALM, 0.0, WatchConfig(retrain=True), None, Verdict.OK),  # acceptance is left out by default
-        (None, None, ACT, None, Verdict.INSUFFICIENT),
-        (None, 0.5, ACT, None, Verdict.INSUFFICIENT),
-        (None, 0.05, ACT, None, Verdict.RETRAIN),
-        (DriftReport({}, {}), None, WatchConfig(drift_share=0.0, retrain=True), None, Verdict.OK),
+        (CALM, None, ACT, Verdict.OK),
+        (CALM, 0.1, ACT, Verdict.OK),
+        (HALF, None, LOOK, Verdict.DRIFT),
+        (HALF, None, WatchConfig(drift_share=0.51, retrain=True, drifted_windows=1), Verdict.OK),
+        (HALF, None, ACT, Verdict.RETRAIN),
+        (CALM, 0.09, LOOK, Verdict.DRIFT),
+        (CALM, 0.0, ACT, Verdict.RETRAIN),
+        (CALM, 0.0, WatchConfig(retrain=True, drifted_windows=1), Verdict.OK),  # acceptance is left out by default
+        (None, None, ACT, Verdict.INSUFFICIENT),
+        (None, 0.5, ACT, Verdict.INSUFFICIENT),
+        (None, 0.05, ACT, Verdict.RETRAIN),
+        (DriftReport({}, {}), None, WatchConfig(drift_share=0.0, retrain=True, drifted_windows=1), Verdict.OK),
     ],
 )
-def test_verdict(
-    report: DriftReport | None, acceptance: float | None, config: WatchConfig, last: float | None, verdict: Verdict
-) -> None:
-    decision = decide(report, acceptance, config, last, NOW)
+def test_verdict(report: DriftReport | None, acceptance: float | None, config: WatchConfig, verdict: Verdict) -> None:
+    decision = decide(report, acceptance, config)
     assert decision.verdict is verdict
     assert decision.reasons
 
 
 def test_the_reasons_name_the_drifted_features_worst_first_and_the_rate() -> None:
-    reasons = decide(ALL, 0.05, ACT, None, NOW).reasons
+    reasons = decide(ALL, 0.05, ACT).reasons
     assert reasons == ("2 of 2 watched features drifted: b 0.90, a 0.50", "acceptance is 5.0%, below 10.0%")
 
 
-def test_a_cooldown_reports_how_long_it_lasts() -> None:
-    assert decide(ALL, None, ACT, NOW - 40.0, NOW).reasons[-1] == "the next retraining may start in 60 s"
+@pytest.mark.parametrize(
+    ("before", "verdict"),
+    [
+        ((), Verdict.SUSPECTED),
+        ((False, False), Verdict.SUSPECTED),
+        ((True, False, False), Verdict.SUSPECTED),  # too long ago
+        ((True, False), Verdict.RETRAIN),
+        ((False, True), Verdict.RETRAIN),
+    ],
+)
+def test_drift_has_to_be_seen_in_two_of_three_windows(before: tuple[bool, ...], verdict: Verdict) -> None:
+    decision = decide(ALL, None, WatchConfig(retrain=True), before)
+    assert decision.verdict is verdict
+    assert decision.drifted
+
+
+def test_more_windows_than_there_are_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="drifted_windows"):
+        WatchConfig(drifted_windows=4, of_windows=3)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,14 @@ from core import bundle
 from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
+from core.ports import RetrainAnswer
 from evaluation.watched import as_frame, reference_columns
 from lake import tables
 from lake.adapters.delta import DeltaLake
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
-from monitoring.journal import LAST_RETRAIN, REPORT, STATUS, Journal
+from monitoring.journal import REPORT, STATUS, Journal
+from monitoring.timeline import Timeline
 from monitoring.watch import Verdict, WatchConfig
 from monitoring.watchdog import Watchdog, WatchdogConfig
 
@@ -79,15 +81,28 @@ def register(registry: FolderRegistry, folder: Path, release: str) -> str:
 
 
 @dataclass
+class Asking:
+    """Retraining that hands the reasons to a function, and starts one unless it has a reason against it."""
+
+    take: Callable[[str], None]
+    against: str = ""
+
+    def ask(self, trigger: str, reasons: Sequence[str]) -> RetrainAnswer:
+        self.take("; ".join(reasons))
+        return RetrainAnswer(not self.against, self.against or f"because of {trigger}", 5_000_100.0 if self.against else None)
+
+
+@dataclass
 class WatchdogSetup:
     """A watchdog and everything around it, with a clock that stands still until it is moved."""
 
     folder: Path
     config: WatchdogConfig = field(
-        default_factory=lambda: WatchdogConfig(window=400, min_rows=50, decision=WatchConfig(retrain=True, cooldown=100.0))
+        default_factory=lambda: WatchdogConfig(window=400, min_rows=50, decision=WatchConfig(retrain=True, drifted_windows=1))
     )
     now: float = 5_000_000.0
     asked: list[str] = field(default_factory=list)
+    against: str = ""  # why no retraining may start
 
     def __post_init__(self) -> None:
         self.lake = DeltaLake(self.folder / "lake")
@@ -97,7 +112,20 @@ class WatchdogSetup:
     def watchdog(self) -> Watchdog:
         journal = Journal(self.folder / "watch")
         detector = WassersteinDrift()
-        return Watchdog(self.registry, self.lake, detector, journal, self.asked.append, self.config, lambda: self.now)
+        return Watchdog(
+            self.registry,
+            self.lake,
+            detector,
+            journal,
+            Asking(self.asked.append, self.against),
+            self.config,
+            self.timeline,
+            lambda: self.now,
+        )
+
+    @property
+    def timeline(self) -> Timeline:
+        return Timeline(self.folder / "watch")
 
     def status(self) -> dict[str, object]:
         return dict(json.loads((self.folder / "watch" / STATUS).read_text()))
@@ -131,19 +159,45 @@ def test_traffic_like_training_is_ok(world: WatchdogSetup, caplog: pytest.LogCap
     assert world.asked == []
 
 
-def test_other_tastes_ask_for_a_retraining_once_per_cooldown_even_across_a_restart(world: WatchdogSetup) -> None:
+def test_other_tastes_ask_for_a_retraining(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
+    before = REGISTRY.get_sample_value("marquee_decisions_total", {"decision": "retrain"}) or 0.0
+    decision = world.watchdog().check()
+    assert decision is not None
+    assert decision.verdict is Verdict.RETRAIN
+    assert "watched features drifted" in world.asked[0]
+    assert world.status()["verdict"] == "retrain"
+    assert REGISTRY.get_sample_value("marquee_decisions_total", {"decision": "retrain"}) == before + 1
+    assert (REGISTRY.get_sample_value("marquee_drift_distance", {"feature": "genre:Horror"}) or 0.0) > 1.0
+
+
+def test_every_check_is_on_record_with_what_was_done(world: WatchdogSetup) -> None:
+    world.watchdog().check()  # no lake yet
+    world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
+    for now, against in ((0.0, ""), (-50.0, ""), (10.0, "one runs")):  # the clock is set back once
+        world.now, world.against = 5_000_000.0 + now, against
+        world.watchdog().check()
+    found = world.timeline.newest(10)
+    assert [entry.verdict for entry in found] == ["unavailable", "retrain", "retrain", "retrain"]
+    started = "a retraining was started: because of drift"
+    assert [entry.action for entry in found[1:]] == [started, started, "a retraining was not started: one runs"]
+    assert "interactions" in found[0].reasons[0]
+    assert found[1].release == "release-one"
+    assert found[1].next_at == world.config.interval + 5_000_000.0
+
+
+def test_drift_must_be_seen_in_two_windows_and_a_window_seen_again_is_still_one(world: WatchdogSetup) -> None:
+    world.config = replace(world.config, decision=WatchConfig(retrain=True))
     verdicts = []
-    for now in (0.0, 50.0, 99.0, 100.0, 150.0):
-        world.now = 5_000_000.0 + now
-        decision = world.watchdog().check()  # a new watchdog each time: what counts is on disk
+    for batch in (0, None, 1, None):  # None: no new events; a new watchdog each time
+        if batch is not None:
+            world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER + batch * 1e6))
+        decision = world.watchdog().check()
         assert decision is not None
         verdicts.append(decision.verdict.value)
-    assert verdicts == ["retrain", "cooldown", "cooldown", "retrain", "cooldown"]
-    assert len(world.asked) == 2
-    assert "watched features drifted" in world.asked[0]
-    assert world.status()["verdict"] == "cooldown"
-    assert (REGISTRY.get_sample_value("marquee_drift_distance", {"feature": "genre:Horror"}) or 0.0) > 1.0
+    assert verdicts == ["suspected", "suspected", "retrain", "retrain"]
+    assert len(world.asked) == 2, "whether a second one may start is for the rules of retraining"
+    assert [entry.window for entry in world.timeline.newest(4)] == [0, 0, 1, 1]
 
 
 def test_only_the_newest_window_counts(world: WatchdogSetup) -> None:
@@ -241,27 +295,18 @@ def test_a_lake_that_appears_later_is_seen(world: WatchdogSetup) -> None:
     assert watchdog.check() is not None
 
 
-def test_a_failing_retraining_does_not_end_the_watchdog_and_waits_for_the_cooldown(world: WatchdogSetup) -> None:
+def test_a_retraining_that_cannot_start_does_not_end_the_watchdog(world: WatchdogSetup) -> None:
     world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
 
     def fail(reasons: str) -> None:
         raise OSError("no process can be started")
 
     journal = Journal(world.folder / "watch")
-    watchdog = Watchdog(world.registry, world.lake, WassersteinDrift(), journal, fail, world.config, lambda: world.now)
+    watchdog = Watchdog(
+        world.registry, world.lake, WassersteinDrift(), journal, Asking(fail), world.config, world.timeline, lambda: world.now
+    )
     assert watchdog.check() is None
-    assert journal.last_retrain() == world.now
-    decision = watchdog.check()
-    assert decision is not None
-    assert decision.verdict is Verdict.COOLDOWN
-
-
-def test_an_unreadable_time_of_the_last_retraining_is_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    journal = Journal(tmp_path)
-    assert journal.last_retrain() is None
-    (tmp_path / LAST_RETRAIN).write_text("yesterday")
-    assert journal.last_retrain() is None
-    assert "no retraining is remembered" in caplog.text
+    assert "no process can be started" in world.timeline.newest(1)[0].reasons[0]
 
 
 def test_run_checks_until_it_is_stopped(world: WatchdogSetup) -> None:
@@ -277,5 +322,13 @@ def test_run_checks_until_it_is_stopped(world: WatchdogSetup) -> None:
 
     world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
     config = WatchdogConfig(interval=0.0, window=400, min_rows=50)
-    Watchdog(world.registry, world.lake, Stopping(), Journal(world.folder / "watch"), world.asked.append, config).run(stop)
+    Watchdog(
+        world.registry,
+        world.lake,
+        Stopping(),
+        Journal(world.folder / "watch"),
+        Asking(world.asked.append),
+        config,
+        world.timeline,
+    ).run(stop)
     assert len(seen) == 2

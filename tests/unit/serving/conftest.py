@@ -139,6 +139,10 @@ def build_world(
         change_item=lambda item, values: change(lake, [item], values),
         retraining=retraining,
         admin_key=admin_key,
+        decisions=lambda limit: [
+            {"at": float(at), "verdict": "ok", "reasons": [], "action": "none", "next_at": at + 60.0, "release": None}
+            for at in range(3)
+        ][-limit:],
     )
     world = ApiSetup(features, log, create_app(api, max_body), service, readiness, degraded, erased)
     world.remember(WARM, [10, 20, 30, 40, 50])

@@ -14,6 +14,7 @@ from serving.routes.all import ROUTES
 pytestmark = pytest.mark.anyio
 
 DOCUMENTED = {
+    "/admin/decisions": ["get"],
     "/recommend/{user_id}": ["get"],
     "/events": ["post"],
     "/items/{item_id}": ["get", "patch"],
@@ -137,6 +138,7 @@ async def test_every_operation_has_a_summary_a_tag_and_no_framework_error(world)
         (examples.RECEIPT, models.Receipt),
         (examples.ITEM, models.ItemDetails),
         (examples.ITEM_CHANGED, models.ItemChanged),
+        (examples.DECISIONS, models.Decisions),
         (examples.HISTORY, models.History),
         (examples.USERS, models.Users),
         (examples.ERASED, models.Erased),
