@@ -12,7 +12,7 @@ from rich.table import Table
 
 from app import wiring
 from app.console import echo, out, settings
-from app.usecases import steps
+from app.usecases import releasing, steps
 from core.settings import CONFIGS
 
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
@@ -82,7 +82,7 @@ def promote(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only judge")] = False,
 ) -> None:
     """Judge a registered release against production and make it production. It is in the ledger before it happens."""
-    steps.promote(settings(), version, force, dry_run, echo, why)
+    releasing.promote(settings(), version, force, dry_run, echo, why)
 
 
 @app.command(epilog="Example: marquee release rollback --dry-run")
@@ -91,7 +91,7 @@ def rollback(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only name the release")] = False,
 ) -> None:
     """Make the previous release production again. Running APIs and consumers take it up within seconds."""
-    steps.rollback(settings(), dry_run, echo, why)
+    releasing.rollback(settings(), dry_run, echo, why)
     list_()
 
 

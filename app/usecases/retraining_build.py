@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app import wiring
 from app.console import settings as settings_of
-from app.usecases import steps
+from app.usecases import releasing, steps
 from app.usecases.retraining_files import RetrainFiles
 from core.errors import DependencyUnavailable, MarqueeError
 from core.settings import Settings
@@ -48,7 +48,7 @@ def _retrain(settings: Settings, files: RetrainFiles, attempt: Attempt) -> None:
                 version = _register(settings, folder, files, attempt)
                 files.write_progress(version=version)
             why = f"{attempt.trigger}: {'; '.join(attempt.reasons)}"
-            steps.promote(settings, version, force=False, dry_run=False, echo=_say, why=why, actor=ACTOR, must_compare=True)
+            releasing.promote(settings, version, force=False, dry_run=False, echo=_say, why=why, actor=ACTOR, must_compare=True)
         except PromotionRefused as error:
             files.write_progress(version=version, good=False, outcome=error.detail)
         except DependencyUnavailable as error:
@@ -67,7 +67,7 @@ def _register(settings: Settings, folder: Path, files: RetrainFiles, attempt: At
     report = settings.folder("watch") / "report.html"
     evidence = [told, report] if attempt.trigger in ("drift", "reward") and report.is_file() else [told]
     why = {"trigger": attempt.trigger, "reasons": "; ".join(attempt.reasons)[:500]}
-    return steps.register(settings, folder, _say, why, evidence, ACTOR)
+    return releasing.register(settings, folder, _say, why, evidence, ACTOR)
 
 
 def _say(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ import polars as pl
 
 from app import wiring
 from app.ops.ownership import sole_builder
-from app.usecases import lake_content, loading, noticing
+from app.usecases import lake_content, loading, releasing
 from core import columns as c
-from core.bundle import MODEL_CARD, read_manifest
+from core.bundle import read_manifest
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt, NotFound, SchemaMismatch
 from core.features import Profiles
@@ -91,9 +91,9 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
 
     `preset` is named as in `Preset.named`; None is `usual_preset`.
     """
-    version = register(settings, make_bundle(settings, preset, seed, settings.folder("train"), echo), echo)
+    version = releasing.register(settings, make_bundle(settings, preset, seed, settings.folder("train"), echo), echo)
     if promote_it:
-        promote(settings, version, force=False, dry_run=False, echo=echo)
+        releasing.promote(settings, version, force=False, dry_run=False, echo=echo)
     return version
 
 
@@ -177,86 +177,13 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
             films, new = (rows.with_columns(pl.col(c.ITEM).replace(moved)) for rows in (films, new))
             lake.revise(tables.ITEMS, lambda stored: films.filter(~pl.col(c.ITEM).is_in(stored[c.ITEM].implode())), [c.ITEM])
         folder = extend_release(production, new, _versions(lake), settings.folder("train"))
-    promote(settings, register(settings, folder, echo), force=False, dry_run=False, echo=echo)
+    releasing.promote(settings, releasing.register(settings, folder, echo), force=False, dry_run=False, echo=echo)
     echo("running processes take it up within seconds")
 
 
 def _described(settings: Settings, found: Stored) -> str:
     events = found.interactions
     return f"{lake_content.loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
-
-
-def register(
-    settings: Settings,
-    folder: Path,
-    echo: Echo,
-    why: Mapping[str, object] | None = None,
-    evidence: Sequence[Path] = (),
-    actor: str = "",
-) -> str:
-    """Log the run to MLflow and register its bundle as the candidate; returns the version.
-
-    The run also gets `why` and files of `evidence`. `actor` is the person at the command line if left out.
-    """
-    from lifecycle.promotion import register as enter
-
-    manifest = read_manifest(folder)
-    parameters = {**manifest.config, **(why or {})}
-    wiring.tracker(settings).log(manifest.release, parameters, manifest.metrics, [folder / MODEL_CARD, *evidence])
-    registry, ledger = wiring.registry(settings), wiring.ledger(settings)
-    noticing.notice(registry, ledger)
-    version = enter(registry, ledger, folder, actor=actor or wiring.person(), why="; ".join(map(str, (why or {}).values())))
-    echo(f"registered release {manifest.release} as version {version}")
-    return version
-
-
-def promote(
-    settings: Settings,
-    version: str,
-    force: bool,
-    dry_run: bool,
-    echo: Echo,
-    why: str = "",
-    actor: str = "",
-    must_compare: bool = False,
-) -> None:
-    """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no.
-
-    `must_compare`: what could not be compared with production stays out, because no person has decided.
-    """
-    from lifecycle.gates import GateConfig, check_gate
-    from lifecycle.promotion import promote as move
-
-    registry = wiring.registry(settings)
-    candidate = read_manifest(registry.fetch(version))
-    try:
-        production = read_manifest(registry.fetch("production"))
-    except NotFound:
-        production = None
-    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare))
-    for line in verdict.lines():
-        echo(line)
-    if dry_run:
-        return
-    ledger = wiring.ledger(settings)
-    noticing.notice(registry, ledger)
-    move(registry, ledger, version, verdict, actor=actor or wiring.person(), why=why, force=force)
-    echo(f"release {candidate.release} is production")
-
-
-def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "") -> None:
-    """Make the previous release production again. Raises NotFound when there is none."""
-    from lifecycle.promotion import release_of, rollback_target
-    from lifecycle.promotion import rollback as move
-
-    registry, ledger = wiring.registry(settings), wiring.ledger(settings)
-    target = rollback_target(registry)
-    if dry_run:
-        echo(f"version {target}, release {release_of(registry, target)}, would be production again")
-        return
-    noticing.notice(registry, ledger)
-    move(registry, ledger, actor=wiring.person(), why=why)
-    echo(f"version {target}, release {release_of(registry, target)}, is production again")
 
 
 def publish(settings: Settings, echo: Echo) -> None:
@@ -315,7 +242,9 @@ def prepare(settings: Settings, read: Callable[[], Dataset], preset: str | None,
             return
         if _of_other_data(settings):
             echo("the production release was made from data that the lake holds no longer")
-            promote(settings, build(settings, preset, 1, promote_it=False, echo=echo), force=True, dry_run=False, echo=echo)
+            releasing.promote(
+                settings, build(settings, preset, 1, promote_it=False, echo=echo), force=True, dry_run=False, echo=echo
+            )
         else:
             echo("there is a production release already; `marquee release build` makes another")
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from app import console, wiring
-from app.usecases import steps
+from app.usecases import releasing
 from core.bundle import FILES, Manifest, digests
 from lake.tables import LEDGER
 from lifecycle.gates import GateCheck, GateResult
@@ -41,7 +41,7 @@ def test_list_history_and_rollback(marquee: Callable[..., Result], tmp_path: Pat
     settings = console.settings()
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
     for name in ("first", "second"):
-        version = steps.register(settings, bundle(tmp_path / name, name), lambda _: None)
+        version = releasing.register(settings, bundle(tmp_path / name, name), lambda _: None)
         promote(registry, ledger, version, YES, actor="cli:ann", why="it is spring")
     listed = marquee("release", "list").stdout
     for part in ("first", "second", "candidate, production", "previous", "Archived", "interactions 0"):
