@@ -21,6 +21,7 @@ from datasets.texts import BETWEEN, entries, numbers
 # a year, or a date that contains one
 _YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"
 _COMPACT = r"^(\d{4})\d{4}$"
+_CONTROL = r"[\p{Cc}]+"
 _TRUE, _FALSE = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
 
 
@@ -108,7 +109,9 @@ def _typed(text: pl.Series, name: str) -> pl.Series:
     if kind.is_integer():
         number = numbers(text, decimal_comma=False)
         return number.set(number != number.floor(), None).cast(kind, strict=False).alias(name)
-    return frame.select(column.str.strip_chars_end(BETWEEN).str.replace_all(BETWEEN, ", ", literal=True).alias(name))[name]
+    listed = column.str.strip_chars_end(BETWEEN).str.replace_all(BETWEEN, ", ", literal=True)
+    # a line break within a cell is layout; PATCH /items refuses control characters in a title
+    return frame.select(listed.str.replace_all(_CONTROL, " ").alias(name))[name]
 
 
 def _year_from_title(rows: pl.DataFrame) -> pl.DataFrame:

@@ -364,3 +364,10 @@ def test_the_clock_names_value_column_and_range(tmp_path: Path) -> None:
 def test_a_list_in_a_column_of_text_is_a_text(tmp_path: Path) -> None:
     items = read_item_file(SourceFile(write(tmp_path, '{"id": 1, "title": ["A", "B"]}\n', "x.jsonl")), {}, {}, Quarantine())
     assert items.rows["title"].to_list() == ["A, B"]
+
+
+def test_a_line_break_within_a_title_becomes_a_space(tmp_path: Path) -> None:
+    """`PATCH /items` refuses control characters, so an import must not bring them in."""
+    text = 'item_id,title,overview\n7,"Seven\r\nSamurai","A\tvillage"\n'
+    items = read_item_file(SourceFile(write(tmp_path, text)), {}, {}, Quarantine())
+    assert items.rows.select("title", "overview").row(0) == ("Seven Samurai", "A village")
