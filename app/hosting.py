@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
 from recommender.release import Release, open_release
 
+WARM_ITEMS = 200  # as many as a pipeline asks the index for
 _log = logging.getLogger(__name__)
 
 
@@ -114,9 +116,20 @@ def _published(settings: Settings, release: Release, milvus: VectorIndex) -> Non
 
 
 def _warm(snapshot: Snapshot) -> None:
-    """One encoding and one scoring, so that the first request after a swap does not pay for lazy initialisation."""
+    """Every computation of a list once, so that the first request after a start or a swap does not pay for lazy initialisation.
+
+    It took half a second, by which time the towers' time-out was over and the list came without them.
+    """
     some = snapshot.catalogue.ids[:1]
     user = UserFeatures(0, some, np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.float32), np.zeros(1))
-    snapshot.encoder.encode(user)
+    vector = snapshot.encoder.encode(user)
+    if vector is not None:
+        snapshot.release.spread_of(vector)
+        with suppress(DependencyUnavailable):
+            snapshot.index.search(snapshot.name, vector, WARM_ITEMS)
+    for table in (snapshot.transitions, snapshot.release.ease):
+        if table is not None:
+            table.scores(user, snapshot.catalogue)
+    snapshot.popularity.best(np.ones(len(snapshot.catalogue), dtype=np.bool_), 1)
     if snapshot.release.ranker is not None:
         snapshot.ranker.score(np.zeros((1, len(snapshot.ranker.names)), dtype=np.float32))
