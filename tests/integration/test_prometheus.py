@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from prometheus_client import start_http_server
 
 from core.events import IMPRESSIONS, INTERACTIONS
+from core.ports import RetrainAnswer
 from feature_repo.adapters.memory import MemoryFeatures
 from lake import tables
 from lake.adapters.memory import MemoryLake
@@ -29,6 +30,7 @@ from lake.items_feed import KnownItems
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import Journal
+from monitoring.timeline import Timeline
 from monitoring.watchdog import Watchdog, WatchdogConfig
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
@@ -49,6 +51,7 @@ from streaming.decoding import Contract
 from streaming.handlers import impression_rows, known_interaction_rows
 from streaming.learning.learner import OnlineLearner
 from streaming.learning.learning_effect import LearningBudget, LearningEffect
+from streaming.learning.transition_counter import TransitionCounter
 from streaming.loops.feature_effect import FeatureEffect
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
 from streaming.loops.lake_loop import LakeLoop
@@ -60,6 +63,13 @@ DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 RATE_INTERVAL = "20s"  # what Grafana puts in the place of $__rate_interval; scrapes are a second apart here
 PATIENCE = 40.0  # seconds until every panel has an answer
 pytestmark = [pytest.mark.service("prometheus"), pytest.mark.service("promtool"), pytest.mark.slow]
+
+
+class Refusing:
+    """Retraining that never starts."""
+
+    def ask(self, trigger: str, reasons: Sequence[str]) -> RetrainAnswer:
+        return RetrainAnswer(False, f"not here: {trigger}, {reasons}")
 
 
 class Marquee:
@@ -76,27 +86,41 @@ class Marquee:
         index.publish(release.name, release.catalogue.ids, release.item_vectors)
         snapshot = Snapshot.of(release, index)
         policies = {"control": Policy.load("default").exploring(0.05)}
-        feeds = Feeds(folder / "item_stats.parquet", folder / "learned_vectors.parquet")
+        feeds = Feeds(*(folder / f"{name}.parquet" for name in ("item_stats", "learned_vectors", "later_transitions")))
         self.host = RecommenderHost(
             Experiment(), policies, lambda _: LiveRelease("1", snapshot, feeds), registry.version, interval=0.2
         )
         service = RecommendService(self.host, FeatureGate(self.features, timeout=5.0), self.log)
         readiness = Readiness([probes.event_log(self.log), probes.feature_store(self.features), probes.release(self.host)])
         ingestion = Ingestion(self.log, lambda: self.host.facts)
-        parts = Api(service, ingestion, readiness, "test", [1], lambda _: 0, lambda *_: pytest.fail("unused"), None)
+        parts = Api(
+            service=service,
+            ingestion=ingestion,
+            readiness=readiness,
+            code_version="test",
+            example_users=[1],
+            erase=lambda _: 0,
+            change_item=lambda *_: pytest.fail("unused"),
+            retraining=Refusing(),
+            admin_key=None,
+            decisions=lambda _: (),
+        )
         self.app: FastAPI = create_app(parts)
         self.consumer = Consumer(self._loops(feeds, release))
         config = WatchdogConfig(interval=0.5, min_rows=20, min_users=5)
         journal = Journal(folder / "watch")
-        self.watchdog = Watchdog(registry, self.lake, WassersteinDrift(), journal, lambda _: None, config)
+        timeline = Timeline(folder / "watch")
+        self.watchdog = Watchdog(registry, self.lake, WassersteinDrift(), journal, Refusing(), config, timeline)
 
     def _loops(self, feeds: Feeds, release: Any) -> list[Loop]:
         items, config = KnownItems(self.lake), LoopConfig(poll=0.1)
         contract = Contract(items)
         interactions, impressions = partial(known_interaction_rows, contract=contract), partial(impression_rows, items=items)
         learner = OnlineLearner(release.encoder.encode_histories, release.item_vectors, release.stats.n_events)
+        catalogue, budget = release.catalogue, LearningBudget(0.1)
+        counter = TransitionCounter(len(catalogue), 10)
         learning = LearningEffect(
-            self.features, learner, lambda _: None, release.catalogue, release.encoder.history, 0.0, LearningBudget(0.1)
+            self.features, learner, counter, lambda *_: None, catalogue, release.encoder.history, 0.0, budget
         )
         return [
             InteractionLoop(self.log, FeatureEffect(self.features, items.genres), contract, config, writes_dead_letters=True),
