@@ -11,6 +11,7 @@ from lifecycle.gates import GateResult
 from lifecycle.ledger import PromotionLedger
 from lifecycle.ledger_entries import CANDIDATE, PREVIOUS, PRODUCTION, Action, Note, canonical
 
+MAX_TAG = 5000  # characters, the most that every MLflow takes
 REFUSED = "refused"  # a version's tag: the checks of the gate that it failed
 
 

@@ -130,8 +130,12 @@ class MlflowRegistry:
 
     def mirror_stages(self) -> None:
         """See `ModelRegistry`."""
+        client = self._mlflow.client()
         for one in self.versions():
-            self._mirror_aliases(one.version)
+            stage = stages.stage_of(one.aliases, one.tags[stages.NAME])
+            if stage != one.tags[stages.NAME]:
+                with translated("mirror an alias as a tag"):
+                    client.set_model_version_tag(self._model, one.version, stages.NAME, stage)
 
     def _last_known(self, name: str, error: DependencyUnavailable) -> Path:
         folder = self._cache.recall(name)
