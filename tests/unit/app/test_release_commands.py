@@ -16,10 +16,11 @@ from core.errors import BundleCorrupt, NotFound
 from lake.tables import LEDGER
 from lifecycle.gates import GateCheck, GateResult
 from lifecycle.ledger import LedgerBroken
-from lifecycle.promotion import promote
+from lifecycle.promotion import PromotionRefused, promote
 
 if TYPE_CHECKING:
     from click.testing import Result
+    from mlflow.entities.model_registry import ModelVersion
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
 YES = GateResult((GateCheck("fine", True, "as it should be"),))
@@ -116,6 +117,29 @@ def test_show_tells_of_a_damaged_release_what_is_known_without_it() -> None:
     assert isinstance(told.exception, BundleCorrupt)
     assert ["aliases", "production"] in rows(told.stdout)
     assert "cli:ann" in told.stdout
+
+
+def test_the_run_says_of_what_and_the_version_says_what_the_gate_found(two: Callable[..., Result]) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(console.settings().tracking_uri, console.settings().tracking_uri)
+
+    def version(number: str) -> ModelVersion:
+        return client.get_model_version(console.settings().registered_model, number)
+
+    run = client.get_run(str(version("2").run_id))
+    expected = {"code_version": "def", "data_version.interactions": "7", "n_events": "1234", "epochs": "3", "ease": "True"}
+    assert run.data.params == expected
+    two("release", "promote", "2", "--dry-run")
+    assert "gate" not in version("2").tags
+    with pytest.raises(PromotionRefused):
+        two("release", "promote", "2")
+    assert version("2").tags["gate"] == f"failed: {version('2').tags['refused']}"
+    assert "it beats popularity (NDCG@10 0.2500 against nan" in version("2").tags["gate"]
+    two("release", "promote", "2", "--force")
+    assert version("2").tags["gate"].startswith("failed: ")
+    assert version("2").tags["refused"] == ""
+    assert not any(row[0] == "refused" for row in rows(two("release", "show", "2").stdout))
 
 
 def test_diff_names_what_differs_and_nothing_else(two: Callable[..., Result]) -> None:
