@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from core.bundle import read_manifest
@@ -11,7 +12,10 @@ from lifecycle.gates import GateResult
 from lifecycle.ledger import PromotionLedger
 from lifecycle.ledger_entries import CANDIDATE, PREVIOUS, PRODUCTION, Action, Note, canonical
 
-REFUSED = "refused"  # a version's tag: the checks of the gate that it failed
+MAX_TAG = 5000  # characters, the most that every MLflow takes
+REFUSED = "refused"  # a version's tag: the checks of the gate that it failed; empty once it was promoted all the same
+GATE = "gate"  # a version's tag: "passed", or "failed" and the checks that it failed, when it was last judged
+_log = logging.getLogger(__name__)
 
 
 class PromotionRefused(MarqueeError):
@@ -22,9 +26,8 @@ class PromotionRefused(MarqueeError):
     title = "The release did not pass the gate"
 
     def __init__(self, version: str, verdict: GateResult) -> None:
-        failed = "; ".join(f"{check.name} ({check.detail})" for check in verdict.failed)
         super().__init__(
-            f"version {version} stays out of production: it failed {failed}; promote it anyway with --force",
+            f"version {version} stays out of production: it failed {failed_checks(verdict)}; promote it anyway with --force",
             version=version,
             failed=[check.name for check in verdict.failed],
         )
@@ -63,7 +66,7 @@ def promote(
     why: str = "",
     force: bool = False,
 ) -> None:
-    """Make a version production; what was production becomes `previous`. Promoting it twice changes nothing.
+    """Make a version production; what was production becomes `previous`. Promoting it twice moves nothing.
 
     It is on record before it happens. Raises PromotionRefused when the gate failed and `force` is not set, NotFound for an
     unknown version, and LedgerUnavailable when it cannot be put on record; then nothing has changed.
@@ -72,12 +75,12 @@ def promote(
     current = version_or_none(registry, PRODUCTION)
     release, evidence = release_of(registry, version), canonical(evidence_of(verdict) | {"forced": force})
     if not verdict.passed and not force:
-        refusal = PromotionRefused(version, verdict)
-        why = "; ".join(f"{check.name} ({check.detail})" for check in verdict.failed)
+        why = failed_checks(verdict)
         ledger.append_or_keep(Note(Action.REFUSED, actor, version, ledger.clock(), release, "", current or "", why, evidence))
-        registry.tag(version, REFUSED, why)
-        raise refusal
+        _tag_verdict(registry, version, verdict, refused=True)
+        raise PromotionRefused(version, verdict)
     if current == version:
+        _tag_verdict(registry, version, verdict, refused=False)
         return
     why = why or ("forced" if not verdict.passed else "it passed the gate")
     ledger.append(Note(Action.PROMOTED, actor, version, ledger.clock(), release, PRODUCTION, current or "", why, evidence))
@@ -89,6 +92,7 @@ def promote(
     except MarqueeError as error:
         ledger.append_or_keep(Note(Action.NOT_DONE, actor, current or "", ledger.clock(), "", PRODUCTION, version, error.detail))
         raise
+    _tag_verdict(registry, version, verdict, refused=False)
 
 
 def rollback(registry: ModelRegistry, ledger: PromotionLedger, *, actor: str, why: str = "") -> str:
@@ -122,6 +126,24 @@ def evidence_of(verdict: GateResult) -> dict[str, object]:
     """The gate's checks, as the ledger keeps them."""
     checks = [{"name": check.name, "passed": check.passed, "detail": check.detail} for check in verdict.checks]
     return {"checks": checks, "passed": verdict.passed}
+
+
+def failed_checks(verdict: GateResult) -> str:
+    """The checks that failed, for people."""
+    return "; ".join(f"{check.name} ({check.detail})" for check in verdict.failed)
+
+
+def _tag_verdict(registry: ModelRegistry, version: str, verdict: GateResult, *, refused: bool) -> None:
+    """Say in the registry what came of it. It is done and on record: a registry that takes no tags costs a warning."""
+    failed = failed_checks(verdict)
+    tags = {GATE: "passed" if verdict.passed else f"failed: {failed}", REFUSED: failed if refused else ""}
+    try:
+        there = next((one.tags for one in registry.versions() if one.version == version), {})
+        for name, value in tags.items():
+            if value[:MAX_TAG] != there.get(name, ""):
+                registry.tag(version, name, value[:MAX_TAG])
+    except (DependencyUnavailable, NotFound) as error:  # not found: deleted meanwhile
+        _log.warning("the tags of version %s are not up to date: %s", version, error.detail)
 
 
 def version_or_none(registry: ModelRegistry, alias: str) -> str | None:

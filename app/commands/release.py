@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from app import wiring
+from app.commands import release_tables
 from app.console import echo, out, settings
 from app.usecases import releasing, steps
 from core.settings import CONFIGS
@@ -27,6 +25,7 @@ Preset = Annotated[
     ),
 ]
 
+VersionOrAlias = Annotated[str, typer.Argument(help="registry version or alias")]
 Why = Annotated[str, typer.Option(help="the reason, for the promotion ledger")]
 
 
@@ -60,18 +59,46 @@ def extend(
 
 @app.command("list", epilog="Example: marquee release list")
 def list_() -> None:
-    """List every registered version: aliases, stage, when, how good it was on held-out events, and the data that it saw."""
-    table = Table("version", "aliases", "stage", "release", "registered (UTC)", "NDCG@10", "popularity", "data")
+    """List every registered version: aliases, stage, when, quality on held-out events, code, size, and the data that it saw."""
     versions = wiring.registry(settings()).versions()
-    for one in versions:
-        when = f"{datetime.fromtimestamp(one.created, UTC):%Y-%m-%d %H:%M}"
-        data = ", ".join(f"{name[5:]} {value}" for name, value in sorted(one.tags.items()) if name.startswith("data."))
-        figures = (one.tags.get(name, "?") for name in ("ndcg_at_10", "popularity_ndcg_at_10"))
-        told = (", ".join(one.aliases), one.tags["stage"], one.tags.get("release", "?"), when, *figures, data)
-        table.add_row(one.version, *map(escape, told))
     if not versions:
         echo("no release is registered; build one with `marquee release build`")
-    out.print(table)
+    out.print(release_tables.versions_table(versions))
+
+
+@app.command(epilog="Example: marquee release show production")
+def show(release: VersionOrAlias) -> None:
+    """Show all that is known of a release: registry, promotion ledger, data, code, configuration, metrics, gate, files."""
+    from core.bundle import read_manifest
+    from lifecycle.ledger import LedgerUnavailable
+    from lifecycle.release_facts import facts_of
+
+    registry = wiring.registry(settings())
+    version = registry.version(release)
+    for one in registry.versions():
+        if one.version == version:
+            out.print(release_tables.registry_table(one))
+    try:
+        out.print(release_tables.ledger_table(wiring.ledger(settings()).entries(), version))
+    except LedgerUnavailable as error:
+        echo(error.detail)
+    folder = registry.fetch(version)  # last: a damaged bundle hides nothing that is known without it
+    out.print(*release_tables.facts_tables(facts_of(read_manifest(folder), folder)), sep="\n")
+
+
+@app.command(epilog="Example: marquee release diff previous production")
+def diff(first: VersionOrAlias, second: VersionOrAlias) -> None:
+    """Show what differs between two releases: code, data, configuration, metrics, and the sizes of their files."""
+    from core.bundle import read_manifest
+    from lifecycle.release_facts import differences, facts_of
+
+    registry = wiring.registry(settings())
+    folder, other_folder = registry.fetch(first), registry.fetch(second)
+    one, other = read_manifest(folder), read_manifest(other_folder)
+    found = differences(facts_of(one, folder), facts_of(other, other_folder))
+    out.print(release_tables.differences_table(one.release, other.release, found))
+    if not found:
+        echo("nothing differs")
 
 
 @app.command(epilog="Example: marquee release promote 3 --why 'the spring catalogue'")
@@ -104,14 +131,7 @@ def history(
 
     ledger = wiring.ledger(settings())
     entries = ledger.entries()
-    table = Table("entry", "when (UTC)", "who", "what", "alias", "version", "release", "before", "why")
-    for entry in entries:
-        note = entry.note
-        if version in (None, note.version, note.from_version):
-            when = f"{datetime.fromtimestamp(note.at, UTC):%Y-%m-%d %H:%M:%S}"
-            told = (note.actor, note.action.value, note.alias, note.version, note.release, note.from_version, note.why)
-            table.add_row(str(entry.number), when, *map(escape, told))
-    out.print(table)
+    out.print(release_tables.ledger_table(entries, version))
     if (broken := ledger.verify()) is not None:
         raise LedgerBroken(broken)
     echo(f"the chain of {len(entries)} entries holds")

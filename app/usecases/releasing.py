@@ -23,12 +23,15 @@ def register(
 ) -> str:
     """Log the run to MLflow and register its bundle as the candidate; returns the version.
 
-    The run also gets `why` and files of `evidence`. `actor` is the person at the command line if left out.
+    The run's parameters are the configuration, the versions of code and data, and `why`; it also gets
+    files of `evidence`. `actor` is the person at the command line if left out.
     """
     from lifecycle.promotion import register as enter
 
     manifest = read_manifest(folder)
-    parameters = {**manifest.config, **(why or {})}
+    data = {f"data_version.{table}": number for table, number in manifest.data_version.items()}
+    made = {"code_version": manifest.code_version, "n_events": manifest.n_events, **data}
+    parameters = {**manifest.config, **made, **(why or {})}
     wiring.tracker(settings).log(manifest.release, parameters, manifest.metrics, [folder / MODEL_CARD, *evidence])
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
     noticing.notice(registry, ledger)

@@ -22,6 +22,7 @@ from lifecycle.adapters import stages
 from lifecycle.adapters.aliases import check_alias
 from lifecycle.adapters.bundle_cache import BundleCache
 from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, MlflowConnection, translated
+from lifecycle.release_facts import bytes_of
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -56,7 +57,7 @@ class MlflowRegistry:
                 self._model,
                 source=f"{run.info.artifact_uri}/{FOLDER}",
                 run_id=run.info.run_id,
-                tags=_tags(manifest),
+                tags=_tags(manifest, bundle),
                 description=f"release {manifest.release}",
                 await_creation_for=REQUEST_SECONDS,
             )
@@ -129,8 +130,12 @@ class MlflowRegistry:
 
     def mirror_stages(self) -> None:
         """See `ModelRegistry`."""
+        client = self._mlflow.client()
         for one in self.versions():
-            self._mirror_aliases(one.version)
+            stage = stages.stage_of(one.aliases, one.tags[stages.NAME])
+            if stage != one.tags[stages.NAME]:
+                with translated("mirror an alias as a tag"):
+                    client.set_model_version_tag(self._model, one.version, stages.NAME, stage)
 
     def _last_known(self, name: str, error: DependencyUnavailable) -> Path:
         folder = self._cache.recall(name)
@@ -214,10 +219,11 @@ def _manifest(bundle: Path) -> Manifest:
         raise BundleCorrupt(f"{bundle / MANIFEST} cannot be read: {error}") from error
 
 
-def _tags(manifest: Manifest) -> dict[str, str]:
+def _tags(manifest: Manifest, bundle: Path) -> dict[str, str]:
     data = {f"data.{table}": str(version) for table, version in manifest.data_version.items()}
     measured = {_metric_name(name): f"{value:.4f}" for name, value in manifest.metrics.items()}
-    return {"release": manifest.release, "feature_schema": manifest.feature_schema, **data, **measured}
+    made = {"code_version": manifest.code_version, "bytes": str(bytes_of(bundle, manifest))}
+    return {"release": manifest.release, "feature_schema": manifest.feature_schema, **made, **data, **measured}
 
 
 def _metric_name(name: str) -> str:

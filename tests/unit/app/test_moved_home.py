@@ -11,14 +11,20 @@ import polars as pl
 import pytest
 
 from app import console, wiring
+from app.usecases import releasing
+from core import columns as c
 from core.bundle import FILES, MANIFEST, Manifest, digests
 from core.settings import Settings
 from feature_repo.adapters.feast_store import FeastFeatures
+from lake.tables import LEDGER
+from lifecycle.gates import GateCheck, GateResult
+from lifecycle.promotion import promote
 
 if TYPE_CHECKING:
     from click.testing import Result
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
+YES = GateResult((GateCheck("fine", True, "as it should be"),))
 
 
 def bundle(folder: Path, name: str) -> Path:
@@ -35,11 +41,11 @@ def bundle(folder: Path, name: str) -> Path:
 
 @pytest.fixture
 def old(marquee: Callable[..., Result], tmp_path: Path) -> Path:
-    """A home with data, features and a production release."""
+    """A home with data, features and a production release, whose registration and promotion are in the ledger."""
     marquee("features", "materialize")
     settings = console.settings()
-    registry = wiring.registry(settings)
-    registry.point("production", registry.register(bundle(tmp_path / "first", "first")))
+    version = releasing.register(settings, bundle(tmp_path / "first", "first"), lambda _: None)
+    promote(wiring.registry(settings), wiring.ledger(settings), version, YES, actor="cli:ann")
     return settings.home
 
 
@@ -68,6 +74,26 @@ def test_a_moved_home_loads_its_release_and_registers_the_next(moved: Settings, 
     wiring.tracker(moved).log("later", {"a": 1}, {}, [tmp_path / "second"])
     written = [path for path in (moved.home / "mlflow" / "artifacts").rglob(MANIFEST) if "second" in path.read_text()]
     assert len(written) == 2
+
+
+def test_a_moved_home_has_its_ledger_and_goes_on_with_it(
+    moved: Settings, marquee: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARQUEE_HOME", str(moved.home))
+    console.settings.cache_clear()
+    told = marquee("release", "history")
+    assert "the chain of 2 entries holds" in told.stderr
+    assert "cli:ann" in told.stdout
+    releasing.register(moved, bundle(tmp_path / "second", "second"), lambda _: None)
+    assert "the chain of 3 entries holds" in marquee("release", "history").stderr
+
+
+def test_a_ledger_that_lost_its_end_on_the_way_is_noticed(moved: Settings) -> None:
+    lake = wiring.lake(moved)
+    lake.replace(LEDGER, lake.read(LEDGER).filter(pl.col(c.NUMBER) == 1))  # by itself the chain holds
+    broken = wiring.ledger(moved).verify()
+    assert broken is not None
+    assert broken.number == 2
 
 
 def test_a_moved_home_reads_and_materialises_its_own_features(moved: Settings) -> None:

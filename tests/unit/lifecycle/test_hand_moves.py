@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import shutil
 from pathlib import Path
 
 import pytest
 
-from core.bundle import MANIFEST
+from core.bundle import MANIFEST, RANKER
 from lake.adapters.delta import DeltaLake
 from lake.adapters.memory import MemoryLake
 from lifecycle.adapters.memory import FolderRegistry
@@ -15,6 +18,7 @@ from lifecycle.hand_moves import GRACE, notice_moves
 from lifecycle.ledger import LedgerUnavailable, PromotionLedger
 from lifecycle.ledger_entries import Action
 from lifecycle.promotion import PromotionRefused, promote, register, rollback
+from recommender.release import Release
 
 YES = GateResult((GateCheck("fine", True, "as it should be"),))
 NO = GateResult((GateCheck("covers", False, "1 % of 10 %"),))
@@ -25,6 +29,7 @@ class Moved:
 
     def __init__(self, folder: Path) -> None:
         self.now = 1.7e9
+        self.folder = folder
         self.registry = FolderRegistry(folder / "registry")
         self.ledger = PromotionLedger(MemoryLake(), folder / "ledger", lambda: self.now)
         self.bundle = folder / "bundle"
@@ -35,6 +40,14 @@ class Moved:
 
     def promote(self, version: str) -> None:
         promote(self.registry, self.ledger, version, YES, actor="test")
+
+    def by_hand(self, alias: str, version: str) -> None:
+        """As another tool does it: no tag is mirrored."""
+        path = self.folder / "registry" / "aliases.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {alias: version}))
+
+    def tags(self, version: str) -> dict[str, str]:
+        return next(dict(one.tags) for one in self.registry.versions() if one.version == version)
 
     def noticed(self) -> list[tuple[Action, str, str, str]]:
         self.now += GRACE + 1
@@ -128,3 +141,53 @@ def test_a_move_that_the_registry_refuses_is_taken_back_on_record(moved: Moved, 
             moved.promote("2")
     last = moved.ledger.entries()[-1].note
     assert (last.action, last.alias, last.version, last.from_version) == (Action.NOT_DONE, "production", "1", "2")
+
+
+def test_a_registry_that_cannot_be_written_delays_no_entry_and_its_tags_follow_later(
+    moved: Moved, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved.promote("1")
+    moved.by_hand("production", "3")
+    in_the_way = moved.folder / "registry" / "tags.json.new"
+    in_the_way.mkdir()
+    with caplog.at_level(logging.WARNING):
+        assert moved.noticed() == [(Action.MOVED_BY_HAND, "production", "3", "1")]
+    assert "tags of the registry's versions are not up to date" in caplog.text
+    assert (moved.tags("1")["stage"], moved.tags("3")["stage"]) == ("Production", "None")
+    in_the_way.rmdir()
+    assert moved.noticed() == []
+    assert (moved.tags("1")["stage"], moved.tags("3")["stage"]) == ("Archived", "Production")
+
+
+def test_what_cannot_be_opened_is_tagged_once_somebody_made_it_production(moved: Moved, release: Release) -> None:
+    moved.by_hand("canary", "1")
+    assert moved.noticed() == [(Action.MOVED_BY_HAND, "canary", "1", "")]
+    assert "broken" not in moved.tags("1")
+    whole = moved.folder / "whole"
+    shutil.copytree(release.folder, whole)
+    good = register(moved.registry, moved.ledger, whole, actor="test")
+    (whole / RANKER).write_text("another file than was registered")
+    damaged = register(moved.registry, moved.ledger, whole, actor="test")
+    for version in (good, damaged, "2"):
+        moved.by_hand("production", version)
+        assert (Action.MOVED_BY_HAND, "production", version) in [found[:3] for found in moved.noticed()]
+    assert "broken" not in moved.tags(good)
+    assert f"{RANKER} is not the file that was registered" in moved.tags(damaged)["broken"]
+    assert "cannot be read" in moved.tags("2")["broken"]
+
+
+def test_a_release_for_other_code_is_broken_until_it_can_be_opened(moved: Moved, release: Release) -> None:
+    whole = moved.folder / "whole"
+    shutil.copytree(release.folder, whole)
+    manifest = json.loads((whole / MANIFEST).read_text())
+    (whole / MANIFEST).write_text(json.dumps(manifest | {"features": None, "feature_schema": "0123"}))
+    version = register(moved.registry, moved.ledger, whole, actor="test")
+    moved.by_hand("production", version)
+    moved.noticed()
+    assert "0123" in moved.tags(version)["broken"]
+    moved.by_hand("production", "1")
+    moved.noticed()
+    shutil.copy(release.folder / MANIFEST, moved.folder / "registry" / version / MANIFEST)  # as if the code were another
+    moved.by_hand("production", version)
+    moved.noticed()
+    assert moved.tags(version)["broken"] == ""

@@ -12,6 +12,7 @@ from lake.adapters.memory import MemoryLake
 from lifecycle.adapters.memory import FolderRegistry
 from lifecycle.gates import GateCheck, GateResult
 from lifecycle.ledger import PromotionLedger
+from lifecycle.ledger_entries import Action
 from lifecycle.promotion import PREVIOUS, PRODUCTION, PromotionRefused, promote, rollback
 
 YES = GateResult((GateCheck("fine", True, "as it should be"),))
@@ -35,6 +36,11 @@ def registry(tmp_path: Path) -> FolderRegistry:
 @pytest.fixture
 def ledger(tmp_path: Path) -> PromotionLedger:
     return PromotionLedger(MemoryLake(), tmp_path / "ledger")
+
+
+def tags(registry: FolderRegistry, version: str) -> tuple[str | None, str | None]:
+    found = next(one.tags for one in registry.versions() if one.version == version)
+    return found.get("gate"), found.get("refused")
 
 
 def aliases(registry: FolderRegistry) -> tuple[str, str | None]:
@@ -114,3 +120,37 @@ def test_a_crash_between_the_two_moves_leaves_production_alone(
     assert aliases(registry) == ("1", "1")
     promote(registry, ledger, "2", YES, actor="test")
     assert aliases(registry) == ("2", "1")
+
+
+def test_the_verdict_is_a_tag_and_a_later_promotion_takes_the_refusal_back(
+    registry: FolderRegistry, ledger: PromotionLedger
+) -> None:
+    promote(registry, ledger, "1", YES, actor="test")
+    assert tags(registry, "1") == ("passed", None)
+    with pytest.raises(PromotionRefused):
+        promote(registry, ledger, "2", NO, actor="test")
+    assert tags(registry, "2") == ("failed: covers (1 % of 10 %); beats (worse)", "covers (1 % of 10 %); beats (worse)")
+    promote(registry, ledger, "2", NO, force=True, actor="test")
+    assert tags(registry, "2") == ("failed: covers (1 % of 10 %); beats (worse)", "")
+    promote(registry, ledger, "2", YES, actor="test")
+    assert tags(registry, "2") == ("passed", "")
+    assert tags(registry, "3") == (None, None)
+
+
+def test_a_long_verdict_is_cut(registry: FolderRegistry, ledger: PromotionLedger) -> None:
+    with pytest.raises(PromotionRefused):
+        promote(registry, ledger, "1", GateResult((GateCheck("covers", False, "x" * 9000),)), actor="test")
+    gate, refused = map(str, tags(registry, "1"))
+    assert gate.startswith("failed: covers (xxx")
+    assert [len(gate), len(refused)] == [5000, 5000]
+
+
+def test_a_refusal_is_one_also_where_the_registry_takes_no_tags(
+    registry: FolderRegistry, ledger: PromotionLedger, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    promote(registry, ledger, "1", YES, actor="test")
+    (tmp_path / "registry" / "tags.json.new").mkdir()
+    with pytest.raises(PromotionRefused):
+        promote(registry, ledger, "2", NO, actor="test")
+    assert "the tags of version 2 are not up to date" in caplog.text
+    assert ledger.entries()[-1].note.action is Action.REFUSED
