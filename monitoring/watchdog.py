@@ -20,6 +20,7 @@ from lake.ports import Lake
 from monitoring.baseline import Baseline
 from monitoring.hysteresis import Place, place
 from monitoring.journal import Journal
+from monitoring.quality import problems
 from monitoring.samples import MIN_ROWS
 from monitoring.significance import Changes, SignificanceConfig
 from monitoring.timeline import Entry, Timeline
@@ -89,6 +90,8 @@ class Watchdog:
             decision = decide(report, window.acceptance, self._config.decision, at.before, changes)
             if report is not None and changes is None:
                 decision = replace(decision, reasons=(*decision.reasons, NO_USERS))
+            faults = problems(window.interactions, baseline.catalogue)
+            decision = replace(decision, reasons=(*decision.reasons, *faults))
             self._publish(baseline, window, report, changes, decision)
             self._record(decision, self._act(decision), baseline.release, at)
         except (MarqueeError, OSError) as error:

@@ -253,6 +253,7 @@ def test_a_feature_that_vanished_or_is_nan_is_named_and_the_others_are_still_com
     assert decision is not None
     assert decision.verdict is Verdict.RETRAIN
     assert "cannot be told: value is missing in the window" in decision.reasons
+    assert "data: 400 of 400 ratings have no finite value" in decision.reasons
     assert world.status()["untold"] == {"value": "value is missing in the window"}
 
 
