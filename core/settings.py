@@ -122,7 +122,16 @@ class Settings(BaseSettings):
     watch_window: int = Field(
         2000, ge=200, description="how many of the latest interactions are compared with the reference sample"
     )
-    drift_share: float = Field(0.5, gt=0, le=1, description="share of drifted features from which the verdict is drift")
+    drift_level: float = Field(
+        0.01, gt=0, lt=1, description="probability that a window without any change counts as drifted, over all watched features"
+    )
+    drift_min_effect: float = Field(
+        0.2, gt=0, lt=1, description="Kolmogorov-Smirnov distance between users' means from which a feature can count as drifted"
+    )
+    drift_min_users: int = Field(10, ge=2, description="users that a feature needs in the window and in the reference sample")
+    drift_share: float = Field(
+        0.5, gt=0, le=1, description="share of distant features from which a release without users in its reference has drifted"
+    )
     drifted_windows: int = Field(2, ge=1, description="windows that must have drifted, of the last MARQUEE_DRIFT_OF_WINDOWS")
     drift_of_windows: int = Field(3, ge=1, description="latest windows among which drifted ones are counted")
     retrain: bool = Field(

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from core import bundle
 from core.catalogue import Catalogue, ItemStats
 from core.errors import BundleCorrupt
-from evaluation.watched import WatchedColumns, read_columns, watched_columns
+from evaluation.watched import USERS, WatchedColumns, read_events, values_of, watched_events
+from monitoring.significance import Changes, SignificanceConfig, changes, per_event
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class Baseline:
     release: str
     catalogue: Catalogue
     stats: ItemStats
-    reference: WatchedColumns
+    events: WatchedColumns  # the reference sample, [n] per feature, with its users unless the release is of before
 
     @classmethod
     def load(cls, folder: Path) -> Baseline:
@@ -33,11 +34,22 @@ class Baseline:
                 release=bundle.Manifest.model_validate_json((folder / bundle.MANIFEST).read_bytes()).release,
                 catalogue=Catalogue.from_frame(pl.read_parquet(folder / bundle.CATALOGUE)),
                 stats=ItemStats.read(folder / bundle.ITEM_STATS),
-                reference=read_columns(folder / bundle.REFERENCE),
+                events=read_events(folder / bundle.REFERENCE),
             )
         except (OSError, ValidationError, pl.exceptions.PolarsError) as error:
             raise BundleCorrupt(f"the release in {folder} cannot be read: {error}") from error
 
-    def columns(self, interactions: pl.DataFrame) -> WatchedColumns:
+    @property
+    def reference(self) -> WatchedColumns:
+        """The values of each feature in the reference sample."""
+        return values_of(self.events)
+
+    def watched(self, interactions: pl.DataFrame) -> WatchedColumns:
         """The watched features of these events, as this release sees them."""
-        return watched_columns(interactions, self.catalogue, self.stats)
+        return watched_events(interactions, self.catalogue, self.stats)
+
+    def changes(self, watched: WatchedColumns, config: SignificanceConfig) -> Changes | None:
+        """What changed, user by user; None if the reference sample does not say whose its events are."""
+        if USERS not in self.events:
+            return None
+        return changes(per_event(self.events), per_event(watched), config)

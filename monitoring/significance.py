@@ -1,7 +1,8 @@
 """Which watched things changed: one value for each user, p-values, Holm's correction, and a floor for the effect. Pure.
 
 Events of one user resemble each other, so a test that counts events as independent raises false alarms. Here users are the
-sample: each user's events become their mean, and the means of two groups of users are compared.
+sample: events of each user become their mean, and the means of two groups of users are compared. A mean of many events varies
+less than one of few, so each mean is of equally many events, in both groups.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
 from core.errors import InvalidInput
+from evaluation.watched import USERS
+
+DEPTH_QUANTILE = 0.25  # of users' numbers of events: a quarter of the users, in one group, may have too few and is left out
+NOT_TASTE = "hour"  # a window of an afternoon differs from a reference of weeks in the hour of the day, without any drift
+EXACT_USERS = 1_000  # up to which the p-value is exact; beyond, the limit distribution is as good and far cheaper
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class SignificanceConfig:
 
     level: float = 0.01  # probability that a check without any change names one
     min_effect: float = 0.2  # Kolmogorov-Smirnov distance between users' means, 0 to 1, below which nothing counts
-    min_users: int = 30  # in either sample
+    min_users: int = 10  # in either sample; the test is valid with any number, and finds little with few
 
     def __post_init__(self) -> None:
         for name, value in (("level", self.level), ("min_effect", self.min_effect)):
@@ -39,11 +45,25 @@ class PerEvent:
     users: NDArray[np.int64]
     values: NDArray[np.float64]
 
-    def per_user(self) -> NDArray[np.float64]:
-        """The mean of each user [u], of those with a finite value."""
-        finite = np.isfinite(self.values)
-        _, place = np.unique(self.users[finite], return_inverse=True)
-        return np.bincount(place, weights=self.values[finite]) / np.bincount(place)
+    def counts(self) -> NDArray[np.int64]:
+        """How many finite values each user [u] has, of those with any."""
+        return np.unique(self.users[np.isfinite(self.values)], return_counts=True)[1]
+
+    def per_user(self, depth: int) -> NDArray[np.float64]:
+        """The mean of `depth` finite values, drawn at random, of each user who has as many. [u]."""
+        usable = np.flatnonzero(np.isfinite(self.values))
+        usable = np.random.default_rng(0).permutation(usable)  # always the same draw, so that a check can be repeated
+        usable = usable[np.argsort(self.users[usable], kind="stable")]
+        _, first, counts = np.unique(self.users[usable], return_index=True, return_counts=True)
+        taken = first[counts >= depth][:, None] + np.arange(depth)
+        return np.asarray(self.values[usable[taken]].mean(axis=1))
+
+
+def per_event(events: Mapping[str, NDArray[np.float64]]) -> dict[str, PerEvent]:
+    """The watched features that can show drift and have a value, of the events [n] of `evaluation.watched.watched_events`."""
+    users = events[USERS].astype(np.int64)
+    tested = {name: values for name, values in events.items() if name not in (USERS, NOT_TASTE)}
+    return {name: PerEvent(users, values) for name, values in tested.items() if np.isfinite(values).any()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +91,19 @@ def changes(
     tested: dict[str, tuple[float, float]] = {}
     untold: dict[str, str] = {}
     for name in sorted({*reference, *current}):
-        samples: list[NDArray[np.float64]] = []
+        counts: list[NDArray[np.int64]] = []
         for role, sample in (("reference", reference), ("window", current)):
             if name not in sample:
                 untold[name] = f"{name} is missing in the {role}"
                 break
-            means = sample[name].per_user()
-            if len(means) < config.min_users:
-                untold[name] = f"{name} has {len(means)} users in the {role}, at least {config.min_users} are needed"
+            counts.append(sample[name].counts())
+            if len(counts[-1]) < config.min_users:
+                untold[name] = f"{name} has {len(counts[-1])} users in the {role}, at least {config.min_users} are needed"
                 break
-            samples.append(means)
         else:
-            result = ks_2samp(*samples)
+            depth = max(1, int(min(np.quantile(count, DEPTH_QUANTILE) for count in counts)))
+            before, now = reference[name].per_user(depth), current[name].per_user(depth)
+            result = ks_2samp(before, now, method="exact" if max(len(before), len(now)) <= EXACT_USERS else "asymp")
             tested[name] = float(result.statistic), float(result.pvalue)
     corrected = holm([p for _, p in tested.values()])
     found = {

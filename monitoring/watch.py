@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.errors import InvalidInput
 from core.ports import DriftReport
+from monitoring.significance import Changes
+
+NO_USERS = "by distance alone: the release is of before reference samples had users"
 
 
 class Verdict(StrEnum):
@@ -24,7 +28,7 @@ class Verdict(StrEnum):
 class WatchConfig:
     """What counts as drift, and whether to retrain on it."""
 
-    drift_share: float = 0.5  # share of watched features
+    drift_share: float = 0.5  # share of watched features, for a release whose reference sample has no users
     min_acceptance: float = 0.0  # share of lists; 0 leaves acceptance out of the decision
     retrain: bool = False
     drifted_windows: int = 2  # that must have drifted, this one included, of the last `of_windows`
@@ -44,16 +48,24 @@ class Decision:
     drifted: bool | None = None  # whether this window alone drifted; None: it cannot be told
 
 
-def decide(report: DriftReport | None, acceptance: float | None, config: WatchConfig, before: Sequence[bool] = ()) -> Decision:
+def decide(
+    report: DriftReport | None,
+    acceptance: float | None,
+    config: WatchConfig,
+    before: Sequence[bool] = (),
+    changes: Changes | None = None,
+) -> Decision:
     """Weigh one check. `report` is None when there was too little to compare, `acceptance` when no list was shown.
 
-    `before` says which earlier windows drifted, oldest first.
+    `before` says which earlier windows drifted, oldest first. `changes` decides about the features; None when it cannot,
+    then the distances in `report` do.
     """
-    concerns = _concerns(report, acceptance, config)
+    seen = _by_distance(report, config) if changes is None else _by_user(changes)
+    concerns = seen.reasons if seen.drifted else ()
+    if acceptance is not None and acceptance < config.min_acceptance:
+        concerns = (*concerns, f"acceptance is {acceptance:.1%}, below {config.min_acceptance:.1%}")
     if not concerns:
-        if report is None:
-            return Decision(Verdict.INSUFFICIENT, ("too few events to compare",))
-        return Decision(Verdict.OK, (_summary(report),), drifted=False)
+        return Decision(Verdict.INSUFFICIENT if seen.drifted is None else Verdict.OK, seen.reasons, seen.drifted)
     recent = [*before, True][-config.of_windows :]
     if sum(recent) < config.drifted_windows:
         count = f"drift in {sum(recent)} of the last {len(recent)} windows, {config.drifted_windows} are needed"
@@ -63,16 +75,32 @@ def decide(report: DriftReport | None, acceptance: float | None, config: WatchCo
     return Decision(Verdict.RETRAIN, concerns, drifted=True)
 
 
-def _concerns(report: DriftReport | None, acceptance: float | None, config: WatchConfig) -> tuple[str, ...]:
-    concerns = []
-    if report is not None and report.drifted and report.share >= config.drift_share:
-        concerns.append(_summary(report))
-    if acceptance is not None and acceptance < config.min_acceptance:
-        concerns.append(f"acceptance is {acceptance:.1%}, below {config.min_acceptance:.1%}")
-    return tuple(concerns)
+class _Seen(NamedTuple):
+    """What the watched features say."""
+
+    drifted: bool | None  # None: it cannot be told
+    reasons: tuple[str, ...]
 
 
-def _summary(report: DriftReport) -> str:
-    drifted = sorted((name for name, yes in report.drifted.items() if yes), key=lambda name: -report.distances[name])
-    named = ", ".join(f"{name} {report.distances[name]:.2f}" for name in drifted)
-    return f"{len(drifted)} of {len(report.drifted)} watched features drifted" + (f": {named}" if named else "")
+def _by_user(changes: Changes) -> _Seen:
+    """Drifted when a feature changed. Whatever cannot be told is among the reasons."""
+    untold = tuple(f"cannot be told: {why}" for why in changes.untold.values())
+    if not changes.found:
+        return _Seen(None, untold or ("nothing to compare",))
+    changed = sorted((name for name, change in changes.found.items() if change.changed), key=lambda n: -changes.found[n].effect)
+    named = ", ".join(f"{n} (p {changes.found[n].p_value:.1g}, effect {changes.found[n].effect:.2f})" for n in changed)
+    return _Seen(bool(changed), (_summary(len(changed), len(changes.found), named), *untold))
+
+
+def _by_distance(report: DriftReport | None, config: WatchConfig) -> _Seen:
+    """Drifted when enough features lie far from the reference."""
+    if report is None:
+        return _Seen(None, ("too few events to compare",))
+    far = sorted((name for name, yes in report.drifted.items() if yes), key=lambda name: -report.distances[name])
+    named = ", ".join(f"{name} {report.distances[name]:.2f}" for name in far)
+    drifted = bool(report.drifted) and report.share >= config.drift_share
+    return _Seen(drifted, (_summary(len(far), len(report.drifted), named),))
+
+
+def _summary(drifted: int, watched: int, named: str) -> str:
+    return f"{drifted} of {watched} watched features drifted" + (f": {named}" if named else "")

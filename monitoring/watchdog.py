@@ -9,19 +9,22 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from core import columns as c
 from core import telemetry
 from core.errors import MarqueeError
 from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry, Retraining
+from evaluation.watched import values_of
 from lake.ports import Lake
 from monitoring.baseline import Baseline
 from monitoring.hysteresis import Place, place
 from monitoring.journal import Journal
+from monitoring.quality import problems
 from monitoring.samples import MIN_ROWS
+from monitoring.significance import Changes, SignificanceConfig
 from monitoring.timeline import Entry, Timeline
-from monitoring.watch import Decision, Verdict, WatchConfig, decide
+from monitoring.watch import NO_USERS, Decision, Verdict, WatchConfig, decide
 from monitoring.window import Window, recent_window
 
 PRODUCTION = "production"
@@ -43,7 +46,7 @@ class WatchdogConfig:
     interval: float = 60.0  # seconds between checks
     window: int = 2_000  # newest interactions
     min_rows: int = 200
-    min_users: int = 10  # a window of three users describes those users only
+    significance: SignificanceConfig = field(default_factory=SignificanceConfig)
     decision: WatchConfig = field(default_factory=WatchConfig)
 
 
@@ -82,10 +85,14 @@ class Watchdog:
         try:
             baseline = self._current_baseline()
             window = recent_window(self._lake, self._config.window)
-            report = self._compare(baseline, window)
+            report, changes = self._compare(baseline, window)
             at = self._place(baseline, window)
-            decision = decide(report, window.acceptance, self._config.decision, at.before)
-            self._publish(baseline, window, report, decision)
+            decision = decide(report, window.acceptance, self._config.decision, at.before, changes)
+            if report is not None and changes is None:
+                decision = replace(decision, reasons=(*decision.reasons, NO_USERS))
+            faults = problems(window.interactions, baseline.catalogue)
+            decision = replace(decision, reasons=(*decision.reasons, *faults))
+            self._publish(baseline, window, report, changes, decision)
             self._record(decision, self._act(decision), baseline.release, at)
         except (MarqueeError, OSError) as error:
             telemetry.WATCH_CHECKS.labels(UNAVAILABLE).inc()
@@ -133,23 +140,23 @@ class Watchdog:
             self._baseline = Baseline.load(folder)
         return self._baseline
 
-    def _compare(self, baseline: Baseline, window: Window) -> DriftReport | None:
-        """None when the window is too small, or shares no feature with the reference that has enough rows in both."""
-        if len(window.interactions) < self._config.min_rows or window.users < self._config.min_users:
-            return None
-        current = baseline.columns(window.interactions)
-        comparable = [
-            name
-            for name, values in baseline.reference.items()
-            if len(values) >= MIN_ROWS and len(current.get(name, ())) >= MIN_ROWS
-        ]
-        if not comparable:
-            return None
-        return self._detector.compare(
-            {name: baseline.reference[name] for name in comparable}, {name: current[name] for name in comparable}
-        )
+    def _compare(self, baseline: Baseline, window: Window) -> tuple[DriftReport | None, Changes | None]:
+        """Distances, and changes by user. No distances when the window is too small or shares no feature that has enough rows
+        in both; no changes when it is too small or the release is of before reference samples had users."""
+        if len(window.interactions) < self._config.min_rows or window.users < self._config.significance.min_users:
+            return None, None
+        watched = baseline.watched(window.interactions)
+        changes = baseline.changes(watched, self._config.significance)
+        reference, current = baseline.reference, values_of(watched)
+        names = [name for name, values in reference.items() if min(len(values), len(current.get(name, ()))) >= MIN_ROWS]
+        if not names:
+            return None, changes
+        report = self._detector.compare({name: reference[name] for name in names}, {name: current[name] for name in names})
+        return report, changes
 
-    def _publish(self, baseline: Baseline, window: Window, report: DriftReport | None, decision: Decision) -> None:
+    def _publish(
+        self, baseline: Baseline, window: Window, report: DriftReport | None, changes: Changes | None, decision: Decision
+    ) -> None:
         telemetry.WATCH_CHECKS.labels(decision.verdict).inc()
         if report is not None:
             telemetry.DRIFT_SHARE.set(report.share)
@@ -157,7 +164,10 @@ class Watchdog:
                 telemetry.DRIFT_DISTANCE.labels(name).set(distance)
         if window.acceptance is not None:
             telemetry.ACCEPTANCE_RATE.set(window.acceptance)
-        self._journal.write(_status(baseline, window, report, decision, self._clock()), report.html if report else "")
+        status = _status(baseline, window, report, decision, self._clock())
+        status["changes"] = {name: asdict(change) for name, change in changes.found.items()} if changes else {}
+        status["untold"] = dict(changes.untold) if changes else {}
+        self._journal.write(status, report.html if report else "")
         seen = f"{len(window.interactions):,} events of {window.users:,} users against release {baseline.release}"
         _log.info("%s: %s (%s)", decision.verdict, "; ".join(decision.reasons), seen)
 

@@ -138,6 +138,7 @@ def watch(settings: Settings, once: bool) -> None:
     from app.usecases.noticing import keep_noticing, notice
     from monitoring.adapters.evidently import EvidentlyDrift
     from monitoring.journal import Journal
+    from monitoring.significance import SignificanceConfig
     from monitoring.timeline import Timeline
     from monitoring.watch import WatchConfig
     from monitoring.watchdog import Watchdog, WatchdogConfig
@@ -153,6 +154,7 @@ def watch(settings: Settings, once: bool) -> None:
         WatchdogConfig(
             interval=settings.watch_interval,
             window=settings.watch_window,
+            significance=SignificanceConfig(settings.drift_level, settings.drift_min_effect, settings.drift_min_users),
             decision=WatchConfig(
                 drift_share=settings.drift_share,
                 retrain=settings.retrain,

@@ -36,6 +36,15 @@ def test_users_as_the_sample_keep_the_level_where_events_as_the_sample_do_not() 
     assert by_event >= 100
 
 
+def test_one_group_with_more_events_each_is_no_change() -> None:
+    rng = np.random.default_rng(5)
+    alarms = 0
+    for _ in range(100):
+        many, few = (PerEvent(np.repeat(np.arange(300), each), rng.random(300 * each)) for each in (40, 2))
+        alarms += changes({"a": many}, {"a": few}, SignificanceConfig(level=0.05)).found["a"].changed
+    assert alarms <= 12, "means of 40 events lie closer together than means of 2; compared as they are, all 100 differ"
+
+
 def test_a_shift_is_found_in_the_thing_that_shifted_only() -> None:
     rng = np.random.default_rng(2)
     reference = {name: sample(rng, 200) for name in ("shifted", "steady")}
@@ -59,9 +68,9 @@ def test_what_cannot_be_compared_is_named_and_the_rest_still_is() -> None:
     )
     assert list(found.found) == ["a"]
     assert found.untold == {
-        "b": "b has 3 users in the window, at least 30 are needed",
+        "b": "b has 3 users in the window, at least 10 are needed",
         "lost": "lost is missing in the window",
-        "nan": "nan has 0 users in the window, at least 30 are needed",
+        "nan": "nan has 0 users in the window, at least 10 are needed",
         "new": "new is missing in the reference",
     }
 

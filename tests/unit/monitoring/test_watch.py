@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import InvalidInput
 from core.ports import DriftReport
+from monitoring.significance import Change, Changes
 from monitoring.watch import Verdict, WatchConfig, decide
 
 CALM = DriftReport({"a": 0.1, "b": 0.2}, {"a": False, "b": False})
@@ -62,3 +63,27 @@ def test_drift_has_to_be_seen_in_two_of_three_windows(before: tuple[bool, ...], 
 def test_more_windows_than_there_are_is_refused() -> None:
     with pytest.raises(InvalidInput, match="drifted_windows"):
         WatchConfig(drifted_windows=4, of_windows=3)
+
+
+STEADY, MOVED = Change(0.1, 0.5, changed=False), Change(0.4, 1e-6, changed=True)
+
+
+def test_one_feature_that_changed_by_user_is_drift_whatever_the_distances_say() -> None:
+    decision = decide(CALM, None, ACT, changes=Changes({"a": STEADY, "b": MOVED}, {"c": "c is missing in the window"}))
+    assert decision.verdict is Verdict.RETRAIN
+    assert decision.reasons == (
+        "1 of 2 watched features drifted: b (p 1e-06, effect 0.40)",
+        "cannot be told: c is missing in the window",
+    )
+
+
+def test_far_but_unchanged_by_user_is_ok() -> None:
+    assert decide(ALL, None, ACT, changes=Changes({"a": STEADY, "b": STEADY}, {})).verdict is Verdict.OK
+
+
+def test_when_no_feature_can_be_told_the_window_is_insufficient_and_low_acceptance_still_counts() -> None:
+    nothing = Changes({}, {"a": "a is missing in the window"})
+    decision = decide(CALM, None, ACT, changes=nothing)
+    assert (decision.verdict, decision.drifted) == (Verdict.INSUFFICIENT, None)
+    assert decision.reasons == ("cannot be told: a is missing in the window",)
+    assert decide(CALM, 0.05, ACT, changes=nothing).verdict is Verdict.RETRAIN

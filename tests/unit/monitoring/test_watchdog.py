@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,14 +20,14 @@ from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from core.ports import RetrainAnswer
-from evaluation.watched import as_frame, reference_columns
+from evaluation.watched import USERS, as_frame, reference_columns
 from lake import tables
 from lake.adapters.delta import DeltaLake
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import REPORT, STATUS, Journal
 from monitoring.timeline import Timeline
-from monitoring.watch import Verdict, WatchConfig
+from monitoring.watch import NO_USERS, Verdict, WatchConfig
 from monitoring.watchdog import Watchdog, WatchdogConfig
 
 CUT = 1_000_000.0
@@ -243,6 +244,50 @@ def test_events_without_stars_leave_that_feature_out(world: WatchdogSetup) -> No
     assert isinstance(distances, dict)
     assert "value" not in distances
     assert "popularity" in distances
+
+
+def test_a_feature_that_vanished_or_is_nan_is_named_and_the_others_are_still_compared(world: WatchdogSetup) -> None:
+    broken = events(400, (35, 40), LATER).with_columns(pl.lit(float("nan")).alias(c.VALUE))
+    world.lake.append(tables.INTERACTIONS, broken)
+    decision = world.watchdog().check()
+    assert decision is not None
+    assert decision.verdict is Verdict.RETRAIN
+    assert "cannot be told: value is missing in the window" in decision.reasons
+    assert "data: 400 of 400 ratings have no finite value" in decision.reasons
+    assert world.status()["untold"] == {"value": "value is missing in the window"}
+
+
+def test_the_reasons_name_feature_p_value_and_effect(world: WatchdogSetup) -> None:
+    world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
+    decision = world.watchdog().check()
+    assert decision is not None
+    assert re.search(r"year \(p \de-\d+, effect 1\.00\)", decision.reasons[0]), decision.reasons
+    found = world.status()["changes"]
+    assert isinstance(found, dict)
+    assert found["year"]["changed"]
+    assert not found["value"]["changed"]
+
+
+def test_one_user_with_another_taste_is_no_drift(world: WatchdogSetup) -> None:
+    usual, fan = events(300, (1, 20), LATER), events(300, (35, 40), LATER + 1e6, users=1)
+    world.config = replace(world.config, window=600)
+    world.lake.append(tables.INTERACTIONS, usual)
+    world.lake.append(tables.INTERACTIONS, fan.with_columns(pl.lit(99).alias(c.USER).cast(pl.Int64)))
+    decision = world.watchdog().check()
+    assert decision is not None
+    assert decision.verdict is Verdict.OK
+    assert world.status()["drift_share"] >= 0.5, "by distance it would be drift"  # type: ignore[operator]
+
+
+def test_a_release_without_users_in_its_reference_is_judged_by_distance_and_says_so(world: WatchdogSetup) -> None:
+    path = world.registry.fetch("production") / bundle.REFERENCE
+    pl.read_parquet(path).drop(USERS).write_parquet(path)
+    world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
+    decision = world.watchdog().check()
+    assert decision is not None
+    assert decision.verdict is Verdict.RETRAIN
+    assert NO_USERS in decision.reasons
+    assert world.status()["changes"] == {}
 
 
 def test_a_new_production_release_is_taken_up(world: WatchdogSetup) -> None:

@@ -12,7 +12,17 @@ from core import columns as c
 from core.catalogue import Catalogue, ItemStats
 from datasets.movielens import read_movielens
 from datasets.splits import before, between, cutoff, in_time_order
-from evaluation.watched import WATCHED_GENRES, as_frame, read_columns, reference_columns, watched_columns
+from evaluation.watched import (
+    USERS,
+    WATCHED_GENRES,
+    as_frame,
+    read_columns,
+    read_events,
+    reference_columns,
+    values_of,
+    watched_columns,
+    watched_events,
+)
 from monitoring.adapters.memory import WassersteinDrift
 
 CATALOGUE = Catalogue.from_frame(
@@ -68,6 +78,24 @@ def test_columns_of_unequal_length_survive_the_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read[name], values)
 
 
+def test_the_file_has_the_user_of_each_event_but_not_the_key(tmp_path: Path) -> None:
+    keys = 7_000_000 + EVENTS[c.USER].to_numpy()
+    events = watched_events(EVENTS.with_columns(pl.Series(c.USER, keys)), CATALOGUE, STATS)
+    as_frame(events).write_parquet(tmp_path / "reference.parquet")
+    read = read_events(tmp_path / "reference.parquet")
+    users = read[USERS]
+    assert sorted(set(users)) == [0.0, 1.0, 2.0]
+    assert users[0] == users[1] != users[2], "two events of one user on known items, then one of another"
+    np.testing.assert_array_equal(read["value"], [4.0, np.nan, np.nan, np.nan])
+
+
+def test_users_have_other_numbers_in_another_release() -> None:
+    events = pl.concat([EVENTS.head(1).with_columns(pl.lit(user).alias(c.USER)) for user in range(50)])
+    one, other = (watched_events(events, CATALOGUE, STATS, seed)[USERS] for seed in (1, 2))
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one, np.arange(50.0)), "the order of the keys does not show"
+
+
 def test_the_reference_is_what_training_saw_and_repeats_by_seed() -> None:
     first, again = (reference_columns(EVENTS, CATALOGUE, STATS, seed=1) for _ in range(2))
     assert len(first["hour"]) == 2  # two known items before 1000 s
@@ -90,10 +118,10 @@ def films() -> tuple[pl.DataFrame, Catalogue, ItemStats]:
 def test_the_events_that_really_followed_are_not_drift(films: tuple[pl.DataFrame, Catalogue, ItemStats]) -> None:
     events, catalogue, stats = films
     reference = reference_columns(events, catalogue, stats, seed=1)
-    assert len(reference) == 4 + WATCHED_GENRES
+    assert len(reference) == 4 + WATCHED_GENRES + 1  # and the users
     later = between(events, stats.as_of, float("inf"))
     for start in range(0, 8000, 2000):
-        report = WassersteinDrift().compare(reference, watched_columns(later[start : start + 2000], catalogue, stats))
+        report = WassersteinDrift().compare(values_of(reference), watched_columns(later[start : start + 2000], catalogue, stats))
         assert report.share <= 0.3, report.distances
 
 
@@ -103,5 +131,5 @@ def test_users_who_turn_to_horror_are_drift(films: tuple[pl.DataFrame, Catalogue
     horror = catalogue.ids[catalogue.genres[:, catalogue.genre_names.index("Horror")] > 0]
     turned = between(events, stats.as_of, float("inf")).head(2000)
     turned = turned.with_columns(pl.Series(c.ITEM, np.resize(horror, len(turned))))
-    report = WassersteinDrift().compare(reference, watched_columns(turned, catalogue, stats))
+    report = WassersteinDrift().compare(values_of(reference), watched_columns(turned, catalogue, stats))
     assert report.share >= 0.5, report.distances
