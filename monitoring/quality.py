@@ -9,7 +9,7 @@ import polars as pl
 
 from core import columns as c
 from core.catalogue import Catalogue
-from core.kinds import Kind
+from core.kinds import STARRED
 
 MAX_UNKNOWN_ITEMS = 0.2  # share of the events; new items arrive all the time, and are served before a release knows them
 MAX_DUPLICATES = 0.01  # share of the events; a delivery that is repeated after a crash stays far below
@@ -24,7 +24,7 @@ def problems(interactions: pl.DataFrame, catalogue: Catalogue) -> tuple[str, ...
     duplicates = rows - interactions[c.EVENT_ID].n_unique()
     if duplicates > MAX_DUPLICATES * rows:
         found.append(f"data: {duplicates:,} of {rows:,} events repeat an event id")
-    stars = interactions.filter(pl.col(c.KIND) == Kind.RATING)[c.VALUE]
+    stars = interactions.filter(pl.col(c.KIND).is_in(STARRED))[c.VALUE]
     broken = len(stars) - int(stars.is_finite().fill_null(value=False).sum())
     if broken:
         found.append(f"data: {broken:,} of {len(stars):,} ratings have no finite value")

@@ -30,6 +30,7 @@ from lake.items_feed import KnownItems
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import Journal
+from monitoring.significance import SignificanceConfig
 from monitoring.timeline import Timeline
 from monitoring.watchdog import Watchdog, WatchdogConfig
 from recommender.experiment import Experiment
@@ -107,7 +108,7 @@ class Marquee:
         )
         self.app: FastAPI = create_app(parts)
         self.consumer = Consumer(self._loops(feeds, release))
-        config = WatchdogConfig(interval=0.5, min_rows=20, min_users=5)
+        config = WatchdogConfig(interval=0.5, min_rows=20, significance=SignificanceConfig(min_users=5))
         journal = Journal(folder / "watch")
         timeline = Timeline(folder / "watch")
         self.watchdog = Watchdog(registry, self.lake, WassersteinDrift(), journal, Refusing(), config, timeline)
