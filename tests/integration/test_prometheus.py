@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from prometheus_client import start_http_server
 
 from core.events import IMPRESSIONS, INTERACTIONS
+from core.ports import RetrainAnswer
 from feature_repo.adapters.memory import MemoryFeatures
 from lake import tables
 from lake.adapters.memory import MemoryLake
@@ -29,6 +30,8 @@ from lake.items_feed import KnownItems
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import Journal
+from monitoring.significance import SignificanceConfig
+from monitoring.timeline import Timeline
 from monitoring.watchdog import Watchdog, WatchdogConfig
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
@@ -62,6 +65,13 @@ PATIENCE = 40.0  # seconds until every panel has an answer
 pytestmark = [pytest.mark.service("prometheus"), pytest.mark.service("promtool"), pytest.mark.slow]
 
 
+class Refusing:
+    """A retraining that may not start."""
+
+    def ask(self, trigger: str, reasons: Sequence[str]) -> RetrainAnswer:
+        return RetrainAnswer(False, f"not for {trigger}: {len(reasons)} reasons", None)
+
+
 class Marquee:
     """API, consumer and watchdog in this process, on the adapters in memory."""
 
@@ -86,9 +96,9 @@ class Marquee:
         parts = Api(service, ingestion, readiness, "test", [1], lambda _: 0, lambda *_: pytest.fail("unused"), None)
         self.app: FastAPI = create_app(parts)
         self.consumer = Consumer(self._loops(feeds, release))
-        config = WatchdogConfig(interval=0.5, min_rows=20, min_users=5)
+        config = WatchdogConfig(interval=0.5, min_rows=20, significance=SignificanceConfig(min_users=5))
         journal = Journal(folder / "watch")
-        self.watchdog = Watchdog(registry, self.lake, WassersteinDrift(), journal, lambda _: None, config)
+        self.watchdog = Watchdog(registry, self.lake, WassersteinDrift(), journal, Refusing(), config, Timeline(folder / "watch"))
 
     def _loops(self, feeds: Feeds, release: Any) -> list[Loop]:
         items, config = KnownItems(self.lake), LoopConfig(poll=0.1)
