@@ -62,7 +62,7 @@ for _outcome in ("served", "refused"):
     RELEASE_SWAPS.labels(_outcome)
 for _decision in ("retrain", "promote", "refuse", "canary", "rollback"):
     DECISIONS.labels(_decision)  # exists from the start: a rate is 0, and not missing, before the first one
-DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features that drifted at the last check")
+DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features far from the reference at the last check")
 DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its training-time reference", ["feature"])
 ACCEPTANCE_RATE = Gauge("marquee_acceptance_rate", "Share of recent lists that were answered by an interaction")
 STREAM_ACCEPTANCE = Gauge(

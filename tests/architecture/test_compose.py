@@ -18,6 +18,7 @@ import yaml
 
 from core import telemetry
 from core.settings import Settings
+from monitoring.watch import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -275,7 +276,9 @@ def test_prometheus_scrapes_every_process_where_it_listens() -> None:
 
 def test_the_drift_alert_fires_where_the_watchdog_calls_it_drift() -> None:
     rule = dict(expressions())["alert DriftSeen"]
-    assert float(rule.rsplit(">=", 1)[1]) == default("drift_share")
+    named = re.search(r'verdict=~"([a-z|]+)"', rule)
+    assert named is not None
+    assert set(named[1].split("|")) == {Verdict.DRIFT, Verdict.RETRAIN}
 
 
 def test_grafana_finds_its_data_source_and_dashboards() -> None:
