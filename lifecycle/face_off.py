@@ -6,7 +6,7 @@ without exploration. An item that production does not know counts as a miss of p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,15 +79,10 @@ def _lists(
     found: Sequence[LabelledQuery], side: Served, interactions: pl.DataFrame, start: float, catalogue: Catalogue
 ) -> list[tuple[NDArray[np.intp], float]]:
     """The list of each query as rows of `catalogue`, and the seconds that it took."""
-    return list(_made(found, side, interactions, start, catalogue))
-
-
-def _made(
-    found: Sequence[LabelledQuery], side: Served, interactions: pl.DataFrame, start: float, catalogue: Catalogue
-) -> Iterator[tuple[NDArray[np.intp], float]]:
     own = side.now.catalogue
-    now = side.now.with_stats(item_stats(interactions, own, start))
+    now, lists = side.now.with_stats(item_stats(interactions, own, start)), []
     with Offline(now, side.policy.greedy()) as offline:
         for made in offline.recommend(judging.requests(found, judging.DEPTH)):
             rows = catalogue.rows(own.ids[made.selection.rows])
-            yield rows[rows >= 0].astype(np.intp), made.seconds
+            lists.append((rows[rows >= 0].astype(np.intp), made.seconds))
+    return lists

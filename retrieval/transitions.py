@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -60,6 +61,14 @@ class Transitions(ItemToItem):
     def config(self) -> TransitionModelConfig:
         return self._config
 
+    @cached_property
+    def totals(self) -> NDArray[np.float64]:
+        """What all that follows each item was counted, before it was divided by a power of it [n].
+
+        A row of weights sums to total ** (1 - power); where the weakest were cut off, that is a little less.
+        """
+        return np.asarray(np.asarray(self.weights.sum(axis=1)).ravel() ** (1 / max(1 - self._config.normalise, 1e-9)))
+
     def votes(self, user: UserFeatures, catalogue: Catalogue) -> Votes:
         """The items that the user consumed last, the latest first."""
         rows = catalogue.rows(user.item_ids)
@@ -75,8 +84,7 @@ class GrownTransitions(Transitions):
         """`later` [n, n]: counts, as `fit` counts them before it divides by a power of an item's total."""
         super().__init__(built.weights, built.config)
         power = self._config.normalise
-        # a row of weights sums to total ** (1 - power); where the weakest were cut off, that is a little less
-        before = np.asarray(built.weights.sum(axis=1)).ravel() ** (1 / max(1 - power, 1e-9))
+        before = built.totals
         now = np.maximum(before + np.asarray(later.sum(axis=1)).ravel(), 1e-9)
         self._kept = ((before / now) ** power).astype(np.float32)  # [n]: what is left of a built weight
         self._later = later.multiply((1 / now**power)[:, None]).tocsr().astype(np.float32)
