@@ -193,6 +193,8 @@ def prometheus(config: Path, port: int) -> Iterator[httpx.Client]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10.0) as http:
+                # it listens before it has opened its storage, and answers 503 until then
+                wait_until(lambda: http.get("/-/ready").is_success, (config.parent / "log").read_text)
                 yield http
         finally:
             process.terminate()
