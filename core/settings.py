@@ -154,6 +154,9 @@ class Settings(BaseSettings):
     min_acceptance: float = Field(
         0.5, ge=0, le=1, description="acceptance of users' days below which a retraining starts; 0: never for that"
     )
+    attribution_hours: float = Field(
+        24.0, gt=0, description="hours after a list within which an answer to it counts as its acceptance"
+    )
     retrain_cores: int = Field(0, ge=0, le=1024, description="cores that a retraining may use; 0: all but one")
     retrain_max_memory: float = Field(
         0.0, ge=0, description="GiB of memory above which a retraining is ended; 0: four fifths of what is free when it starts"

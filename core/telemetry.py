@@ -64,9 +64,15 @@ for _decision in ("retrain", "promote", "refuse", "canary", "rollback"):
     DECISIONS.labels(_decision)  # exists from the start: a rate is 0, and not missing, before the first one
 DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features far from the reference at the last check")
 DRIFT_DISTANCE = Gauge("marquee_drift_distance", "Distance of a feature from its training-time reference", ["feature"])
-ACCEPTANCE_RATE = Gauge("marquee_acceptance_rate", "Share of recent lists that were answered by an interaction")
+ACCEPTANCE_RATE = Gauge(
+    "marquee_acceptance_rate",
+    "Share of recent lists, and of users' days, on which an item of a list was accepted; computed by the watchdog",
+    ["unit"],
+)
 STREAM_ACCEPTANCE = Gauge(
-    "marquee_stream_acceptance_rate", "Share of the latest lists that were answered by an interaction, computed by the consumer"
+    "marquee_stream_acceptance_rate",
+    "Share of the latest lists, and of users' days, on which an item of a list was accepted; computed by the consumer",
+    ["unit"],
 )
 WATCH_CHECKS = Counter("marquee_watch_checks_total", "Watchdog checks by verdict", ["verdict"])
 LEARNED_VERSION = Gauge("marquee_learned_version", "Version of the item vectors that the consumer learned on top of its release")

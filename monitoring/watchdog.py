@@ -15,6 +15,7 @@ from core import columns as c
 from core import telemetry
 from core.errors import MarqueeError
 from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry, Retraining
+from evaluation.acceptance import ATTRIBUTION_SECONDS
 from evaluation.watched import values_of
 from lake.ports import Lake
 from monitoring.baseline import Baseline
@@ -46,6 +47,7 @@ class WatchdogConfig:
     interval: float = 60.0  # seconds between checks
     window: int = 2_000  # newest interactions
     min_rows: int = 200
+    attribution: float = ATTRIBUTION_SECONDS  # seconds in which an answer belongs to a list
     significance: SignificanceConfig = field(default_factory=SignificanceConfig)
     decision: WatchConfig = field(default_factory=WatchConfig)
 
@@ -84,10 +86,12 @@ class Watchdog:
         """One check: look, decide, publish, act. None when something it needs does not answer."""
         try:
             baseline = self._current_baseline()
-            window = recent_window(self._lake, self._config.window)
+            window = recent_window(self._lake, self._config.window, self._config.attribution)
             report, changes = self._compare(baseline, window)
             at = self._place(baseline, window)
-            decision = decide(report, window.acceptance, self._config.decision, at.before, changes)
+            decision = decide(
+                report, window.acceptance.per_list if window.acceptance else None, self._config.decision, at.before, changes
+            )
             if report is not None and changes is None:
                 decision = replace(decision, reasons=(*decision.reasons, NO_USERS))
             faults = problems(window.interactions, baseline.catalogue)
@@ -163,7 +167,8 @@ class Watchdog:
             for name, distance in report.distances.items():
                 telemetry.DRIFT_DISTANCE.labels(name).set(distance)
         if window.acceptance is not None:
-            telemetry.ACCEPTANCE_RATE.set(window.acceptance)
+            telemetry.ACCEPTANCE_RATE.labels("list").set(window.acceptance.per_list)
+            telemetry.ACCEPTANCE_RATE.labels("user_day").set(window.acceptance.per_user_day)
         status = _status(baseline, window, report, decision, self._clock())
         status["changes"] = {name: asdict(change) for name, change in changes.found.items()} if changes else {}
         status["untold"] = dict(changes.untold) if changes else {}
@@ -192,7 +197,7 @@ def _status(baseline: Baseline, window: Window, report: DriftReport | None, deci
         "reasons": list(decision.reasons),
         "events": len(window.interactions),
         "users": window.users,
-        "acceptance": window.acceptance,
+        "acceptance": asdict(window.acceptance) if window.acceptance else None,
         "drift_share": report.share if report else None,
         "distances": dict(report.distances) if report else {},
         "drifted": {name: bool(yes) for name, yes in report.drifted.items()} if report else {},

@@ -9,24 +9,24 @@ import polars as pl
 from core import columns as c
 from core.errors import NotFound
 from datasets.splits import in_time_order
-from evaluation.acceptance import acceptance_rate
+from evaluation.acceptance import ATTRIBUTION_SECONDS, Acceptance, acceptance
 from lake import tables
 from lake.ports import Lake
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """The newest interactions in time order, and the share of the newest lists that were answered."""
+    """The newest interactions in time order, and the acceptance of the newest lists."""
 
     interactions: pl.DataFrame
-    acceptance: float | None  # None when no list was shown
+    acceptance: Acceptance | None  # None when no list was shown
 
     @property
     def users(self) -> int:
         return self.interactions[c.USER].n_unique()
 
 
-def recent_window(lake: Lake, rows: int) -> Window:
+def recent_window(lake: Lake, rows: int, attribution: float = ATTRIBUTION_SECONDS) -> Window:
     """The newest `rows` interactions and impressions. Raises NotFound when nothing was ever written.
 
     A list that was shown seconds ago counts as not answered yet, so the rate is a little low while traffic grows.
@@ -36,4 +36,4 @@ def recent_window(lake: Lake, rows: int) -> Window:
         impressions = lake.read(tables.IMPRESSIONS).top_k(rows, by=c.TS)
     except NotFound:
         impressions = pl.DataFrame(schema=tables.SCHEMAS[tables.IMPRESSIONS])
-    return Window(in_time_order(interactions.top_k(rows, by=c.TS)), acceptance_rate(impressions, interactions))
+    return Window(in_time_order(interactions.top_k(rows, by=c.TS)), acceptance(impressions, interactions, attribution))

@@ -35,6 +35,12 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
         InteractionLoop(log, FeatureEffect(features, items.genres, weigh), contract, config, writes_dead_letters=True),
         LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
         LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impressions, settings.lake_flush),
-        StatisticsLoop(lake, items, wiring.published_stats(settings), settings.statistics_interval),
+        StatisticsLoop(
+            lake,
+            items,
+            wiring.published_stats(settings),
+            settings.statistics_interval,
+            attribution=settings.attribution_hours * 3600,
+        ),
         *learning,
     ]

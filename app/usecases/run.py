@@ -154,6 +154,7 @@ def watch(settings: Settings, once: bool) -> None:
         WatchdogConfig(
             interval=settings.watch_interval,
             window=settings.watch_window,
+            attribution=settings.attribution_hours * 3600,
             significance=SignificanceConfig(settings.drift_level, settings.drift_min_effect, settings.drift_min_users),
             decision=WatchConfig(
                 drift_share=settings.drift_share,

@@ -61,8 +61,11 @@ COLD = Panel(
     {"cold": ratio(rate("marquee_cold_start_lists_total"), MADE)},
 )  # fmt: skip
 ACCEPTANCE = Panel(
-    "Acceptance", "percentunit", "Share of lists that were answered: by the consumer (latest lists), by the watchdog (window)",
-    {"stream": "max(marquee_stream_acceptance_rate)", "watchdog": "max(marquee_acceptance_rate)"},
+    "Acceptance", "percentunit", "Share of lists and of users' days with an accepted item: by the consumer, by the watchdog",
+    {
+        "stream {{unit}}": "max by (unit) (marquee_stream_acceptance_rate)",
+        "watchdog {{unit}}": "max by (unit) (marquee_acceptance_rate)",
+    },
 )  # fmt: skip
 EXPLORATION = Panel(
     "Exploration", "percentunit", "Share of positions that were filled by exploration",

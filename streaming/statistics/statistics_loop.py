@@ -19,6 +19,7 @@ from core import columns as c
 from core.errors import DependencyUnavailable
 from core.ports import Clock
 from core.telemetry import STREAM_ACCEPTANCE
+from evaluation.acceptance import ATTRIBUTION_SECONDS
 from feature_repo.item_stats import STATS_COLUMNS, ItemCounts
 from lake.items_feed import KnownItems
 from lake.ports import Added, Lake
@@ -33,8 +34,16 @@ _log = logging.getLogger(__name__)
 class StatisticsLoop:
     """Publishes item statistics for the API, and the acceptance rate as a metric."""
 
-    def __init__(self, lake: Lake, items: KnownItems, path: Path, interval: float, clock: Clock = time.time) -> None:
-        """`path` of the published file; `interval` in seconds between two looks at the lake."""
+    def __init__(
+        self,
+        lake: Lake,
+        items: KnownItems,
+        path: Path,
+        interval: float,
+        clock: Clock = time.time,
+        attribution: float = ATTRIBUTION_SECONDS,
+    ) -> None:
+        """`path` of the published file; `interval` in seconds between two looks at the lake; `attribution` in seconds."""
         self._items = items
         self._counted = items.facts  # what the counts have rows of
         self._path = path
@@ -46,7 +55,7 @@ class StatisticsLoop:
         self._impressions = lake.follow(IMPRESSIONS, (c.ITEM,))
         self._counts, self._impression_counts = ItemCounts(self._counted), ImpressionCounts()
         self._unpublished = False  # whether something was counted since the last file
-        self._acceptance = AcceptanceWindow()
+        self._acceptance = AcceptanceWindow(attribution)
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set."""
@@ -82,6 +91,6 @@ class StatisticsLoop:
 
     def _accept(self, shown: Added | None, answers: Added | None) -> None:
         self._acceptance.add(shown.rows if shown else None, answers.rows if answers else None)
-        rate = self._acceptance.rate()
-        if rate is not None:
-            STREAM_ACCEPTANCE.set(rate)
+        if (now := self._acceptance.now()) is not None:
+            STREAM_ACCEPTANCE.labels("list").set(now.per_list)
+            STREAM_ACCEPTANCE.labels("user_day").set(now.per_user_day)

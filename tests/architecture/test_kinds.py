@@ -86,7 +86,7 @@ from core.events import Interaction
 from core.features import UserFeatures
 from core.settings import CONFIGS
 from datasets.dataset import validate
-from evaluation.acceptance import acceptance_rate
+from evaluation.acceptance import acceptance
 from evaluation.queries import labelled_queries
 from feature_repo.engines.batch import batch_features
 from feature_repo.item_stats import item_stats
@@ -124,7 +124,7 @@ assert unpack(7, pack(user)).consumed.tolist() == [1, 2]
 assert SignalWeights.load(CONFIGS / "signals" / "default.toml").by_kind["rewatch"] == 0.75
 assert Signals().of("rewatch", 1) == 0.75
 assert (item_stats(events, catalogue, 2e9).recent > 0).all()
-assert acceptance_rate(events.select("request_id", "user_id", "item_id"), events) == 1.0
+assert acceptance(events.select("request_id", "user_id", "item_id", "ts"), events).per_list == 1.0
 assert [query.target for query in labelled_queries(events, catalogue, 0, 2e9)] == [0, 1]
 assert Sequences.from_frame(events, catalogue).is_target.all()
 minutes = value_buckets(torch.tensor([[CODE, 2]]), torch.tensor([[90.0, 90.0]]))

@@ -4,16 +4,30 @@ import polars as pl
 import pytest
 
 from core.kinds import ACCEPTING, Kind
-from evaluation.acceptance import acceptance_rate
+from evaluation.acceptance import Acceptance, acceptance
 
 # list a shows 1, 2, 3 to user 7; list b shows 1, 4 to user 7; list c shows 1 to user 8; list d shows 5 to user 8
 SHOWN = [("a", 7, 1), ("a", 7, 2), ("a", 7, 3), ("b", 7, 1), ("b", 7, 4), ("c", 8, 1), ("d", 8, 5)]
 
 
-def rate(answers: list[tuple[str | None, int, int, str]], shown: list[tuple[str, int, int]] = SHOWN) -> float | None:
-    impressions = pl.DataFrame(shown, schema={"request_id": pl.String, "user_id": pl.Int64, "item_id": pl.Int64}, orient="row")
+DAY = 86_400.0
+SHOWN_AT = 1.7e9 - 1.7e9 % DAY  # midnight
+
+
+def lists(shown: list[tuple[str, int, int]] = SHOWN, ts: float = SHOWN_AT) -> pl.DataFrame:
+    schema = {"request_id": pl.String, "user_id": pl.Int64, "item_id": pl.Int64}
+    return pl.DataFrame(shown, schema=schema, orient="row").with_columns(pl.lit(ts).alias("ts"))
+
+
+def answered(answers: list[tuple[str | None, int, int, str]], ts: float = SHOWN_AT + 60) -> pl.DataFrame:
     schema = {"request_id": pl.String, "user_id": pl.Int64, "item_id": pl.Int64, "kind": pl.String}
-    return acceptance_rate(impressions, pl.DataFrame(answers, schema=schema, orient="row"))
+    return pl.DataFrame(answers, schema=schema, orient="row").with_columns(pl.lit(ts).alias("ts"))
+
+
+def rate(answers: list[tuple[str | None, int, int, str]]) -> float:
+    found = acceptance(lists(), answered(answers))
+    assert found is not None
+    return found.per_list
 
 
 @pytest.mark.parametrize(
@@ -42,4 +56,17 @@ def test_which_kinds_accept(kind: str) -> None:
 
 
 def test_without_a_list_there_is_no_rate() -> None:
-    assert rate([("a", 7, 1, "click")], shown=[]) is None
+    assert acceptance(lists([]), answered([("a", 7, 1, "click")])) is None
+
+
+def test_a_users_day_counts_once_however_many_lists_it_had() -> None:
+    next_day = lists([("e", 7, 1)], SHOWN_AT + DAY)
+    answers = answered([("a", 7, 2, "click"), ("b", 7, 4, "click")])
+    assert acceptance(pl.concat([lists(), next_day]), answers) == Acceptance(2 / 5, 1 / 3, lists=5, user_days=3)
+
+
+@pytest.mark.parametrize(("after", "accepted"), [(3600.0, 0.25), (3601.0, 0.0)])
+def test_an_answer_counts_within_the_attribution_window(after: float, accepted: float) -> None:
+    found = acceptance(lists(), answered([("a", 7, 1, "click")], SHOWN_AT + after), attribution=3600.0)
+    assert found is not None
+    assert found.per_list == accepted

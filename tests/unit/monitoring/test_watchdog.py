@@ -226,14 +226,14 @@ def test_acceptance_is_the_share_of_answered_lists(world: WatchdogSetup) -> None
     shown = pl.DataFrame(
         {
             c.REQUEST_ID: list(lists), c.USER: 1, c.ITEM: list(lists.values()), c.POSITION: 0, c.PROPENSITY: 1.0, c.SCORE: 0.5,
-            c.POLICY: "p", c.ARM: "control", c.MODEL_VERSION: "release-one", c.TS: [LATER, LATER], c.OFFSET: [0, 1],
+            c.POLICY: "p", c.ARM: "control", c.MODEL_VERSION: "release-one", c.TS: [LATER + 1e6 - 60] * 2, c.OFFSET: [0, 1],
         }
     )  # fmt: skip
     world.lake.append(tables.IMPRESSIONS, shown)
     world.lake.append(tables.INTERACTIONS, answer)
     world.watchdog().check()
-    assert world.status()["acceptance"] == 0.5
-    assert REGISTRY.get_sample_value("marquee_acceptance_rate") == 0.5
+    assert world.status()["acceptance"]["per_list"] == 0.5
+    assert REGISTRY.get_sample_value("marquee_acceptance_rate", {"unit": "list"}) == 0.5
 
 
 def test_events_without_stars_leave_that_feature_out(world: WatchdogSetup) -> None:

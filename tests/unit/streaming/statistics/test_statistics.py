@@ -199,9 +199,9 @@ def test_the_acceptance_rate_is_that_of_the_lists_shown_since_the_start(publishe
         lake.append(INTERACTIONS, table([(10, "view", NOW)], start=number))
         until(lambda: published.look(CATALOGUE) is not None)
     lake.append(IMPRESSIONS, impressions(1))
-    until(lambda: REGISTRY.get_sample_value("marquee_stream_acceptance_rate") == 0.0)
+    until(lambda: REGISTRY.get_sample_value("marquee_stream_acceptance_rate", {"unit": "list"}) == 0.0)
     lake.append(INTERACTIONS, table([(30, "click", NOW)], start=9, request_id="list"))
-    until(lambda: REGISTRY.get_sample_value("marquee_stream_acceptance_rate") == 0.5)
+    until(lambda: REGISTRY.get_sample_value("marquee_stream_acceptance_rate", {"unit": "list"}) == 0.5)
 
 
 def test_published_statistics_are_aligned_with_another_catalogue(tmp_path: Path) -> None:
