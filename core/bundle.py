@@ -24,6 +24,7 @@ ITEM_STATS = "item_stats.parquet"
 RANKER = "ranker.txt"
 TRANSITIONS, EASE = "transitions.npz", "ease.npz"  # item-to-item tables; not in every bundle
 MODEL_CARD = "model_card.md"
+FIGURES = "figures.json"  # what was measured beyond the manifest's metrics (lifecycle.figures); not in every bundle
 REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with
 FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)  # in every bundle
 

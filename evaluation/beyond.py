@@ -26,6 +26,17 @@ def novelty(shown: ShownRows, popularity: NDArray[np.float64]) -> float:
     return float(-np.log2(counts[rows] / counts.sum()).mean()) if len(rows) else 0.0
 
 
+def popularity_shares(rows: NDArray[np.intp], popularity: NDArray[np.float64], groups: int = 10) -> NDArray[np.float64]:
+    """The shares of these catalogue rows (of any shape, -1 for none) that lie in each of `groups` equally large groups of items.
+
+    `popularity` [n] orders the items; the last group has the most popular ones. [groups]; zeros without rows.
+    """
+    group = np.empty(len(popularity), dtype=np.intp)
+    group[np.argsort(popularity, kind="stable")] = np.arange(len(popularity)) * groups // max(len(popularity), 1)
+    counts = np.bincount(group[rows[rows >= 0]], minlength=groups)
+    return np.asarray(counts / max(counts.sum(), 1), dtype=np.float64)
+
+
 def intra_list_diversity(shown: ShownRows, genres: NDArray[np.float32]) -> float:
     """Mean over lists of the mean cosine distance of genres between two of its items (Ziegler et al., WWW 2005), 0 to 1.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,16 @@ from retrieval.transitions import Transitions
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """The sources' models. `ease` is None where it has no weight in the blend: it would only take space."""
+    """The sources' models. `ease` is None where it has no weight in the blend: it would only take space.
+
+    `eases` are the tables of all ridges that were compared, `seconds` what counting took, by source; both empty after a refit.
+    """
 
     towers: TrainedTowers
     transitions: Transitions
     ease: EaseTable | None
+    eases: Mapping[float, EaseTable] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Their files of a release bundle."""
@@ -57,10 +63,15 @@ class Learner:
         """Learn from the past, and weigh the parts by how well they predict these later events."""
         chosen = self.preset.choose(past, self.catalogue, self.profiles, self.workdir, self.seed, self.progress, self.echo)
         towers = self._towers(past, self.preset.candidates[chosen], self.workdir / chosen)
-        transitions, ease = Transitions.fit(past, self.catalogue), EaseTable.fit(past, self.catalogue, RIDGES)
+        start = time.perf_counter()
+        transitions = Transitions.fit(past, self.catalogue)
+        counted = time.perf_counter()
+        ease = EaseTable.fit(past, self.catalogue, RIDGES)
+        seconds = {"transitions": counted - start, "ease": time.perf_counter() - counted}
         stats = item_stats(past, self.catalogue, np.inf)
         blend = choose_blend(towers, transitions, ease, stats, queries, self.catalogue)
-        return Learned(towers, transitions, ease[blend.weights.ridge] if blend.weights.ease else None), blend
+        used = ease[blend.weights.ridge] if blend.weights.ease else None
+        return Learned(towers, transitions, used, ease, seconds), blend
 
     def refit(self, events: pl.DataFrame, chosen: Learned, weights: BlendWeights) -> Learned:
         """Learn from all events with what was chosen on a part of them: configuration, number of epochs, and weights."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -34,6 +33,9 @@ from lifecycle import judging, model_card
 from lifecycle.behaviour import behave, some_users
 from lifecycle.cuts import BuildConfig, Cuts, after_all
 from lifecycle.face_off import Served, as_served, face_off
+from lifecycle.figures import Figures
+from lifecycle.model_kinds import compare_kinds, kinds_of, models_table
+from lifecycle.sealing import new_name, seal
 from ranking.ranker import Ranker, train_ranker
 from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
@@ -67,14 +69,14 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class JudgedTwin:
-    """A release of the past alone: what was chosen with it, its figures, and the table of them."""
+    """A release of the past alone: what was chosen with it, and its figures."""
 
     learned: Learned
     weights: BlendWeights
     ranker: Ranker
     scorer: str
     metrics: dict[str, float]
-    table: str
+    figures: Figures
     compared: Comparison | None
 
     @property
@@ -121,7 +123,6 @@ def build_release(
     twin = builder.twin(draft)
     served = _refit(now, twin, preset, workdir, seed, echo) if config.refit else twin.learned
     served.save(draft)
-    twin.ranker.save(draft / bundle.RANKER)
     _write_data(now if config.refit else replace(then, interactions=data.interactions), seed, draft)
     chosen = twin.learned.towers.config.model_dump()
     used = replace(feature_schema, history=served.towers.config.history_length, candidate=twin.ranker.names)
@@ -145,8 +146,11 @@ def build_release(
     served_as = as_served(read_release(draft, manifest), policy)
     behaviour = behave(served_as.now, policy, some_users(data.interactions, served_as.now.catalogue))
     manifest = manifest.model_copy(update={"metrics": {**manifest.metrics, **behaviour}})
-    card = model_card.render(manifest, data.description, data.licence, f"{judging.PROTOCOL}\n\n{twin.table}")
-    (draft / bundle.MODEL_CARD).write_text(card)
+    figures = twin.figures.with_curve("learning", twin.learned.towers.curve)
+    figures = figures.with_curve("refit", served.towers.curve) if config.refit else figures
+    figures.write(draft)
+    measured = f"{judging.PROTOCOL}\n\n{figures.judged}\n{models_table(figures)}"
+    (draft / bundle.MODEL_CARD).write_text(model_card.render(manifest, data.description, data.licence, measured))
     return seal(draft, manifest)
 
 
@@ -179,15 +183,24 @@ class _Builder:
         echo(str(blend))
         learned.save(draft)
         unranked = self._snapshot(draft, learned, blend.weights)
+        start = time.perf_counter()
         ranker = self._ranker(found, unranked)
+        ranking_seconds = time.perf_counter() - start
+        ranker.save(draft / bundle.RANKER)
         ranked = replace(unranked, release=replace(unranked.release, ranker=ranker))
         scorer = self._scorer(ranked)
         policy = self.policy.scored_by(scorer)
         judged = judging.judge(data.interactions, ranked, policy, cuts.choice, cuts.end, data.profiles)
         echo(f"on {judged.metrics['queries']:.0f} later events:\n{judged.table}")
         metrics = {**judged.metrics, **{f"training_{name}": float(value) for name, value in learned.towers.metrics.items()}}
+        kinds = kinds_of(learned, ranked, policy, ranking_seconds, found)
+        start = time.perf_counter()
+        models = compare_kinds(kinds, data.interactions, cuts.choice, cuts.end, data.profiles)
+        figures = Figures(judged=judged.table, popularity=judged.popularity, models=models)
+        echo(f"each kind of model alone, in {time.perf_counter() - start:.0f} s:\n{models_table(figures)}")
         compared = self._compared(learned, blend.weights, ranker, policy)
-        return JudgedTwin(learned, blend.weights, ranker, scorer, metrics, judged.table, compared)
+        learned = replace(learned, eases={})  # nobody needs them any more, and they take space
+        return JudgedTwin(learned, blend.weights, ranker, scorer, metrics, figures, compared)
 
     def _compared(self, chosen: Learned, weights: BlendWeights, ranker: Ranker, policy: Policy) -> Comparison | None:
         """The same settings trained up to the newest events, beside production on those events.
@@ -278,15 +291,3 @@ def _write_data(data: TrainingData, seed: int, draft: Path) -> None:
     data.catalogue.to_frame().write_parquet(draft / bundle.CATALOGUE)
     stats.write(draft / bundle.ITEM_STATS)
     as_frame(reference_columns(data.interactions, data.catalogue, stats, seed)).write_parquet(draft / bundle.REFERENCE)
-
-
-def new_name() -> str:
-    """A release's name: when it was made (UTC), and something that no other one has."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-
-
-def seal(draft: Path, manifest: Manifest) -> Path:
-    """Write the manifest with the files' digests and give the folder its name."""
-    sealed = manifest.model_copy(update={"files": bundle.digests(draft)})
-    sealed.write(draft)
-    return draft.rename(draft.with_name(sealed.release))

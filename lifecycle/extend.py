@@ -13,7 +13,7 @@ from core import bundle
 from core import columns as c
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
-from lifecycle.build import new_name, seal
+from lifecycle.sealing import new_name, seal
 from retrieval.ease import EaseTable
 from retrieval.new_items import content_embeddings
 from retrieval.transitions import Transitions

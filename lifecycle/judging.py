@@ -17,6 +17,7 @@ from tqdm import tqdm
 from core.catalogue import Catalogue, ItemStats
 from core.errors import DatasetError
 from core.features import Profiles, UserFeatures
+from evaluation.beyond import popularity_shares
 from evaluation.comparison import lift
 from evaluation.metrics import Facts, measure, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries
@@ -38,6 +39,7 @@ PROTOCOL = (
 JUDGED = ("hr@10", "ndcg@10", "mrr", "debiased_ndcg@10", "coverage@10")
 MAX_QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
 DEPTH = 200  # positions of the lists that are judged
+TAKEN_UP = "taken up"  # the events themselves, beside what lists show
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +53,14 @@ class RankingRows:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The figures of a release, and a table that shows them beside the alternatives."""
+    """The figures of a release, and a table that shows them beside the alternatives.
+
+    `popularity`: of what each of them shows, and of what people took up, the share by tenth of the items, the most popular last.
+    """
 
     metrics: dict[str, float]
     table: str
+    popularity: dict[str, list[float]]
 
 
 def queries(
@@ -189,4 +195,7 @@ def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Cata
         "users": float(len(np.unique(users))),
         "warm_share": float(warm.mean()),
     }
-    return Judgement(metrics, markdown(summaries))
+    targets = np.array([query.target for query in found], dtype=np.intp)
+    shown = {name: one.shown for name, one in ranked.items()} | {TAKEN_UP: targets}
+    shares = {name: popularity_shares(rows, facts.item_counts).tolist() for name, rows in shown.items()}
+    return Judgement(metrics, markdown(summaries), shares)

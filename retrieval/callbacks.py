@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import lightning as L
@@ -25,23 +26,33 @@ class TrainingPaused(Exception):
 
 
 class Curve(Callback):
-    """The learning curve: the metrics of each epoch. It is saved with the checkpoint, so it survives an interruption."""
+    """The learning curve: the metrics of each epoch, and the seconds that the epochs took together.
+
+    It is saved with the checkpoint, so it survives an interruption.
+    """
 
     def __init__(self, on_epoch: OnEpoch | None) -> None:
         self.points: list[dict[str, float]] = []
+        self.seconds = 0.0
         self.on_epoch = on_epoch
+        self._since = 0.0
+
+    def on_train_epoch_start(self, _trainer: L.Trainer, _module: L.LightningModule) -> None:
+        self._since = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: L.Trainer, _module: L.LightningModule) -> None:
         point = reported(trainer.callback_metrics)
         self.points.append({"epoch": trainer.current_epoch + 1.0, **point})
+        self.seconds += time.perf_counter() - self._since
         if self.on_epoch:
             self.on_epoch(trainer.current_epoch + 1, point)
 
     def state_dict(self) -> dict[str, object]:
-        return {"points": json.dumps(self.points)}
+        return {"points": json.dumps(self.points), "seconds": json.dumps(self.seconds)}
 
     def load_state_dict(self, state_dict: dict[str, str]) -> None:
         self.points[:] = json.loads(state_dict["points"])
+        self.seconds = json.loads(state_dict.get("seconds", "0.0"))  # not in a checkpoint of before they were counted
 
 
 class Pause(Callback):

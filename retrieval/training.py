@@ -47,13 +47,14 @@ Towers = TwoTower | SideBySide | FusedTowers
 @dataclass(frozen=True, eq=False)
 class TrainedTowers:
     """The result of training. `metrics`: `ndcg@10` and `hr@10` on the validation events if there were any, `epochs`, `loss`;
-    `curve`: the same after each epoch."""
+    `curve`: the same after each epoch; `seconds`: that the epochs of all members took, also those before an interruption."""
 
     model: Towers
     item_embeddings: NDArray[np.float32]  # [n, d], row-aligned with the catalogue; d covers all members and the spectral channel
     metrics: dict[str, float]
     config: TrainConfig
     curve: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def has_spectral(self) -> bool:
@@ -131,7 +132,9 @@ def train_towers(
     metrics = {name: float(np.mean([member.metrics[name] for member in members])) for name in members[0].metrics}
     trained = members[0].model if len(members) == 1 else SideBySide([member.model for member in members])
     towers = _with_spectral(trained, parts.train, len(catalogue), config).eval()
-    return TrainedTowers(towers, towers.item_embeddings(), metrics, config, members[0].curve)
+    return TrainedTowers(
+        towers, towers.item_embeddings(), metrics, config, members[0].curve, sum(member.seconds for member in members)
+    )
 
 
 def _with_spectral(trained: TwoTower | SideBySide, seen: Sequences, n_items: int, config: TrainConfig) -> Towers:
@@ -148,6 +151,7 @@ class _Member(NamedTuple):
     model: TwoTower
     metrics: dict[str, float]
     curve: list[dict[str, float]]
+    seconds: float
 
 
 def _train(
@@ -180,7 +184,7 @@ def _train(
             trainer = _trainer(config, data.can_validate, workdir, progress, [curve, *pause], devices, nodes)
             _fit(trainer, module, data, curve, workdir)
         metrics = _take_best(module, workdir, len(curve.points))
-    return _Member(model.cpu().eval(), metrics, curve.points)
+    return _Member(model.cpu().eval(), metrics, curve.points, curve.seconds)
 
 
 def process_rank() -> int:
@@ -202,6 +206,7 @@ def _finished(workdir: Path, module: TowerModule, curve: Curve) -> bool:
         return False
     log.warning("%s holds this very run: it is not trained again", workdir)
     curve.points[:] = done["curve"]
+    curve.seconds = done.get("seconds", 0.0)  # not written before they were counted
     return True
 
 
@@ -215,7 +220,8 @@ def _fit(trainer: L.Trainer, module: TowerModule, data: SequenceData, curve: Cur
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     trainer.strategy.barrier()
     if trainer.is_global_zero:
-        (workdir / _DONE).write_text(json.dumps({"fingerprint": module.fingerprint, "curve": curve.points}))
+        done = {"fingerprint": module.fingerprint, "curve": curve.points, "seconds": curve.seconds}
+        (workdir / _DONE).write_text(json.dumps(done))
         (workdir / _LAST).unlink(missing_ok=True)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from evaluation.beyond import coverage, intra_list_diversity, miscalibration, novelty
+from evaluation.beyond import coverage, intra_list_diversity, miscalibration, novelty, popularity_shares
 
 GENRES = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=np.float32)
 
@@ -24,6 +24,14 @@ def test_novelty_is_surprise_in_bits() -> None:
     assert novelty(rows([0, 1]), popularity) == pytest.approx((1 + 2) / 2)
     assert novelty(rows([2, 3]), popularity) == pytest.approx(3)
     assert novelty(rows([-1, -1]), popularity) == 0
+
+
+def test_shares_by_popularity_have_the_most_popular_last() -> None:
+    popularity = np.array([1.0, 9.0, 0.0, 5.0])
+    assert popularity_shares(rows([1, 3], [1, -1]), popularity, groups=4).tolist() == pytest.approx([0, 0, 1 / 3, 2 / 3])
+    assert popularity_shares(rows([2, 0]), popularity, groups=2).tolist() == [1, 0]
+    assert popularity_shares(rows([0, 1, 2]), np.array([3.0, 2.0, 1.0])).sum() == pytest.approx(1)  # fewer items than groups
+    assert popularity_shares(rows([-1]), popularity).tolist() == [0] * 10
 
 
 def test_diversity_is_the_mean_distance_of_pairs() -> None:

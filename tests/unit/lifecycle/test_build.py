@@ -11,12 +11,13 @@ import pytest
 from core import bundle
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
-from core.errors import DatasetError, InvalidInput, SchemaMismatch
+from core.errors import BundleCorrupt, DatasetError, InvalidInput, SchemaMismatch
 from core.feature_schema import FeatureSchema
 from datasets.timeline import timeline
 from evaluation.watched import read_columns
 from lifecycle.build import TrainingData, build_release
 from lifecycle.cuts import BuildConfig, Cuts
+from lifecycle.figures import read_figures
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker, RankerConfig
 from recommender.policy import Policy
@@ -193,7 +194,7 @@ def mirrored_from(start: float) -> pl.DataFrame:
 def test_the_bundle_is_whole_and_fits_only_its_schema(built: Built) -> None:
     manifest = built.manifest
     assert built.folder.name == manifest.release
-    assert set(manifest.files) - {bundle.EASE} == {*bundle.FILES, bundle.TRANSITIONS}
+    assert set(manifest.files) - {bundle.EASE} == {*bundle.FILES, bundle.TRANSITIONS, bundle.FIGURES}
     assert (bundle.EASE in manifest.files) == (manifest.config["ease_weight"] > 0)
     assert sorted(path.name for path in built.folder.iterdir()) == sorted([*manifest.files, bundle.MANIFEST])
     assert (manifest.dim, manifest.n_items, manifest.code_version) == (8, N_ITEMS, "abc")
@@ -254,6 +255,29 @@ def test_a_part_does_not_see_what_comes_after_its_period(
     if start == "choice":
         assert other.manifest.config["scorer"] == built.manifest.config["scorer"]
         assert [line for line in other.said if "order by" in line] == [line for line in built.said if "order by" in line]
+
+
+def test_the_bundle_has_what_the_manifest_has_no_room_for(built: Built, refitted: Built) -> None:
+    figures, again = read_figures(built.folder), read_figures(refitted.folder)
+    assert figures is not None
+    assert again is not None
+    assert [one.name for one in figures.models] == ["as served", "two towers", "EASE", "transitions"]
+    assert [len(figures.curves["learning/loss"]), "refit/loss" in figures.curves, "refit/loss" in again.curves] == [
+        1,
+        False,
+        True,
+    ]
+    assert figures.models[0].training_seconds > figures.models[1].training_seconds > 0
+    assert {name: sum(shares) for name, shares in figures.popularity.items()} == pytest.approx(
+        dict.fromkeys(figures.popularity, 1)
+    )
+    assert list(figures.popularity)[0::3] == ["as served", "taken up"]
+    card = (built.folder / bundle.MODEL_CARD).read_text()
+    assert f"| EASE | {figures.models[2].ndcg:.4f} |" in card
+    (built.folder.parent / bundle.FIGURES).write_text("{}")
+    with pytest.raises(BundleCorrupt, match="figures"):
+        read_figures(built.folder.parent)
+    assert read_figures(built.folder.parent.parent) is None
 
 
 def test_the_cuts_hold_the_shares_and_nothing_twice() -> None:

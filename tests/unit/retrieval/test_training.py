@@ -190,6 +190,7 @@ def test_the_learning_curve_and_its_callback(tmp_path: Path) -> None:
     assert [{"epoch": epoch, **metrics} for epoch, metrics in heard] == trained.curve
     assert all(point.keys() == {"epoch", "loss", "ndcg@10", "hr@10"} for point in trained.curve)
     assert trained.curve[-1]["loss"] < trained.curve[0]["loss"]
+    assert trained.seconds > 0
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -205,6 +206,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, caplog: pytest.LogC
     np.testing.assert_array_equal(again.item_embeddings, first.item_embeddings)
     assert again.metrics == first.metrics
     assert again.curve == first.curve
+    assert again.seconds == first.seconds > 0
     other = train_towers(checkerboard(), catalogue(), config, tmp_path, seed=1, progress=False)
     assert not np.allclose(other.item_embeddings, first.item_embeddings)
 
