@@ -142,7 +142,7 @@ def registry(settings: Settings) -> MlflowRegistry:
 
 
 def tracker(settings: Settings) -> Tracker:
-    from lifecycle.adapters.mlflow import MlflowTracker
+    from lifecycle.adapters.mlflow_tracker import MlflowTracker
 
     return MlflowTracker(settings.tracking_uri, settings.folder("mlflow") / "artifacts")
 

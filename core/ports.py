@@ -183,11 +183,28 @@ class ModelRegistry(Protocol):
         """Bring the tag `stage` of every version up to date; `point` does so for those that it touches."""
 
 
-class Tracker(Protocol):
-    """Records one run of an experiment."""
+Curves = Mapping[str, Sequence[tuple[int, float]]]  # a metric by step, such as the loss by epoch
 
-    def log(self, run: str, params: Mapping[str, object], metrics: Mapping[str, float], artifacts: Sequence[Path]) -> str:
-        """Store the run; returns its id."""
+
+class Tracker(Protocol):
+    """Records runs of an experiment."""
+
+    def log(
+        self,
+        run: str,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        artifacts: Sequence[Path],
+        curves: Curves | None = None,
+        note: str = "",
+    ) -> str:
+        """Store the run; returns its id. Artifacts are files or folders; `note` is Markdown that describes the run."""
+
+    def attach(self, run: str, artifacts: Sequence[Path], tags: Mapping[str, str], note: str = "") -> None:
+        """Add files and tags to the latest run of this name, or replace them, and the note unless it is empty.
+
+        Raises NotFound where there is no such run.
+        """
 
 
 # --- drift -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import postgres
 import pytest
 
 # Spark's Java is started by fork, and gRPC's threads (Milvus' client, used by tests before) run in a forked child until it
@@ -28,6 +29,7 @@ SERVICES = {
     "chromium": "chromium (Debian package chromium)",
     "promtool": "promtool (Debian package prometheus)",
     "prometheus": "prometheus (Debian package prometheus)",
+    "postgresql": "PostgreSQL (Python package pgserver, of the extra dev)",
 }
 
 
@@ -36,6 +38,8 @@ def _available(service: str) -> bool:
         return shutil.which("redis-server") is not None
     if service == "milvus":
         return _milvus_command().exists()
+    if service == "postgresql":
+        return postgres.programs() is not None
     if service in ("chromium", "promtool", "prometheus"):
         return shutil.which(service) is not None
     return service == "kafka" and "MARQUEE_KAFKA_BOOTSTRAP" in os.environ
@@ -101,6 +105,13 @@ def redis_url() -> Iterator[str]:
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     for _ in _served(command, port):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def postgres_uri() -> Iterator[str]:
+    """A private PostgreSQL with an empty database."""
+    with postgres.running() as uri:
+        yield uri
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,12 @@ import json
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.bundle import MANIFEST
 from core.errors import BundleCorrupt, NotFound, StorageFull
-from core.ports import RegisteredVersion
+from core.ports import Curves, RegisteredVersion
 from lifecycle.adapters import stages
 from lifecycle.adapters.aliases import check_alias
 
@@ -123,16 +123,37 @@ class LoggedRun:
     params: Mapping[str, object]
     metrics: Mapping[str, float]
     artifacts: tuple[Path, ...]
+    curves: Curves = field(default_factory=dict)
+    note: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class MemoryTracker:
-    """Keeps runs in `runs`, by id, for as long as the process lives."""
+    """Keeps runs in `runs`, by id, for as long as the process lives. Of an artifact it keeps where it was."""
 
     def __init__(self) -> None:
         self.runs: dict[str, LoggedRun] = {}
 
-    def log(self, run: str, params: Mapping[str, object], metrics: Mapping[str, float], artifacts: Sequence[Path]) -> str:
-        """Store the run; returns its id."""
+    def log(
+        self,
+        run: str,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        artifacts: Sequence[Path],
+        curves: Curves | None = None,
+        note: str = "",
+    ) -> str:
+        """See `Tracker`."""
         run_id = f"run-{len(self.runs) + 1}"
-        self.runs[run_id] = LoggedRun(run, dict(params), dict(metrics), tuple(artifacts))
+        self.runs[run_id] = LoggedRun(run, dict(params), dict(metrics), tuple(artifacts), dict(curves or {}), note)
         return run_id
+
+    def attach(self, run: str, artifacts: Sequence[Path], tags: Mapping[str, str], note: str = "") -> None:
+        """See `Tracker`."""
+        run_id = next((known for known in reversed(self.runs) if self.runs[known].name == run), None)
+        if run_id is None:
+            raise NotFound(f"there is no run {run!r}")
+        before = self.runs[run_id]
+        self.runs[run_id] = replace(
+            before, artifacts=(*before.artifacts, *artifacts), tags={**before.tags, **tags}, note=note or before.note
+        )

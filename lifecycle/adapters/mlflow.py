@@ -1,4 +1,4 @@
-"""The registry and the tracker on MLflow: releases are model versions whose source is the bundle folder of a run.
+"""The registry on MLflow: releases are model versions whose source is the bundle folder of a run.
 
 No model flavour and no pickle: a bundle is plain files, which MLflow only stores, versions and displays.
 """
@@ -6,10 +6,6 @@ No model flavour and no pickle: a bundle is plain files, which MLflow only store
 from __future__ import annotations
 
 import logging
-import math
-import time
-from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +17,7 @@ from core.ports import RegisteredVersion
 from lifecycle.adapters import stages
 from lifecycle.adapters.aliases import check_alias
 from lifecycle.adapters.bundle_cache import BundleCache
-from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, MlflowConnection, translated
+from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, MlflowConnection, metric_name, translated
 from lifecycle.release_facts import bytes_of
 
 if TYPE_CHECKING:
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 
 FOLDER = "bundle"  # of a run's artifacts
 _SHOWN_VERSIONS = 10  # maximum number that an error names
-_PARAMS_PER_BATCH = 100  # MLflow's own limit
 _log = logging.getLogger(__name__)
 
 
@@ -184,34 +179,6 @@ class MlflowRegistry:
                 client.set_model_version_tag(self._model, version, stages.NAME, stage)
 
 
-class MlflowTracker:
-    """Runs in the experiment `marquee`."""
-
-    def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
-        self._mlflow = MlflowConnection(tracking_uri, artifact_root)
-
-    def log(self, run: str, params: Mapping[str, object], metrics: Mapping[str, float], artifacts: Sequence[Path]) -> str:
-        """Store the run; returns its id. Artifacts are files or folders. `@` in a metric's name becomes `_at_`."""
-        client, experiment = self._mlflow.client(), self._mlflow.experiment()
-        from mlflow.entities import Metric, Param
-
-        now = int(time.time() * 1e3)
-        measured = [Metric(_metric_name(name), value, now, 0) for name, value in metrics.items() if not math.isnan(value)]
-        settings = iter([Param(name, str(value)) for name, value in params.items()])
-        with translated("log the run"):
-            run_id = str(client.create_run(experiment, run_name=run).info.run_id)
-            client.log_batch(run_id, metrics=measured)
-            while batch := list(islice(settings, _PARAMS_PER_BATCH)):
-                client.log_batch(run_id, params=batch)
-            for artifact in artifacts:
-                if artifact.is_dir():
-                    client.log_artifacts(run_id, str(artifact), artifact.name)
-                else:
-                    client.log_artifact(run_id, str(artifact))
-            client.set_terminated(run_id)
-        return run_id
-
-
 def _manifest(bundle: Path) -> Manifest:
     try:
         return Manifest.model_validate_json((bundle / MANIFEST).read_bytes())
@@ -221,11 +188,6 @@ def _manifest(bundle: Path) -> Manifest:
 
 def _tags(manifest: Manifest, bundle: Path) -> dict[str, str]:
     data = {f"data.{table}": str(version) for table, version in manifest.data_version.items()}
-    measured = {_metric_name(name): f"{value:.4f}" for name, value in manifest.metrics.items()}
+    measured = {metric_name(name): f"{value:.4f}" for name, value in manifest.metrics.items()}
     made = {"code_version": manifest.code_version, "bytes": str(bytes_of(bundle, manifest))}
     return {"release": manifest.release, "feature_schema": manifest.feature_schema, **made, **data, **measured}
-
-
-def _metric_name(name: str) -> str:
-    """MLflow allows no `@` in a metric's name."""
-    return name.replace("@", "_at_")

@@ -108,6 +108,11 @@ def _load_header_plugins() -> None:
         plugins.get_entry_points = every
 
 
+def metric_name(name: str) -> str:
+    """MLflow allows no `@` in a metric's name."""
+    return name.replace("@", "_at_")
+
+
 @contextmanager
 def translated(doing: str, unknown: Callable[[], NotFound] | None = None) -> Iterator[None]:
     """Turns MLflow's failures into DependencyUnavailable, and its answers that something does not exist into `unknown()`."""

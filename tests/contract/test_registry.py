@@ -1,4 +1,4 @@
-"""The contract of ModelRegistry and Tracker, run on the folder registry and on MLflow with SQLite."""
+"""The contract of ModelRegistry and Tracker, run on the folder registry, and on MLflow with SQLite and with PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from core.errors import BundleCorrupt, InvalidInput, NotFound
 from core.feature_schema import LEGACY
 from core.ports import ModelRegistry, Tracker
 from lifecycle.adapters.memory import FolderRegistry, MemoryTracker
-from lifecycle.adapters.mlflow import MlflowRegistry, MlflowTracker
+from lifecycle.adapters.mlflow import MlflowRegistry
+from lifecycle.adapters.mlflow_tracker import MlflowTracker
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
 SCHEMA = LEGACY
@@ -42,20 +43,24 @@ def make_bundle(folder: Path, release: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+def sqlite_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """One database for the run: making its tables takes seconds. Each test has its own model in it."""
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+# MLflow's databases, by the fixture that has the address
+DATABASES = ("sqlite_uri", pytest.param("postgres_uri", marks=pytest.mark.service("postgresql")))
 
 
 Make = Callable[[], ModelRegistry]
 
 
-@pytest.fixture(params=["folder", "mlflow"])
+@pytest.fixture(params=["folder", *DATABASES])
 def make_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """A function that opens the test's registry anew, as another process would."""
     if request.param == "folder":
         return lambda: FolderRegistry(tmp_path / "registry")
-    uri, name = request.getfixturevalue("tracking_uri"), next(_names)
+    uri, name = request.getfixturevalue(request.param), next(_names)
     return lambda: MlflowRegistry(uri, tmp_path / "artifacts", name, tmp_path / "cache")
 
 
@@ -154,16 +159,27 @@ def test_versions_have_aliases_tags_and_a_stage(make_registry: Make, bundles: tu
         registry.tag("99", "refused", "no such version")
 
 
-@pytest.fixture(params=["memory", "mlflow"])
+@pytest.fixture(params=["memory", *DATABASES])
 def tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Tracker:
     if request.param == "memory":
         return MemoryTracker()
-    return MlflowTracker(request.getfixturevalue("tracking_uri"), tmp_path / "artifacts")
+    return MlflowTracker(request.getfixturevalue(request.param), tmp_path / "artifacts")
 
 
 def test_every_run_gets_its_own_id(tracker: Tracker, tmp_path: Path) -> None:
     (tmp_path / "curve.txt").write_text("0.1 0.2")
     params = {f"setting.{n}": n for n in range(130)}  # more than MLflow takes in one call
     metrics = {"ndcg@10": 0.2, "lift_low": 0.01, "not_measured": float("nan")}
-    ids = {tracker.log("release-a", params, metrics, [tmp_path / "curve.txt"]) for _ in range(2)}
+    curves = {"learning/loss": [(1, 2.0), (2, 1.5)]}
+    ids = {tracker.log("release-a", params, metrics, [tmp_path / "curve.txt"], curves, "**good**") for _ in range(2)}
     assert len(ids) == 2
+
+
+def test_a_run_gets_more_files_and_tags_later(tracker: Tracker, tmp_path: Path) -> None:
+    (tmp_path / "gate.html").write_text("passed")
+    name = f"release-{next(_names)}"
+    with pytest.raises(NotFound, match=name):
+        tracker.attach(name, [tmp_path / "gate.html"], {})
+    tracker.log(name, {}, {}, [])
+    for verdict in ("failed", "passed"):  # judged twice
+        tracker.attach(name, [tmp_path / "gate.html"], {"gate": verdict}, f"it {verdict}")

@@ -15,8 +15,9 @@ import pytest
 from core.bundle import FILES, RANKER, Manifest, digests, open_bundle
 from core.errors import BundleCorrupt, DependencyUnavailable, NotFound, StorageFull
 from core.feature_schema import LEGACY
-from lifecycle.adapters.mlflow import MlflowRegistry, MlflowTracker
+from lifecycle.adapters.mlflow import MlflowRegistry
 from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, _address
+from lifecycle.adapters.mlflow_tracker import MlflowTracker
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
 SCHEMA = LEGACY
