@@ -103,7 +103,14 @@ def compare_kinds(
 
 def models_table(figures: Figures) -> str:
     """One row for each kind of model, in Markdown, and what the columns mean."""
-    rows: dict[str, dict[str, str | float]] = {
+    queries = figures.models[0].queries if figures.models else 0
+    said = f"Each kind of model alone, on the same {queries:,} later events."
+    return f"{said}\n\n{markdown(models_rows(figures))}\n{LEGEND}\n"
+
+
+def models_rows(figures: Figures) -> dict[str, dict[str, str | float]]:
+    """The table's cells by kind of model and column."""
+    return {
         one.name: {
             "NDCG@10": one.ndcg,
             "NDCG@10 minus served, 95 %": _interval(one.ndcg_low, one.ndcg_high) if one.name != SERVED else "",
@@ -116,8 +123,6 @@ def models_table(figures: Figures) -> str:
         }
         for one in figures.models
     }
-    queries = figures.models[0].queries if figures.models else 0
-    return f"Each kind of model alone, on the same {queries:,} later events.\n\n{markdown(rows)}\n{LEGEND}\n"
 
 
 def _figures(

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app import wiring
-from app.usecases import noticing
-from core.bundle import MODEL_CARD, read_manifest
+from app.usecases import noticing, run_evidence
+from core.bundle import read_manifest
 from core.errors import NotFound
 from core.ports import Echo
 from core.settings import Settings
@@ -23,16 +23,12 @@ def register(
 ) -> str:
     """Log the run to MLflow and register its bundle as the candidate; returns the version.
 
-    The run's parameters are the configuration, the versions of code and data, and `why`; it also gets
-    files of `evidence`. `actor` is the person at the command line if left out.
+    `why` and `evidence` are parameters and files of the run. `actor` is the person at the command line if left out.
     """
     from lifecycle.promotion import register as enter
 
     manifest = read_manifest(folder)
-    data = {f"data_version.{table}": number for table, number in manifest.data_version.items()}
-    made = {"code_version": manifest.code_version, "n_events": manifest.n_events, **data}
-    parameters = {**manifest.config, **made, **(why or {})}
-    wiring.tracker(settings).log(manifest.release, parameters, manifest.metrics, [folder / MODEL_CARD, *evidence])
+    run_evidence.log_run(settings, folder, manifest, why or {}, evidence)
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
     noticing.notice(registry, ledger)
     version = enter(registry, ledger, folder, actor=actor or wiring.person(), why="; ".join(map(str, (why or {}).values())))
@@ -58,7 +54,8 @@ def promote(
     from lifecycle.promotion import promote as move
 
     registry = wiring.registry(settings)
-    candidate = read_manifest(registry.fetch(version))
+    folder = registry.fetch(version)
+    candidate = read_manifest(folder)
     try:
         production = read_manifest(registry.fetch("production"))
     except NotFound:
@@ -68,6 +65,7 @@ def promote(
         echo(line)
     if dry_run:
         return
+    run_evidence.log_verdict(settings, folder, candidate, verdict, production)
     ledger = wiring.ledger(settings)
     noticing.notice(registry, ledger)
     move(registry, ledger, version, verdict, actor=actor or wiring.person(), why=why, force=force)
