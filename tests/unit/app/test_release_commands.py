@@ -119,7 +119,7 @@ def test_show_tells_of_a_damaged_release_what_is_known_without_it() -> None:
     assert "cli:ann" in told.stdout
 
 
-def test_the_run_says_of_what_and_the_version_says_what_the_gate_found(two: Callable[..., Result]) -> None:
+def test_the_run_says_of_what_and_the_version_says_what_the_gate_found(two: Callable[..., Result], tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
     client = MlflowClient(console.settings().tracking_uri, console.settings().tracking_uri)
@@ -132,10 +132,18 @@ def test_the_run_says_of_what_and_the_version_says_what_the_gate_found(two: Call
     assert run.data.params == expected
     two("release", "promote", "2", "--dry-run")
     assert "gate" not in version("2").tags
+    assert "gate" not in run.data.tags
+    assert "has not been judged" in run.data.tags["mlflow.note.content"]
     with pytest.raises(PromotionRefused):
         two("release", "promote", "2")
     assert version("2").tags["gate"] == f"failed: {version('2').tags['refused']}"
     assert "it beats popularity (NDCG@10 0.2500 against nan" in version("2").tags["gate"]
+    run = client.get_run(str(version("2").run_id))
+    assert run.data.tags["gate"] == "failed"
+    assert "**The gate refused it**" in run.data.tags["mlflow.note.content"]
+    assert {"gate.html", "intervals.png", "model_card.md"} <= {one.path for one in client.list_artifacts(run.info.run_id)}
+    page = Path(client.download_artifacts(run.info.run_id, "gate.html", str(tmp_path))).read_text()
+    assert "Release second stays out of production" in page
     two("release", "promote", "2", "--force")
     assert version("2").tags["gate"].startswith("failed: ")
     assert version("2").tags["refused"] == ""

@@ -190,6 +190,19 @@ def test_a_release_belongs_to_the_run_that_trained_it(at: Make, tracking_uri: st
     assert {file.path for file in client.list_artifacts(run_id)} == {"bundle", RANKER}
 
 
+def test_a_curve_is_a_metrics_history_and_the_note_the_runs_description(tracking_uri: str, tmp_path: Path, name: str) -> None:
+    from mlflow import MlflowClient
+
+    tracker, client = MlflowTracker(tracking_uri, tmp_path / "artifacts"), MlflowClient(tracking_uri, tracking_uri)
+    first = tracker.log(name, {}, {}, [], {"learning/ndcg@10": [(1, 0.25), (2, 0.5)]}, "as built")
+    latest = tracker.log(name, {}, {}, [])
+    assert [(one.step, one.value) for one in client.get_metric_history(first, "learning/ndcg_at_10")] == [(1, 0.25), (2, 0.5)]
+    tracker.attach(name, [], {"gate": "passed"})
+    assert client.get_run(first).data.tags["mlflow.note.content"] == "as built"
+    assert "gate" not in client.get_run(first).data.tags
+    assert client.get_run(latest).data.tags["gate"] == "passed"
+
+
 def test_an_unknown_model_is_not_found(at: Make, tracking_uri: str) -> None:
     with pytest.raises(NotFound, match="marquee release build"):
         at(tracking_uri).fetch("1")
