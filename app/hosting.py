@@ -14,6 +14,7 @@ import polars as pl
 from app import wiring
 from app.ops.ownership import sole_publisher
 from app.search import search_of
+from app.usecases import rolling_out
 from core import columns as c
 from core.errors import AlreadyRunning, DependencyUnavailable, MarqueeError, NotFound
 from core.features import UserFeatures
@@ -23,7 +24,7 @@ from lake.items_feed import ItemsFeed
 from lake.ports import Lake
 from lake.tables import POLICIES, read_or_empty
 from recommender.experiment import Experiment
-from recommender.host import RecommenderHost
+from recommender.host import RecommenderHost, Rollouts
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
 from recommender.release import Release, open_release
@@ -45,6 +46,7 @@ def host_of(settings: Settings) -> RecommenderHost:
         version_of=registry.version,
         items=ItemsFeed(lake).look,
         interval=settings.release_interval,
+        rollouts=Rollouts(registry.tags, first_share=rolling_out.config_of(settings).share(0)),
     )
 
 

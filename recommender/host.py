@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from core.errors import DependencyUnavailable
+from core.errors import DependencyUnavailable, NotFound
 from core.item_facts import ItemFacts
 from core.ports import Monotonic
 from core.telemetry import (
@@ -180,7 +180,7 @@ class RecommenderHost:
         if self._rollouts is None or PRODUCTION not in releases:
             return set()
         production, changed = releases[PRODUCTION].version, set()
-        held_back = split.holdback(production, self._rollouts.tags_of(production))
+        held_back = split.holdback(production, self._tags(production))
         for alias in {split.STAGING, split.CANARY, split.PREVIOUS} - set(self.aliases):
             wanted = alias != split.PREVIOUS or held_back is not None
             if releases.follow_optional(alias, self._facts) if wanted else releases.drop(alias):
@@ -194,9 +194,14 @@ class RecommenderHost:
         if self._rollouts is None or split.CANARY not in self._releases:
             return None
         version = self._releases[split.CANARY].version
-        return (
-            None if version == production else split.canary(version, self._rollouts.tags_of(version), self._rollouts.first_share)
-        )
+        return None if version == production else split.canary(version, self._tags(version), self._rollouts.first_share)
+
+    def _tags(self, version: str) -> Mapping[str, str]:
+        """None of a version that the registry does not have any more, which is served from its copy."""
+        try:
+            return self._rollouts.tags_of(version) if self._rollouts is not None and version else {}
+        except NotFound:
+            return {}
 
     def _look_at_items(self) -> Collection[str]:
         facts = self._items()
