@@ -81,10 +81,15 @@ class Rollouts:
         return self._in(Stage.PROBATION)
 
     def begin(self, version: str, *, actor: str, why: str, evidence: str = "{}") -> Rollout:
-        """Let a version in that the gate let pass. Raises RolloutUnderWay, NotFound, LedgerUnavailable; then nothing moved."""
+        """Let a version in that the gate let pass; one that is under way goes on.
+
+        Raises RolloutUnderWay for another one, NotFound, and LedgerUnavailable; then nothing moved.
+        """
         version = self._registry.version(version)
-        if (found := self.under_way()) is not None and found[0] != version:
-            raise RolloutUnderWay(*found)
+        if (found := self.under_way()) is not None:
+            if found[0] != version:
+                raise RolloutUnderWay(*found)
+            return found[1]
         now, in_shadow = self._now, self._config.shadow_lists > 0
         state = Rollout(stage=Stage.SHADOW if in_shadow else Stage.CANARY, begun=now, since=now, actor=actor, why=why)
         self._point(version, state, actor, why, evidence)
