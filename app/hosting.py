@@ -14,20 +14,23 @@ import polars as pl
 from app import wiring
 from app.ops.ownership import sole_publisher
 from app.search import search_of
+from app.usecases import rolling_out
 from core import columns as c
 from core.errors import AlreadyRunning, DependencyUnavailable, MarqueeError, NotFound
 from core.features import UserFeatures
+from core.machine import available_memory
 from core.ports import ModelRegistry, VectorIndex
 from core.settings import Settings
 from lake.items_feed import ItemsFeed
 from lake.ports import Lake
 from lake.tables import POLICIES, read_or_empty
 from recommender.experiment import Experiment
-from recommender.host import RecommenderHost
+from recommender.host import RecommenderHost, Rollouts
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
 from recommender.release import Release, open_release
 
+MEMORY_PER_BYTE = 2.0  # of a bundle's files, once it is loaded: 1.3 to 1.5 were measured
 WARM_ITEMS = 200  # as many as a pipeline asks the index for
 _log = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ def host_of(settings: Settings) -> RecommenderHost:
         version_of=registry.version,
         items=ItemsFeed(lake).look,
         interval=settings.release_interval,
+        rollouts=Rollouts(registry.tags, first_share=rolling_out.config_of(settings).share(0)),
     )
 
 
@@ -77,7 +81,9 @@ def remember(lake: Lake, policies: Iterable[Policy], now: float) -> None:
 
 def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, name: str) -> LiveRelease:
     """A version or an alias of the registry, ready to be searched and warm."""
-    release = open_release(fetched(registry, name))
+    folder = fetched(registry, name)
+    require_memory(folder, available_memory())
+    release = open_release(folder)
     try:
         version = registry.version(name)
     except (DependencyUnavailable, NotFound):
@@ -101,6 +107,26 @@ def fetched(registry: ModelRegistry, name: str) -> Path:
             raise
         _log.warning("%s; the local copy is served until then", error.detail)
         return copy
+
+
+class ReleaseTooLarge(MarqueeError):
+    """A release needs more memory than there is: loading it could end the process, and with it what is served now."""
+
+    status = 503
+    slug = "release-too-large"
+    title = "The release does not fit into memory"
+
+
+def require_memory(folder: Path, free: int) -> None:
+    """Check that a bundle fits into `free` bytes. Raises ReleaseTooLarge."""
+    needed = int(MEMORY_PER_BYTE * sum(path.stat().st_size for path in folder.iterdir()))
+    if needed > free:
+        raise ReleaseTooLarge(
+            f"release {folder.name} needs about {needed / 2**20:,.0f} MiB of memory, and {free / 2**20:,.0f} MiB are free; "
+            "free some, or give the process more, and point the alias at it again",
+            needed=needed,
+            free=free,
+        )
 
 
 def _published(settings: Settings, release: Release, milvus: VectorIndex) -> None:

@@ -17,6 +17,11 @@ SCORE = "score"
 POLICY = "policy"
 ARM = "arm"
 MODEL_VERSION = "model_version"
+SECONDS = "seconds"  # that it took to make a list
+FAILED = "failed"  # whether the arm's own release could not make the list
+DEGRADED = "degraded"  # whether a part of the pipeline did not answer
+SHADOW = "shadow"  # whether nobody saw the list
+OVERLAP = "overlap"  # share of a list's items that are also in the list of another release for the same request
 EXPLORED = "explored"  # whether exploration put the item there
 
 TITLE = "title"

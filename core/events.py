@@ -1,4 +1,4 @@
-"""The event contract: what happened (`Interaction`) and what was shown (`Impression`), linked by `request_id`.
+"""The event contract: what happened (`Interaction`), what was shown (`Impression`) and how (`ListMade`), by `request_id`.
 
 The link is the point: counterfactual evaluation, acceptance rate and online learning all depend on it. Propensities
 cannot be added to past traffic, so they are in the first version. Golden JSON lives in `tests/unit/core/golden`.
@@ -18,8 +18,9 @@ from core.kinds import Kind, value_rules
 
 INTERACTIONS = "marquee.interactions"
 IMPRESSIONS = "marquee.impressions"
+LISTS = "marquee.lists"
 DEADLETTER = "marquee.deadletter"
-TOPICS = (INTERACTIONS, IMPRESSIONS, DEADLETTER)
+TOPICS = (INTERACTIONS, IMPRESSIONS, LISTS, DEADLETTER)
 
 MAX_SKEW_SECONDS = 300.0  # how far ahead of our clock a client's clock may be
 EARLIEST_SECONDS = 631_152_000.0  # 1990-01-01: before it nobody streamed; a clock that was never set says 1970
@@ -92,6 +93,31 @@ class Impression(_Event):
     def event_id(self) -> str:
         """The idempotency key: a list shows one item per position."""
         return f"{self.request_id}:{self.position}"
+
+
+class ListMade(_Event):
+    """How one list was made, which is what a new release is watched by while it is let in.
+
+    `model_version` is the release of the user's arm. `failed` says that it could not make the list, and the production release
+    did. A `shadow` list answers the same request as the one that was shown, and nobody saw it; `overlap` is then the share of its
+    items that the shown list has as well.
+    """
+
+    request_id: Token
+    user_id: Id
+    arm: str
+    model_version: str
+    ts: Finite = Field(ge=0)
+    seconds: Finite = Field(ge=0)
+    failed: bool = False
+    degraded: bool = False
+    shadow: bool = False
+    overlap: float | None = Field(None, ge=0, le=1)
+
+    @property
+    def event_id(self) -> str:
+        """The idempotency key: a request has one list that is shown, and at most one shadow."""
+        return f"{self.request_id}:{'shadow' if self.shadow else 'list'}"
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,9 @@ class ModelRegistry(Protocol):
     def point(self, alias: str, version: str) -> None:
         """Make the alias mean this version. Raises NotFound for an unknown version."""
 
+    def remove(self, alias: str) -> None:
+        """Make the alias mean nothing; harmless to repeat."""
+
     def version(self, alias_or_version: str) -> str:
         """The version that an alias means now. Raises NotFound."""
 
@@ -178,6 +181,9 @@ class ModelRegistry(Protocol):
 
     def tag(self, version: str, name: str, value: str) -> None:
         """Give the version a tag, or another value of it. Raises NotFound."""
+
+    def tags(self, version: str) -> Mapping[str, str]:
+        """The tags of one version. Raises NotFound."""
 
     def mirror_stages(self) -> None:
         """Bring the tag `stage` of every version up to date; `point` does so for those that it touches."""

@@ -157,6 +157,21 @@ class Settings(BaseSettings):
     attribution_hours: float = Field(
         24.0, gt=0, description="hours after a list within which an answer to it counts as its acceptance"
     )
+    canary_steps: str = Field(
+        "1,5,25,50,100",
+        description="percent of the users that get a new release, step by step; 100 makes it production; empty: at once, without "
+        "shadow and canary",
+    )
+    canary_min_users: int = Field(100, ge=2, description="users of the canary that a step waits for, within its hours")
+    canary_step_minutes: float = Field(30.0, ge=0, description="minutes that a step of the canary takes at least")
+    canary_step_hours: float = Field(24.0, gt=0, description="hours after which a step is over if nothing speaks against it")
+    shadow_share: float = Field(0.1, ge=0, le=1, description="share of the requests that a release in shadow makes a list for")
+    shadow_lists: int = Field(200, ge=0, description="lists that a release makes in shadow before its canary; 0: no shadow")
+    max_slowdown: float = Field(1.5, gt=1, description="how many times as long a list of a new release may take")
+    probation_hours: float = Field(72.0, ge=0, description="hours in which a new production release may be rolled back by itself")
+    holdback_share: float = Field(
+        0.05, ge=0, le=0.5, description="share of the users that stay on the previous release in probation, to compare with"
+    )
     retrain_cores: int = Field(0, ge=0, le=1024, description="cores that a retraining may use; 0: all but one")
     retrain_max_memory: float = Field(
         0.0, ge=0, description="GiB of memory above which a retraining is ended; 0: four fifths of what is free when it starts"

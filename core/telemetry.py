@@ -56,10 +56,19 @@ MODEL_TRAINED_UNTIL = Gauge(
     "Unix time of the latest event that the release behind an alias learned from",
     ["alias"],
 )
+RELEASE_FAILURES = Counter(
+    "marquee_release_failures_total", "Lists that the release of an arm could not make, and the production release did", ["arm"]
+)
+SHADOW_LISTS = Counter("marquee_shadow_lists_total", "Lists of a release in shadow: made, failed or skipped", ["outcome"])
 CANARY_SHARE = Gauge("marquee_canary_share", "Share of users that the canary release serves; 0 when there is none")
+ROLLOUT_STAGE = Gauge(
+    "marquee_rollout_stage", "1 for the stages that a release on its way in is in: shadow, canary, probation", ["stage"]
+)
 DECISIONS = Counter("marquee_decisions_total", "Decisions on the life of a release, by what was decided", ["decision"])
 for _outcome in ("served", "refused"):
     RELEASE_SWAPS.labels(_outcome)
+for _stage in ("shadow", "canary", "probation"):
+    ROLLOUT_STAGE.labels(_stage)
 for _decision in ("retrain", "promote", "refuse", "canary", "rollback"):
     DECISIONS.labels(_decision)  # exists from the start: a rate is 0, and not missing, before the first one
 DRIFT_SHARE = Gauge("marquee_drift_share", "Share of watched features far from the reference at the last check")

@@ -10,6 +10,7 @@ from lake.ports import Lake
 
 INTERACTIONS = "interactions"
 IMPRESSIONS = "impressions"
+LISTS = "lists"  # how each list was made: by which release, in what time
 ITEMS = "items"
 TAGS = "tags"
 USERS = "users"
@@ -50,6 +51,22 @@ SCHEMAS: dict[str, pl.Schema] = {
             c.EXPLORED: pl.Boolean,
         }
     ),
+    LISTS: pl.Schema(
+        {
+            c.REQUEST_ID: pl.String,
+            c.USER: pl.Int64,
+            c.ARM: pl.String,
+            c.MODEL_VERSION: pl.String,
+            c.TS: pl.Float64,
+            c.SECONDS: pl.Float64,
+            c.FAILED: pl.Boolean,
+            c.DEGRADED: pl.Boolean,
+            c.SHADOW: pl.Boolean,
+            c.OVERLAP: pl.Float64,
+            c.OFFSET: pl.Int64,
+            c.DAY: pl.String,
+        }
+    ),
     ITEMS: ITEM_SCHEMA,
     TAGS: TAG_SCHEMA,
     USERS: PROFILE_SCHEMA,
@@ -74,9 +91,9 @@ SCHEMAS: dict[str, pl.Schema] = {
 }
 # One partition a day suits a stream; twenty years of imported history would be thousands of tiny files, so rows that
 # were imported (log_offset -1) share the partition of their year.
-PARTITIONED = (INTERACTIONS, IMPRESSIONS)
+PARTITIONED = (INTERACTIONS, IMPRESSIONS, LISTS)
 # The tables with rows of users, and the column that names the user in each.
-OF_USERS = {INTERACTIONS: c.USER, IMPRESSIONS: c.USER, TAGS: c.USER, USERS: c.USER}
+OF_USERS = {INTERACTIONS: c.USER, IMPRESSIONS: c.USER, LISTS: c.USER, TAGS: c.USER, USERS: c.USER}
 _OPTIONAL = (c.EXPLORED, c.EXTERNAL_USER)  # columns that rows may omit, because they were added to their table later
 
 

@@ -27,6 +27,7 @@ class Action(StrEnum):
     ROLLED_BACK = "rolled back"
     MOVED_BY_HAND = "moved by hand"
     POINTED = "pointed"  # any other move of an alias by Marquee, such as a canary's beginning and end
+    STOPPED = "stopped"  # a release on its way in was taken out of shadow or canary
     NOT_DONE = "not done"  # takes back the entry before it: the registry refused the move
 
 

@@ -71,18 +71,40 @@ def promote(
     It is on record before it happens. Raises PromotionRefused when the gate failed and `force` is not set, NotFound for an
     unknown version, and LedgerUnavailable when it cannot be put on record; then nothing has changed.
     """
+    if not force:
+        judged(registry, ledger, version, verdict, actor=actor)
     version = registry.version(version)
-    current = version_or_none(registry, PRODUCTION)
-    release, evidence = release_of(registry, version), canonical(evidence_of(verdict) | {"forced": force})
-    if not verdict.passed and not force:
-        why = failed_checks(verdict)
-        ledger.append_or_keep(Note(Action.REFUSED, actor, version, ledger.clock(), release, "", current or "", why, evidence))
-        _tag_verdict(registry, version, verdict, refused=True)
+    evidence = canonical(evidence_of(verdict) | {"forced": force})
+    if version_or_none(registry, PRODUCTION) != version:
+        why = why or ("forced" if not verdict.passed else "it passed the gate")
+        take_over(registry, ledger, version, actor=actor, why=why, evidence=evidence)
+    _tag_verdict(registry, version, verdict, refused=False)
+
+
+def judged(registry: ModelRegistry, ledger: PromotionLedger, version: str, verdict: GateResult, *, actor: str) -> str:
+    """Put the gate's verdict on a version on record without moving anything; returns the version.
+
+    Raises PromotionRefused when it failed, NotFound for an unknown version.
+    """
+    version = registry.version(version)
+    if not verdict.passed:
+        why, evidence = failed_checks(verdict), canonical(evidence_of(verdict))
+        current, release = version_or_none(registry, PRODUCTION) or "", release_of(registry, version)
+        ledger.append_or_keep(Note(Action.REFUSED, actor, version, ledger.clock(), release, "", current, why, evidence))
+    _tag_verdict(registry, version, verdict, refused=not verdict.passed)
+    if not verdict.passed:
         raise PromotionRefused(version, verdict)
-    if current == version:
-        _tag_verdict(registry, version, verdict, refused=False)
-        return
-    why = why or ("forced" if not verdict.passed else "it passed the gate")
+    return version
+
+
+def take_over(
+    registry: ModelRegistry, ledger: PromotionLedger, version: str, *, actor: str, why: str, evidence: str = "{}"
+) -> None:
+    """Make a version production, and what was production `previous`, whatever the gate said.
+
+    It is on record before it happens. Raises LedgerUnavailable when it cannot be put on record; then nothing has changed.
+    """
+    current, release = version_or_none(registry, PRODUCTION), release_of(registry, version)
     ledger.append(Note(Action.PROMOTED, actor, version, ledger.clock(), release, PRODUCTION, current or "", why, evidence))
     try:
         if current is not None:
@@ -92,7 +114,6 @@ def promote(
     except MarqueeError as error:
         ledger.append_or_keep(Note(Action.NOT_DONE, actor, current or "", ledger.clock(), "", PRODUCTION, version, error.detail))
         raise
-    _tag_verdict(registry, version, verdict, refused=False)
 
 
 def rollback(registry: ModelRegistry, ledger: PromotionLedger, *, actor: str, why: str = "") -> str:

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core.deadletter import DeadLetter
-from core.events import DEFAULT_CLOCK_RULE, ClockRule, Impression, Interaction, check_clock
+from core.events import DEFAULT_CLOCK_RULE, ClockRule, Impression, Interaction, ListMade, check_clock
 from core.ids import ExternalId, user_key
 from core.ports import LoggedRecord
 
@@ -98,6 +98,11 @@ def decode_impression(record: LoggedRecord, now: float, items: ItemKeys) -> tupl
         return event
     item = items.key_ever(event.item_id)
     return (event, item) if item > 0 else dead(record, UNKNOWN_ITEM, f"item {event.item_id} was never in the catalogue", now)
+
+
+def decode_list(record: LoggedRecord, now: float) -> ListMade | DeadLetter:
+    """How a list was made, as a record says, or a dead letter dated `now` (Unix seconds)."""
+    return _parsed(record, ListMade, now)
 
 
 def decode_all(records: Iterable[LoggedRecord], contract: Contract, now: float) -> tuple[list[Decoded], list[DeadLetter]]:

@@ -15,7 +15,7 @@ from core.ids import original, user_key
 from core.ports import LoggedRecord
 from feature_repo.signals import DEFAULT_SIGNALS, Signals
 from feature_repo.transforms import UserEvent, UserState
-from streaming.decoding import Contract, Decoded, ItemKeys, decode_all, decode_impression
+from streaming.decoding import Contract, Decoded, ItemKeys, decode_all, decode_impression, decode_list
 
 
 class Rows(NamedTuple):
@@ -84,6 +84,20 @@ def impression_rows(records: Iterable[LoggedRecord], now: float, items: ItemKeys
             event, item = outcome
             rows.append(_row(record, event, user_key(event.user_id), item))
     return Rows(pl.DataFrame(rows, schema_overrides={c.EXPLORED: pl.Boolean}), dead)
+
+
+def list_rows(records: Iterable[LoggedRecord], now: float) -> Rows:
+    """Rows of the lake's table of lists, and dead letters for the records that are none."""
+    rows: list[dict[str, object]] = []
+    dead: list[DeadLetter] = []
+    for record in records:
+        event = decode_list(record, now)
+        if isinstance(event, DeadLetter):
+            dead.append(event)
+        else:
+            fields = event.model_dump(mode="json", exclude={"schema_version"})
+            rows.append({**fields, c.USER: user_key(event.user_id), c.OFFSET: record.offset})
+    return Rows(pl.DataFrame(rows, schema_overrides={c.OVERLAP: pl.Float64}), dead)
 
 
 def _row(record: LoggedRecord, event: Interaction | Impression, user: int, item: int) -> dict[str, object]:

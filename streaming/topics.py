@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.events import DEADLETTER, IMPRESSIONS, INTERACTIONS
+from core.events import DEADLETTER, IMPRESSIONS, INTERACTIONS, LISTS
 
 DAY = 86_400.0
 MIB = 2**20
@@ -35,6 +35,7 @@ class TopicSpec:
 SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(INTERACTIONS, partitions=6, retention=30 * DAY, awaited=("features", "lake")),
     TopicSpec(IMPRESSIONS, partitions=6, retention=14 * DAY, awaited=("lake",)),
+    TopicSpec(LISTS, partitions=6, retention=14 * DAY, awaited=("lake",)),
     TopicSpec(DEADLETTER, partitions=1, retention=90 * DAY, compacted=True, max_message_bytes=16 * MIB),
 )
 

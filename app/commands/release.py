@@ -10,7 +10,8 @@ import typer
 from app import wiring
 from app.commands import release_tables
 from app.console import echo, out, settings
-from app.usecases import releasing, steps
+from app.usecases import releasing, rolling_out, steps
+from core.errors import InvalidInput
 from core.settings import CONFIGS
 
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
@@ -110,6 +111,29 @@ def promote(
 ) -> None:
     """Judge a registered release against production and make it production. It is in the ledger before it happens."""
     releasing.promote(settings(), version, force, dry_run, echo, why)
+
+
+@app.command(epilog="Example: marquee release rollout 3 --why 'the spring catalogue'; what is under way: marquee release rollout")
+def rollout(
+    version: Annotated[str, typer.Argument(help="registry version to let in; what is under way if left out")] = "",
+    stop: Annotated[bool, typer.Option("--stop", help="take what is being let in out again")] = False,
+    why: Why = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only judge it, or only name what would be stopped")] = False,
+) -> None:
+    """Let a release in that passes the gate: in shadow, to a growing share of the users, then as production on probation.
+
+    A running watchdog takes it from step to step, and out again if its users get worse lists than the others.
+    """
+    rolling = rolling_out.rollouts(settings())
+    if version and stop:
+        raise InvalidInput("--stop", version, "without a version: one release is let in at a time")
+    if version:
+        releasing.let_in(settings(), version, dry_run, echo, why)
+    elif stop and not dry_run:
+        echo(f"version {rolling.stop(actor=wiring.person(), why=why)} is taken out again")
+    else:
+        for line in rolling_out.state_lines(rolling.under_way(), rolling.on_probation()):
+            echo(line)
 
 
 @app.command(epilog="Example: marquee release rollback --dry-run")

@@ -8,14 +8,14 @@ from app import wiring
 from app.usecases import steps
 from app.usecases.features import signals
 from app.usecases.learning import learning_loop
-from core.events import IMPRESSIONS, INTERACTIONS
+from core.events import IMPRESSIONS, INTERACTIONS, LISTS
 from core.ports import EventLog
 from core.settings import Settings
 from lake import tables
 from lake.items_feed import KnownItems
 from streaming.consumer import Loop
 from streaming.decoding import Contract
-from streaming.handlers import impression_rows, known_interaction_rows
+from streaming.handlers import impression_rows, known_interaction_rows, list_rows
 from streaming.loops.feature_effect import FeatureEffect, FeatureStore
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
 from streaming.loops.lake_loop import LakeLoop
@@ -35,6 +35,7 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
         InteractionLoop(log, FeatureEffect(features, items.genres, weigh), contract, config, writes_dead_letters=True),
         LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
         LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impressions, settings.lake_flush),
+        LakeLoop(log, lake, LISTS, tables.LISTS, list_rows, settings.lake_flush),
         StatisticsLoop(
             lake,
             items,

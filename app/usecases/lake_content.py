@@ -117,7 +117,7 @@ def empty(settings: Settings, echo: Echo) -> None:
     """Take everything out that the lake holds, and forget the online features of its users; earlier versions keep the rows."""
     lake = wiring.lake(settings)
     users = _events(lake).select(pl.col(c.USER).unique()).collect(engine="streaming").to_series().to_list()
-    for table in (tables.INTERACTIONS, tables.IMPRESSIONS, tables.ITEMS, tables.TAGS, tables.USERS):
+    for table in (tables.INTERACTIONS, tables.IMPRESSIONS, tables.LISTS, tables.ITEMS, tables.TAGS, tables.USERS):
         if lake.version(table) >= 0:
             lake.replace(table, pl.DataFrame(schema=tables.SCHEMAS[table]))
     (settings.folder("lake") / HELD_OUT).unlink(missing_ok=True)

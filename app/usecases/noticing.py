@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-from threading import Event
 
-from app import wiring
 from core.errors import DependencyUnavailable
 from core.ports import ModelRegistry
-from core.settings import Settings
 from lifecycle.hand_moves import notice_moves
 from lifecycle.ledger import PromotionLedger
 
@@ -22,11 +19,3 @@ def notice(registry: ModelRegistry, ledger: PromotionLedger) -> None:
             _log.warning("entry %d of the promotion ledger: %s: %s", entry.number, entry.note.action, entry.note.why)
     except DependencyUnavailable as error:
         _log.warning("aliases are not compared with the promotion ledger: %s", error.detail)
-
-
-def keep_noticing(settings: Settings, stop: Event) -> None:
-    """Notice now and after every interval of the watchdog until `stop` is set."""
-    registry, ledger = wiring.registry(settings), wiring.ledger(settings)
-    while not stop.is_set():
-        notice(registry, ledger)
-        stop.wait(settings.watch_interval)

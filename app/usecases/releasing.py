@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app import wiring
 from app.usecases import noticing, run_evidence
+from app.usecases.rolling_out import rollouts
 from core.bundle import read_manifest
 from core.errors import NotFound
 from core.ports import Echo
@@ -68,8 +69,44 @@ def promote(
     run_evidence.log_verdict(settings, folder, candidate, verdict, production)
     ledger = wiring.ledger(settings)
     noticing.notice(registry, ledger)
-    move(registry, ledger, version, verdict, actor=actor or wiring.person(), why=why, force=force)
+    actor = actor or wiring.person()
+    move(registry, ledger, version, verdict, actor=actor, why=why, force=force)
+    if production is not None and production.release != candidate.release:
+        rollouts(settings).on_trial(registry.version(version), actor=actor, why=why)
     echo(f"release {candidate.release} is production")
+
+
+def let_in(
+    settings: Settings, version: str, dry_run: bool, echo: Echo, why: str = "", actor: str = "", must_compare: bool = False
+) -> str:
+    """Judge a version and, if the gate says yes, begin its way in; returns what became of it.
+
+    Without a production release, or with no steps in the settings, it is production at once. `must_compare` as in `promote`.
+    Raises PromotionRefused, RolloutUnderWay, LedgerUnavailable.
+    """
+    from lifecycle.gates import GateConfig, check_gate
+    from lifecycle.ledger_entries import canonical
+    from lifecycle.promotion import evidence_of, judged, version_or_none
+
+    registry, ledger, actor = wiring.registry(settings), wiring.ledger(settings), actor or wiring.person()
+    current = version_or_none(registry, "production")
+    if current in (None, registry.version(version)) or not settings.canary_steps:
+        promote(settings, version, False, dry_run, echo, why, actor, must_compare)
+        return f"version {version} is production"
+    folder = registry.fetch(version)
+    candidate, production = read_manifest(folder), read_manifest(registry.fetch("production"))
+    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare))
+    for line in verdict.lines():
+        echo(line)
+    if dry_run:
+        return "nothing was done"
+    run_evidence.log_verdict(settings, folder, candidate, verdict, production)
+    noticing.notice(registry, ledger)
+    version = judged(registry, ledger, version, verdict, actor=actor)
+    state = rollouts(settings).begin(version, actor=actor, why=why, evidence=canonical(evidence_of(verdict)))
+    said = f"version {version}, release {candidate.release}, passed the gate and is in {state.stage}"
+    echo(said)
+    return said
 
 
 def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "") -> None:

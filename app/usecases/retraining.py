@@ -17,6 +17,7 @@ import polars as pl
 
 from app import wiring
 from app.ops.ownership import attending, is_attended, sole_builder
+from app.usecases import rolling_out
 from app.usecases.retraining_files import RetrainFiles
 from app.usecases.retraining_guard import conclude
 from core import columns as c
@@ -82,7 +83,7 @@ class _Rules:
         if self._files.off.exists():
             busy = f"{self._files.off} exists; remove it to allow retrainings"
         elif not busy:
-            busy = self._building()
+            busy = self._building() or rolling_out.busy(self._settings)
         return state, permission(trigger, self._config, state, now, busy)
 
     def _building(self) -> str:

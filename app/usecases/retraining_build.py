@@ -48,7 +48,7 @@ def _retrain(settings: Settings, files: RetrainFiles, attempt: Attempt) -> None:
                 version = _register(settings, folder, files, attempt)
                 files.write_progress(version=version)
             why = f"{attempt.trigger}: {'; '.join(attempt.reasons)}"
-            releasing.promote(settings, version, force=False, dry_run=False, echo=_say, why=why, actor=ACTOR, must_compare=True)
+            outcome = releasing.let_in(settings, version, dry_run=False, echo=_say, why=why, actor=ACTOR, must_compare=True)
         except PromotionRefused as error:
             files.write_progress(version=version, good=False, outcome=error.detail)
         except DependencyUnavailable as error:
@@ -56,7 +56,7 @@ def _retrain(settings: Settings, files: RetrainFiles, attempt: Attempt) -> None:
             time.sleep(MLFLOW_SECONDS)
             continue
         else:
-            files.write_progress(version=version, good=True, outcome=f"version {version} is production")
+            files.write_progress(version=version, good=True, outcome=outcome)
         return
 
 

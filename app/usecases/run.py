@@ -52,7 +52,7 @@ def api(settings: Settings) -> FastAPI:
     host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting = wiring.accepting_log(settings, log)
-    service = RecommendService(host, FeatureGate(features), log)
+    service = RecommendService(host, FeatureGate(features), log, shadow_share=settings.shadow_share)
     follower, stop = following(host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval))
     follower.start()
     checks = (
@@ -61,7 +61,7 @@ def api(settings: Settings) -> FastAPI:
         probes.feature_store(features, features.concern),
         probes.vector_index(host),
         probes.lake(lake),
-        probes.background((service.impressions.background, follower, *accepting.background)),
+        probes.background((service.impressions.background, service.outcomes.writer.background, follower, *accepting.background)),
     )
 
     def stop_following() -> None:
@@ -135,7 +135,8 @@ def _require_same_log(settings: Settings) -> None:
 
 def watch(settings: Settings, once: bool) -> None:
     """The watchdog until SIGINT or SIGTERM, or one check."""
-    from app.usecases.noticing import keep_noticing, notice
+    from app.usecases import rolling_out
+    from app.usecases.noticing import notice
     from monitoring.adapters.evidently import EvidentlyDrift
     from monitoring.journal import Journal
     from monitoring.significance import SignificanceConfig
@@ -172,13 +173,13 @@ def watch(settings: Settings, once: bool) -> None:
         return
 
     def run(stop: threading.Event) -> None:
-        noticing = Background("ledger", partial(keep_noticing, settings, stop))
+        letting_in = Background("rollouts", partial(rolling_out.keep, settings, stop))
         attendant = threading.Thread(target=retrainer.attend, args=(stop,), name="retraining")
-        noticing.start()
+        letting_in.start()
         attendant.start()
         watchdog.run(stop)
         attendant.join()
-        noticing.stop(5.0)
+        letting_in.stop(5.0)
 
     _with_metrics(settings, settings.watchdog_metrics_port, run)
 

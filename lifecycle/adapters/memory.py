@@ -45,6 +45,14 @@ class FolderRegistry:
         self._replace(ALIASES, self._aliases() | {alias: version})
         self.mirror_stages()
 
+    def remove(self, alias: str) -> None:
+        """See `ModelRegistry`. Raises InvalidInput for a bad name."""
+        check_alias(alias)
+        known = self._aliases()
+        if known.pop(alias, None) is not None:
+            self._replace(ALIASES, known)
+            self.mirror_stages()
+
     def version(self, alias_or_version: str) -> str:
         """The version that an alias means. Raises NotFound."""
         if alias_or_version.isdigit():
@@ -81,6 +89,11 @@ class FolderRegistry:
         self._folder(version)
         tags = self._tags()
         self._replace(TAGS, tags | {version: tags.get(version, {}) | {name: value}})
+
+    def tags(self, version: str) -> Mapping[str, str]:
+        """See `ModelRegistry`."""
+        self._folder(version)
+        return {stages.NAME: stages.NONE, **self._tags().get(version, {})}
 
     def mirror_stages(self) -> None:
         """See `ModelRegistry`."""

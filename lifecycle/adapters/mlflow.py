@@ -6,6 +6,7 @@ No model flavour and no pickle: a bundle is plain files, which MLflow only store
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,17 @@ class MlflowRegistry:
         for touched in {before, version}:
             self._mirror_aliases(touched)
 
+    def remove(self, alias: str) -> None:
+        """See `ModelRegistry`. Raises InvalidInput for a bad name."""
+        check_alias(alias)
+        try:
+            before = str(self._find(alias).version)
+        except NotFound:
+            return
+        with translated(f"remove {alias}"):
+            self._mlflow.client().delete_registered_model_alias(self._model, alias)
+        self._mirror_aliases(before)
+
     def version(self, alias_or_version: str) -> str:
         """The version that an alias means. Raises NotFound."""
         return str(self._find(alias_or_version).version)
@@ -122,6 +134,10 @@ class MlflowRegistry:
         self._find(version)
         with translated("tag a version"):
             self._mlflow.client().set_model_version_tag(self._model, version, name, value)
+
+    def tags(self, version: str) -> Mapping[str, str]:
+        """See `ModelRegistry`."""
+        return {stages.NAME: stages.NONE, **self._find(version).tags}
 
     def mirror_stages(self) -> None:
         """See `ModelRegistry`."""

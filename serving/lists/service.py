@@ -1,5 +1,7 @@
 """The list service: reads a user's features, lets the experiment choose the arm, and asks that arm's recommender.
 
+A release that is being let in may fail on its users: the production release then makes their list.
+
 Knows nothing of HTTP.
 """
 
@@ -18,13 +20,15 @@ from core.events import IMPRESSIONS
 from core.features import UserFeatures
 from core.ids import ExternalId, original, user_key
 from core.ports import Clock, EventLog
-from core.telemetry import COLD_STARTS, LIST_SECONDS, LISTS, POSITIONS, STAGE_ERRORS, STAGE_SECONDS
-from recommender.host import RecommenderHost
+from core.telemetry import COLD_STARTS, LIST_SECONDS, LISTS, POSITIONS, RELEASE_FAILURES, STAGE_ERRORS, STAGE_SECONDS
+from recommender.host import Chosen, RecommenderHost
 from recommender.recommender import RecommendationResult
 from recommender.roles import Constraints, Context, Page, Query
 from recommender.trace import Trace
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
+from serving.lists.outcomes import Outcomes
+from serving.lists.shadow import Shadow
 from serving.lists.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
@@ -36,14 +40,24 @@ class RecommendService:
     """Answers with lists of the host's recommenders, and logs what it shows."""
 
     def __init__(
-        self, host: RecommenderHost, features: FeatureGate, log: EventLog, clock: Clock = time.time, concurrency: int = 16
+        self,
+        host: RecommenderHost,
+        features: FeatureGate,
+        log: EventLog,
+        clock: Clock = time.time,
+        concurrency: int = 16,
+        shadow_share: float = 0.1,
     ) -> None:
-        """At most `concurrency` lists are made at once. The others wait in a queue before their time-outs begin: under a burst
+        """A release in shadow makes lists for `shadow_share` of the requests.
+
+        At most `concurrency` lists are made at once. The others wait in a queue before their time-outs begin: under a burst
         answers come later, but none loses a source to a time-out that ran while it waited for a thread.
         """
         self.host = host
         self.features = features
         self.impressions = WriteBehind(log, IMPRESSIONS, STAGE_ERRORS.labels("side_effect", LOG_IMPRESSIONS).inc)
+        self.outcomes = Outcomes(log)
+        self._shadow = Shadow(self.outcomes, shadow_share)
         self._clock = clock
         self._turn = asyncio.Semaphore(concurrency)
         host.act(LogImpressions(self.impressions))
@@ -71,6 +85,7 @@ class RecommendService:
     def close(self) -> None:
         """Store the impressions that wait, and stop the threads."""
         self.impressions.close()
+        self.outcomes.close()
         self.features.close()
         self.host.close()
 
@@ -84,7 +99,7 @@ class RecommendService:
     ) -> RecommendationResult:
         trace, key = Trace(), user_key(who)
         user, answered = await self._read(who, trace)
-        arm = self.host.experiment.arm(key)
+        chosen = self.host.choose(key)
         query = Query(
             request_id=request_id,
             user_id=key,
@@ -93,9 +108,11 @@ class RecommendService:
             seed=seed,
             user=user,
             page=page,
-            context=Context(arm, constraints, answered),
+            context=Context(chosen.arm, constraints, answered),
         )
-        made = await self.host.of(arm).recommend(query)
+        made, failed = await _made(chosen, query)
+        self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)
+        self._shadow.mirror(chosen, made)
         return replace(made, trace=Trace([*trace.stages, *made.trace.stages]))
 
     async def _read(self, who: ExternalId, trace: Trace) -> tuple[UserFeatures | None, bool]:
@@ -108,6 +125,18 @@ class RecommendService:
                 return None, False
             report(0 if user is None else len(user.item_ids), 0, None)
             return user, True
+
+
+async def _made(chosen: Chosen, query: Query) -> tuple[RecommendationResult, bool]:
+    """The list, and whether the chosen release failed on it. Without a fallback it raises what the recommender raises."""
+    try:
+        return await chosen.recommender.recommend(query), False
+    except Exception:  # whatever it is: its users are not to notice that they were the first to get it
+        if chosen.fallback is None:
+            raise
+        log.warning("release %s failed on request %s", chosen.recommender.snapshot.name, query.request_id, exc_info=True)
+        RELEASE_FAILURES.labels(chosen.arm).inc()
+        return await chosen.fallback.recommend(query), True
 
 
 def following(host: RecommenderHost, interval: float) -> tuple[Background, threading.Event]:

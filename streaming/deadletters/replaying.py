@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.deadletter import DeadLetter, closing_record
-from core.events import DEADLETTER, IMPRESSIONS
+from core.events import DEADLETTER, IMPRESSIONS, LISTS, Impression, Interaction, ListMade
 from core.ports import EventLog, LoggedRecord, Record
-from streaming.decoding import Contract, Decoded, decode, decode_impression
+from streaming.decoding import Contract, decode, decode_impression, decode_list
 
 
 def repaired(letter: DeadLetter, contract: Contract, now: float) -> Record | DeadLetter:
     """The record to append to the letter's topic, or a letter that says why it still cannot be used."""
     record = LoggedRecord(letter.topic, letter.partition, letter.offset, "", letter.id, letter.value, now)
-    outcome = decode_impression(record, now, contract.items) if letter.topic == IMPRESSIONS else decode(record, contract, now)
-    if isinstance(outcome, DeadLetter):
-        return outcome
-    event = outcome.event if isinstance(outcome, Decoded) else outcome[0]
+    event = _event(record, contract, now)
+    if isinstance(event, DeadLetter):
+        return event
     return Record(str(event.user_id), _id(letter, event.event_id), letter.value)
+
+
+def _event(record: LoggedRecord, contract: Contract, now: float) -> Interaction | Impression | ListMade | DeadLetter:
+    """What the topic's readers would make of the record."""
+    if record.topic == LISTS:
+        return decode_list(record, now)
+    if record.topic == IMPRESSIONS:
+        shown = decode_impression(record, now, contract.items)
+        return shown if isinstance(shown, DeadLetter) else shown[0]
+    done = decode(record, contract, now)
+    return done if isinstance(done, DeadLetter) else done.event
 
 
 def replay(log: EventLog, letters: Sequence[tuple[DeadLetter, Record]]) -> int:

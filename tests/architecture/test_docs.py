@@ -81,8 +81,8 @@ def test_every_kind_of_event_as_the_table_of_kinds_has_it(kind: Kind) -> None:
     assert f"| `{kind.value}` | {value} | {'yes ' if kind.spec.consumes else ''}|" in EVENTS
 
 
-@pytest.mark.parametrize("model", [events.Interaction, events.Impression], ids=lambda model: model.__name__)
-def test_every_field_of_an_event(model: type[events.Interaction] | type[events.Impression]) -> None:
+@pytest.mark.parametrize("model", [events.Interaction, events.Impression, events.ListMade], ids=lambda model: model.__name__)
+def test_every_field_of_an_event(model: type[events.Interaction | events.Impression | events.ListMade]) -> None:
     section = EVENTS.split(f"## {model.__name__}")[1].split("\n## ")[0]
     assert [name for name in model.model_fields if f"`{name}`" not in section] == []
 

@@ -159,6 +159,31 @@ def test_versions_have_aliases_tags_and_a_stage(make_registry: Make, bundles: tu
         registry.tag("99", "refused", "no such version")
 
 
+def test_a_removed_alias_means_nothing(make_registry: Make, bundles: tuple[Path, Path]) -> None:
+    registry = make_registry()
+    first, second = (registry.register(bundle) for bundle in bundles)
+    registry.point("production", first)
+    registry.point("canary", second)
+    for _ in range(2):  # harmless to repeat
+        registry.remove("canary")
+        with pytest.raises(NotFound):
+            make_registry().version("canary")
+    assert registry.version("production") == first
+    assert registry.tags(second)["stage"] == "Archived"
+    with pytest.raises(InvalidInput, match="alias is"):
+        registry.remove("v3")
+
+
+def test_the_tags_of_one_version(registry: ModelRegistry, bundles: tuple[Path, Path]) -> None:
+    first, second = (registry.register(bundle) for bundle in bundles)
+    registry.tag(second, "canary_share", "0.05")
+    assert registry.tags(second)["canary_share"] == "0.05"
+    assert "canary_share" not in registry.tags(first)
+    assert registry.tags(first)["stage"] == "None"
+    with pytest.raises(NotFound):
+        registry.tags("99")
+
+
 @pytest.fixture(params=["memory", *DATABASES])
 def tracker(request: pytest.FixtureRequest, tmp_path: Path) -> Tracker:
     if request.param == "memory":

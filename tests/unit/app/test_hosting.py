@@ -12,7 +12,7 @@ import pytest
 from synthetic import make_query, user_of
 from tiny_release import copied
 
-from app import wiring
+from app import hosting, wiring
 from app.hosting import host_of, policies_of
 from app.usecases import steps
 from core.errors import NotFound
@@ -118,3 +118,41 @@ def test_a_lake_with_other_data_is_not_sent_to_the_demo(settings: Settings, rele
     wiring.lake(settings).replace(ITEMS, release.catalogue.to_frame())
     with pytest.raises(NotFound, match=r"make one with `marquee init`, of what the lake holds: .* 60 items"):
         steps.require_release(settings)
+
+
+def test_a_release_that_does_not_fit_into_memory_is_refused_and_the_one_before_goes_on(
+    settings: Settings, release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = wiring.registry(settings)
+    first, second = (registry.register(copied(release.folder, tmp_path / name, name)) for name in ("r1", "r2"))
+    registry.point("production", first)
+    wiring.lake(settings).replace(ITEMS, release.catalogue.to_frame())
+    host = host_of(settings)
+    try:
+        monkeypatch.setattr(hosting, "available_memory", lambda: 1_000)
+        registry.point("production", second)
+        registry.point("canary", second)
+        host.look()
+        assert host.main.snapshot.name == "r1"
+        assert set(host.refused) == {"production", "canary"}
+        for part in ("needs about", "MiB of memory, and 0 MiB are free"):
+            assert part in host.refused["production"][1]
+        assert probes.release(host).probe().status is Status.DEGRADED
+        monkeypatch.undo()
+        registry.point("production", first)
+        host.look()
+        registry.point("production", second)
+        host.look()
+        assert host.main.snapshot.name == "r2"
+    finally:
+        host.close()
+
+
+def test_a_process_without_memory_for_its_release_says_so_and_does_not_start(
+    settings: Settings, release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = wiring.registry(settings)
+    registry.point("production", registry.register(copied(release.folder, tmp_path / "r1", "r1")))
+    monkeypatch.setattr(hosting, "available_memory", lambda: 1_000)
+    with pytest.raises(hosting.ReleaseTooLarge, match="MiB of memory"):
+        host_of(settings)

@@ -150,6 +150,19 @@ def test_the_run_says_of_what_and_the_version_says_what_the_gate_found(two: Call
     assert not any(row[0] == "refused" for row in rows(two("release", "show", "2").stdout))
 
 
+def test_a_release_that_is_refused_its_way_in_has_the_gates_report(two: Callable[..., Result]) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(console.settings().tracking_uri, console.settings().tracking_uri)
+    run_id = str(client.get_model_version(console.settings().registered_model, "2").run_id)
+    two("release", "rollout", "2", "--dry-run")
+    assert "gate.html" not in {one.path for one in client.list_artifacts(run_id)}
+    with pytest.raises(PromotionRefused):
+        two("release", "rollout", "2")
+    assert "gate.html" in {one.path for one in client.list_artifacts(run_id)}
+    assert client.get_run(run_id).data.tags["gate"] == "failed"
+
+
 def test_diff_names_what_differs_and_nothing_else(two: Callable[..., Result]) -> None:
     told = rows(two("release", "diff", "production", "candidate").stdout)
     for row in (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.events import ClockRule, Impression, Interaction, check_clock
+from core.events import ClockRule, Impression, Interaction, ListMade, check_clock
 from core.kinds import CONSUMING, KIND_CODE, KINDS, Kind
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -25,6 +25,15 @@ def test_golden_impression_round_trips_and_is_identified_by_its_place() -> None:
     impression = Impression.model_validate_json(text)
     assert json.loads(impression.model_dump_json()) == json.loads(text)
     assert impression.event_id == "r-9:0"
+
+
+def test_a_golden_list_round_trips_and_its_shadow_is_another_event() -> None:
+    text = (GOLDEN / "list.json").read_text()
+    made = ListMade.model_validate_json(text)
+    assert json.loads(made.model_dump_json()) == json.loads(text)
+    assert (made.event_id, made.model_copy(update={"shadow": True}).event_id) == ("r-9:list", "r-9:shadow")
+    with pytest.raises(ValidationError, match="overlap"):
+        ListMade.model_validate({**json.loads(text), "overlap": 1.5})
 
 
 def test_an_impression_of_version_1_stays_readable_and_does_not_say_whether_it_explored() -> None:

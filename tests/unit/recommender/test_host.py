@@ -29,7 +29,7 @@ from lifecycle.gates import GateCheck, GateResult
 from lifecycle.ledger import PromotionLedger
 from lifecycle.promotion import promote, rollback
 from recommender.experiment import Experiment
-from recommender.host import RecommenderHost
+from recommender.host import RecommenderHost, Rollouts
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
 from recommender.recommender import RecommendationResult
@@ -94,7 +94,8 @@ class HostSetup:
         """Every look asks the registry."""
         experiment = experiment or Experiment()
         chosen = {arm: policies.get(arm, PATIENT) for arm in experiment.arms}
-        return RecommenderHost(experiment, chosen, self.load, self.version, self.look_at_items, 0.0, lambda: self.now)
+        rollouts = Rollouts(self.registry.tags, first_share=0.25)
+        return RecommenderHost(experiment, chosen, self.load, self.version, self.look_at_items, 0.0, lambda: self.now, rollouts)
 
 
 @pytest.fixture
@@ -373,3 +374,117 @@ def test_side_effects_act_on_every_list_also_after_a_swap(world: HostSetup, host
     host.look()
     ask(host)
     assert log.seen == ["r1", "r2"]
+
+
+USERS = range(1, 401)
+
+
+def releases_of(host: RecommenderHost) -> dict[int, str]:
+    return {user: host.choose(user).recommender.snapshot.name for user in USERS}
+
+
+def let_in(world: HostSetup, share: str | None) -> None:
+    if share is not None:
+        world.registry.tag("2", "canary_share", share)
+    world.registry.point("canary", "2")
+
+
+def test_a_canary_gets_its_share_of_the_users_and_keeps_them_while_it_grows(world: HostSetup, host: RecommenderHost) -> None:
+    taken: list[set[int]] = []
+    for share in ("0.05", "0.25", "0.5"):
+        let_in(world, share)
+        host.look()
+        taken.append({user for user, name in releases_of(host).items() if name == "r2"})
+        assert len(taken[-1]) == pytest.approx(float(share) * len(USERS), abs=30)
+        assert REGISTRY.get_sample_value("marquee_canary_share") == float(share)
+    assert taken[0] < taken[1] < taken[2]
+    one = host.choose(min(taken[0]))
+    assert (one.arm, one.fallback, one.shadow) == ("control-canary", host.main, None)
+    other = host.choose(next(user for user in USERS if user not in taken[2]))
+    assert (other.arm, other.recommender, other.fallback) == ("control", host.main, None)
+    world.registry.remove("canary")
+    host.look()
+    assert set(releases_of(host).values()) == {"r1"}
+    assert REGISTRY.get_sample_value("marquee_canary_share") == 0
+    assert REGISTRY.get_sample_value("marquee_release_info", {"release": "r2"}) == 0
+
+
+def test_a_canary_that_somebody_made_by_hand_gets_the_first_share(world: HostSetup, host: RecommenderHost) -> None:
+    let_in(world, None)
+    host.look()
+    assert list(releases_of(host).values()).count("r2") == pytest.approx(0.25 * len(USERS), abs=30)
+
+
+def test_a_canary_that_cannot_be_served_has_no_users(world: HostSetup, host: RecommenderHost) -> None:
+    world.registry.point("canary", damaged(world))
+    host.look()
+    assert set(releases_of(host).values()) == {"r1"}
+    assert RANKER in host.refused["canary"][1]
+    world.registry.remove("canary")
+    host.look()
+    assert host.refused == {}
+
+
+def test_a_takeover_holds_some_users_back_and_loads_nothing_again(world: HostSetup, host: RecommenderHost) -> None:
+    let_in(world, "0.5")
+    host.look()
+    world.registry.tag("2", "holdback_share", "0.1")
+    world.registry.point("previous", "1")
+    world.registry.point("production", "2")
+    host.look()  # the alias canary is still there
+    on = releases_of(host)
+    held_back = {user for user, name in on.items() if name == "r1"}
+    assert len(held_back) == pytest.approx(0.1 * len(USERS), abs=20)
+    assert {host.choose(user).arm for user in held_back} == {"control-holdback"}
+    assert {host.choose(user).arm for user in set(USERS) - held_back} == {"control"}
+    world.registry.remove("canary")
+    host.look()
+    assert releases_of(host) == on
+    world.registry.tag("2", "holdback_share", "")  # probation is over
+    host.look()
+    assert set(releases_of(host).values()) == {"r2"}
+    assert world.loaded == ["production", "2"]
+
+
+def test_a_rollback_in_probation_loads_nothing(world: HostSetup, host: RecommenderHost) -> None:
+    world.registry.tag("2", "holdback_share", "0.1")
+    world.registry.point("previous", "1")
+    world.registry.point("production", "2")
+    host.look()
+    before = list(world.loaded)
+    world.registry.point("production", "1")
+    host.look()
+    assert set(releases_of(host).values()) == {"r1"}
+    assert world.loaded == before
+
+
+def test_a_release_in_shadow_makes_lists_that_nobody_sees(world: HostSetup, host: RecommenderHost) -> None:
+    class Log:
+        name = "log"
+        seen: list[str] = []  # noqa: RUF012
+
+        def run(self, made: RecommendationResult) -> None:
+            self.seen.append(made.snapshot.name)
+
+    log = Log()
+    host.act(log)
+    world.registry.point("staging", "2")
+    host.look()
+    assert set(releases_of(host).values()) == {"r1"}
+    shadow = host.choose(1).shadow
+    assert shadow is not None
+    made = asyncio.run(shadow.recommend(make_query(k=10, user=KNOWN)))
+    assert (made.snapshot.name, log.seen) == ("r2", [])
+    assert not REGISTRY.get_sample_value("marquee_release_info", {"release": "r2"})
+    world.registry.remove("staging")
+    host.look()
+    assert host.choose(1).shadow is None
+
+
+def test_arms_on_other_releases_have_no_canary(world: HostSetup) -> None:
+    world.registry.point("staging", "1")
+    host = world.host(BOTH)
+    let_in(world, "1.0")
+    host.look()
+    assert {host.choose(user).arm for user in USERS} == {"a-canary", "b"}
+    host.close()

@@ -1,0 +1,25 @@
+"""The newest part of a table, without reading the rest where the lake consists of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from core import columns as c
+from lake.ports import FileLake, Lake
+from lake.tables import SCHEMAS, read_or_empty
+
+
+def since(lake: Lake, table: str, ts: float, columns: Sequence[str]) -> pl.DataFrame:
+    """These columns of the rows from `ts` (Unix seconds) on. Raises DependencyUnavailable."""
+    recent = pl.col(c.TS) >= ts
+    if not isinstance(lake, FileLake):
+        return read_or_empty(lake, table).filter(recent).select(columns)
+    schema = SCHEMAS[table]
+    files = lake.files(table) if lake.version(table) >= 0 else []
+    if not files:
+        return schema.to_frame().select(columns)
+    wanted = pl.Schema({name: schema[name] for name in dict.fromkeys([*columns, c.TS])})
+    rows = pl.scan_parquet(files, schema=wanted, missing_columns="insert", extra_columns="ignore")
+    return rows.filter(recent).select(columns).collect(engine="streaming")

@@ -1,0 +1,61 @@
+"""Logs how every list was made: what a new release is watched by while it is let in (`lifecycle.rollout`)."""
+
+from __future__ import annotations
+
+from core.errors import DependencyUnavailable
+from core.events import LISTS, ListMade
+from core.ports import EventLog, Record
+from core.telemetry import STAGE_ERRORS
+from recommender.recommender import RecommendationResult
+from recommender.roles import Query
+from serving.lists.write_behind import WriteBehind
+
+LOG_LISTS = "log_lists"
+
+
+class Outcomes:
+    """Makes outcomes durable behind the answer. One that finds no room is counted and lost: the list is shown all the same."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._failed = STAGE_ERRORS.labels("side_effect", LOG_LISTS)
+        self.writer = WriteBehind(log, LISTS, self._failed.inc)
+
+    def shown(self, arm: str, release: str, made: RecommendationResult, failed: bool) -> None:
+        """A list that was shown; `failed` says that `release` could not make it."""
+        self._log(made.query, arm, release, made.seconds, failed=failed, degraded=bool(made.trace.failed()))
+
+    def shadow(self, query: Query, arm: str, release: str, seconds: float, overlap: float | None) -> None:
+        """A list that nobody sees; no `overlap` if it could not be made."""
+        self._log(query, arm, release, seconds, failed=overlap is None, overlap=overlap, shadow=True)
+
+    def close(self) -> None:
+        """Store what waits, and stop."""
+        self.writer.close()
+
+    def _log(
+        self,
+        query: Query,
+        arm: str,
+        release: str,
+        seconds: float,
+        failed: bool,
+        degraded: bool = False,
+        shadow: bool = False,
+        overlap: float | None = None,
+    ) -> None:
+        outcome = ListMade(
+            request_id=query.request_id,
+            user_id=query.shown_user,
+            arm=arm,
+            model_version=release,
+            ts=query.now,
+            seconds=seconds,
+            failed=failed,
+            degraded=degraded,
+            shadow=shadow,
+            overlap=overlap,
+        )
+        try:
+            self.writer.submit([Record(str(query.shown_user), outcome.event_id, outcome.model_dump_json().encode())])
+        except DependencyUnavailable:
+            self._failed.inc()
