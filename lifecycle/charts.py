@@ -65,7 +65,7 @@ def _draw_popularity(path: Path, manifest: Manifest, figures: Figures) -> Path:
         places = [tenth + 1 + (number - (len(figures.popularity) - 1) / 2) * width for tenth in range(len(shares))]
         axes.bar(places, [100 * share for share in shares], width, label=name)
     coverage = manifest.metrics.get("coverage@10")
-    shown = "" if coverage is None else f"; {coverage:.1%} of the items are in some top 10"
+    shown = "" if coverage is None else f"\n{coverage:.1%} of the items are in some top 10"
     axes.set(
         xlabel="items by popularity, in tenths: 1 the least popular, 10 the most popular",
         ylabel="share of recommendations or events, %",
