@@ -261,10 +261,10 @@ def test_the_reasons_name_feature_p_value_and_effect(world: WatchdogSetup) -> No
     world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
     decision = world.watchdog().check()
     assert decision is not None
-    assert re.search(r"year \(p \de-\d+, effect 1\.00\)", decision.reasons[0]), decision.reasons
+    assert re.search(r"age \(p \de-\d+, effect 1\.00\)", decision.reasons[0]), decision.reasons
     found = world.status()["changes"]
     assert isinstance(found, dict)
-    assert found["year"]["changed"]
+    assert found["age"]["changed"]
     assert not found["value"]["changed"]
 
 
