@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from core import columns as c
 from core.catalogue import Catalogue, ItemStats
 from core.events import EARLIEST_SECONDS
-from core.kinds import STARRED
+from core.kinds import KINDS, STARRED
 from datasets.splits import in_time_order
 
 WatchedColumns = dict[str, NDArray[np.float64]]
 
 USERS = "user"  # whose event it is: an ordinal, drawn anew for each release, that nobody can turn back into a user's key
+KIND_OF = "kind:"  # before the name of a kind
 WATCHED_GENRES = 6  # the most common ones: more would dominate the share of drifted features
 REFERENCE_EVENTS = 20_000  # the newest events before the cut, because tastes of ten years ago are not a reference for today
 REFERENCE_ROWS = 5_000
@@ -33,7 +34,8 @@ def watched_events(interactions: pl.DataFrame, catalogue: Catalogue, stats: Item
     """The features of each event on a known item: [n] per feature, NaN where the event has no such value, and USERS [n].
 
     `value` is stars, `hour` the hour of the day in UTC, `popularity` log(1 + events) of the item under the release's
-    statistics, `age` how many years old the item was (see `_ages`), and `genre:...` 1 where the item has the genre.
+    statistics, `age` how many years old the item was (see `_ages`), `genre:...` 1 where the item has the genre, and `kind:...` 1
+    where the event is of the kind.
     """
     rows = catalogue.rows(interactions[c.ITEM].to_numpy())
     events, rows = interactions.filter(rows >= 0), rows[rows >= 0]
@@ -101,6 +103,8 @@ def _columns(
         "popularity": np.log1p(popularity),
         "age": _ages(times, rows, catalogue),
     }
+    for kind in KINDS:
+        columns[f"{KIND_OF}{kind}"] = (events[c.KIND] == kind).to_numpy()
     for genre in _commonest_genres(catalogue):
         columns[f"genre:{catalogue.genre_names[genre]}"] = catalogue.genres[rows, genre]
     columns[USERS] = _ordinals(events[c.USER].to_numpy(), seed)

@@ -179,7 +179,7 @@ def test_every_check_is_on_record_with_what_was_done(world: WatchdogSetup) -> No
         world.now, world.against = 5_000_000.0 + now, against
         world.watchdog().check()
     found = world.timeline.newest(10)
-    assert [entry.verdict for entry in found] == ["unavailable", "retrain", "retrain", "retrain"]
+    assert [entry.verdict for entry in found] == ["cannot tell", "retrain", "retrain", "retrain"]
     started = "a retraining was started: because of drift"
     assert [entry.action for entry in found[1:]] == [started, started, "a retraining was not started: one runs"]
     assert "interactions" in found[0].reasons[0]
@@ -209,12 +209,13 @@ def test_only_the_newest_window_counts(world: WatchdogSetup) -> None:
     assert decision.verdict is Verdict.OK
 
 
-@pytest.mark.parametrize(("rows", "users"), [(49, 20), (400, 9)], ids=["few events", "few users"])
-def test_too_little_traffic_is_insufficient(world: WatchdogSetup, rows: int, users: int) -> None:
+@pytest.mark.parametrize(("rows", "users"), [(3, 3), (49, 20), (400, 9)], ids=["three events", "few events", "few users"])
+def test_too_little_traffic_cannot_be_told(world: WatchdogSetup, rows: int, users: int) -> None:
     world.lake.append(tables.INTERACTIONS, events(rows, (35, 40), LATER, users))
     decision = world.watchdog().check()
     assert decision is not None
-    assert decision.verdict is Verdict.INSUFFICIENT
+    assert decision.verdict is Verdict.CANNOT_TELL
+    assert f"the window has {rows} events of {users} users, at least 50 of 10 users are needed" in decision.reasons
     assert world.status()["drift_share"] is None
     assert world.asked == []
 
@@ -324,12 +325,12 @@ def test_a_fault_is_logged_and_counted_and_the_watchdog_goes_on(
     world: WatchdogSetup, fault: Callable[[WatchdogSetup], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     fault(world)
-    before = checks("unavailable")
+    before = checks("cannot tell")
     watchdog = world.watchdog()
     with caplog.at_level(logging.WARNING, "monitoring"):
         assert watchdog.check() is None
         assert watchdog.check() is None
-    assert checks("unavailable") == before + 2
+    assert checks("cannot tell") == before + 2
     assert "no check: " in caplog.text
 
 
