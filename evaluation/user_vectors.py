@@ -79,7 +79,8 @@ def vectors(interactions: pl.DataFrame, encoder: UserEncoder) -> NDArray[np.floa
 
 
 def _features(ordered: pl.DataFrame) -> list[UserFeatures]:
-    """Without preferred genres, which the tower does not read."""
+    """Without preferred genres, which the tower does not read; a value that is no number counts as none."""
+    ordered = ordered.with_columns(pl.when(pl.col(c.VALUE).is_finite()).then(c.VALUE).alias(c.VALUE))
     states: dict[int, UserState] = {}
     for values in ordered.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS).iter_rows():
         event = UserEvent(*values)

@@ -9,6 +9,7 @@ import polars as pl
 
 from core import columns as c
 from core.ports import DriftReport
+from core.telemetry import PAIRWISE_ACCURACY
 from evaluation.acceptance import acceptance
 from monitoring.baseline import Baseline
 from monitoring.quality import problems, volume_problem
@@ -78,6 +79,8 @@ def _served(seen: Examined, config: WatchdogConfig) -> dict[str, object]:
     ripe = of_release.filter(pl.col(c.TS) <= of_release[c.TS].to_numpy().max(initial=0.0) - horizon)
     rate = acceptance(ripe, window.answers, config.attribution)
     accuracy = pairwise_accuracy(ripe, window.answers, horizon)
+    if accuracy is not None:
+        PAIRWISE_ACCURACY.set(accuracy[0])
     return {
         "acceptance": asdict(rate) if rate else None,
         "accuracy": {"pairwise": accuracy[0], "lists": accuracy[1]} if accuracy else None,

@@ -34,6 +34,7 @@ class RewardConfig:
     horizon: float = 900.0  # seconds: a list is counted when it is so old, and an answer when it came within so many
     lists: int = 1_000  # first ones, that the release is compared with
     min_lists: int = 200  # latest ones
+    max_lists: int = 2_000  # latest ones
     min_users: int = 50  # of either
 
     def __post_init__(self) -> None:
@@ -43,6 +44,8 @@ class RewardConfig:
         for name, count in (("lists", self.lists), ("min_lists", self.min_lists), ("min_users", self.min_users)):
             if count < 2:
                 raise InvalidInput(name, count, "at least 2")
+        if self.max_lists < self.min_lists:
+            raise InvalidInput("max_lists", self.max_lists, f"at least min_lists ({self.min_lists})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,7 @@ def served_lists(
         for frame in (first_shown, shown)
     )
     first = first.sort(c.TS, c.REQUEST_ID).head(config.lists)
-    latest = latest.join(first, on=c.REQUEST_ID, how="anti")
+    latest = latest.join(first, on=c.REQUEST_ID, how="anti").sort(c.TS, c.REQUEST_ID).tail(config.max_lists)
     for role, lists, least in (("first", first, config.lists), ("latest", latest, config.min_lists)):
         users = lists[c.USER].n_unique()
         if len(lists) < least or users < config.min_users:

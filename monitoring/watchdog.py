@@ -164,7 +164,11 @@ class Watchdog:
         if seen.window.acceptance is not None:
             telemetry.ACCEPTANCE_RATE.labels("list").set(seen.window.acceptance.per_list)
             telemetry.ACCEPTANCE_RATE.labels("user_day").set(seen.window.acceptance.per_user_day)
-        self._journal.write(status(seen, decision, self._config, self._clock()), seen.report.html if seen.report else "")
+        for name, fall in seen.reward.found.items():
+            if fall.before > 0:
+                telemetry.REWARD_RATIO.labels(name).set(fall.now / fall.before)
+        found = status(seen, decision, self._config, self._clock())
+        self._journal.write(found, seen.report.html if seen.report else "")
         events = f"{len(seen.window.interactions):,} events of {seen.window.users:,} users"
         _log.info("%s: %s (%s against release %s)", decision.verdict, "; ".join(decision.reasons), events, seen.baseline.release)
 

@@ -125,7 +125,9 @@ def test_pairwise_accuracy_by_hand() -> None:
     assert pairwise_accuracy(shown, answers.clear(), 900.0) is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("level", 0.0), ("min_fall", 1.0), ("lists", 1), ("min_users", 1)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("level", 0.0), ("min_fall", 1.0), ("lists", 1), ("min_users", 1), ("max_lists", 199)]
+)
 def test_settings_out_of_range_name_the_field(name: str, value: float) -> None:
     with pytest.raises(InvalidInput, match=name):
         replace(CONFIG, **{name: value})  # type: ignore[arg-type]
