@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from core import columns as c
 from core.errors import InvalidInput
-from core.kinds import Kind
+from core.kinds import CLICKS
 from evaluation.acceptance import ACCEPTED, answered_lists
 from evaluation.watched import USERS
 from monitoring.significance import SCORES, holm
@@ -157,7 +157,7 @@ def pairwise_accuracy(shown: pl.DataFrame, answers: pl.DataFrame, horizon: float
 
 def _lists(shown: pl.DataFrame, answers: pl.DataFrame, horizon: float) -> pl.DataFrame:
     lists = answered_lists(shown, answers, horizon)
-    clicks = answered_lists(shown, answers.filter(pl.col(c.KIND) == Kind.CLICK), horizon)
+    clicks = answered_lists(shown, answers.filter(pl.col(c.KIND).is_in(CLICKS)), horizon)
     scores = shown.group_by(c.REQUEST_ID).agg(pl.col(c.SCORE).mean().alias(SCORES))
     clicked = clicks.select(c.REQUEST_ID, pl.col(ACCEPTED).alias(CLICKED))
     return lists.join(clicked, on=c.REQUEST_ID).join(scores, on=c.REQUEST_ID)
