@@ -26,6 +26,7 @@ TRANSITIONS, EASE = "transitions.npz", "ease.npz"  # item-to-item tables; not in
 MODEL_CARD = "model_card.md"
 FIGURES = "figures.json"  # what was measured beyond the manifest's metrics (lifecycle.figures); not in every bundle
 REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with
+USER_REFERENCE = "user_reference.npz"  # where the users of that sample lie; not in every bundle
 FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)  # in every bundle
 
 

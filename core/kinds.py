@@ -42,6 +42,7 @@ class KindSpec:
     target: bool = True  # a model learns to predict it; the others are read as history only
     refuses: bool = False  # a negative signal: it does not make an item popular
     accepts: bool = False  # as a response to a list it counts as acceptance
+    clicks: bool = False  # as a response to a list it counts as click-through
     weight: float = 0.0  # default affinity that one event adds to the genres of its item
     rarity_bonus: bool = False  # that affinity grows the less popular the item is
     enjoyed_from: float | None = None  # minimum value that shows that the user enjoyed the item; None: no value does
@@ -69,7 +70,7 @@ class Kind(StrEnum):
         return kind
 
     VIEW = "view", KindSpec(0, weight=0.05)
-    CLICK = "click", KindSpec(1, accepts=True, weight=0.1)
+    CLICK = "click", KindSpec(1, accepts=True, clicks=True, weight=0.1)
     WATCH = "watch", KindSpec(2, value=MINUTES, consumes=True, accepts=True, weight=0.5, enjoyed_from=20.0)
     RATING = "rating", KindSpec(3, value=STARS, consumes=True, accepts=True, weight=1.0, enjoyed_from=3.5)
     PURCHASE = "purchase", KindSpec(4, consumes=True, accepts=True, weight=1.0, enjoyed_from=0.0)
@@ -91,6 +92,7 @@ TARGETS = frozenset(kind for kind in KINDS if kind.spec.target)
 VERDICTS = TARGETS | CONSUMING  # the user decided for or against the item; the other kinds are neutral
 REFUSING = frozenset(kind for kind in KINDS if kind.spec.refuses)
 ACCEPTING = frozenset(kind for kind in KINDS if kind.spec.accepts)
+CLICKS = frozenset(kind for kind in KINDS if kind.spec.clicks)
 STARRED = frozenset(kind for kind in KINDS if kind.spec.value is STARS)
 TIMED = frozenset(kind for kind in KINDS if kind.spec.value is MINUTES)
 

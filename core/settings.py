@@ -150,9 +150,17 @@ class Settings(BaseSettings):
     retrain_new_share: float = Field(
         0.2, ge=0, lt=1, description="share of events that the release has not seen from which one starts; 0: never for that"
     )
-    min_accuracy: float = Field(0.8, ge=0, le=1, description="accuracy below which a retraining starts; 0: never for that")
+    min_accuracy: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="pairwise accuracy of served scores below which a retraining starts, once for a release; 0: never for that",
+    )
     min_acceptance: float = Field(
-        0.5, ge=0, le=1, description="acceptance of users' days below which a retraining starts; 0: never for that"
+        0.5,
+        ge=0,
+        le=1,
+        description="acceptance of users' days below which a retraining starts, once for a release; 0: never for that",
     )
     attribution_hours: float = Field(
         24.0, gt=0, description="hours after a list within which an answer to it counts as its acceptance"

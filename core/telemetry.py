@@ -83,6 +83,13 @@ STREAM_ACCEPTANCE = Gauge(
     "Share of the latest lists, and of users' days, on which an item of a list was accepted; computed by the consumer",
     ["unit"],
 )
+REWARD_RATIO = Gauge(
+    "marquee_reward_ratio", "A rate of the release's latest lists as a share of that of its first ones; by the watchdog", ["rate"]
+)
+PAIRWISE_ACCURACY = Gauge(
+    "marquee_pairwise_accuracy",
+    "How often, in a list, an item that was accepted had a higher score than one that was not; by the watchdog",
+)
 WATCH_CHECKS = Counter("marquee_watch_checks_total", "Watchdog checks by verdict", ["verdict"])
 LEARNED_VERSION = Gauge("marquee_learned_version", "Version of the item vectors that the consumer learned on top of its release")
 SERVED_VERSION = Gauge(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from core import bundle
@@ -27,6 +28,7 @@ from datasets.timeline import has_times, timeline
 from evaluation.blended import Learned, Learner
 from evaluation.blending import BlendWeights
 from evaluation.queries import LabelledQuery
+from evaluation.user_vectors import user_reference
 from evaluation.watched import as_frame, reference_columns
 from feature_repo.item_stats import item_stats
 from lifecycle import judging, model_card
@@ -291,3 +293,7 @@ def _write_data(data: TrainingData, seed: int, draft: Path) -> None:
     data.catalogue.to_frame().write_parquet(draft / bundle.CATALOGUE)
     stats.write(draft / bundle.ITEM_STATS)
     as_frame(reference_columns(data.interactions, data.catalogue, stats, seed)).write_parquet(draft / bundle.REFERENCE)
+    encoder = UserEncoder(draft / bundle.USER_TOWER, np.load(draft / bundle.ITEM_EMBEDDINGS, allow_pickle=False), data.catalogue)
+    users = user_reference(data.interactions, encoder, stats.as_of, seed)
+    if users is not None:
+        users.save(draft / bundle.USER_REFERENCE)

@@ -21,7 +21,8 @@ LIMITS = (
     "Accuracy was measured on logged choices, not on the effect of showing the list; only an experiment measures that.",
     "A user without events gets what is popular; an item without events is placed by its content alone, where the model "
     "uses content.",
-    "Tastes and catalogues change: watch `marquee_drift_share` and the acceptance rate, and rebuild when they move.",
+    "Tastes and catalogues change: the watchdog compares users with those of this release's data, and its latest lists with its "
+    "first ones (`marquee_watch_checks_total`, `marquee_reward_ratio`); rebuild when it says so.",
 )
 
 

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from core.errors import InvalidInput
 
 DAY = 86_400.0
+MAX_ANSWERED = 20  # releases that are remembered for each threshold
 MANUAL = "manual"
+THRESHOLDS = ("accuracy", "reward")  # triggers that a figure below a setting pulls
 TRIGGERS = ("drift", "reward", "accuracy", "schedule", "volume", MANUAL)
 
 
@@ -76,6 +78,7 @@ class Attempt(BaseModel):
     trigger: str
     reasons: tuple[str, ...]
     started_at: float  # Unix seconds
+    release: str | None = None  # the version that was in production then
     interruptions: int = 0  # how often it was killed and started again
 
 
@@ -90,6 +93,7 @@ class RetrainState(BaseModel):
     failures: int = 0  # since the last one that went into production
     outcome: str = "there was none"
     version: str | None = None  # that the last one registered
+    answered: dict[str, tuple[str, ...]] = {}  # threshold trigger -> versions for which it asks no more, the newest last
 
     def as_of(self, now: float) -> RetrainState:
         """The same without what is over. A clock that was set back puts times ahead of now: these count as now, so that the whole
@@ -102,15 +106,34 @@ class RetrainState(BaseModel):
         """With an attempt that runs. One that goes on after an interruption is not counted again."""
         again = attempt.interruptions > 0
         return self.model_copy(
-            update={"running": attempt, "starts": self.starts if again else (*self.starts, attempt.started_at)}
+            update={
+                "running": attempt,
+                "starts": self.starts if again else (*self.starts, attempt.started_at),
+                "answered": self._answered(attempt.trigger, attempt.release),
+            }
         )
 
     def ended(self, now: float, good: bool, outcome: str, version: str | None = None) -> RetrainState:
         """With an attempt that is over. `good` means that it went into production."""
         failures = 0 if good else self.failures + 1
+        answered = self._answered(self.running.trigger, version) if self.running else self.answered
         return self.model_copy(
-            update={"running": None, "ended_at": now, "failures": failures, "outcome": outcome, "version": version}
+            update={
+                "running": None,
+                "ended_at": now,
+                "failures": failures,
+                "outcome": outcome,
+                "version": version,
+                "answered": answered,
+            }
         )
+
+    def _answered(self, trigger: str, release: str | None) -> dict[str, tuple[str, ...]]:
+        """A threshold that asked for a release, or made one, asks no more for that: it would retrain for ever where it is out of
+        reach, as half of all users' days is for a shop in which every tenth visitor buys."""
+        if trigger not in THRESHOLDS or release is None:
+            return self.answered
+        return self.answered | {trigger: (*self.answered.get(trigger, ()), release)[-MAX_ANSWERED:]}
 
 
 @dataclass(frozen=True)
@@ -131,6 +154,7 @@ class Signals:
     acceptance: float | None = None  # of users' days, 0 to 1
     new_share: float | None = None  # of events that the production release has not seen, 0 to 1
     released_at: float | None = None  # Unix seconds
+    release: str | None = None  # the version that is in production
 
 
 def cooldown(config: RetrainConfig, failures: int) -> float:
@@ -173,23 +197,29 @@ def _waits(config: RetrainConfig, state: RetrainState, now: float) -> tuple[list
     return rules, next_at
 
 
+ASKED_BEFORE = "a retraining for that was made already for this release or made it; it is not asked for again"
+
+
 @dataclass(frozen=True)
 class Trigger:
-    """That something asks for a retraining, and why."""
+    """That something asks for a retraining, and why. `held`: why it does not ask after all."""
 
     name: str
     reasons: tuple[str, ...] = field(default_factory=tuple)
+    held: str = ""
 
 
 def triggered(config: RetrainConfig, signals: Signals, state: RetrainState, now: float) -> Sequence[Trigger]:
-    """What asks for a retraining by itself, the most urgent first."""
+    """What asks for a retraining by itself, the most urgent first. A threshold does so once for a release, and not for one that a
+    retraining for the same threshold made; then it is held."""
     found = []
     for name, what, value, least in (
         ("accuracy", "accuracy", signals.accuracy, config.min_accuracy),
         ("reward", "acceptance", signals.acceptance, config.min_acceptance),
     ):
         if value is not None and value < least:
-            found.append(Trigger(name, (f"{what} is {value:.1%}, below {least:.1%}",)))
+            held = ASKED_BEFORE if signals.release in state.answered.get(name, ()) else ""
+            found.append(Trigger(name, (f"{what} is {value:.1%}, below {least:.1%}",), held))
     if config.new_share and signals.new_share is not None and signals.new_share >= config.new_share:
         found.append(Trigger("volume", (f"{signals.new_share:.1%} of the events came after the release's data",)))
     last = max((at for at in (*state.starts, state.ended_at, signals.released_at) if at is not None), default=None)

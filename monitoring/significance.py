@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
 from core.errors import InvalidInput
-from evaluation.watched import USERS
+from evaluation.watched import KIND_OF, USERS
 
 DEPTH_QUANTILE = 0.25  # of users' numbers of events: a quarter of the users, in one group, may have too few and is left out
-NOT_TASTE = "hour"  # a window of an afternoon differs from a reference of weeks in the hour of the day, without any drift
+SCORES = "score"  # of served lists
 EXACT_USERS = 1_000  # up to which the p-value is exact; beyond, the limit distribution is as good and far cheaper
 
 
@@ -60,10 +60,24 @@ class PerEvent:
 
 
 def per_event(events: Mapping[str, NDArray[np.float64]]) -> dict[str, PerEvent]:
-    """The watched features that can show drift and have a value, of the events [n] of `evaluation.watched.watched_events`."""
-    users = events[USERS].astype(np.int64)
-    tested = {name: values for name, values in events.items() if name not in (USERS, NOT_TASTE)}
-    return {name: PerEvent(users, values) for name, values in tested.items() if np.isfinite(values).any()}
+    """The watched features that have a value, of rows [n] such as those of `evaluation.watched.watched_events`. Samples of before
+    they had users get one user, who says nothing."""
+    values = {name: column for name, column in events.items() if name != USERS and np.isfinite(column).any()}
+    users = events[USERS] if USERS in events else np.zeros(max(map(len, values.values()), default=0))
+    return {name: PerEvent(users.astype(np.int64), column) for name, column in values.items()}
+
+
+def chosen(sample: Mapping[str, PerEvent], deciding: bool = True) -> dict[str, PerEvent]:
+    """The things of which a change is drift, or the others, of which it is only said that they changed.
+
+    A window of an afternoon differs from a reference of weeks in the hour, always. Kinds of events change with the site's
+    buttons, and scores with policies and learned vectors.
+    """
+
+    def decides(name: str) -> bool:
+        return name not in ("hour", SCORES) and not name.startswith(KIND_OF)
+
+    return {name: one for name, one in sample.items() if decides(name) is deciding}
 
 
 @dataclass(frozen=True, slots=True)

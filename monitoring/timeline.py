@@ -13,6 +13,16 @@ KEPT = 5_000  # decisions; at one a minute these are three and a half days
 _log = logging.getLogger(__name__)
 
 
+class SeenWindow(BaseModel):
+    """One of the windows that follow each other since the release was promoted; some checks see the same one again."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    number: int
+    seen_to: float  # time of its newest event when it was first seen
+    yes: bool | None = None  # whether it showed what is looked for; None: it cannot be told
+
+
 class Entry(BaseModel):
     """One decision. Times are Unix seconds."""
 
@@ -27,6 +37,13 @@ class Entry(BaseModel):
     drifted: bool | None = Field(None, description="whether this window alone drifted; None: it cannot be told")
     window: int = Field(0, description="number of the window since the release was promoted; some checks see the same one again")
     seen_to: float = Field(0.0, description="time of the newest event when the window was first seen")
+    rewards: SeenWindow | None = Field(None, description="the window of lists, and whether their reward fell")
+
+    def of(self, what: str) -> SeenWindow | None:
+        """The window of the events (`drift`) or of the lists (`reward`)."""
+        if what == "reward":
+            return self.rewards
+        return SeenWindow(number=self.window, seen_to=self.seen_to, yes=self.drifted)
 
 
 class Timeline:

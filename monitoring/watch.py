@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from core.errors import InvalidInput
 from core.ports import DriftReport
+from monitoring.reward import Reward
 from monitoring.significance import Changes
 
 NO_USERS = "by distance alone: the release is of before reference samples had users"
@@ -21,7 +22,7 @@ class Verdict(StrEnum):
     SUSPECTED = "suspected"  # seen, but in too few of the last windows
     DRIFT = "drift"  # seen; retraining on drift is off
     RETRAIN = "retrain"  # seen; one is asked for, whose own rules decide (lifecycle.retraining)
-    INSUFFICIENT = "insufficient"  # too little traffic to tell
+    CANNOT_TELL = "cannot tell"  # too little traffic, nothing to compare, or data that could not be read; the reasons say which
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,8 @@ class WatchConfig:
     """What counts as drift, and whether to retrain on it."""
 
     drift_share: float = 0.5  # share of watched features, for a release whose reference sample has no users
-    min_acceptance: float = 0.0  # share of lists; 0 leaves acceptance out of the decision
     retrain: bool = False
-    drifted_windows: int = 2  # that must have drifted, this one included, of the last `of_windows`
+    drifted_windows: int = 2  # that must have drifted, this one included, of the last `of_windows`; for rewards likewise
     of_windows: int = 3
 
     def __post_init__(self) -> None:
@@ -46,40 +46,70 @@ class Decision:
     verdict: Verdict
     reasons: tuple[str, ...]
     drifted: bool | None = None  # whether this window alone drifted; None: it cannot be told
+    fell: bool | None = None  # whether the reward of this window's lists alone fell
+    trigger: str = "drift"  # what a retraining is asked for with: "reward" where that fell in enough windows
+
+
+class Before(NamedTuple):
+    """Whether earlier windows drifted, and whether rewards fell in them, oldest first."""
+
+    drifted: Sequence[bool] = ()
+    fell: Sequence[bool] = ()
+
+
+NOTHING_BEFORE = Before()
 
 
 def decide(
     report: DriftReport | None,
-    acceptance: float | None,
     config: WatchConfig,
-    before: Sequence[bool] = (),
+    before: Before = NOTHING_BEFORE,
     changes: Changes | None = None,
+    rewards: Reward | None = None,
 ) -> Decision:
-    """Weigh one check. `report` is None when there was too little to compare, `acceptance` when no list was shown.
+    """Weigh one check. `report` is None when there was too little to compare, `rewards` when no list was looked at.
 
-    `before` says which earlier windows drifted, oldest first. `changes` decides about the features; None when it cannot,
-    then the distances in `report` do.
+    `changes` decides about the features; None when it cannot, then the distances in `report` do.
     """
-    seen = _by_distance(report, config) if changes is None else _by_user(changes)
-    concerns = seen.reasons if seen.drifted else ()
-    if acceptance is not None and acceptance < config.min_acceptance:
-        concerns = (*concerns, f"acceptance is {acceptance:.1%}, below {config.min_acceptance:.1%}")
-    if not concerns:
-        return Decision(Verdict.INSUFFICIENT if seen.drifted is None else Verdict.OK, seen.reasons, seen.drifted)
-    recent = [*before, True][-config.of_windows :]
-    if sum(recent) < config.drifted_windows:
-        count = f"drift in {sum(recent)} of the last {len(recent)} windows, {config.drifted_windows} are needed"
-        return Decision(Verdict.SUSPECTED, (*concerns, count), drifted=True)
-    if not config.retrain:
-        return Decision(Verdict.DRIFT, (*concerns, "retraining on drift is off"), drifted=True)
-    return Decision(Verdict.RETRAIN, concerns, drifted=True)
+    features = _by_distance(report, config) if changes is None else _by_user(changes)
+    lists = _rewards(rewards)
+    concerns = [_weighed(features, before.drifted, "drift", config), _weighed(lists, before.fell, "a lower reward", config)]
+    reasons = tuple(reason for concern in concerns for reason in concern.reasons)
+    sustained = [trigger for trigger, concern in zip(("drift", "reward"), concerns, strict=True) if concern.sustained]
+    trigger = sustained[-1] if sustained else "drift"  # people who accept less weigh more than people who changed
+    if sustained and config.retrain:
+        verdict = Verdict.RETRAIN
+    elif sustained:
+        verdict, reasons = Verdict.DRIFT, (*reasons, "retraining on drift is off")
+    elif features.drifted or lists.drifted:
+        verdict = Verdict.SUSPECTED
+    else:
+        verdict = Verdict.CANNOT_TELL if features.drifted is None else Verdict.OK
+    return Decision(verdict, reasons, features.drifted, lists.drifted, trigger)
 
 
 class _Seen(NamedTuple):
-    """What the watched features say."""
+    """What the watched features, or the rewards, say."""
 
     drifted: bool | None  # None: it cannot be told
     reasons: tuple[str, ...]
+
+
+class _Concern(NamedTuple):
+    """Reasons, and whether they were seen in enough windows."""
+
+    reasons: tuple[str, ...]
+    sustained: bool = False
+
+
+def _weighed(seen: _Seen, before: Sequence[bool], what: str, config: WatchConfig) -> _Concern:
+    if not seen.drifted:
+        return _Concern(seen.reasons)
+    recent = [*before, True][-config.of_windows :]
+    if sum(recent) >= config.drifted_windows:
+        return _Concern(seen.reasons, sustained=True)
+    count = f"{what} in {sum(recent)} of the last {len(recent)} windows, {config.drifted_windows} are needed"
+    return _Concern((*seen.reasons, count))
 
 
 def _by_user(changes: Changes) -> _Seen:
@@ -90,6 +120,19 @@ def _by_user(changes: Changes) -> _Seen:
     changed = sorted((name for name, change in changes.found.items() if change.changed), key=lambda n: -changes.found[n].effect)
     named = ", ".join(f"{n} (p {changes.found[n].p_value:.1g}, effect {changes.found[n].effect:.2f})" for n in changed)
     return _Seen(bool(changed), (_summary(len(changed), len(changes.found), named), *untold))
+
+
+def _rewards(rewards: Reward | None) -> _Seen:
+    """Fallen when one rate did. All of them are among the reasons."""
+    if rewards is None:
+        return _Seen(None, ())
+    if rewards.untold:
+        return _Seen(None, (f"reward cannot be told: {rewards.untold}",))
+    told = []
+    for name, fall in rewards.found.items():
+        rate = f"{name} is {fall.now:.1%} of lists, {fall.before:.1%} of the release's first"
+        told.append(f"{rate}: it fell (p {fall.p_value:.1g})" if fall.fell else rate)
+    return _Seen(rewards.fell, tuple(told))
 
 
 def _by_distance(report: DriftReport | None, config: WatchConfig) -> _Seen:

@@ -9,32 +9,34 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from core import columns as c
 from core import telemetry
 from core.errors import MarqueeError
 from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry, Retraining
 from evaluation.acceptance import ATTRIBUTION_SECONDS
-from evaluation.watched import values_of
 from lake.ports import Lake
-from monitoring.baseline import Baseline
-from monitoring.hysteresis import Place, place
+from monitoring.baseline import Baseline, Sample
+from monitoring.examined import Examined, faults, shown_changes, status
+from monitoring.hysteresis import place
 from monitoring.journal import Journal
-from monitoring.quality import problems
+from monitoring.reward import RewardConfig, reward, served_lists
 from monitoring.samples import MIN_ROWS
-from monitoring.significance import Changes, SignificanceConfig
+from monitoring.significance import SignificanceConfig, changes, chosen
 from monitoring.timeline import Entry, Timeline
-from monitoring.watch import NO_USERS, Decision, Verdict, WatchConfig, decide
-from monitoring.window import Window, recent_window
+from monitoring.watch import NO_USERS, Before, Decision, Verdict, WatchConfig, decide
+from monitoring.window import RecentLake, Window
 
 PRODUCTION = "production"
-UNAVAILABLE = "unavailable"  # the verdict, in metrics, of a check that could not read its data
 ACTIONS: Mapping[Verdict, str] = {
     Verdict.OK: "none",
     Verdict.SUSPECTED: "none: waits for the next window",
     Verdict.DRIFT: "none: retraining on drift is off",
-    Verdict.INSUFFICIENT: "none: waits for more events",
+    Verdict.CANNOT_TELL: "none: waits",
 }
 REMEMBERED = 1_000  # decisions that are looked at for earlier windows
 _log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class WatchdogConfig:
     min_rows: int = 200
     attribution: float = ATTRIBUTION_SECONDS  # seconds in which an answer belongs to a list
     significance: SignificanceConfig = field(default_factory=SignificanceConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
     decision: WatchConfig = field(default_factory=WatchConfig)
 
 
@@ -67,7 +70,7 @@ class Watchdog:
         clock: Clock = time.time,
     ) -> None:
         self._registry = registry
-        self._lake = lake
+        self._recent = RecentLake(lake, config.window, config.attribution)
         self._detector = detector
         self._journal = journal
         self._retraining = retraining  # answers at once; the retraining itself runs elsewhere
@@ -86,54 +89,35 @@ class Watchdog:
         """One check: look, decide, publish, act. None when something it needs does not answer."""
         try:
             baseline = self._current_baseline()
-            window = recent_window(self._lake, self._config.window, self._config.attribution)
-            report, changes = self._compare(baseline, window)
-            at = self._place(baseline, window)
-            decision = decide(
-                report, window.acceptance.per_list if window.acceptance else None, self._config.decision, at.before, changes
-            )
-            if report is not None and changes is None:
-                decision = replace(decision, reasons=(*decision.reasons, NO_USERS))
-            faults = problems(window.interactions, baseline.catalogue)
-            decision = replace(decision, reasons=(*decision.reasons, *faults))
-            self._publish(baseline, window, report, changes, decision)
-            self._record(decision, self._act(decision), baseline.release, at)
+            seen = self._examined(baseline, self._recent.look())
+            earlier = self._timeline.newest(REMEMBERED)
+            events, drifted = place(seen.window.interactions[c.TS].to_numpy(), baseline.release, earlier)
+            rewards, fell = place(seen.lists.latest[c.TS].to_numpy(), baseline.release, earlier, "reward")
+            decision = decide(seen.report, self._config.decision, Before(drifted, fell), seen.changes, seen.reward)
+            notes = [*seen.notes, *faults(seen.window, baseline, self._clock())]
+            decision = replace(decision, reasons=(*decision.reasons, *notes))
+            self._publish(seen, decision)
+            rewards = rewards.model_copy(update={"yes": decision.fell})
+            action = self._act(decision)
+            self._record(decision.verdict, decision.reasons, action, release=baseline.release, drifted=decision.drifted,
+                         window=events.number, seen_to=events.seen_to, rewards=rewards)  # fmt: skip
         except (MarqueeError, OSError) as error:
-            telemetry.WATCH_CHECKS.labels(UNAVAILABLE).inc()
+            telemetry.WATCH_CHECKS.labels(Verdict.CANNOT_TELL).inc()
             _log.warning("no check: %s", error)
             self._record_failure(error)
             return None
         return decision
 
-    def _place(self, baseline: Baseline, window: Window) -> Place:
-        times = window.interactions[c.TS].to_numpy()
-        return place(times, baseline.release, self._timeline.newest(REMEMBERED))
-
-    def _record(self, decision: Decision, action: str, release: str | None, at: Place) -> None:
+    def _record(self, verdict: Verdict, reasons: tuple[str, ...], action: str, **seen: Any) -> None:
         now = self._clock()
-        self._timeline.append(
-            Entry(
-                at=now,
-                verdict=decision.verdict,
-                reasons=decision.reasons,
-                action=action,
-                next_at=now + self._config.interval,
-                release=release,
-                drifted=decision.drifted,
-                window=at.number,
-                seen_to=at.seen_to,
-            )
-        )
+        next_at = now + self._config.interval
+        self._timeline.append(Entry(at=now, verdict=verdict, reasons=reasons, action=action, next_at=next_at, **seen))
 
     def _record_failure(self, error: Exception) -> None:
         """That this check could not tell, and why; if the record itself cannot be written, the log has to do."""
-        now, release = self._clock(), self._baseline.release if self._baseline else None
-        next_at = now + self._config.interval
-        reasons = (str(error),)
+        release = self._baseline.release if self._baseline else None
         try:
-            self._timeline.append(
-                Entry(at=now, verdict=UNAVAILABLE, reasons=reasons, action="none: waits", next_at=next_at, release=release)
-            )
+            self._record(Verdict.CANNOT_TELL, (str(error),), ACTIONS[Verdict.CANNOT_TELL], release=release)
         except OSError as failure:
             _log.warning("the decision is not on record: %s", failure)
 
@@ -144,64 +128,60 @@ class Watchdog:
             self._baseline = Baseline.load(folder)
         return self._baseline
 
-    def _compare(self, baseline: Baseline, window: Window) -> tuple[DriftReport | None, Changes | None]:
+    def _examined(self, baseline: Baseline, window: Window) -> Examined:
         """Distances, and changes by user. No distances when the window is too small or shares no feature that has enough rows
         in both; no changes when it is too small or the release is of before reference samples had users."""
-        if len(window.interactions) < self._config.min_rows or window.users < self._config.significance.min_users:
-            return None, None
-        watched = baseline.watched(window.interactions)
-        changes = baseline.changes(watched, self._config.significance)
-        reference, current = baseline.reference, values_of(watched)
-        names = [name for name, values in reference.items() if min(len(values), len(current.get(name, ()))) >= MIN_ROWS]
-        if not names:
-            return None, changes
-        report = self._detector.compare({name: reference[name] for name in names}, {name: current[name] for name in names})
-        return report, changes
+        config = self._config
+        lists = served_lists(window.first_shown, window.shown, window.answers, baseline.release, config.reward)
+        seen = Examined(baseline, window, lists, reward(lists, config.reward))
+        rows, users = len(window.interactions), window.users
+        if rows < config.min_rows or users < config.significance.min_users:
+            least = f"at least {config.min_rows:,} of {config.significance.min_users} users are needed"
+            return replace(seen, notes=(f"the window has {rows:,} events of {users:,} users, {least}",))
+        reference, current = baseline.compared(window.interactions, lists)
+        report = self._distances(reference, current)
+        if not baseline.has_users:
+            return replace(seen, report=report, notes=(NO_USERS,) if report else ())
+        found, shown = (
+            changes(chosen(reference, deciding), chosen(current, deciding), config.significance) for deciding in (True, False)
+        )
+        return replace(seen, report=report, changes=found, notes=shown_changes(shown))
 
-    def _publish(
-        self, baseline: Baseline, window: Window, report: DriftReport | None, changes: Changes | None, decision: Decision
-    ) -> None:
+    def _distances(self, reference: Sample, current: Sample) -> DriftReport | None:
+        columns = ({name: one.values[np.isfinite(one.values)] for name, one in sample.items()} for sample in (reference, current))
+        before, now = columns
+        names = [name for name, values in before.items() if min(len(values), len(now.get(name, ()))) >= MIN_ROWS]
+        if not names:
+            return None
+        return self._detector.compare({name: before[name] for name in names}, {name: now[name] for name in names})
+
+    def _publish(self, seen: Examined, decision: Decision) -> None:
         telemetry.WATCH_CHECKS.labels(decision.verdict).inc()
-        if report is not None:
-            telemetry.DRIFT_SHARE.set(report.share)
-            for name, distance in report.distances.items():
+        if seen.report is not None:
+            telemetry.DRIFT_SHARE.set(seen.report.share)
+            for name, distance in seen.report.distances.items():
                 telemetry.DRIFT_DISTANCE.labels(name).set(distance)
-        if window.acceptance is not None:
-            telemetry.ACCEPTANCE_RATE.labels("list").set(window.acceptance.per_list)
-            telemetry.ACCEPTANCE_RATE.labels("user_day").set(window.acceptance.per_user_day)
-        status = _status(baseline, window, report, decision, self._clock())
-        status["changes"] = {name: asdict(change) for name, change in changes.found.items()} if changes else {}
-        status["untold"] = dict(changes.untold) if changes else {}
-        self._journal.write(status, report.html if report else "")
-        seen = f"{len(window.interactions):,} events of {window.users:,} users against release {baseline.release}"
-        _log.info("%s: %s (%s)", decision.verdict, "; ".join(decision.reasons), seen)
+        if seen.window.acceptance is not None:
+            telemetry.ACCEPTANCE_RATE.labels("list").set(seen.window.acceptance.per_list)
+            telemetry.ACCEPTANCE_RATE.labels("user_day").set(seen.window.acceptance.per_user_day)
+        for name, fall in seen.reward.found.items():
+            if fall.before > 0:
+                telemetry.REWARD_RATIO.labels(name).set(fall.now / fall.before)
+        found = status(seen, decision, self._config, self._clock())
+        self._journal.write(found, seen.report.html if seen.report else "")
+        events = f"{len(seen.window.interactions):,} events of {seen.window.users:,} users"
+        _log.info("%s: %s (%s against release %s)", decision.verdict, "; ".join(decision.reasons), events, seen.baseline.release)
 
     def _act(self, decision: Decision) -> str:
         """What comes of the decision, in words. A retraining has rules of its own, and may be refused by them."""
         if decision.verdict is not Verdict.RETRAIN:
             return ACTIONS[decision.verdict]
-        answer = self._retraining.ask("drift", decision.reasons)
+        answer = self._retraining.ask(decision.trigger, decision.reasons)
         if answer.started:
             telemetry.DECISIONS.labels("retrain").inc()
         done = f"a retraining was {'started' if answer.started else 'not started'}: {answer.reason}"
         _log.warning("%s", done)
         return done
-
-
-def _status(baseline: Baseline, window: Window, report: DriftReport | None, decision: Decision, now: float) -> dict[str, object]:
-    """What `status.json` says."""
-    return {
-        "checked_at": now,
-        "release": baseline.release,
-        "verdict": decision.verdict.value,
-        "reasons": list(decision.reasons),
-        "events": len(window.interactions),
-        "users": window.users,
-        "acceptance": asdict(window.acceptance) if window.acceptance else None,
-        "drift_share": report.share if report else None,
-        "distances": dict(report.distances) if report else {},
-        "drifted": {name: bool(yes) for name, yes in report.drifted.items()} if report else {},
-    }
 
 
 if __name__ == "__main__":

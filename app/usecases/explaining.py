@@ -30,7 +30,7 @@ def latest_decisions(settings: Settings, count: int) -> list[dict[str, object]]:
         entries = Timeline(settings.folder("watch")).newest(count)
     except OSError as error:
         raise DependencyUnavailable("the decision record", str(error)) from error
-    return [entry.model_dump(exclude={"drifted", "window", "seen_to"}) for entry in entries]
+    return [entry.model_dump(exclude={"drifted", "window", "seen_to", "rewards"}) for entry in entries]
 
 
 def _time(seconds: float) -> str:

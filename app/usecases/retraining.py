@@ -13,19 +13,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import polars as pl
-
 from app import wiring
 from app.ops.ownership import attending, is_attended, sole_builder
 from app.usecases import rolling_out
 from app.usecases.retraining_files import RetrainFiles
 from app.usecases.retraining_guard import conclude
-from core import columns as c
+from app.usecases.retraining_signals import NewEvents, read_served
 from core.bundle import read_manifest
 from core.errors import AlreadyRunning, MarqueeError
 from core.ports import Clock, RetrainAnswer
 from core.settings import Settings
-from lake import tables
 from lifecycle.retraining import (
     MANUAL,
     Attempt,
@@ -34,9 +31,12 @@ from lifecycle.retraining import (
     RetrainConfig,
     RetrainState,
     Signals,
+    Trigger,
     permission,
     triggered,
 )
+from monitoring.timeline import Entry, Timeline
+from monitoring.watch import Verdict
 
 ATTEND_SECONDS = 1.0  # between two looks for a request, or for an attempt that was killed
 TRIGGER_SECONDS = 600.0  # between two looks at schedule and volume
@@ -113,6 +113,8 @@ class Retrainer(_Rules):
     def __init__(self, settings: Settings, clock: Clock = time.time) -> None:
         super().__init__(settings, clock)
         self._guard: subprocess.Popen[bytes] | None = None
+        self._told: set[tuple[str, str | None]] = set()  # triggers that were held, and for which release, on record
+        self._volume: NewEvents | None = None
 
     @property
     def log(self) -> Path:
@@ -130,7 +132,9 @@ class Retrainer(_Rules):
                 if state.running is None:
                     self._files.forget_progress()
                     shutil.rmtree(self._files.work, ignore_errors=True)
-                    attempt = Attempt(trigger=trigger, reasons=tuple(reasons), started_at=self._clock())
+                    attempt = Attempt(
+                        trigger=trigger, reasons=tuple(reasons), started_at=self._clock(), release=self._production()
+                    )
                     self._start(state, attempt, lock)
                 else:
                     self._start(state, _again(state.running), lock)
@@ -183,9 +187,23 @@ class Retrainer(_Rules):
     def look_at_triggers(self) -> None:
         """Ask for what schedule and volume want."""
         state, allowed = self.look("schedule")
-        if allowed.allowed:
-            for trigger in triggered(self._config, self._signals(), state, self._clock())[:1]:
-                self.ask(trigger.name, trigger.reasons)
+        if not allowed.allowed:
+            return
+        signals = self._signals()
+        wanted = triggered(self._config, signals, state, self._clock())
+        for trigger in (one for one in wanted if one.held and (one.name, signals.release) not in self._told):
+            self._told.add((trigger.name, signals.release))
+            self._record(Verdict.OK, trigger, f"none: {trigger.held}")
+        for trigger in [one for one in wanted if not one.held][:1]:
+            answer = self.ask(trigger.name, trigger.reasons)
+            done = f"a retraining ({trigger.name}) was {'started' if answer.started else 'not started'}: {answer.reason}"
+            self._record(Verdict.RETRAIN, trigger, done)
+
+    def _record(self, verdict: Verdict, trigger: Trigger, action: str) -> None:
+        """In the watchdog's decision record."""
+        now = self._clock()
+        entry = Entry(at=now, verdict=verdict, reasons=trigger.reasons, action=action, next_at=now + TRIGGER_SECONDS)
+        Timeline(self._settings.folder("watch")).append(entry)
 
     def _attend(self) -> None:
         if self._guard is not None and self._guard.poll() is not None:
@@ -199,11 +217,24 @@ class Retrainer(_Rules):
 
     def _signals(self) -> Signals:
         """Raises NotFound without a release or data, DependencyUnavailable."""
-        manifest = read_manifest(wiring.registry(self._settings).fetch("production"))
-        events = wiring.lake(self._settings).read(tables.INTERACTIONS).select(c.TS)
-        new = events.filter(pl.col(c.TS) >= manifest.trained_until).height
-        released_at = datetime.fromisoformat(manifest.created).timestamp()
-        return Signals(new_share=new / max(1, events.height), released_at=released_at)
+        registry = wiring.registry(self._settings)
+        manifest = read_manifest(registry.fetch("production"))
+        if self._volume is None:
+            self._volume = NewEvents(wiring.lake(self._settings))
+        served = read_served(self._settings.folder("watch"), manifest.release)
+        return Signals(
+            accuracy=served.accuracy,
+            acceptance=served.acceptance,
+            new_share=self._volume.share(manifest.trained_until),
+            released_at=datetime.fromisoformat(manifest.created).timestamp(),
+            release=registry.version("production"),
+        )
+
+    def _production(self) -> str | None:
+        try:
+            return wiring.registry(self._settings).version("production")
+        except MarqueeError:  # none yet, or the registry does not answer; then a threshold may ask once more
+            return None
 
     def _start(self, state: RetrainState, attempt: Attempt, lock: int) -> None:
         # noted first: an attempt that kills this process is not started again at once

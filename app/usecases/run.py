@@ -139,6 +139,7 @@ def watch(settings: Settings, once: bool) -> None:
     from app.usecases.noticing import notice
     from monitoring.adapters.evidently import EvidentlyDrift
     from monitoring.journal import Journal
+    from monitoring.reward import RewardConfig
     from monitoring.significance import SignificanceConfig
     from monitoring.timeline import Timeline
     from monitoring.watch import WatchConfig
@@ -157,6 +158,7 @@ def watch(settings: Settings, once: bool) -> None:
             window=settings.watch_window,
             attribution=settings.attribution_hours * 3600,
             significance=SignificanceConfig(settings.drift_level, settings.drift_min_effect, settings.drift_min_users),
+            reward=RewardConfig(level=settings.drift_level),
             decision=WatchConfig(
                 drift_share=settings.drift_share,
                 retrain=settings.retrain,

@@ -147,7 +147,8 @@ DASHBOARDS: dict[str, tuple[str, Sequence[Panel]]] = {
         "Model quality",
         (
             ACCEPTANCE,
-            Panel("Drift", "percentunit", "Share of watched features that drifted", {"drifted": "max(marquee_drift_share)"}),
+            Panel("Drift", "percentunit", "Share of watched features far from the reference; users' means decide (runbook)",
+                  {"drifted": "max(marquee_drift_share)"}),
             Panel("Distance by feature", "none", "From the training-time reference; drift from 0.3 on",
                   {"{{feature}}": "max by (feature) (marquee_drift_distance)"}),
             Panel("Model age", "s", "Since the latest event that the release learned from",
@@ -173,7 +174,7 @@ DASHBOARDS: dict[str, tuple[str, Sequence[Panel]]] = {
             NEW_RELEASE,
             Panel("Model age", "s", "Since the latest event that the release learned from",
                   {"{{alias}}": "time() - max by (alias) (marquee_model_trained_until_seconds)"}, "stat"),
-            Panel("Watchdog checks by verdict", "none", "An hour's; `unavailable`: it could not read its data",
+            Panel("Watchdog checks by verdict", "none", "An hour's; `cannot tell`: too few events, or data it could not read",
                   {"{{verdict}}": "sum by (verdict) (increase(marquee_watch_checks_total[1h]))"}),
             Panel("Decisions", "none", "A day's", {"{{decision}}": "sum by (decision) (increase(marquee_decisions_total[1d]))"}),
             Panel("Swaps of releases", "none", "A day's; `refused`: an alias points at a release that cannot be served",

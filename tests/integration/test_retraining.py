@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import tiny_release
 from typer.testing import CliRunner
 
 from app import wiring
@@ -22,7 +24,9 @@ from app.usecases.retraining import RequestedRetraining, Retrainer
 from app.usecases.retraining_files import RetrainFiles
 from core.errors import NotFound
 from core.settings import Settings
-from lifecycle.retraining import Attempt, RetrainState
+from lifecycle.retraining import ASKED_BEFORE, Attempt, RetrainState
+from monitoring.journal import STATUS
+from monitoring.timeline import Timeline
 
 PATIENCE = 120.0
 pytestmark = pytest.mark.timeout(400)
@@ -95,6 +99,33 @@ def test_killed_at_each_step_it_goes_on_and_leaves_nothing(settings: Settings, f
     assert files.progress() == {}
     assert not retrainer.go_on(), "nothing is left to go on with"
     assert not retrainer.ask("drift", []).started, "the cool-down is remembered"
+
+
+def test_a_low_acceptance_asks_once_for_a_release_and_both_are_on_record(
+    settings: Settings, files: RetrainFiles, tmp_path: Path
+) -> None:
+    registry = wiring.registry(settings)
+    built = tiny_release.copied(tiny_release.build(tmp_path / "build"), tmp_path / "tiny", "tiny")
+    version = registry.register(built)
+    registry.point("production", version)
+    settings.folder("watch").mkdir(parents=True)
+    figures = {"acceptance": {"per_user_day": 0.1, "user_days": 500}, "accuracy": None}
+    (settings.folder("watch") / STATUS).write_text(json.dumps({"release": "tiny", "served": figures}))
+    retrainer = Retrainer(Settings(home=settings.home, retrain_new_share=0.0))
+    retrainer.look_at_triggers()
+    files.off.touch()  # ends it
+    retrainer.wait()
+    files.off.unlink()
+    state = files.state(time.time())
+    assert state.answered == {"reward": (version,)}
+    files.write_state(state.model_copy(update={"ended_at": None}))  # long after the cool-down
+    for _ in range(3):
+        retrainer.look_at_triggers()
+    assert files.state(time.time()).running is None
+    asked, held = Timeline(settings.folder("watch")).newest(10)
+    assert asked.reasons == held.reasons == ("acceptance is 10.0%, below 50.0%",)
+    assert "(reward) was started" in asked.action
+    assert held.action == f"none: {ASKED_BEFORE}"
 
 
 def test_a_guard_that_is_killed_takes_its_retraining_with_it(settings: Settings, files: RetrainFiles) -> None:

@@ -124,6 +124,37 @@ def test_what_asks_by_itself() -> None:
     assert triggered(config, Signals(), RetrainState(), NOW) == [], "what is not known asks for nothing"
 
 
+def test_a_threshold_asks_once_for_a_release_and_not_for_one_that_it_made() -> None:
+    """Half of all users' days is out of reach for a shop in which every tenth visitor buys: it must not retrain for ever."""
+    low = Signals(acceptance=0.1, release="3")
+
+    def held(release: str, state: RetrainState) -> bool:
+        (trigger,) = triggered(CONFIG, replace(low, release=release), state, NOW)
+        assert trigger.name == "reward"
+        return bool(trigger.held)
+
+    assert not held("3", RetrainState())
+    state = RetrainState().started(Attempt(trigger="reward", reasons=(), started_at=NOW, release="3"))
+    assert held("3", state), "it was asked for"
+    assert held("3", state.ended(NOW, good=False, outcome="the gate refused 4", version="4"))
+    made = state.ended(NOW, good=True, outcome="version 4", version="4")
+    assert held("4", made), "it was made for that"
+    assert not held("5", made), "it came otherwise"
+
+
+def test_other_triggers_hold_no_threshold() -> None:
+    state = RetrainState().started(Attempt(trigger="drift", reasons=(), started_at=NOW, release="3"))
+    (trigger,) = triggered(CONFIG, Signals(accuracy=0.6, release="3"), state.ended(NOW, True, "", "4"), NOW)
+    assert (trigger.name, trigger.held) == ("accuracy", "")
+
+
+def test_the_releases_that_are_remembered_are_bounded() -> None:
+    state = RetrainState()
+    for number in range(50):
+        state = state.started(Attempt(trigger="reward", reasons=(), started_at=NOW, release=str(number)))
+    assert state.answered == {"reward": tuple(str(number) for number in range(30, 50))}
+
+
 def test_the_schedule_counts_from_the_last_attempt() -> None:
     signals, config = Signals(released_at=NOW - DAY), replace(CONFIG, every=3600.0)
     assert triggered(config, signals, RetrainState(ended_at=NOW - 10), NOW) == []

@@ -26,6 +26,7 @@ from lake.adapters.delta import DeltaLake
 from lifecycle.adapters.memory import FolderRegistry
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import REPORT, STATUS, Journal
+from monitoring.reward import RewardConfig
 from monitoring.timeline import Timeline
 from monitoring.watch import NO_USERS, Verdict, WatchConfig
 from monitoring.watchdog import Watchdog, WatchdogConfig
@@ -179,7 +180,7 @@ def test_every_check_is_on_record_with_what_was_done(world: WatchdogSetup) -> No
         world.now, world.against = 5_000_000.0 + now, against
         world.watchdog().check()
     found = world.timeline.newest(10)
-    assert [entry.verdict for entry in found] == ["unavailable", "retrain", "retrain", "retrain"]
+    assert [entry.verdict for entry in found] == ["cannot tell", "retrain", "retrain", "retrain"]
     started = "a retraining was started: because of drift"
     assert [entry.action for entry in found[1:]] == [started, started, "a retraining was not started: one runs"]
     assert "interactions" in found[0].reasons[0]
@@ -209,12 +210,13 @@ def test_only_the_newest_window_counts(world: WatchdogSetup) -> None:
     assert decision.verdict is Verdict.OK
 
 
-@pytest.mark.parametrize(("rows", "users"), [(49, 20), (400, 9)], ids=["few events", "few users"])
-def test_too_little_traffic_is_insufficient(world: WatchdogSetup, rows: int, users: int) -> None:
+@pytest.mark.parametrize(("rows", "users"), [(3, 3), (49, 20), (400, 9)], ids=["three events", "few events", "few users"])
+def test_too_little_traffic_cannot_be_told(world: WatchdogSetup, rows: int, users: int) -> None:
     world.lake.append(tables.INTERACTIONS, events(rows, (35, 40), LATER, users))
     decision = world.watchdog().check()
     assert decision is not None
-    assert decision.verdict is Verdict.INSUFFICIENT
+    assert decision.verdict is Verdict.CANNOT_TELL
+    assert f"the window has {rows} events of {users} users, at least 50 of 10 users are needed" in decision.reasons
     assert world.status()["drift_share"] is None
     assert world.asked == []
 
@@ -261,10 +263,10 @@ def test_the_reasons_name_feature_p_value_and_effect(world: WatchdogSetup) -> No
     world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER))
     decision = world.watchdog().check()
     assert decision is not None
-    assert re.search(r"year \(p \de-\d+, effect 1\.00\)", decision.reasons[0]), decision.reasons
+    assert re.search(r"age \(p \de-\d+, effect 1\.00\)", decision.reasons[0]), decision.reasons
     found = world.status()["changes"]
     assert isinstance(found, dict)
-    assert found["year"]["changed"]
+    assert found["age"]["changed"]
     assert not found["value"]["changed"]
 
 
@@ -324,12 +326,12 @@ def test_a_fault_is_logged_and_counted_and_the_watchdog_goes_on(
     world: WatchdogSetup, fault: Callable[[WatchdogSetup], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     fault(world)
-    before = checks("unavailable")
+    before = checks("cannot tell")
     watchdog = world.watchdog()
     with caplog.at_level(logging.WARNING, "monitoring"):
         assert watchdog.check() is None
         assert watchdog.check() is None
-    assert checks("unavailable") == before + 2
+    assert checks("cannot tell") == before + 2
     assert "no check: " in caplog.text
 
 
@@ -377,3 +379,82 @@ def test_run_checks_until_it_is_stopped(world: WatchdogSetup) -> None:
         world.timeline,
     ).run(stop)
     assert len(seen) == 2
+
+
+def served(lists: int, rate: float, start: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lists of one item, one each half minute, and a click on the first `rate` of each ten of them."""
+    numbers = np.arange(lists)
+    shown = pl.DataFrame(
+        {
+            c.REQUEST_ID: [f"{start:.0f}-{n}" for n in numbers], c.USER: 1 + numbers % 60, c.ITEM: 7, c.POSITION: 0,
+            c.PROPENSITY: 1.0, c.SCORE: 0.5, c.POLICY: "p", c.ARM: "control", c.MODEL_VERSION: "release-one",
+            c.TS: start + 30.0 * numbers, c.OFFSET: numbers,
+        }
+    )  # fmt: skip
+    taken = shown.filter(pl.Series(numbers * 7 % 10 < rate * 10))
+    answers = taken.select(
+        (pl.lit("c") + pl.col(c.REQUEST_ID)).alias(c.EVENT_ID), c.USER, c.ITEM, pl.lit("click").alias(c.KIND),
+        pl.lit(None, pl.Float64).alias(c.VALUE), pl.col(c.TS) + 20.0, c.REQUEST_ID, c.OFFSET,
+    )  # fmt: skip
+    return shown, answers
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_sustained_fall_of_acceptance_asks_for_a_retraining_because_of_the_reward(world: WatchdogSetup, restarts: bool) -> None:
+    world.config = replace(
+        world.config,
+        decision=WatchConfig(retrain=True),
+        reward=RewardConfig(lists=300, min_lists=200, min_users=20),
+        min_rows=10_000,  # features are out of the question
+    )
+    verdicts, watchdog = [], world.watchdog()
+    for batch, rate in enumerate((0.5, 0.5, 0.2, 0.2, 0.2)):
+        shown, answers = served(2_500 if batch > 1 else 400, rate, LATER + batch * 1e6)
+        world.lake.append(tables.IMPRESSIONS, shown)
+        world.lake.append(tables.INTERACTIONS, answers)
+        watchdog = world.watchdog() if restarts else watchdog
+        decision = watchdog.check()
+        assert decision is not None
+        verdicts.append((decision.verdict.value, decision.fell))
+    assert verdicts[:2] == [("cannot tell", None), ("cannot tell", False)]
+    assert verdicts[2:] == [("suspected", True), ("retrain", True), ("retrain", True)]
+    assert world.timeline.newest(1)[0].action == "a retraining was started: because of reward"
+    assert "acceptance is 20.0% of lists, 50.0% of the release's first: it fell" in world.asked[-1]
+    rewards = world.status()["rewards"]
+    assert isinstance(rewards, dict)
+    assert rewards["acceptance"]["fell"]
+    found = world.status()["served"]
+    assert isinstance(found, dict)
+    assert found["acceptance"]["user_days"] > 100
+    assert REGISTRY.get_sample_value("marquee_reward_ratio", {"rate": "acceptance"}) == pytest.approx(0.4, abs=0.02)
+
+
+def test_two_watchdogs_come_to_the_same_decision_and_both_are_on_record(world: WatchdogSetup) -> None:
+    one, other = world.watchdog(), world.watchdog()
+    for batch in range(2):
+        world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER + batch * 1e6))
+        first, second = one.check(), other.check()
+        assert first is not None
+        assert second is not None
+        assert (first.verdict, first.reasons) == (second.verdict, second.reasons)
+    assert [entry.window for entry in world.timeline.newest(9)] == [0, 0, 1, 1], "a window that both saw is one window"
+
+
+def test_a_clock_set_back_does_not_hide_what_came(world: WatchdogSetup) -> None:
+    watchdog = world.watchdog()
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER))
+    watchdog.check()
+    world.now = 10.0
+    world.lake.append(tables.INTERACTIONS, events(400, (35, 40), LATER + 1e6))
+    decision = watchdog.check()
+    assert decision is not None
+    assert decision.verdict is Verdict.RETRAIN
+    assert world.timeline.newest(1)[0].at == 10.0
+
+
+def test_new_kinds_are_named_and_do_not_decide(world: WatchdogSetup) -> None:
+    world.lake.append(tables.INTERACTIONS, events(400, (1, 20), LATER).with_columns(pl.lit("click").alias(c.KIND)))
+    decision = world.watchdog().check()
+    assert decision is not None
+    assert decision.verdict is Verdict.OK
+    assert "data: 400 of 400 events are of kind click, which the reference sample does not have" in decision.reasons

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,11 @@ import pytest
 
 from core import columns as c
 from core.catalogue import Catalogue, ItemStats
+from core.kinds import KINDS
 from datasets.movielens import read_movielens
 from datasets.splits import before, between, cutoff, in_time_order
 from evaluation.watched import (
+    BLOCK,
     USERS,
     WATCHED_GENRES,
     as_frame,
@@ -24,6 +28,7 @@ from evaluation.watched import (
     watched_events,
 )
 from monitoring.adapters.memory import WassersteinDrift
+from monitoring.significance import changes, chosen, per_event
 
 CATALOGUE = Catalogue.from_frame(
     pl.DataFrame(
@@ -54,7 +59,12 @@ def test_a_hand_table() -> None:
         "value": [4.0],  # of rows with stars on known items: minutes are not stars, item 99 is unknown
         "hour": [500 / 3600, 2.0, 999 / 3600, 1000 / 3600],
         "popularity": np.log1p([2.0, 0.0, 0.0, 3.0]),  # events before 1000 s take themselves out of the count
-        "year": [1990.0, 2000.0, 1990.0],
+        "age": [10.0, 0.0, 10.0],  # beside the newest item: times of before 1990 are positions
+        **{f"kind:{kind}": [0.0] * 4 for kind in KINDS},
+        "kind:rating": [1.0, 0.0, 0.0, 0.0],
+        "kind:click": [0.0, 1.0, 0.0, 0.0],
+        "kind:review": [0.0, 0.0, 1.0, 0.0],
+        "kind:watch": [0.0, 0.0, 0.0, 1.0],
         "genre:Drama": [1.0, 1.0, 0.0, 1.0],
         "genre:War": [0.0, 1.0, 0.0, 0.0],
     }
@@ -96,12 +106,34 @@ def test_users_have_other_numbers_in_another_release() -> None:
     assert not np.array_equal(one, np.arange(50.0)), "the order of the keys does not show"
 
 
-def test_the_reference_is_what_training_saw_and_repeats_by_seed() -> None:
+def test_the_reference_is_the_newer_half_of_what_training_saw_and_repeats_by_seed() -> None:
     first, again = (reference_columns(EVENTS, CATALOGUE, STATS, seed=1) for _ in range(2))
-    assert len(first["hour"]) == 2  # two known items before 1000 s
-    assert first["hour"].max() < 1.0
+    assert first["hour"].tolist() == [999 / 3600]  # of two events on known items before 1000 s
     for name, values in first.items():
         np.testing.assert_array_equal(values, again[name])
+
+
+def test_popularity_of_the_reference_is_that_of_before_each_block_as_a_window_has_it() -> None:
+    n = 4 * BLOCK
+    items = np.repeat([10, 20, 30, 10], BLOCK)  # the newer half is one block of item 30, then one of item 10
+    seen = pl.DataFrame(
+        {c.USER: np.arange(n) % 50, c.ITEM: items, c.KIND: "click", c.VALUE: None, c.TS: np.arange(n, dtype=np.float64)},
+        schema_overrides={c.VALUE: pl.Float64},
+    )
+    reference = reference_columns(seen, CATALOGUE, dataclasses.replace(STATS, as_of=float(n)), seed=1)
+    assert len(reference["popularity"]) == 2 * BLOCK
+    fresh = reference["popularity"] == 0.0
+    assert fresh.sum() == BLOCK, "item 30 had no event before its block"
+    np.testing.assert_allclose(reference["popularity"][~fresh], np.log1p(BLOCK * n / (3 * BLOCK)))
+
+
+def test_age_is_that_at_the_event_and_does_not_grow_beyond_the_newest_item() -> None:
+    events = pl.concat([EVENTS.head(1)] * 3).with_columns(pl.Series(c.TS, [year_start(1995), year_start(2000), year_start(2026)]))
+    np.testing.assert_allclose(watched_columns(events, CATALOGUE, STATS)["age"], [5.0, 10.0, 10.0], atol=0.01)
+
+
+def year_start(year: int) -> float:
+    return datetime(year, 1, 1, tzinfo=UTC).timestamp()
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +150,13 @@ def films() -> tuple[pl.DataFrame, Catalogue, ItemStats]:
 def test_the_events_that_really_followed_are_not_drift(films: tuple[pl.DataFrame, Catalogue, ItemStats]) -> None:
     events, catalogue, stats = films
     reference = reference_columns(events, catalogue, stats, seed=1)
-    assert len(reference) == 4 + WATCHED_GENRES + 1  # and the users
+    assert len(reference) == 4 + WATCHED_GENRES + len(KINDS) + 1  # and the users
     later = between(events, stats.as_of, float("inf"))
     for start in range(0, 8000, 2000):
-        report = WassersteinDrift().compare(values_of(reference), watched_columns(later[start : start + 2000], catalogue, stats))
-        assert report.share <= 0.3, report.distances
+        window = watched_events(later[start : start + 2000], catalogue, stats)
+        found = changes(chosen(per_event(reference)), chosen(per_event(window))).found
+        assert found.keys() >= {"value", "popularity", "age"}
+        assert not [name for name, change in found.items() if change.changed]
 
 
 def test_users_who_turn_to_horror_are_drift(films: tuple[pl.DataFrame, Catalogue, ItemStats]) -> None:
