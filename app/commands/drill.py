@@ -33,8 +33,8 @@ def drift(
     """Let tastes shift, and bad releases arrive, and see what becomes of it: a month in some minutes.
 
     The watchdog notices, one retraining starts, and its release is let in by shadow and canary. A broken release is refused by
-    the gate, one that is bad online only is stopped in canary, and one that turns bad later is rolled back. Prints the timeline and
-    writes a page with a chart; the exit code is 1 when something did not happen as it has to.
+    the gate, one that is bad online only is stopped in canary, and one that turns bad later is rolled back. Prints the timeline
+    and writes a page with a chart; the exit code is 1 when something did not happen as it has to.
     """
     from rich.progress import Progress
 
