@@ -72,8 +72,8 @@ class RolloutConfig:
         return tuple(share for share in shares if share < 1)
 
 
-class Kind(StrEnum):
-    """What to do with a release."""
+class Next(StrEnum):
+    """What happens to a release next."""
 
     WAIT = "wait"
     ADVANCE = "advance"  # to the next step or stage
@@ -86,7 +86,7 @@ class Kind(StrEnum):
 class Move:
     """What to do, and why."""
 
-    kind: Kind
+    kind: Next
     why: str
 
 
@@ -95,19 +95,19 @@ def next_move(state: Rollout, evidence: Evidence, config: RolloutConfig, now: fl
     if state.stage is Stage.PROBATION:
         return _in_probation(state, evidence, config, now)
     if evidence.worse:
-        return Move(Kind.STOP, "; ".join(f"{guard.name}: {guard.detail}" for guard in evidence.worse))
+        return Move(Next.STOP, "; ".join(f"{guard.name}: {guard.detail}" for guard in evidence.worse))
     past = now - state.since
     enough = evidence.lists >= config.shadow_lists if state.stage is Stage.SHADOW else evidence.users >= config.min_users
     if enough and (past >= config.min_step or state.stage is Stage.SHADOW):
         return _advance(state, evidence, config, past)
     if past < config.max_step:
-        return Move(Kind.WAIT, _so_far(state, evidence, config))
+        return Move(Next.WAIT, _so_far(state, evidence, config))
     expected = evidence.others if state.stage is Stage.SHADOW else evidence.others * config.share(state.step)
     if evidence.lists == 0 and expected >= _EXPECTED:
-        return Move(Kind.STOP, f"it made no list while {evidence.others:,} other users had some: it cannot be served")
+        return Move(Next.STOP, f"it made no list while {evidence.others:,} other users had some: it cannot be served")
     if evidence.lists == 0:
-        return Move(Kind.WAIT, "nobody asks for lists")
-    return Move(Kind.ADVANCE, f"nothing speaks against it after {past / HOUR:.1f} hours, with few users: {_seen(evidence)}")
+        return Move(Next.WAIT, "nobody asks for lists")
+    return Move(Next.ADVANCE, f"nothing speaks against it after {past / HOUR:.1f} hours, with few users: {_seen(evidence)}")
 
 
 def worse_since(state: Rollout, evidence: Evidence, now: float) -> float | None:
@@ -122,18 +122,18 @@ def _in_probation(state: Rollout, evidence: Evidence, config: RolloutConfig, now
     if since is not None:
         why = "; ".join(f"{guard.name}: {guard.detail}" for guard in evidence.worse)
         if now - since >= config.sustained:
-            return Move(Kind.ROLL_BACK, f"worse for {(now - since) / HOUR:.1f} hours: {why}")
-        return Move(Kind.WAIT, f"worse since {(now - since) / 60:.0f} minutes: {why}")
+            return Move(Next.ROLL_BACK, f"worse for {(now - since) / HOUR:.1f} hours: {why}")
+        return Move(Next.WAIT, f"worse since {(now - since) / 60:.0f} minutes: {why}")
     if now - state.since >= config.probation:
-        return Move(Kind.FINISH, f"{config.probation / HOUR:.0f} hours of probation are over: {_seen(evidence)}")
-    return Move(Kind.WAIT, f"{(state.since + config.probation - now) / HOUR:.1f} hours of probation are left")
+        return Move(Next.FINISH, f"{config.probation / HOUR:.0f} hours of probation are over: {_seen(evidence)}")
+    return Move(Next.WAIT, f"{(state.since + config.probation - now) / HOUR:.1f} hours of probation are left")
 
 
 def _advance(state: Rollout, evidence: Evidence, config: RolloutConfig, past: float) -> Move:
     last = state.stage is Stage.CANARY and state.step >= len(config.shares) - 1
     if last and not evidence.not_inferior and past < config.max_step:
-        return Move(Kind.WAIT, f"a fall of {config.guards.margin:.0%} is not ruled out yet: {_seen(evidence)}")
-    return Move(Kind.ADVANCE, _seen(evidence))
+        return Move(Next.WAIT, f"a fall of {config.guards.margin:.0%} is not ruled out yet: {_seen(evidence)}")
+    return Move(Next.ADVANCE, _seen(evidence))
 
 
 def _so_far(state: Rollout, evidence: Evidence, config: RolloutConfig) -> str:

@@ -20,7 +20,7 @@ from lake.ports import Lake
 from lifecycle.ledger import PromotionLedger
 from lifecycle.ledger_entries import CANARY, PREVIOUS, PRODUCTION, STAGING, Action, Note, canonical
 from lifecycle.promotion import MAX_TAG, REFUSED, release_of, rollback, take_over, version_or_none
-from lifecycle.rollout import Kind, Move, Rollout, RolloutConfig, Stage, next_move, worse_since
+from lifecycle.rollout import Move, Next, Rollout, RolloutConfig, Stage, next_move, worse_since
 from lifecycle.rollout_evidence import Evidence
 from lifecycle.rollout_lists import gather
 from recommender.split import CANARY_SHARE, HOLDBACK_SHARE
@@ -81,10 +81,15 @@ class Rollouts:
         return self._in(Stage.PROBATION)
 
     def begin(self, version: str, *, actor: str, why: str, evidence: str = "{}") -> Rollout:
-        """Let a version in that the gate let pass. Raises RolloutUnderWay, NotFound, LedgerUnavailable; then nothing moved."""
+        """Let a version in that the gate let pass; one that is under way goes on.
+
+        Raises RolloutUnderWay for another one, NotFound, and LedgerUnavailable; then nothing moved.
+        """
         version = self._registry.version(version)
-        if (found := self.under_way()) is not None and found[0] != version:
-            raise RolloutUnderWay(*found)
+        if (found := self.under_way()) is not None:
+            if found[0] != version:
+                raise RolloutUnderWay(*found)
+            return found[1]
         now, in_shadow = self._now, self._config.shadow_lists > 0
         state = Rollout(stage=Stage.SHADOW if in_shadow else Stage.CANARY, begun=now, since=now, actor=actor, why=why)
         self._point(version, state, actor, why, evidence)
@@ -124,13 +129,13 @@ class Rollouts:
         self._clear(version, _ALIAS[state.stage])
         evidence = gather(self._lake, state, self._config, self._attribution, self._now)
         move = next_move(state, evidence, self._config, self._now)
-        if move.kind is Kind.ADVANCE:
+        if move.kind is Next.ADVANCE:
             self._advance(version, state, move, evidence)
-        elif move.kind is Kind.STOP:
+        elif move.kind is Next.STOP:
             self._stop(version, state, move.why, evidence, ACTOR)
-        elif move.kind is Kind.ROLL_BACK:
+        elif move.kind is Next.ROLL_BACK:
             self._roll_back(version, state, move)
-        elif move.kind is Kind.FINISH:
+        elif move.kind is Next.FINISH:
             self._finish(version, state, move)
         elif state.stage is Stage.PROBATION and (since := worse_since(state, evidence, self._now)) != state.worse_since:
             self._store(version, state.model_copy(update={"worse_since": since}))

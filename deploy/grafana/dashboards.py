@@ -82,6 +82,15 @@ CANARY = Panel(
     "stat",
 )
 
+ROLLOUT = Panel(
+    "On the way in", "none", "1 for the stages that a release is in: shadow, canary, probation",
+    {"{{stage}}": "max by (stage) (marquee_rollout_stage)"}, "stat"
+)  # fmt: skip
+NEW_RELEASE = Panel(
+    "Lists of a release that is let in", "ops", "In shadow, and those that it could not make, which production made",
+    {"shadow": or_zero(rate("marquee_shadow_lists_total")), "failed": or_zero(rate("marquee_release_failures_total"))},
+)  # fmt: skip
+
 DASHBOARDS: dict[str, tuple[str, Sequence[Panel]]] = {
     "service": (
         "Service",
@@ -160,6 +169,8 @@ DASHBOARDS: dict[str, tuple[str, Sequence[Panel]]] = {
         (
             RELEASE,
             CANARY,
+            ROLLOUT,
+            NEW_RELEASE,
             Panel("Model age", "s", "Since the latest event that the release learned from",
                   {"{{alias}}": "time() - max by (alias) (marquee_model_trained_until_seconds)"}, "stat"),
             Panel("Watchdog checks by verdict", "none", "An hour's; `unavailable`: it could not read its data",

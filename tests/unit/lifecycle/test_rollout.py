@@ -11,7 +11,7 @@ import pytest
 from core import columns as c
 from core.errors import InvalidInput
 from evaluation.acceptance import ACCEPTED
-from lifecycle.rollout import HOUR, Kind, Rollout, RolloutConfig, Stage, next_move, worse_since
+from lifecycle.rollout import HOUR, Next, Rollout, RolloutConfig, Stage, next_move, worse_since
 from lifecycle.rollout_evidence import TREATED, Evidence, Guard, GuardConfig, of_shadow, of_users
 
 T0 = 1.8e9
@@ -27,34 +27,34 @@ def at(stage: Stage, step: int = 0, worse: float | None = None) -> Rollout:
 @pytest.mark.parametrize(
     ("state", "evidence", "hours", "kind"),
     [
-        (at(Stage.SHADOW), replace(FINE, lists=19), 0.1, Kind.WAIT),
-        (at(Stage.SHADOW), replace(FINE, lists=20), 0.1, Kind.ADVANCE),
-        (at(Stage.SHADOW), BAD, 0.1, Kind.STOP),
-        (at(Stage.SHADOW), replace(FINE, lists=0, users=0), 11, Kind.STOP),  # others had lists, it had none
-        (at(Stage.SHADOW), Evidence(), 11, Kind.WAIT),  # nobody is there
-        (at(Stage.SHADOW), replace(FINE, lists=3), 11, Kind.ADVANCE),
-        (at(Stage.CANARY), FINE, 0.5, Kind.WAIT),  # too early
-        (at(Stage.CANARY), replace(FINE, users=49), 2, Kind.WAIT),  # too few
-        (at(Stage.CANARY), FINE, 1, Kind.ADVANCE),
-        (at(Stage.CANARY), replace(FINE, not_inferior=None), 1, Kind.ADVANCE),  # only the last step has to show it
-        (at(Stage.CANARY), BAD, 0.0, Kind.STOP),  # at once
-        (at(Stage.CANARY), replace(FINE, users=5), 10, Kind.ADVANCE),  # by time
-        (at(Stage.CANARY), replace(FINE, users=0, lists=0), 10, Kind.STOP),  # of 900 others 45 should have had lists
-        (at(Stage.CANARY), replace(FINE, users=0, lists=0, others=100), 10, Kind.WAIT),  # five might have stayed away
-        (at(Stage.CANARY, 1), replace(FINE, not_inferior=False), 2, Kind.WAIT),
-        (at(Stage.CANARY, 1), replace(FINE, not_inferior=False), 10, Kind.ADVANCE),
-        (at(Stage.CANARY, 1), FINE, 1, Kind.ADVANCE),
-        (at(Stage.CANARY, 7), FINE, 1, Kind.ADVANCE),  # settings with fewer steps than when it began
-        (at(Stage.CANARY), FINE, -5, Kind.WAIT),  # the clock was set back
-        (at(Stage.PROBATION), FINE, 71, Kind.WAIT),
-        (at(Stage.PROBATION), FINE, 72, Kind.FINISH),
-        (at(Stage.PROBATION), BAD, 1, Kind.WAIT),  # it has to last
-        (at(Stage.PROBATION, worse=T0 + HOUR), BAD, 2.0, Kind.ROLL_BACK),
-        (at(Stage.PROBATION, worse=T0 + HOUR), FINE, 2.0, Kind.WAIT),
-        (at(Stage.PROBATION), BAD, 100, Kind.WAIT),  # a fall in the last minute is waited for, not let through
+        (at(Stage.SHADOW), replace(FINE, lists=19), 0.1, Next.WAIT),
+        (at(Stage.SHADOW), replace(FINE, lists=20), 0.1, Next.ADVANCE),
+        (at(Stage.SHADOW), BAD, 0.1, Next.STOP),
+        (at(Stage.SHADOW), replace(FINE, lists=0, users=0), 11, Next.STOP),  # others had lists, it had none
+        (at(Stage.SHADOW), Evidence(), 11, Next.WAIT),  # nobody is there
+        (at(Stage.SHADOW), replace(FINE, lists=3), 11, Next.ADVANCE),
+        (at(Stage.CANARY), FINE, 0.5, Next.WAIT),  # too early
+        (at(Stage.CANARY), replace(FINE, users=49), 2, Next.WAIT),  # too few
+        (at(Stage.CANARY), FINE, 1, Next.ADVANCE),
+        (at(Stage.CANARY), replace(FINE, not_inferior=None), 1, Next.ADVANCE),  # only the last step has to show it
+        (at(Stage.CANARY), BAD, 0.0, Next.STOP),  # at once
+        (at(Stage.CANARY), replace(FINE, users=5), 10, Next.ADVANCE),  # by time
+        (at(Stage.CANARY), replace(FINE, users=0, lists=0), 10, Next.STOP),  # of 900 others 45 should have had lists
+        (at(Stage.CANARY), replace(FINE, users=0, lists=0, others=100), 10, Next.WAIT),  # five might have stayed away
+        (at(Stage.CANARY, 1), replace(FINE, not_inferior=False), 2, Next.WAIT),
+        (at(Stage.CANARY, 1), replace(FINE, not_inferior=False), 10, Next.ADVANCE),
+        (at(Stage.CANARY, 1), FINE, 1, Next.ADVANCE),
+        (at(Stage.CANARY, 7), FINE, 1, Next.ADVANCE),  # settings with fewer steps than when it began
+        (at(Stage.CANARY), FINE, -5, Next.WAIT),  # the clock was set back
+        (at(Stage.PROBATION), FINE, 71, Next.WAIT),
+        (at(Stage.PROBATION), FINE, 72, Next.FINISH),
+        (at(Stage.PROBATION), BAD, 1, Next.WAIT),  # it has to last
+        (at(Stage.PROBATION, worse=T0 + HOUR), BAD, 2.0, Next.ROLL_BACK),
+        (at(Stage.PROBATION, worse=T0 + HOUR), FINE, 2.0, Next.WAIT),
+        (at(Stage.PROBATION), BAD, 100, Next.WAIT),  # a fall in the last minute is waited for, not let through
     ],
 )
-def test_what_comes_next(state: Rollout, evidence: Evidence, hours: float, kind: Kind) -> None:
+def test_what_comes_next(state: Rollout, evidence: Evidence, hours: float, kind: Next) -> None:
     move = next_move(state, evidence, CONFIG, T0 + hours * HOUR)
     assert move.kind is kind, move.why
     assert move.why
