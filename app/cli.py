@@ -9,6 +9,7 @@ import typer
 from app.commands import (
     data,
     deadletter,
+    drill,
     evaluate,
     events,
     features,
@@ -41,6 +42,7 @@ app.add_typer(release.app, name="release")
 app.add_typer(topics.app, name="topics")
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(events.app, name="events")
+app.add_typer(drill.app, name="drill")
 operate.register(app)
 app.command(epilog="Example: marquee retrain --dry-run")(retrain.retrain)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)

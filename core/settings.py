@@ -20,7 +20,7 @@ CONFIGS = REPOSITORY / "configs"
 # everything that Marquee writes lies in one of these under home
 FOLDERS = (
     *("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch"),
-    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain"),
+    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain", "drill"),
 )
 
 
