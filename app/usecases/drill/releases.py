@@ -18,10 +18,11 @@ from datasets.splits import cutoff
 from lake import tables
 from lifecycle import judging
 from lifecycle.behaviour import behave, some_users
-from lifecycle.build import TrainingData, build_release, new_name, seal
+from lifecycle.build import TrainingData, build_release
 from lifecycle.cuts import BuildConfig, after_all
 from lifecycle.face_off import as_served, face_off
 from lifecycle.promotion import version_or_none
+from lifecycle.sealing import new_name, seal
 from ranking.ranker import RankerConfig
 from recommender.release import expected_schema, open_release, read_release
 from retrieval.config import TrainConfig
