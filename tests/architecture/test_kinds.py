@@ -15,6 +15,7 @@ PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
 # Modules that make events of one kind, from sources that hold nothing else.
 MAKES_EVENTS = {
+    "app/usecases/drill/audience.py": {"WATCH"},  # simulated people watch what they accept
     "datasets/layout.py": {"RATING"},  # MovieLens has ratings
     "datasets/values.py": {"RATING", "VIEW", "WATCH"},  # rows without a kind: one with a value is a rating
     "streaming/course_log/events.py": {"RATING", "VIEW", "WATCH"},  # the log's lines
