@@ -7,7 +7,7 @@ from core import telemetry
 
 BOUNDED = {
     "route", "status", "stage", "part", "strategy", "arm", "explored", "kind", "reason", "group", "table", "dependency",
-    "outcome", "policy", "what", "alias", "decision", "feature", "verdict", "thread", "topic",
+    "outcome", "policy", "what", "alias", "decision", "feature", "verdict", "thread", "topic", "unit", "rate",
     "release",  # those that a process serves; one that was left stays at 0 until it ends
 }  # fmt: skip
 
