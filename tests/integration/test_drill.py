@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_every_act_comes_out_as_it_has_to(tmp_path: Path) -> None:
 
 def test_a_drill_that_does_not_come_out_says_what_and_leaves_its_page(tmp_path: Path) -> None:
     page, told = tmp_path / "drift.html", list[Told]()
-    impossible = DrillConfig(users=150, films=150, window=1_000, max_windows=0)
+    impossible = replace(DrillConfig().small(), max_windows=0)
     with pytest.raises(DrillFailed, match="the watchdog notices within 0 windows"):
         run_drift(impossible, page, told.append)
     assert "Not as expected: the watchdog notices within 0 windows" in page.read_text()

@@ -80,6 +80,7 @@ class Drill:
         story.act("calm days")
         marquee.fill()
         version, verdict = self._registered(releases.trained(marquee, _log.info), "the first release")
+        story.expect("the first release passes the gate", verdict.passed, failed_checks(verdict) or "every check")
         promote(marquee.registry, marquee.ledger, version, verdict, actor=ACTOR, why="the first release")
         marquee.open()
         story.tell(f"release {self._name(version)} (version {version}) is the first one")
