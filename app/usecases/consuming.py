@@ -22,6 +22,9 @@ from streaming.loops.lake_loop import LakeLoop
 from streaming.statistics.statistics_loop import StatisticsLoop
 
 
+LISTS_FLUSH = 10.0  # seconds: they are looked at once a minute, so few and larger appends do
+
+
 def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
     """Loops that keep features fresh, fill the lake (one per table), count what it holds, and learn online."""
     weigh = signals(settings, steps.stored(settings).interactions)
@@ -35,7 +38,7 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
         InteractionLoop(log, FeatureEffect(features, items.genres, weigh), contract, config, writes_dead_letters=True),
         LakeLoop(log, lake, INTERACTIONS, tables.INTERACTIONS, interactions, settings.lake_flush),
         LakeLoop(log, lake, IMPRESSIONS, tables.IMPRESSIONS, impressions, settings.lake_flush),
-        LakeLoop(log, lake, LISTS, tables.LISTS, list_rows, settings.lake_flush),
+        LakeLoop(log, lake, LISTS, tables.LISTS, list_rows, max(settings.lake_flush, LISTS_FLUSH)),
         StatisticsLoop(
             lake,
             items,

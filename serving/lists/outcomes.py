@@ -11,6 +11,7 @@ from recommender.roles import Query
 from serving.lists.write_behind import WriteBehind
 
 LOG_LISTS = "log_lists"
+GATHER_SECONDS = 0.5  # a process that is killed loses what it made in the last half second, which is no loss to a comparison
 
 
 class Outcomes:
@@ -18,7 +19,7 @@ class Outcomes:
 
     def __init__(self, log: EventLog) -> None:
         self._failed = STAGE_ERRORS.labels("side_effect", LOG_LISTS)
-        self.writer = WriteBehind(log, LISTS, self._failed.inc)
+        self.writer = WriteBehind(log, LISTS, self._failed.inc, gather=GATHER_SECONDS)
 
     def shown(self, arm: str, release: str, made: RecommendationResult, failed: bool) -> None:
         """A list that was shown; `failed` says that `release` could not make it."""

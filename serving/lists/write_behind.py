@@ -29,14 +29,25 @@ class WriteBehind:
     """Appends to one topic in the order of `submit`. Thread-safe. `background` is its thread."""
 
     def __init__(
-        self, log: EventLog, topic: str, on_failure: Callable[[], None], capacity: int = 100_000, retry_after: float = 1.0
+        self,
+        log: EventLog,
+        topic: str,
+        on_failure: Callable[[], None],
+        capacity: int = 100_000,
+        retry_after: float = 1.0,
+        gather: float = 0.0,
     ) -> None:
-        """`on_failure` is called each time the log is unavailable; the append is retried `retry_after` seconds later."""
+        """`on_failure` is called each time the log is unavailable; the append is retried `retry_after` seconds later.
+
+        Records are gathered for `gather` seconds before an append: fewer appends, for records that nobody waits for.
+        """
         self._log = log
         self._topic = topic
         self._on_failure = on_failure
         self._capacity = capacity
         self._retry_after = retry_after
+        self._gather = gather
+        self._flushing = 0  # callers that wait for everything to be stored
         self._waiting: list[Record] = []
         self._closed = False
         self._changed = threading.Condition()
@@ -55,7 +66,12 @@ class WriteBehind:
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until everything is in the log; False if that takes more than `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting, timeout)
+            self._flushing += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: not self._waiting, timeout)
+            finally:
+                self._flushing -= 1
 
     def close(self, timeout: float = 5.0) -> None:
         """Flush and stop. What the log does not accept within `timeout` seconds is lost, which is logged."""
@@ -96,6 +112,7 @@ class WriteBehind:
         """The next records, which stay queued until they are appended; none once the writer is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
+            self._changed.wait_for(lambda: self._flushing or self._closed, self._gather)
             return [] if self._closed else self._waiting[:BATCH]
 
     def _pause(self) -> None:

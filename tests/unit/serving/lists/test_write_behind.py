@@ -143,3 +143,23 @@ def test_a_log_that_fails_on_everything_is_not_taken_for_poison() -> None:
     writer.close()
     assert stored(log) == [0, 1]
     assert quarantined() == before
+
+
+def test_records_that_nobody_waits_for_are_gathered() -> None:
+    sizes: list[int] = []
+
+    class Counting(MemoryEventLog):
+        def append(self, topic, records):
+            sizes.append(len(records))
+            return super().append(topic, records)
+
+    log = Counting()
+    writer = WriteBehind(log, TOPIC, lambda: None, gather=60.0)
+    for number in range(50):
+        writer.submit([record(number)])
+    assert sizes == []
+    assert writer.flush(10.0), "a flush does not wait for the end of the gathering"
+    assert (sizes, stored(log)) == ([50], list(range(50)))
+    writer.submit([record(50)])
+    writer.close()
+    assert stored(log) == list(range(51))
