@@ -21,7 +21,6 @@ from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
 from streaming.loops.lake_loop import LakeLoop
 from streaming.statistics.statistics_loop import StatisticsLoop
 
-
 LISTS_FLUSH = 10.0  # seconds: they are looked at once a minute, so few and larger appends do
 
 
