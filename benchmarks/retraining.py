@@ -56,8 +56,9 @@ def training(program: str) -> Iterator[None]:
             child.wait()
 
 
-def lists(client: Client, users: list[int], seconds: float, what: str) -> np.ndarray:
+def lists(url: str, users: list[int], seconds: float, what: str) -> np.ndarray:
     """Milliseconds of each list."""
+    client = Client(url)  # of its own: a connection that waited for the training to begin was closed meanwhile
     taken, end = [], time.perf_counter() + seconds
     with tqdm(total=round(seconds), desc=what, leave=False) as bar:
         while (start := time.perf_counter()) < end:
@@ -75,12 +76,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     wanted = parser.parse_args()
     client = Client(wanted.url)
-    users = json.loads(client.get("/users?limit=50"))["users"]
+    users, data = json.loads(client.get("/users?limit=50"))["users"], json.loads(client.get("/version"))["data_version"]
     parts: dict[str, list[np.ndarray]] = {"idle": [], "limited": [], "ordinary": []}
     for _ in range(wanted.rounds):
         for name, program in (("idle", ""), ("limited", LIMITED), ("ordinary", TRAIN)):
             with training(program):
-                parts[name].append(lists(client, users, wanted.seconds, name))
+                parts[name].append(lists(wanted.url, users, wanted.seconds, name))
     metrics: dict[str, float] = {}
     for name, found in parts.items():
         of_all = np.concatenate(found)
@@ -89,7 +90,7 @@ def main() -> None:
         metrics |= {f"{name}_to_idle_p{q}_ratio": metrics[f"{name}_p{q}_ms"] / metrics[f"idle_p{q}_ms"] for q in (50, 99)}
     for name, value in metrics.items():
         print(f"{name:<28} {value:9.2f}")
-    record.write("retraining", json.dumps(json.loads(client.get("/version"))["data_version"]), metrics)
+    record.write("retraining", json.dumps(data), metrics)
 
 
 if __name__ == "__main__":
