@@ -58,8 +58,8 @@ class Policy(BaseModel):
 
     @property
     def body(self) -> str:
-        """All that decides a list, as JSON with sorted keys; the name is not part of it."""
-        return json.dumps(self.model_dump(mode="json", exclude={"name"}), sort_keys=True)
+        """All that decides a list, as JSON with sorted keys; the name is not part of it, nor is a setting that was left out."""
+        return json.dumps(self.model_dump(mode="json", exclude={"name"}, exclude_none=True), sort_keys=True)
 
     @property
     def id(self) -> str:

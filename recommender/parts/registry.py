@@ -7,17 +7,36 @@ from typing import Annotated
 from pydantic import Field
 
 from recommender.parts.candidate_features import CandidateFeaturesConfig
+from recommender.parts.external import ExternalConfig
+from recommender.parts.genre_popular import GenrePopularConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
+from recommender.parts.long_tail import LongTailConfig
 from recommender.parts.new_items import NewItemsConfig
+from recommender.parts.new_releases import NewReleasesConfig
 from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+from recommender.parts.similar import SimilarConfig
+from recommender.parts.trending import TrendingConfig
 from recommender.parts.two_tower import TwoTowerConfig
 
 _BY_NAME = Field(discriminator="part")
 
-AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularConfig | NewItemsConfig, _BY_NAME]
+AnySource = Annotated[
+    TwoTowerConfig
+    | TransitionsConfig
+    | EaseSourceConfig
+    | SimilarConfig
+    | GenrePopularConfig
+    | PopularConfig
+    | TrendingConfig
+    | NewReleasesConfig
+    | NewItemsConfig
+    | LongTailConfig
+    | ExternalConfig,
+    _BY_NAME,
+]
 AnyFilter = SeenConfig
 AnyHydrator = CandidateFeaturesConfig
 AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]
