@@ -66,6 +66,11 @@ class Candidates:
         """[n, len(sources)]"""
         return ~np.isnan(self.source_scores)
 
+    def index_of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Where catalogue rows [m] are among these, -1 for one that is not. [m]"""
+        at = {row: index for index, row in enumerate(self.rows.tolist())}
+        return np.array([at.get(row, -1) for row in rows.tolist()], dtype=np.intp)
+
     def scores_of(self, source: str) -> Floats:
         """A source's scores [n], NaN where it did not find the item; all NaN for a source that is not in the pipeline."""
         if source not in self.sources:

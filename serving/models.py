@@ -38,6 +38,7 @@ class Stage(BaseModel):
     dropped: int
     milliseconds: float
     error: str | None
+    note: str | None = Field(None, description="what else there is to know, such as caps that gave way")
 
 
 class ListTrace(BaseModel):

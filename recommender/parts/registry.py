@@ -12,7 +12,7 @@ from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
-from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+from recommender.parts.selectors import EpsilonConfig, GreedyConfig, PlackettLuceConfig
 from recommender.parts.two_tower import TwoTowerConfig
 
 _BY_NAME = Field(discriminator="part")
@@ -21,4 +21,4 @@ AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | Po
 AnyFilter = SeenConfig
 AnyHydrator = CandidateFeaturesConfig
 AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]
-AnySelector = Annotated[EpsilonConfig | GreedyConfig, _BY_NAME]
+AnySelector = Annotated[EpsilonConfig | GreedyConfig | PlackettLuceConfig, _BY_NAME]

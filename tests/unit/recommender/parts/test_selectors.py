@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from synthetic import make_query, make_snapshot
 
-from ranking.policies import epsilon, greedy
+from core.catalogue import Catalogue
+from ranking.policies import epsilon, greedy, plackett_luce
 from recommender.candidates import Candidates, merge
-from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+from recommender.parts.caps import CapConfig, caps_of
+from recommender.parts.selectors import EpsilonConfig, GreedyConfig, PlackettLuceConfig, SelectorConfig
 from recommender.roles import Fetched
 
 NOW = make_snapshot()
+EVERY: tuple[SelectorConfig, ...] = (GreedyConfig(), EpsilonConfig(epsilon=0.5), PlackettLuceConfig())
 
 
 def candidates(n: int = 60) -> Candidates:
@@ -20,12 +23,18 @@ def candidates(n: int = 60) -> Candidates:
     return merge({"a": Fetched(rows, scores), "b": Fetched(rows[::2], scores[::2])})
 
 
+def candidates_of(rows: np.ndarray) -> Fetched:
+    return Fetched(rows, np.random.default_rng(7).normal(size=len(rows)).astype(np.float32))
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_each_selector_is_its_policy(seed: int) -> None:
     found, query = candidates(), make_query(10, seed=seed)
     expected = {
         GreedyConfig().build(NOW): greedy.choose(found.scores, 10),
         EpsilonConfig(epsilon=0.8, pool=30).build(NOW): epsilon.choose(found.scores, 10, 0.8, 30, seed),
+        EpsilonConfig(epsilon=0.8, slots=(1, 4)).build(NOW): epsilon.choose(found.scores, 10, 0.8, 50, seed, slots=(1, 4)),
+        PlackettLuceConfig(temperature=2.0).build(NOW): plackett_luce.choose(found.scores, 10, 2.0, 50, seed),
     }
     for selector, choice in expected.items():
         chosen = selector.select(query, found)
@@ -49,5 +58,55 @@ def test_positions_up_to_the_end_of_the_page_are_filled() -> None:
 
 
 def test_no_candidates_no_selection() -> None:
-    for config in (GreedyConfig(), EpsilonConfig()):
+    for config in EVERY:
         assert len(config.build(NOW).select(make_query(10), candidates(0))) == 0
+
+
+@pytest.mark.parametrize("config", EVERY, ids=lambda config: config.part)
+def test_propensities_of_its_own_list_are_what_it_said(config: SelectorConfig) -> None:
+    """With new items, and with caps on genres that bind."""
+    names = np.arange(60)
+    found = merge({"a": candidates_of(names), "new_items": Fetched(names[50:], -np.ones(10, np.float32))}, ["new_items"])
+    capped = config.model_copy(update={"caps": (CapConfig(by="genre", most=3),)}).build(NOW)
+    for seed in range(30):
+        query = make_query(12, seed=seed)
+        chosen = capped.select(query, found)
+        np.testing.assert_array_equal(capped.propensities(query, found, chosen.rows), chosen.propensities)
+        within = chosen.rows[: len(chosen) - chosen.over_cap]
+        assert (NOW.catalogue.genres[within].sum(axis=0) <= 3).all()
+    assert capped.propensities(query, found, np.array([299])).tolist() == [0.0], "not a candidate"
+
+
+def test_groups_of_every_kind_and_none_where_nothing_is_known() -> None:
+    catalogue = Catalogue(
+        ids=np.arange(4),
+        titles=("a", "b", "c", "d"),
+        genre_names=("Drama", "War"),
+        genres=np.array([[1, 0], [1, 1], [0, 0], [0, 1]], dtype=np.float32),
+        years=np.array([1994, 1999, 0, 2003], dtype=np.float32),
+        tags=(("series:matrix", "dark"), ("series:matrix",), (), ("dark",)),
+        people=(("Kim",), (), ("Kim", "Lee"), ()),
+        languages=("en", "", "fr", "en"),
+    )
+
+    def groups(by: str, prefix: str = "") -> list[list[int]]:
+        """Rows of each group."""
+        table = CapConfig(by=by, most=1, prefix=prefix).groups(catalogue, np.arange(4))  # type: ignore[arg-type]
+        return [np.flatnonzero(column).tolist() for column in table.T]
+
+    assert groups("genre") == [[0, 1], [1, 3]]
+    assert groups("genre", "W") == [[1, 3]]
+    assert groups("tag", "series:") == [[0, 1]]
+    assert groups("person") == [[0, 2], [2]]
+    assert groups("decade") == [[0, 1], [3]]
+    assert groups("language") == [[0, 3], [2]]
+    assert groups("keyword") == [], "nothing is known of keywords"
+    both = caps_of([CapConfig(by="genre", most=2), CapConfig(by="decade", most=1)], catalogue, np.array([3, 1]))
+    assert both is not None
+    assert both.member.tolist() == [[False, True, True, False], [True, True, False, True]]
+    assert both.most.tolist() == [2, 2, 1, 1]
+
+
+def test_settings_that_are_not_used_are_not_part_of_a_policys_id() -> None:
+    assert set(EpsilonConfig().model_dump()) == {"part", "epsilon", "pool", "new_share"}
+    assert {"caps", "slots"} <= set(EpsilonConfig(slots=(1,), caps=(CapConfig(by="genre", most=3),)).model_dump())
