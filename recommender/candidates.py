@@ -47,6 +47,9 @@ class Candidates:
     filling: tuple[str, ...] = ()  # those of the sources that only fill lists up
     spreads: tuple[float, ...] = ()  # of each source's scores over the whole catalogue; 1 where there is none
     features: Features = field(default_factory=lambda: Features((), np.empty((0, 0), dtype=np.float32)))
+    contexts: Floats | None = (
+        None  # of the best ones, best first, where a list of a bandit is drawn again (`ranking.linear_bandit`)
+    )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -66,10 +69,10 @@ class Candidates:
         """[n, len(sources)]"""
         return ~np.isnan(self.source_scores)
 
-    def index_of(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Where catalogue rows [m] are among these, -1 for one that is not. [m]"""
-        at = {row: index for index, row in enumerate(self.rows.tolist())}
-        return np.array([at.get(row, -1) for row in rows.tolist()], dtype=np.intp)
+    def index(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The place of each catalogue row [m] among the candidates, -1 for one that is none."""
+        places = dict(zip(self.rows.tolist(), range(len(self)), strict=True))
+        return np.array([places.get(row, -1) for row in rows.tolist()], dtype=np.intp)
 
     def scores_of(self, source: str) -> Floats:
         """A source's scores [n], NaN where it did not find the item; all NaN for a source that is not in the pipeline."""

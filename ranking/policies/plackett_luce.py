@@ -53,12 +53,12 @@ def propensities(
 
 class _PlackettLuce:
     def __init__(self, scores: NDArray[np.float32], temperature: float, pool: int, new_share: float) -> None:
-        exact = scores.astype(np.float64)
-        spread = float(exact[best(scores, pool)].std()) if len(scores) else 0.0
+        exact, self._pool = scores.astype(np.float64), best(scores, pool)
+        spread = float(exact[self._pool].std()) if len(scores) else 0.0
         self._logits = exact / (temperature * max(spread, 1e-9))
         self._new_share = new_share
-        self._keys: list[float] = []  # the noisy logits [n]
-        self._keys_without_caps: list[float] = []
+        self._keys: dict[int, float] = {}  # the noisy logits of the pool
+        self._keys_without_caps: dict[int, float] = {}
         self._draws: list[list[float]] = []
 
     def seed(self, seed: int, k: int) -> None:
@@ -68,9 +68,13 @@ class _PlackettLuce:
         noise of its own for the case that caps give way.
         """
         rng = np.random.default_rng(seed)
-        self._keys = (self._logits + rng.gumbel(size=len(self._logits))).tolist()
-        self._keys_without_caps = (self._logits + np.random.default_rng([seed, 1]).gumbel(size=len(self._logits))).tolist()
+        self._keys = self._noisy(rng)
+        self._keys_without_caps = self._noisy(np.random.default_rng([seed, 1]))
         self._draws = rng.random((k, 2)).tolist() if self._new_share else []
+
+    def _noisy(self, rng: np.random.Generator) -> dict[int, float]:
+        keys = self._logits[self._pool] + rng.gumbel(size=len(self._pool))
+        return dict(zip(self._pool.tolist(), keys.tolist(), strict=True))
 
     def draw(self, position: int, options: Options) -> int:
         """Given the largest sums, the order of the others is still that of a fresh draw: the noise of a list is drawn once."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from recommender.parts.candidate_features import CandidateFeaturesConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
+from recommender.parts.linear_bandit import LinearBanditConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
@@ -21,4 +22,4 @@ AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | Po
 AnyFilter = SeenConfig
 AnyHydrator = CandidateFeaturesConfig
 AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]
-AnySelector = Annotated[EpsilonConfig | GreedyConfig | PlackettLuceConfig, _BY_NAME]
+AnySelector = Annotated[EpsilonConfig | GreedyConfig | PlackettLuceConfig | LinearBanditConfig, _BY_NAME]

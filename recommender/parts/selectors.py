@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import numpy as np
@@ -9,17 +10,18 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from core.catalogue import Catalogue
+from ranking.linear_bandit import Posterior
 from ranking.policies import epsilon, greedy, plackett_luce
 from ranking.policies.caps import Caps
 from ranking.policies.choice import Choice
 from ranking.policies.new_items import NOTHING_NEW, NewItems
 from recommender.candidates import Candidates
+from recommender.drawn_from import NEW_ITEMS, Reach
 from recommender.live import Snapshot
 from recommender.parts.caps import CapConfig, caps_of
 from recommender.parts.part import PartConfig
-from recommender.roles import Query, Selection
+from recommender.roles import Query, Selection, Selector
 
-NEW_ITEMS = "new_items"  # the source whose items exploration has to show
 MAX_SPREADS = 2.0  # a fit counts up to so many spreads from the mean: the best is drawn at most 55 times as often as the worst
 
 
@@ -28,12 +30,19 @@ def _left_out(value: tuple[object, ...]) -> bool:
     return not value
 
 
-class SelectorConfig(PartConfig):
+class SelectorConfig(PartConfig, ABC):
     """What every selector can be told."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     caps: tuple[CapConfig, ...] = Field((), alias="cap", exclude_if=_left_out, description="how many items of a group a list has")
+
+    def build(self, now: Snapshot) -> Selector:
+        return self.selector(now.catalogue, now.posterior)
+
+    @abstractmethod
+    def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> Selector:
+        """The selector; caps need the catalogue."""
 
 
 class GreedyConfig(SelectorConfig):
@@ -41,8 +50,8 @@ class GreedyConfig(SelectorConfig):
 
     part: Literal["greedy"] = "greedy"
 
-    def build(self, now: Snapshot) -> GreedySelector:
-        return GreedySelector(self, now.catalogue)
+    def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> GreedySelector:  # noqa: ARG002
+        return GreedySelector(self.caps, catalogue)
 
 
 class EpsilonConfig(SelectorConfig):
@@ -58,8 +67,8 @@ class EpsilonConfig(SelectorConfig):
         (), exclude_if=_left_out, description="the positions that explore, from 0; the others are greedy; empty: every position"
     )
 
-    def build(self, now: Snapshot) -> EpsilonSelector:
-        return EpsilonSelector(self, now.catalogue)
+    def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> EpsilonSelector:  # noqa: ARG002
+        return EpsilonSelector(self, catalogue)
 
 
 class PlackettLuceConfig(SelectorConfig):
@@ -74,92 +83,97 @@ class PlackettLuceConfig(SelectorConfig):
         0.025, ge=0, lt=1, description="probability that a position goes to what the source new_items found, while it finds any"
     )
 
-    def build(self, now: Snapshot) -> PlackettLuceSelector:
-        return PlackettLuceSelector(self, now.catalogue)
+    def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> PlackettLuceSelector:  # noqa: ARG002
+        return PlackettLuceSelector(self, catalogue)
 
 
-class GreedySelector:
+class CappedSelector:
+    """What selectors have in common."""
+
+    def __init__(self, caps: tuple[CapConfig, ...], catalogue: Catalogue | None) -> None:
+        self._cap_configs = caps
+        self._catalogue = catalogue
+
+    def _caps(self, candidates: Candidates) -> Caps | None:
+        return None if self._catalogue is None else caps_of(self._cap_configs, self._catalogue, candidates.rows)
+
+    def _reach(self, candidates: Candidates, first: int) -> Reach:
+        """A draw reaches the `first` best candidates; where caps forbid some of these, any."""
+        return Reach(candidates, None if self._cap_configs else first)
+
+
+class GreedySelector(CappedSelector):
     """`ranking.policies.greedy`."""
 
     name = "greedy"
 
-    def __init__(self, config: GreedyConfig, catalogue: Catalogue) -> None:
-        self._config = config
-        self._catalogue = catalogue
-
     def select(self, query: Query, candidates: Candidates) -> Selection:
-        return selection(candidates, greedy.choose(candidates.scores, query.page.end, self._caps(candidates)))
+        choice = greedy.choose(candidates.scores, query.page.end, self._caps(candidates))
+        return selection(candidates, choice, self._reach(candidates, query.page.end))
 
     def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
-        return greedy.propensities(candidates.scores, candidates.index_of(rows), self._caps(candidates))
-
-    def _caps(self, candidates: Candidates) -> Caps | None:
-        return caps_of(self._config.caps, self._catalogue, candidates.rows)
+        return greedy.propensities(candidates.scores, candidates.index(rows), self._caps(candidates))
 
 
-class EpsilonSelector:
+class EpsilonSelector(CappedSelector):
     """`ranking.policies.epsilon`, drawing by the query's seed."""
 
     name = "epsilon"
 
-    def __init__(self, config: EpsilonConfig, catalogue: Catalogue) -> None:
+    def __init__(self, config: EpsilonConfig, catalogue: Catalogue | None) -> None:
+        super().__init__(config.caps, catalogue)
         self._config = config
-        self._catalogue = catalogue
         self._slots = frozenset(config.slots) or None
 
     def select(self, query: Query, candidates: Candidates) -> Selection:
-        rate, pool, new, caps = self._drawn_by(candidates)
-        return selection(
-            candidates, epsilon.choose(candidates.scores, query.page.end, rate, pool, query.seed, new, self._slots, caps)
-        )
+        config, k, scores = self._config, query.page.end, candidates.scores
+        new, caps = new_items(candidates, config.new_share), self._caps(candidates)
+        choice = epsilon.choose(scores, k, config.epsilon, config.pool, query.seed, new, self._slots, caps)
+        return selection(candidates, choice, self._reach(candidates, config.pool + k))
 
     def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
-        rate, pool, new, caps = self._drawn_by(candidates)
-        return epsilon.propensities(candidates.scores, candidates.index_of(rows), rate, pool, new, self._slots, caps)
-
-    def _drawn_by(self, candidates: Candidates) -> tuple[float, int, NewItems, Caps | None]:
-        config = self._config
-        caps = caps_of(config.caps, self._catalogue, candidates.rows)
-        return config.epsilon, config.pool, new_items(candidates, config.new_share), caps
+        config, index, scores = self._config, candidates.index(rows), candidates.scores
+        new, caps = new_items(candidates, config.new_share), self._caps(candidates)
+        return epsilon.propensities(scores, index, config.epsilon, config.pool, new, self._slots, caps)
 
 
-class PlackettLuceSelector:
+class PlackettLuceSelector(CappedSelector):
     """`ranking.policies.plackett_luce`, drawing by the query's seed."""
 
     name = "plackett_luce"
 
-    def __init__(self, config: PlackettLuceConfig, catalogue: Catalogue) -> None:
+    def __init__(self, config: PlackettLuceConfig, catalogue: Catalogue | None) -> None:
+        super().__init__(config.caps, catalogue)
         self._config = config
-        self._catalogue = catalogue
 
     def select(self, query: Query, candidates: Candidates) -> Selection:
-        temperature, pool, new, caps = self._drawn_by(candidates)
-        return selection(
-            candidates, plackett_luce.choose(candidates.scores, query.page.end, temperature, pool, query.seed, new, caps)
-        )
+        config, k, scores = self._config, query.page.end, candidates.scores
+        new, caps = new_items(candidates, config.new_rate), self._caps(candidates)
+        choice = plackett_luce.choose(scores, k, config.temperature, config.pool, query.seed, new, caps)
+        return selection(candidates, choice, self._reach(candidates, config.pool + k))
 
     def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
-        temperature, pool, new, caps = self._drawn_by(candidates)
-        return plackett_luce.propensities(candidates.scores, candidates.index_of(rows), temperature, pool, new, caps)
-
-    def _drawn_by(self, candidates: Candidates) -> tuple[float, int, NewItems, Caps | None]:
-        config = self._config
-        caps = caps_of(config.caps, self._catalogue, candidates.rows)
-        return config.temperature, config.pool, new_items(candidates, config.new_rate), caps
+        config, index, scores = self._config, candidates.index(rows), candidates.scores
+        new, caps = new_items(candidates, config.new_rate), self._caps(candidates)
+        return plackett_luce.propensities(scores, index, config.temperature, config.pool, new, caps)
 
 
 def new_items(candidates: Candidates, share: float) -> NewItems:
-    """What the source `new_items` found, each by its fit: one that fits by a spread more is drawn e times as often."""
+    """What the source `new_items` found, each by its fit: one that fits by a spread more is drawn e times as often.
+
+    In the order of their scores, so that the draw does not depend on the order in which sources found them.
+    """
     fits = candidates.scores_of(NEW_ITEMS)
     index = np.flatnonzero(~np.isnan(fits))
     if not len(index) or not share:
         return NOTHING_NEW
+    index = index[np.argsort(-candidates.scores[index], kind="stable")]
     fit = fits[index].astype(np.float64)
     spread = max(float(fit.std()), 1e-9)
     return NewItems(index, np.exp(np.clip((fit - fit.mean()) / spread, -MAX_SPREADS, MAX_SPREADS)), share)
 
 
-def selection(candidates: Candidates, choice: Choice) -> Selection:
+def selection(candidates: Candidates, choice: Choice, reach: Reach) -> Selection:
     """The chosen candidates."""
     return Selection(
         rows=candidates.rows[choice.index],
@@ -169,4 +183,5 @@ def selection(candidates: Candidates, choice: Choice) -> Selection:
         sources=candidates.sources,
         found=candidates.found[choice.index],
         over_cap=choice.over_cap,
+        reach=reach,
     )

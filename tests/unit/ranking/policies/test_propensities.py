@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ranking.policies import epsilon, greedy, plackett_luce
+from ranking.policies import ensemble, epsilon, greedy, plackett_luce
 from ranking.policies.caps import Caps
 from ranking.policies.choice import Choice
 from ranking.policies.new_items import NewItems
@@ -25,6 +25,7 @@ FIVE = np.array([0.5, 0.4, 0.1, 0.0, -0.3], dtype=np.float32)
 NEW = NewItems(np.array([1, 4]), np.array([1.0, 3.0]), 0.4)
 # groups {0, 1, 2}, {1, 3} and {4}; the first may have two of a list
 CAPS = Caps(np.array([[1, 0, 0], [1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.bool_), np.array([2, 1, 1]))
+VOTES = np.random.default_rng(5).normal(size=(5, 7))  # of seven models
 # everything is in one group that may have one: from the second position on it has to give way
 TIGHT = Caps(np.ones((5, 1), dtype=np.bool_), np.array([1]))
 
@@ -43,7 +44,19 @@ def policies() -> dict[str, tuple[Choose, Propensities]]:
             lambda s, i: plackett_luce.propensities(s, i, **given),  # type: ignore[arg-type]
         )
 
+    def of_ensemble(**how: object) -> tuple[Choose, Propensities]:
+        given = {"votes": VOTES[:4], "floor": 0.2, "pool": 4} | how
+        return (
+            lambda s, k, seed: ensemble.choose(s, k, seed=seed, **given),  # type: ignore[arg-type]
+            lambda s, i: ensemble.propensities(s, i, **given),  # type: ignore[arg-type]
+        )
+
     return {
+        "ensemble": of_ensemble(),
+        "ensemble, one": of_ensemble(votes=VOTES[:4, :1], floor=0.5),
+        "ensemble, new": of_ensemble(new=NEW),
+        "ensemble, caps": of_ensemble(new=NEW, caps=CAPS, votes=VOTES, pool=5),
+        "ensemble, tight": of_ensemble(caps=TIGHT),
         "greedy": (lambda s, k, _: greedy.choose(s, k), greedy.propensities),
         "greedy, caps": (lambda s, k, _: greedy.choose(s, k, CAPS), lambda s, i: greedy.propensities(s, i, CAPS)),
         "epsilon": of_epsilon(),
@@ -94,7 +107,7 @@ def test_what_is_no_candidate_has_probability_0_and_the_rest_of_the_list_goes_on
     assert found[1:].tolist() == [0.0, 0.0], "not a candidate, and in the list already"
 
 
-@pytest.mark.parametrize("name", ["greedy, caps", "epsilon, caps", "luce, caps"])
+@pytest.mark.parametrize("name", ["greedy, caps", "epsilon, caps", "luce, caps", "ensemble, caps"])
 @given(seed=st.integers(0, 2**64 - 1))
 def test_no_cap_is_exceeded_while_something_else_is_left(name: str, seed: int) -> None:
     choose, _ = policies()[name]

@@ -7,14 +7,23 @@ import pytest
 from synthetic import make_query, make_snapshot
 
 from core.catalogue import Catalogue
+from ranking.linear_bandit import CONTEXT, LinearBandit, Posterior
 from ranking.policies import epsilon, greedy, plackett_luce
 from recommender.candidates import Candidates, merge
+from recommender.drawn_from import DrawnFrom
 from recommender.parts.caps import CapConfig, caps_of
+from recommender.parts.linear_bandit import LinearBanditConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig, PlackettLuceConfig, SelectorConfig
 from recommender.roles import Fetched
 
 NOW = make_snapshot()
-EVERY: tuple[SelectorConfig, ...] = (GreedyConfig(), EpsilonConfig(epsilon=0.5), PlackettLuceConfig())
+EVERY: tuple[SelectorConfig, ...] = (
+    GreedyConfig(),
+    EpsilonConfig(epsilon=0.5),
+    PlackettLuceConfig(),
+    LinearBanditConfig(models=20),
+    LinearBanditConfig(by="upper_bound"),
+)
 
 
 def candidates(n: int = 60) -> Candidates:
@@ -75,6 +84,50 @@ def test_propensities_of_its_own_list_are_what_it_said(config: SelectorConfig) -
         within = chosen.rows[: len(chosen) - chosen.over_cap]
         assert (NOW.catalogue.genres[within].sum(axis=0) <= 3).all()
     assert capped.propensities(query, found, np.array([299])).tolist() == [0.0], "not a candidate"
+
+
+@pytest.mark.parametrize("config", EVERY, ids=lambda config: config.part)
+@pytest.mark.parametrize("capped", [False, True])
+@pytest.mark.parametrize("offset", [0, 30])
+def test_a_list_is_drawn_again_bit_for_bit_from_what_is_stored_of_it(config: SelectorConfig, capped: bool, offset: int) -> None:
+    """From the bytes alone, whatever order the sources found the candidates in; 200 candidates, of which a draw reaches some."""
+    rows = np.random.default_rng(1).permutation(300)[:200]
+    scores = np.round(np.random.default_rng(2).normal(size=200), 1).astype(np.float32)  # with ties
+    fits = np.random.default_rng(3).random(20).astype(np.float32) - np.float32(3.0)
+    found = merge({"a": Fetched(rows[:185], scores[:185]), "new_items": Fetched(rows[180:], fits)}, ["new_items"])
+    found = found.with_features(("log_popularity",), found.scores[:, None] ** 2)
+    chosen_by = config.model_copy(update={"caps": (CapConfig(by="genre", most=4),) if capped else ()})
+    learned = NOW.with_posterior(a_posterior())
+    for seed in range(10):
+        query = make_query(20, offset=offset, seed=seed)
+        made = chosen_by.build(learned).select(query, found)
+        assert made.reach is not None
+        raw = made.reach.packed(NOW.catalogue)
+        stored = DrawnFrom.unpack(raw)
+        assert stored.pack() == raw
+        again = chosen_by.selector(NOW.catalogue, stored.posterior or Posterior.prior())
+        drawn = again.select(query, stored.candidates(NOW.catalogue.rows(stored.keys)))
+        np.testing.assert_array_equal(drawn.rows, made.rows)
+        for column in ("propensities", "scores", "explored"):
+            np.testing.assert_array_equal(getattr(drawn, column), getattr(made, column))
+        if not capped:
+            assert len(stored.keys) < 200 or offset, "a part of the candidates is enough"
+
+
+def test_bytes_that_are_no_candidates_are_refused() -> None:
+    made = GreedyConfig().build(NOW).select(make_query(5), candidates())
+    assert made.reach is not None
+    raw = made.reach.packed(NOW.catalogue)
+    for broken in (b"", raw[:5], raw[:-4], b"\x09" + raw[1:]):
+        with pytest.raises(ValueError, match=r"candidates|format"):
+            DrawnFrom.unpack(broken)
+
+
+def a_posterior() -> Posterior:
+    bandit = LinearBandit()
+    rng = np.random.default_rng(4)
+    bandit.learn(rng.normal(size=(500, len(CONTEXT))).astype(np.float32), (rng.random(500) < 0.2).astype(np.float64))
+    return bandit.posterior()
 
 
 def test_groups_of_every_kind_and_none_where_nothing_is_known() -> None:
