@@ -1,9 +1,9 @@
 """A contextual bandit over ranking features: Bayesian linear regression of acceptance, for Thompson sampling and LinUCB.
 
-Linear Thompson sampling (Agrawal and Goyal, ICML 2013) draws weights from the posterior N(A^-1 b, v^2 A^-1); LinUCB (Li et al., WWW
-2010) adds alpha standard deviations to each candidate's mean. A and b add up x x' and r x over the shown items, with exponential
-forgetting, on top of a prior whose mean puts weight on the release's own score alone: before anything is learned the order is the
-release's.
+Linear Thompson sampling (Agrawal and Goyal, ICML 2013) draws weights from the posterior N(A^-1 b, v^2 A^-1); LinUCB (Li et al.,
+WWW 2010) adds alpha standard deviations to each candidate's mean. A and b add up x x' and r x over the shown items, with
+exponential forgetting, on top of a prior whose mean puts weight on the release's own score alone: before anything is learned the
+order is the release's.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ class Snapshot:
     facts: ItemFacts
     index: VectorIndex  # holds item_vectors under the release's name
     transitions: Transitions | None = None  # the release's, with those that people made since
+    learned_version: int = 0  # of the learned vectors; 0: the release's own
     posterior: Posterior = field(default_factory=Posterior.prior)  # what the bandit has learned
     search_degraded: Callable[[], bool] = _never  # whether the in-process mirror answers in the vector service's place
 
@@ -96,9 +97,9 @@ class Snapshot:
     def with_posterior(self, posterior: Posterior) -> Snapshot:
         return replace(self, posterior=posterior)
 
-    def with_vectors(self, vectors: NDArray[np.float32]) -> Snapshot:
-        """With other item vectors [n, d]; the index is the caller's to bring up to date."""
-        return replace(self, item_vectors=vectors, encoder=self.release.encoder.moved(vectors))
+    def with_vectors(self, vectors: NDArray[np.float32], version: int = 0) -> Snapshot:
+        """With other item vectors [n, d], of this version; the index is the caller's to bring up to date."""
+        return replace(self, item_vectors=vectors, encoder=self.release.encoder.moved(vectors), learned_version=version)
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class LiveRelease:
         vectors = learned.over(now.release.item_vectors)
         if self._mirror is not None:
             self._mirror.publish(now.name, now.catalogue.ids, vectors)
-        self.snapshot = now.with_vectors(vectors)
+        self.snapshot = now.with_vectors(vectors, learned.version)
         self.learned_version, self.learned_at = learned.version, self._clock()
         return True
 
