@@ -12,6 +12,7 @@ from app.commands import (
     drill,
     evaluate,
     events,
+    explain_request,
     features,
     index,
     items,
@@ -45,6 +46,9 @@ app.add_typer(events.app, name="events")
 app.add_typer(drill.app, name="drill")
 operate.register(app)
 app.command(epilog="Example: marquee retrain --dry-run")(retrain.retrain)
+app.command("explain-request", epilog="Example: marquee explain-request 0123456789abcdef0123456789abcdef --json")(
+    explain_request.explain_request
+)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")(tune.tune)
 app.command(

@@ -95,6 +95,26 @@ class Impression(_Event):
         return f"{self.request_id}:{self.position}"
 
 
+class MadeFrom(BaseModel):
+    """What one list was made from, as far as nothing else stores it: enough to draw it again bit for bit (`docs/exploration.md`).
+
+    `features` is the user's record as it was read (`feature_repo.record`), in base64; None where there was none. `drawn_from` are
+    the candidates that its policy drew from (`recommender.drawn_from`), in base64.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: str
+    code_version: str
+    seed: str = Field(pattern="^[0-9a-f]{16}$")
+    size: int = Field(ge=1, le=100)
+    offset: int = Field(ge=0, le=99)
+    statistics_as_of: Finite = Field(ge=0)
+    learned_version: int = Field(ge=0)
+    features: str | None = None
+    drawn_from: str
+
+
 class ListMade(_Event):
     """How one list was made, which is what a new release is watched by while it is let in.
 
@@ -113,6 +133,8 @@ class ListMade(_Event):
     degraded: bool = False
     shadow: bool = False
     overlap: float | None = Field(None, ge=0, le=1)
+    # None of a shadow, and of lists of before it was stored
+    made_from: MadeFrom | None = Field(None, exclude_if=lambda stored: stored is None)
 
     @property
     def event_id(self) -> str:

@@ -48,6 +48,9 @@ class Candidates:
     spreads: tuple[float, ...] = ()  # of each source's scores over the whole catalogue; 1 where there is none
     weights: Mapping[str, float] = field(default_factory=dict)  # what the policy says of sources that no release weighs
     features: Features = field(default_factory=lambda: Features((), np.empty((0, 0), dtype=np.float32)))
+    contexts: Floats | None = (
+        None  # of the best ones, best first, where a list of a bandit is drawn again (`ranking.linear_bandit`)
+    )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -66,6 +69,11 @@ class Candidates:
     def found(self) -> NDArray[np.bool_]:
         """[n, len(sources)]"""
         return ~np.isnan(self.source_scores)
+
+    def index(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The place of each catalogue row [m] among the candidates, -1 for one that is none."""
+        places = dict(zip(self.rows.tolist(), range(len(self)), strict=True))
+        return np.array([places.get(row, -1) for row in rows.tolist()], dtype=np.intp)
 
     def scores_of(self, source: str) -> Floats:
         """A source's scores [n], NaN where it did not find the item; all NaN for a source that is not in the pipeline."""

@@ -168,7 +168,7 @@ class RecommenderHost:
                 yield self._follow_rollouts
         yield self._look_at_items
         for live, aliases in list(self._releases.each()):
-            for look in (live.look_at_stats, live.look_at_vectors, live.look_at_transitions):
+            for look in (live.look_at_stats, live.look_at_vectors, live.look_at_transitions, live.look_at_posterior):
                 yield lambda look=look, aliases=aliases: aliases if look() else ()  # type: ignore[misc]
 
     def _follow(self, alias: str) -> Collection[str]:

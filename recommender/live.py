@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from core.ports import Clock, VectorIndex
 from lake.later_transitions import PublishedTransitions
 from lake.learned_vectors import PublishedVectors
 from lake.published_stats import PublishedStats
+from ranking.linear_bandit import Posterior
+from ranking.published_posterior import PublishedPosterior
 from ranking.ranker import Ranker
 from recommender.popularity import PopularityOrder
 from recommender.release import Release
@@ -45,6 +47,8 @@ class Snapshot:
     facts: ItemFacts
     index: VectorIndex  # holds item_vectors under the release's name
     transitions: Transitions | None = None  # the release's, with those that people made since
+    learned_version: int = 0  # of the learned vectors; 0: the release's own
+    posterior: Posterior = field(default_factory=Posterior.prior)  # what the bandit has learned
     search_degraded: Callable[[], bool] = _never  # whether the in-process mirror answers in the vector service's place
 
     @classmethod
@@ -52,7 +56,7 @@ class Snapshot:
         """The release as it was built."""
         facts = ItemFacts.of(release.catalogue)
         vectors, transitions = release.item_vectors, release.transitions
-        return cls(release, release.stats, vectors, release.encoder, facts, index, transitions, search_degraded)
+        return cls(release, release.stats, vectors, release.encoder, facts, index, transitions, search_degraded=search_degraded)
 
     @property
     def name(self) -> str:
@@ -90,9 +94,12 @@ class Snapshot:
         built = self.release.transitions
         return self if built is None else replace(self, transitions=GrownTransitions(built, counts))
 
-    def with_vectors(self, vectors: NDArray[np.float32]) -> Snapshot:
-        """With other item vectors [n, d]; the index is the caller's to bring up to date."""
-        return replace(self, item_vectors=vectors, encoder=self.release.encoder.moved(vectors))
+    def with_posterior(self, posterior: Posterior) -> Snapshot:
+        return replace(self, posterior=posterior)
+
+    def with_vectors(self, vectors: NDArray[np.float32], version: int = 0) -> Snapshot:
+        """With other item vectors [n, d], of this version; the index is the caller's to bring up to date."""
+        return replace(self, item_vectors=vectors, encoder=self.release.encoder.moved(vectors), learned_version=version)
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ class Feeds:
     stats: Path
     vectors: Path
     transitions: Path
+    posterior: Path | None = None
 
 
 class LiveRelease:
@@ -118,6 +126,7 @@ class LiveRelease:
         self._stats = PublishedStats(feeds.stats)
         self._vectors = PublishedVectors(feeds.vectors)
         self._transitions = PublishedTransitions(feeds.transitions)
+        self._posterior = None if feeds.posterior is None else PublishedPosterior(feeds.posterior)
         self._mirror = mirror
 
     def look_at_stats(self) -> bool:
@@ -138,7 +147,7 @@ class LiveRelease:
         vectors = learned.over(now.release.item_vectors)
         if self._mirror is not None:
             self._mirror.publish(now.name, now.catalogue.ids, vectors)
-        self.snapshot = now.with_vectors(vectors)
+        self.snapshot = now.with_vectors(vectors, learned.version)
         self.learned_version, self.learned_at = learned.version, self._clock()
         return True
 
@@ -148,6 +157,14 @@ class LiveRelease:
         if counts is None:
             return False
         self.snapshot = self.snapshot.with_later(counts)
+        return True
+
+    def look_at_posterior(self) -> bool:
+        """Take over what the bandit learned; whether it was new. Raises DependencyUnavailable, and then nothing has changed."""
+        posterior = None if self._posterior is None else self._posterior.look()
+        if posterior is None:
+            return False
+        self.snapshot = self.snapshot.with_posterior(posterior)
         return True
 
     def know(self, facts: ItemFacts) -> None:

@@ -85,7 +85,7 @@ class Policy(BaseModel):
     def greedy(self) -> Policy:
         """The same policy without exploration and what only that needs: what it believes is best, which is judged offline."""
         sources = tuple(source for source in self.sources if not isinstance(source, NewItemsConfig))
-        return self.model_copy(update={"selector": GreedyConfig(), "sources": sources})
+        return self.model_copy(update={"selector": GreedyConfig(caps=self.selector.caps), "sources": sources})
 
 
 def pipeline_path(name: str) -> Path:

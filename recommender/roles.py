@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.features import UserFeatures
 from core.ids import ExternalId
 from recommender.candidates import Candidates
+from recommender.drawn_from import Reach
 
 Eligible = NDArray[np.bool_]  # [n items of the release]: which may be shown
 
@@ -111,6 +112,8 @@ class Selection:
     sources: tuple[str, ...] = ()  # the pipeline's sources, in order
     found: NDArray[np.bool_] = field(default_factory=lambda: np.empty((0, 0), dtype=np.bool_))  # [m, len(sources)]
     policy_id: str = ""
+    reach: Reach | None = None  # what it was drawn from
+    over_cap: int = 0  # positions at which the selector's caps gave way, because they forbade every candidate
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -179,3 +182,7 @@ class Selector(Protocol):
     name: str
 
     def select(self, query: Query, candidates: Candidates) -> Selection: ...
+
+    def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The exact probability [m] with which each position of a given list of catalogue `rows` [m] gets its item, given those
+        above it; 0 for an item that is not among the candidates. Of the list that `select` made they are what it said."""

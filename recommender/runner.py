@@ -73,6 +73,8 @@ class Pipeline:
         with trace.stage("selector", self.selector.name) as report:
             selection = self.selector.select(query, candidates)
             report(len(selection), len(candidates) - len(selection), None)
+        if selection.over_cap:
+            trace.note(f"{selection.over_cap} positions over a cap: no candidate was within all of them")
         if len(selection) < query.page.end:
             with trace.stage("completion", self.completion.name) as report:
                 before, selection = len(selection), self.completion.complete(query, selection, eligible)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -19,6 +19,7 @@ class StageTrace:
     dropped: int
     milliseconds: float
     error: str | None = None
+    note: str | None = None  # what else there is to know
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -28,6 +29,7 @@ class StageTrace:
             "dropped": self.dropped,
             "milliseconds": round(self.milliseconds, 3),
             "error": self.error,
+            "note": self.note,
         }
 
 
@@ -49,6 +51,10 @@ class Trace:
         start = time.perf_counter()
         yield report
         self.stages.append(StageTrace(stage, part, outcome[0], outcome[1], (time.perf_counter() - start) * 1e3, outcome[2]))
+
+    def note(self, note: str) -> None:
+        """Say something about the latest stage that is no failure."""
+        self.stages[-1] = replace(self.stages[-1], note=note)
 
     def failed(self) -> list[StageTrace]:
         return [stage for stage in self.stages if stage.error is not None]

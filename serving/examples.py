@@ -60,6 +60,28 @@ DECISIONS = {
         }
     ]
 }
+PROVENANCE = {
+    "request_id": "0123456789abcdef0123456789abcdef",
+    "user": 42,
+    "at": 1788000000.0,
+    "arm": "control",
+    "release": {
+        "name": "20261127-013508",
+        "gone": None,
+        "data_version": {"interactions": 3},
+        "code_version": "1a2b3c4d5e6f",
+        "trained_until": 1787000000.0,
+    },
+    "policy": {"id": "91f89c496a13", "body": '{"filters": [], "selector": {"part": "epsilon"}}'},
+    "code_version": "1a2b3c4d5e6f",
+    "seed": "0123456789abcdef",
+    "page": {"size": 20, "offset": 0},
+    "statistics_as_of": 1787999995.0,
+    "learned_version": 0,
+    "features": {"user_id": 42, "item_ids": [318], "n_events": 1},
+    "items": [{"item_id": 318, "key": 318, "position": 0, "propensity": 0.9755, "score": 4.2, "explored": False}],
+    "drawn_again": {"identical": True, "filled_up": 0, "differences": [], "unchecked": []},
+}
 HISTORY = {
     "user_id": 42,
     "known": True,

@@ -38,6 +38,7 @@ class Stage(BaseModel):
     dropped: int
     milliseconds: float
     error: str | None
+    note: str | None = Field(None, description="what else there is to know, such as caps that gave way")
 
 
 class ListTrace(BaseModel):
@@ -186,6 +187,55 @@ class Decisions(BaseModel):
     """The latest decisions, oldest first."""
 
     decisions: list[WatchDecision]
+
+
+class ShownItem(BaseModel):
+    """One position of a list, as its impression says."""
+
+    item_id: ExternalId
+    key: int
+    position: int
+    propensity: float
+    score: float
+    explored: bool
+
+
+class MadeBy(BaseModel):
+    """The release that made a list."""
+
+    name: str
+    gone: str | None = Field(description="why it cannot be read any more; null if it can")
+    data_version: dict[str, int] | None = Field(None, description="versions of the lake's tables that it learned from")
+    code_version: str | None = Field(None, description="that it was built with")
+    trained_until: float | None = None
+
+
+class DrawnAgain(BaseModel):
+    """Whether the list came out again."""
+
+    identical: bool = Field(description="every item, score and propensity, bit for bit")
+    filled_up: int = Field(description="positions behind the last candidate, filled with what was popular")
+    differences: list[str]
+    unchecked: list[str] = Field(description="why nothing could be compared")
+
+
+class Provenance(BaseModel):
+    """Where a list came from; what was not stored is null."""
+
+    request_id: str
+    user: int = Field(description="the user's key")
+    at: float = Field(description="Unix seconds, UTC")
+    arm: str
+    release: MadeBy
+    policy: dict[str, str | None] = Field(description="id, and all of its settings as JSON in `body`")
+    code_version: str | None = Field(description="that served the list")
+    seed: str | None = Field(description="of the exploration, 16 hex digits")
+    page: dict[str, int] | None = Field(description="size and offset")
+    statistics_as_of: float | None
+    learned_version: int | None = Field(description="of the learned item vectors; 0: the release's own")
+    features: dict[str, object] | None = Field(description="of the user, as they were read; null for one without any")
+    items: list[ShownItem]
+    drawn_again: DrawnAgain
 
 
 class Problem(BaseModel):

@@ -95,9 +95,10 @@ def list_rows(records: Iterable[LoggedRecord], now: float) -> Rows:
         if isinstance(event, DeadLetter):
             dead.append(event)
         else:
-            fields = event.model_dump(mode="json", exclude={"schema_version"})
-            rows.append({**fields, c.USER: user_key(event.user_id), c.OFFSET: record.offset})
-    return Rows(pl.DataFrame(rows, schema_overrides={c.OVERLAP: pl.Float64}), dead)
+            fields = event.model_dump(mode="json", exclude={"schema_version", c.MADE_FROM})
+            made_from = event.made_from.model_dump_json() if event.made_from else None
+            rows.append({**fields, c.USER: user_key(event.user_id), c.OFFSET: record.offset, c.MADE_FROM: made_from})
+    return Rows(pl.DataFrame(rows, schema_overrides={c.OVERLAP: pl.Float64, c.MADE_FROM: pl.String}), dead)
 
 
 def _row(record: LoggedRecord, event: Interaction | Impression, user: int, item: int) -> dict[str, object]:

@@ -16,6 +16,7 @@ from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
 from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
+from app.usecases.provenance import opener, provenance
 from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
 from core.background import Background
@@ -52,7 +53,8 @@ def api(settings: Settings) -> FastAPI:
     host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting = wiring.accepting_log(settings, log)
-    service = RecommendService(host, FeatureGate(features), log, shadow_share=settings.shadow_share)
+    code_version = wiring.code_version(REPOSITORY)
+    service = RecommendService(host, FeatureGate(features), log, shadow_share=settings.shadow_share, code_version=code_version)
     follower, stop = following(host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval))
     follower.start()
     checks = (
@@ -72,13 +74,14 @@ def api(settings: Settings) -> FastAPI:
         service=service,
         ingestion=Ingestion(accepting.log, lambda: host.facts, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)),
         readiness=Readiness(checks),
-        code_version=wiring.code_version(REPOSITORY),
+        code_version=code_version,
         example_users=_example_users(settings),
         erase=partial(erase, features, lake),
         retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
         decisions=partial(latest_decisions, settings),
+        provenance=partial(provenance, lake, opener(wiring.registry(settings))),
     )
     return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.log.close, features.close))
 

@@ -15,6 +15,7 @@ class Choice:
     index: NDArray[np.intp]  # positions among the candidates
     propensities: NDArray[np.float32]  # of each choice, given the ones above it
     explored: NDArray[np.bool_]  # whether it was not the best remaining candidate
+    over_cap: int = 0  # positions at which caps gave way, because they forbade every candidate
 
 
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:

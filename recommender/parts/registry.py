@@ -10,13 +10,14 @@ from recommender.parts.candidate_features import CandidateFeaturesConfig
 from recommender.parts.external import ExternalConfig
 from recommender.parts.genre_popular import GenrePopularConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
+from recommender.parts.linear_bandit import LinearBanditConfig
 from recommender.parts.long_tail import LongTailConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.new_releases import NewReleasesConfig
 from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
-from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+from recommender.parts.selectors import EpsilonConfig, GreedyConfig, PlackettLuceConfig
 from recommender.parts.similar import SimilarConfig
 from recommender.parts.trending import TrendingConfig
 from recommender.parts.two_tower import TwoTowerConfig
@@ -40,4 +41,4 @@ AnySource = Annotated[
 AnyFilter = SeenConfig
 AnyHydrator = CandidateFeaturesConfig
 AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]
-AnySelector = Annotated[EpsilonConfig | GreedyConfig, _BY_NAME]
+AnySelector = Annotated[EpsilonConfig | GreedyConfig | PlackettLuceConfig | LinearBanditConfig, _BY_NAME]

@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
-from ranking.policies import epsilon, greedy
+from core.catalogue import Catalogue
+from ranking.linear_bandit import Posterior
+from ranking.policies import epsilon, greedy, plackett_luce
+from ranking.policies.caps import Caps
 from ranking.policies.choice import Choice
+from ranking.policies.new_items import NOTHING_NEW, NewItems
 from recommender.candidates import Candidates
+from recommender.drawn_from import NEW_ITEMS, Reach
 from recommender.live import Snapshot
+from recommender.parts.caps import CapConfig, caps_of
 from recommender.parts.part import PartConfig
-from recommender.roles import Query, Selection
+from recommender.roles import Query, Selection, Selector
 
-NEW_ITEMS = "new_items"  # the source whose items exploration has to show
 MAX_SPREADS = 2.0  # a fit counts up to so many spreads from the mean: the best is drawn at most 55 times as often as the worst
 
 
-class GreedyConfig(PartConfig):
+def _left_out(value: tuple[object, ...]) -> bool:
+    """An empty setting is not part of a policy's id: policies of before there was the setting keep theirs."""
+    return not value
+
+
+class SelectorConfig(PartConfig, ABC):
+    """What every selector can be told."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    caps: tuple[CapConfig, ...] = Field((), alias="cap", exclude_if=_left_out, description="how many items of a group a list has")
+
+    def build(self, now: Snapshot) -> Selector:
+        return self.selector(now.catalogue, now.posterior)
+
+    @abstractmethod
+    def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> Selector:
+        """The selector; caps need the catalogue."""
+
+
+class GreedyConfig(SelectorConfig):
     """The best candidates, always."""
 
     part: Literal["greedy"] = "greedy"
 
-    def build(self, now: Snapshot) -> GreedySelector:  # noqa: ARG002 - one signature for every part
-        return GreedySelector()
+    def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> GreedySelector:  # noqa: ARG002
+        return GreedySelector(self.caps, catalogue)
 
 
-class EpsilonConfig(PartConfig):
+class EpsilonConfig(SelectorConfig):
     """Mostly the best candidates."""
 
     part: Literal["epsilon"] = "epsilon"
@@ -36,47 +63,117 @@ class EpsilonConfig(PartConfig):
     new_share: float = Field(
         0.5, ge=0, lt=1, description="share of the exploration for what the source new_items found, while it finds something"
     )
+    slots: tuple[int, ...] = Field(
+        (), exclude_if=_left_out, description="the positions that explore, from 0; the others are greedy; empty: every position"
+    )
 
-    def build(self, now: Snapshot) -> EpsilonSelector:  # noqa: ARG002
-        return EpsilonSelector(self.epsilon, self.pool, self.new_share)
+    def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> EpsilonSelector:  # noqa: ARG002
+        return EpsilonSelector(self, catalogue)
 
 
-class GreedySelector:
+class PlackettLuceConfig(SelectorConfig):
+    """Better candidates more often, at every position."""
+
+    part: Literal["plackett_luce"] = "plackett_luce"
+    temperature: float = Field(
+        0.2, gt=0, le=100, description="how even the draw is, in standard deviations of the pool's scores: towards 0 it is greedy"
+    )
+    pool: int = Field(50, ge=1, le=10_000, description="positions draw from this many best candidates")
+    new_rate: float = Field(
+        0.025, ge=0, lt=1, description="probability that a position goes to what the source new_items found, while it finds any"
+    )
+
+    def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> PlackettLuceSelector:  # noqa: ARG002
+        return PlackettLuceSelector(self, catalogue)
+
+
+class CappedSelector:
+    """What selectors have in common."""
+
+    def __init__(self, caps: tuple[CapConfig, ...], catalogue: Catalogue | None) -> None:
+        self._cap_configs = caps
+        self._catalogue = catalogue
+
+    def _caps(self, candidates: Candidates) -> Caps | None:
+        return None if self._catalogue is None else caps_of(self._cap_configs, self._catalogue, candidates.rows)
+
+    def _reach(self, candidates: Candidates, first: int) -> Reach:
+        """A draw reaches the `first` best candidates; where caps forbid some of these, any."""
+        return Reach(candidates, None if self._cap_configs else first)
+
+
+class GreedySelector(CappedSelector):
     """`ranking.policies.greedy`."""
 
     name = "greedy"
 
     def select(self, query: Query, candidates: Candidates) -> Selection:
-        return selection(candidates, greedy.choose(candidates.scores, query.page.end))
+        choice = greedy.choose(candidates.scores, query.page.end, self._caps(candidates))
+        return selection(candidates, choice, self._reach(candidates, query.page.end))
+
+    def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
+        return greedy.propensities(candidates.scores, candidates.index(rows), self._caps(candidates))
 
 
-class EpsilonSelector:
+class EpsilonSelector(CappedSelector):
     """`ranking.policies.epsilon`, drawing by the query's seed."""
 
     name = "epsilon"
 
-    def __init__(self, epsilon: float, pool: int, new_share: float) -> None:
-        self._epsilon = epsilon
-        self._pool = pool
-        self._new_share = new_share
+    def __init__(self, config: EpsilonConfig, catalogue: Catalogue | None) -> None:
+        super().__init__(config.caps, catalogue)
+        self._config = config
+        self._slots = frozenset(config.slots) or None
 
     def select(self, query: Query, candidates: Candidates) -> Selection:
-        new = self._new(candidates)
-        choice = epsilon.choose(candidates.scores, query.page.end, self._epsilon, self._pool, query.seed, new)
-        return selection(candidates, choice)
+        config, k, scores = self._config, query.page.end, candidates.scores
+        new, caps = new_items(candidates, config.new_share), self._caps(candidates)
+        choice = epsilon.choose(scores, k, config.epsilon, config.pool, query.seed, new, self._slots, caps)
+        return selection(candidates, choice, self._reach(candidates, config.pool + k))
 
-    def _new(self, candidates: Candidates) -> epsilon.NewItems:
-        """What the source `new_items` found, each by its fit: one that fits by a spread more is drawn e times as often."""
-        fits = candidates.scores_of(NEW_ITEMS)
-        index = np.flatnonzero(~np.isnan(fits))
-        if not len(index) or not self._new_share:
-            return epsilon.NOTHING_NEW
-        fit = fits[index].astype(np.float64)
-        spread = max(float(fit.std()), 1e-9)
-        return epsilon.NewItems(index, np.exp(np.clip((fit - fit.mean()) / spread, -MAX_SPREADS, MAX_SPREADS)), self._new_share)
+    def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
+        config, index, scores = self._config, candidates.index(rows), candidates.scores
+        new, caps = new_items(candidates, config.new_share), self._caps(candidates)
+        return epsilon.propensities(scores, index, config.epsilon, config.pool, new, self._slots, caps)
 
 
-def selection(candidates: Candidates, choice: Choice) -> Selection:
+class PlackettLuceSelector(CappedSelector):
+    """`ranking.policies.plackett_luce`, drawing by the query's seed."""
+
+    name = "plackett_luce"
+
+    def __init__(self, config: PlackettLuceConfig, catalogue: Catalogue | None) -> None:
+        super().__init__(config.caps, catalogue)
+        self._config = config
+
+    def select(self, query: Query, candidates: Candidates) -> Selection:
+        config, k, scores = self._config, query.page.end, candidates.scores
+        new, caps = new_items(candidates, config.new_rate), self._caps(candidates)
+        choice = plackett_luce.choose(scores, k, config.temperature, config.pool, query.seed, new, caps)
+        return selection(candidates, choice, self._reach(candidates, config.pool + k))
+
+    def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
+        config, index, scores = self._config, candidates.index(rows), candidates.scores
+        new, caps = new_items(candidates, config.new_rate), self._caps(candidates)
+        return plackett_luce.propensities(scores, index, config.temperature, config.pool, new, caps)
+
+
+def new_items(candidates: Candidates, share: float) -> NewItems:
+    """What the source `new_items` found, each by its fit: one that fits by a spread more is drawn e times as often.
+
+    In the order of their scores, so that the draw does not depend on the order in which sources found them.
+    """
+    fits = candidates.scores_of(NEW_ITEMS)
+    index = np.flatnonzero(~np.isnan(fits))
+    if not len(index) or not share:
+        return NOTHING_NEW
+    index = index[np.argsort(-candidates.scores[index], kind="stable")]
+    fit = fits[index].astype(np.float64)
+    spread = max(float(fit.std()), 1e-9)
+    return NewItems(index, np.exp(np.clip((fit - fit.mean()) / spread, -MAX_SPREADS, MAX_SPREADS)), share)
+
+
+def selection(candidates: Candidates, choice: Choice, reach: Reach) -> Selection:
     """The chosen candidates."""
     return Selection(
         rows=candidates.rows[choice.index],
@@ -85,4 +182,6 @@ def selection(candidates: Candidates, choice: Choice) -> Selection:
         explored=choice.explored,
         sources=candidates.sources,
         found=candidates.found[choice.index],
+        over_cap=choice.over_cap,
+        reach=reach,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from core.errors import DependencyUnavailable
-from core.events import LISTS, ListMade
+from core.events import LISTS, ListMade, MadeFrom
 from core.ports import EventLog, Record
 from core.telemetry import STAGE_ERRORS
 from recommender.recommender import RecommendationResult
 from recommender.roles import Query
+from serving.lists.made_from import made_from
 from serving.lists.write_behind import WriteBehind
 
 LOG_LISTS = "log_lists"
@@ -17,13 +18,16 @@ GATHER_SECONDS = 0.5  # a process that is killed loses what it made in the last 
 class Outcomes:
     """Makes outcomes durable behind the answer. One that finds no room is counted and lost: the list is shown all the same."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, code_version: str = "") -> None:
+        self._code_version = code_version
         self._failed = STAGE_ERRORS.labels("side_effect", LOG_LISTS)
         self.writer = WriteBehind(log, LISTS, self._failed.inc, gather=GATHER_SECONDS)
 
     def shown(self, arm: str, release: str, made: RecommendationResult, failed: bool) -> None:
         """A list that was shown; `failed` says that `release` could not make it."""
-        self._log(made.query, arm, release, made.seconds, failed=failed, degraded=bool(made.trace.failed()))
+        stored = made_from(made, self._code_version)
+        degraded = bool(made.trace.failed())
+        self._log(made.query, arm, release, made.seconds, failed=failed, degraded=degraded, stored=stored)
 
     def shadow(self, query: Query, arm: str, release: str, seconds: float, overlap: float | None) -> None:
         """A list that nobody sees; no `overlap` if it could not be made."""
@@ -43,6 +47,7 @@ class Outcomes:
         degraded: bool = False,
         shadow: bool = False,
         overlap: float | None = None,
+        stored: MadeFrom | None = None,
     ) -> None:
         outcome = ListMade(
             request_id=query.request_id,
@@ -55,6 +60,7 @@ class Outcomes:
             degraded=degraded,
             shadow=shadow,
             overlap=overlap,
+            made_from=stored,
         )
         try:
             self.writer.submit([Record(str(query.shown_user), outcome.event_id, outcome.model_dump_json().encode())])

@@ -47,8 +47,9 @@ class RecommendService:
         clock: Clock = time.time,
         concurrency: int = 16,
         shadow_share: float = 0.1,
+        code_version: str = "",
     ) -> None:
-        """A release in shadow makes lists for `shadow_share` of the requests.
+        """A release in shadow makes lists for `shadow_share` of the requests; `code_version` is on record with each list.
 
         At most `concurrency` lists are made at once. The others wait in a queue before their time-outs begin: under a burst
         answers come later, but none loses a source to a time-out that ran while it waited for a thread.
@@ -56,7 +57,7 @@ class RecommendService:
         self.host = host
         self.features = features
         self.impressions = WriteBehind(log, IMPRESSIONS, STAGE_ERRORS.labels("side_effect", LOG_IMPRESSIONS).inc)
-        self.outcomes = Outcomes(log)
+        self.outcomes = Outcomes(log, code_version)
         self._shadow = Shadow(self.outcomes, shadow_share)
         self._clock = clock
         self._turn = asyncio.Semaphore(concurrency)

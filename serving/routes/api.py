@@ -42,6 +42,7 @@ class Api:
     retraining: Retraining
     admin_key: str | None
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
+    provenance: Callable[[str], Mapping[str, object]]  # of the list with this request id; raises NotFound
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 
 

@@ -20,7 +20,8 @@ from core.item_facts import ItemFacts
 from recommender.candidates import Candidates
 from recommender.completion import Completion
 from recommender.eligibility import Eligibility
-from recommender.parts.selectors import GreedySelector
+from recommender.parts.caps import CapConfig
+from recommender.parts.selectors import GreedyConfig
 from recommender.roles import Constraints, Eligible, Fetched, Query, Selection
 from recommender.runner import Pipeline, TimedSource
 from recommender.trace import Trace
@@ -111,7 +112,7 @@ def pipeline(
         sources=[TimedSource(source, PATIENT) for source in sources],
         hydrators=[part],
         scorers=[part],
-        selector=GreedySelector(),
+        selector=GreedyConfig().build(NOW),
         completion=Completion(NOW.popularity),
     )
 
@@ -143,7 +144,7 @@ def test_the_stages_run_in_order_and_the_trace_counts_them() -> None:
     assert sorted((s.part, s.returned) for s in trace.stages if s.stage == "source") == [("first", 2), ("second", 3)]
     assert all(s.milliseconds >= 0 for s in trace.stages)
     assert trace.failed() == []
-    assert set(trace.stages[0].as_json()) == {"stage", "part", "returned", "dropped", "milliseconds", "error"}
+    assert set(trace.stages[0].as_json()) == {"stage", "part", "returned", "dropped", "milliseconds", "error", "note"}
 
 
 def test_only_what_is_eligible_is_hydrated_and_scored() -> None:
@@ -282,3 +283,13 @@ def test_constraints_reach_every_part() -> None:
     rows, _ = run(pipeline(Fixed("all", range(10)), by_row=part), query=query)
     assert part.scored == [0, 2, 6]
     assert sorted(rows) == [row for row in range(0, 40, 2) if row not in (4, 8)]
+
+
+def test_caps_that_give_way_are_said_in_the_trace() -> None:
+    """Every item has one of the genres, and each may come once."""
+    greedy = GreedyConfig(caps=(CapConfig(by="genre", most=1),)).build(NOW)
+    _, trace = run(replace(pipeline(Fixed("a", range(30))), selector=greedy), 20)
+    noted = [stage.note for stage in trace.stages if stage.stage == "selector"]
+    assert noted[0] is not None
+    assert "over a cap" in noted[0]
+    assert not trace.failed()

@@ -120,6 +120,7 @@ def build_world(
     max_batch: int = 1000,
     lake: Any = None,
     retraining: Any = None,
+    provenance: Any = None,
 ) -> ApiSetup:
     lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
@@ -143,6 +144,7 @@ def build_world(
             {"at": float(at), "verdict": "ok", "reasons": [], "action": "none", "next_at": at + 60.0, "release": None}
             for at in range(3)
         ][-limit:],
+        provenance=provenance or (lambda request_id: {}),
     )
     world = ApiSetup(features, log, create_app(api, max_body), service, readiness, degraded, erased)
     world.remember(WARM, [10, 20, 30, 40, 50])

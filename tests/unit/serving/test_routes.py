@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 
 DOCUMENTED = {
     "/admin/decisions": ["get"],
+    "/provenance/{request_id}": ["get"],
     "/recommend/{user_id}": ["get"],
     "/events": ["post"],
     "/items/{item_id}": ["get", "patch"],

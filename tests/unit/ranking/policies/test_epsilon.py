@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ranking.policies import epsilon, greedy
 from ranking.policies.choice import best
+from ranking.policies.new_items import NewItems
 
 
 def scores(*values: float) -> NDArray[np.float32]:
@@ -122,9 +123,9 @@ def test_a_longer_list_begins_with_the_shorter_one(seed: int, short: int, more: 
         np.testing.assert_array_equal(getattr(longer, column)[: len(first.index)], getattr(first, column))
 
 
-def with_new(share: float, *weights: float) -> epsilon.NewItems:
+def with_new(share: float, *weights: float) -> NewItems:
     """New items behind a pool of three."""
-    return epsilon.NewItems(np.arange(3, 3 + len(weights)), np.array(weights), share)
+    return NewItems(np.arange(3, 3 + len(weights)), np.array(weights), share)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
@@ -150,7 +151,7 @@ def test_new_items_are_drawn_as_often_as_their_propensities_say(share: float) ->
 def test_a_new_item_in_the_pool_keeps_its_part_of_the_exploration(share: float) -> None:
     """Lists of two from a pool of three whose first and last are new, beside a new one outside."""
     found, rate, draws = scores(0.6, 0.5, 0.4, -1.0, -2.0), 0.5, 20_000
-    new = epsilon.NewItems(np.array([0, 2, 3]), np.array([1.0, 2.0, 1.0]), share)
+    new = NewItems(np.array([0, 2, 3]), np.array([1.0, 2.0, 1.0]), share)
     seen: Counter[tuple[int, ...]] = Counter()
     said: dict[tuple[int, ...], tuple[float, ...]] = {}
     for seed in range(draws):
@@ -173,7 +174,7 @@ def test_without_exploration_no_new_item_is_shown() -> None:
 
 @pytest.mark.parametrize("k", [1, 3, 8, 20])
 def test_with_new_items_exactly_k_and_a_longer_list_begins_with_the_shorter_one(k: int) -> None:
-    new = epsilon.NewItems(np.arange(12, 15), np.array([1.0, 2.0, 3.0]), 0.6)
+    new = NewItems(np.arange(12, 15), np.array([1.0, 2.0, 3.0]), 0.6)
     values = np.concatenate([many(12), np.full(3, -9, np.float32)])
     for seed in range(30):
         chosen, longer = (epsilon.choose(values, n, 0.8, 6, seed, new) for n in (k, k + 5))
