@@ -37,6 +37,12 @@ LANGUAGE = "language"
 TMDB_ID = "tmdb_id"
 PROFILE = "profile"
 HIDDEN = "hidden"  # whether the item is kept out of every list
+MATURITY = "maturity"  # the age in years from which the item is suitable
+AVAILABLE_FROM = "available_from"  # Unix seconds from which the item may be shown
+AVAILABLE_UNTIL = "available_until"  # Unix seconds from which it may not be shown any more
+SERIES = "series"
+COST = "cost"  # of the licence, for one play, in a unit of the company's choice
+RUNTIME = "runtime"  # minutes
 ABSENT = "absent"  # whether the last whole catalogue lacked the item, which keeps it out of every list as well
 
 POLICY_ID = "policy_id"

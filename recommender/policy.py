@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from core.errors import InvalidInput
 from core.settings import CONFIGS
 from core.toml_file import named_file, read_toml
+from recommender.parts.maturity import MaturityConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.registry import AnyFilter, AnyHydrator, AnyScorer, AnySelector, AnySource
 from recommender.parts.scorers import ReleaseConfig
@@ -83,9 +84,13 @@ class Policy(BaseModel):
         return self.model_copy(update={"scorers": decided})
 
     def greedy(self) -> Policy:
-        """The same policy without exploration and what only that needs: what it believes is best, which is judged offline."""
+        """What the policy believes is best, which is judged offline: without exploration and what only that needs.
+
+        Also without the filter by maturity: a release does not hold what it goes by, and it would leave nothing.
+        """
         sources = tuple(source for source in self.sources if not isinstance(source, NewItemsConfig))
-        return self.model_copy(update={"selector": GreedyConfig(), "sources": sources})
+        filters = tuple(one for one in self.filters if not isinstance(one, MaturityConfig))
+        return self.model_copy(update={"selector": GreedyConfig(), "sources": sources, "filters": filters})
 
 
 def pipeline_path(name: str) -> Path:

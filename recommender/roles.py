@@ -24,15 +24,20 @@ Eligible = NDArray[np.bool_]  # [n items of the release]: which may be shown
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """What a request asks of every item of its list. An item of unknown year meets no bound on years."""
+    """What a request asks of every item of its list. An item of which something is unknown meets no condition on it."""
 
     genres: tuple[str, ...] = ()  # at least one of them
     exclude: frozenset[int] = frozenset()  # item keys
     min_year: int | None = None
     max_year: int | None = None
+    max_maturity: int | None = None  # age in years
+    languages: tuple[str, ...] = ()  # one of them
 
     def __bool__(self) -> bool:
-        return bool(self.genres or self.exclude or self.min_year is not None or self.max_year is not None)
+        return self != NO_CONSTRAINTS
+
+
+NO_CONSTRAINTS = Constraints()
 
 
 @dataclass(frozen=True, slots=True)

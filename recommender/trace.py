@@ -50,5 +50,9 @@ class Trace:
         yield report
         self.stages.append(StageTrace(stage, part, outcome[0], outcome[1], (time.perf_counter() - start) * 1e3, outcome[2]))
 
+    def emptied(self) -> StageTrace | None:
+        """The first filter that left nothing."""
+        return next((one for one in self.stages if one.stage == "filter" and not one.returned), None)
+
     def failed(self) -> list[StageTrace]:
         return [stage for stage in self.stages if stage.error is not None]

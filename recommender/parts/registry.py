@@ -8,6 +8,8 @@ from pydantic import Field
 
 from recommender.parts.candidate_features import CandidateFeaturesConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
+from recommender.parts.language import LanguageConfig
+from recommender.parts.maturity import MaturityConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
@@ -18,7 +20,7 @@ from recommender.parts.two_tower import TwoTowerConfig
 _BY_NAME = Field(discriminator="part")
 
 AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularConfig | NewItemsConfig, _BY_NAME]
-AnyFilter = SeenConfig
+AnyFilter = Annotated[SeenConfig | MaturityConfig | LanguageConfig, _BY_NAME]
 AnyHydrator = CandidateFeaturesConfig
 AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]
 AnySelector = Annotated[EpsilonConfig | GreedyConfig, _BY_NAME]

@@ -42,8 +42,13 @@ def reasons(made: RecommendationResult) -> list[list[dict[str, str]]]:
 
 
 def trace_of(made: RecommendationResult) -> dict[str, Any]:
-    """Total time, and per stage what it returned, dropped and took."""
-    return {"milliseconds": round(made.seconds * 1e3, 3), "stages": [stage.as_json() for stage in made.trace.stages]}
+    """Total time, which filter left nothing, and per stage what it returned, dropped and took."""
+    emptied = made.trace.emptied()
+    return {
+        "milliseconds": round(made.seconds * 1e3, 3),
+        "emptied_by": None if emptied is None else emptied.part,
+        "stages": [stage.as_json() for stage in made.trace.stages],
+    }
 
 
 def _described(facts: ItemFacts, row: int, item: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from core.ports import Clock, EventLog
 from core.telemetry import COLD_STARTS, LIST_SECONDS, LISTS, POSITIONS, RELEASE_FAILURES, STAGE_ERRORS, STAGE_SECONDS
 from recommender.host import Chosen, RecommenderHost
 from recommender.recommender import RecommendationResult
-from recommender.roles import Constraints, Context, Page, Query
+from recommender.roles import NO_CONSTRAINTS, Constraints, Context, Page, Query
 from recommender.trace import Trace
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
@@ -32,8 +32,6 @@ from serving.lists.shadow import Shadow
 from serving.lists.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
-
-NO_CONSTRAINTS = Constraints()
 
 
 class RecommendService:
