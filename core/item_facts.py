@@ -15,9 +15,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue
+from core.expressions import Columns, Expression, readable
 from core.ids import ExternalId
 from core.items import BUSINESS_SCHEMA, complete
 from core.sorted_keys import rows_of
+
+# What expressions can say of an item.
+FACT_COLUMNS: Columns = {
+    c.TITLE: "text",
+    c.GENRES: "names",
+    c.YEAR: "number",
+    c.LANGUAGE: "text",
+    c.MATURITY: "number",
+    c.SERIES: "text",
+    c.PEOPLE: "names",
+    c.TAGS: "names",
+    c.KEYWORDS: "names",
+    c.AVAILABLE_FROM: "number",
+    c.AVAILABLE_UNTIL: "number",
+    c.COST: "number",
+    c.RUNTIME: "number",
+}
 
 
 class ItemFacts:
@@ -38,6 +56,7 @@ class ItemFacts:
         self._keys_of_ids = keys_of_ids or {}
         self._ids_of_keys = {key: id_ for id_, key in self._keys_of_ids.items()}
         self._with_genre: dict[str, NDArray[np.bool_]] = {}
+        self._where: dict[str, NDArray[np.bool_]] = {}
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ItemFacts:
@@ -80,6 +99,18 @@ class ItemFacts:
             "genres": self._genres[row],
             "year": int(self.years[row]) or None,
         }
+
+    def where(self, expression: Expression) -> NDArray[np.bool_]:
+        """Which items an expression over `FACT_COLUMNS` alone holds for; evaluated once, however often it is asked. [n]"""
+        if expression.text not in self._where:
+            self._where[expression.text] = expression.holds(self.readable).to_numpy()
+        return self._where[expression.text]
+
+    @cached_property
+    def readable(self) -> pl.DataFrame:
+        """`FACT_COLUMNS` of every item, as expressions compare them."""
+        unknown_year = pl.when(pl.col(c.YEAR) != 0).then(pl.col(c.YEAR)).alias(c.YEAR)
+        return readable(self._items.select(*FACT_COLUMNS).with_columns(unknown_year))
 
     def business(self, row: int) -> dict[str, Any]:
         """What decides to whom, when and at what cost an item may be shown, null where nobody said so."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from core.errors import InvalidInput
 from core.settings import CONFIGS
 from core.toml_file import named_file, read_toml
+from recommender.parts.boost import BoostConfig
 from recommender.parts.maturity import MaturityConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.registry import AnyFilter, AnyHydrator, AnyScorer, AnySelector, AnySource
@@ -46,6 +47,9 @@ class Policy(BaseModel):
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"])
             raise InvalidInput(f"{field} in {where}", first["input"], _allowed(first)) from error
+        featureless = next((one for one in policy.scorers if isinstance(one, BoostConfig) and one.features), None)
+        if featureless is not None and not policy.hydrators:
+            raise InvalidInput(f"when in {where}", featureless.when, "features only with the hydrator candidate_features")
         names = [source.part for source in policy.sources]
         if len(set(names)) < len(names):
             raise InvalidInput(f"source in {where}", ", ".join(names), "each source once")

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from recommender.parts.boost import BoostConfig
 from recommender.parts.candidate_features import CandidateFeaturesConfig
+from recommender.parts.drop import DropConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
 from recommender.parts.language import LanguageConfig
 from recommender.parts.maturity import MaturityConfig
@@ -20,7 +22,7 @@ from recommender.parts.two_tower import TwoTowerConfig
 _BY_NAME = Field(discriminator="part")
 
 AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularConfig | NewItemsConfig, _BY_NAME]
-AnyFilter = Annotated[SeenConfig | MaturityConfig | LanguageConfig, _BY_NAME]
+AnyFilter = Annotated[SeenConfig | MaturityConfig | LanguageConfig | DropConfig, _BY_NAME]
 AnyHydrator = CandidateFeaturesConfig
-AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]
+AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig | BoostConfig, _BY_NAME]
 AnySelector = Annotated[EpsilonConfig | GreedyConfig, _BY_NAME]
