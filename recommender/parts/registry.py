@@ -8,7 +8,9 @@ from pydantic import Field
 
 from recommender.parts.boost import BoostConfig
 from recommender.parts.candidate_features import CandidateFeaturesConfig
+from recommender.parts.diversity import DppConfig, MmrConfig
 from recommender.parts.drop import DropConfig
+from recommender.parts.freshness import FreshnessConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
 from recommender.parts.language import LanguageConfig
 from recommender.parts.maturity import MaturityConfig
@@ -17,12 +19,16 @@ from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+from recommender.parts.session import SessionConfig
 from recommender.parts.two_tower import TwoTowerConfig
+from recommender.parts.value import ValueConfig
 
 _BY_NAME = Field(discriminator="part")
 
 AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularConfig | NewItemsConfig, _BY_NAME]
 AnyFilter = Annotated[SeenConfig | MaturityConfig | LanguageConfig | DropConfig, _BY_NAME]
 AnyHydrator = CandidateFeaturesConfig
-AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig | BoostConfig, _BY_NAME]
+AnyOrderScorer = ReleaseConfig | LambdaMartConfig | RetrievalConfig
+AnyRuleScorer = BoostConfig | ValueConfig | FreshnessConfig | SessionConfig | MmrConfig | DppConfig
+AnyScorer = Annotated[AnyOrderScorer | AnyRuleScorer, _BY_NAME]
 AnySelector = Annotated[EpsilonConfig | GreedyConfig, _BY_NAME]
