@@ -22,6 +22,7 @@ FAILED = "failed"  # whether the arm's own release could not make the list
 DEGRADED = "degraded"  # whether a part of the pipeline did not answer
 SHADOW = "shadow"  # whether nobody saw the list
 OVERLAP = "overlap"  # share of a list's items that are also in the list of another release for the same request
+LABEL = "label"  # of the slot that placed the item; null where nobody placed it
 EXPLORED = "explored"  # whether exploration put the item there
 
 TITLE = "title"

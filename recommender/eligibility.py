@@ -25,7 +25,7 @@ class Eligibility:
 
     def __init__(self, catalogue: Catalogue, facts: ItemFacts) -> None:
         """`facts` may know more items than the release's `catalogue`, and fewer: what it does not know is not shown."""
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._facts = facts
         self._at = facts.rows(catalogue.ids)
         self._available = self._at >= 0
@@ -69,7 +69,7 @@ class Eligibility:
 
     def _without(self, keys: frozenset[int]) -> Eligible:
         allowed = np.ones(len(self._at), dtype=np.bool_)
-        allowed[self._catalogue.known_rows(np.fromiter(keys, dtype=np.int64, count=len(keys)))] = False
+        allowed[self.catalogue.known_rows(np.fromiter(keys, dtype=np.int64, count=len(keys)))] = False
         return allowed
 
 

@@ -22,6 +22,7 @@ from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.registry import AnyFilter, AnyHydrator, AnyScorer, AnySelector, AnySource
 from recommender.parts.scorers import ReleaseConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+from recommender.slots import SlotConfig
 
 SCORERS = ("lambdamart", "retrieval")  # what the scorer `release` can turn out to be
 
@@ -37,6 +38,7 @@ class Policy(BaseModel):
     hydrators: tuple[AnyHydrator, ...] = Field((), alias="hydrator")
     scorers: tuple[AnyScorer, ...] = Field((), alias="scorer")
     selector: AnySelector
+    slots: tuple[SlotConfig, ...] = Field((), alias="slot")
 
     @classmethod
     def of(cls, values: dict[str, Any], where: str) -> Policy:
@@ -50,6 +52,9 @@ class Policy(BaseModel):
         featureless = next((one for one in policy.scorers if isinstance(one, BoostConfig) and one.features), None)
         if featureless is not None and not policy.hydrators:
             raise InvalidInput(f"when in {where}", featureless.when, "features only with the hydrator candidate_features")
+        positions = [slot.position for slot in policy.slots if slot.from_ is None and slot.until is None]
+        if len(set(positions)) < len(positions):
+            raise InvalidInput(f"slot in {where}", positions, "each position once, unless times tell slots apart")
         names = [source.part for source in policy.sources]
         if len(set(names)) < len(names):
             raise InvalidInput(f"source in {where}", ", ".join(names), "each source once")
@@ -64,7 +69,8 @@ class Policy(BaseModel):
     @property
     def body(self) -> str:
         """All that decides a list, as JSON with sorted keys; the name is not part of it."""
-        return json.dumps(self.model_dump(mode="json", exclude={"name"}), sort_keys=True)
+        said = self.model_dump(mode="json", exclude={"name", *(() if self.slots else ("slots",))})
+        return json.dumps(said, sort_keys=True)
 
     @property
     def id(self) -> str:
@@ -90,11 +96,12 @@ class Policy(BaseModel):
     def greedy(self) -> Policy:
         """What the policy believes is best, which is judged offline: without exploration and what only that needs.
 
-        Also without the filter by maturity: a release does not hold what it goes by, and it would leave nothing.
+        Also without slots, where nobody chooses, and without the filter by maturity, because a release does not hold what it goes
+        by, and it would leave nothing.
         """
         sources = tuple(source for source in self.sources if not isinstance(source, NewItemsConfig))
         filters = tuple(one for one in self.filters if not isinstance(one, MaturityConfig))
-        return self.model_copy(update={"selector": GreedyConfig(), "sources": sources, "filters": filters})
+        return self.model_copy(update={"selector": GreedyConfig(), "sources": sources, "filters": filters, "slots": ()})
 
 
 def pipeline_path(name: str) -> Path:

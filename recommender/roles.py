@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.features import UserFeatures
 from core.ids import ExternalId
 from recommender.candidates import Candidates
+from recommender.paging import NOTHING_SHOWN, Shown
 
 Eligible = NDArray[np.bool_]  # [n items of the release]: which may be shown
 
@@ -75,6 +76,8 @@ class Query:
     page: Page = Page()
     context: Context = Context()
     user_vector: NDArray[np.float32] | None = None  # [d], where the caller has encoded the user already
+    shown: Shown = NOTHING_SHOWN  # of the same list, on other pages
+    above: int = 0  # positions of the list that are settled, and that `page` does not count
     external_id: ExternalId | None = None  # what the company calls the user; `user_id` if left out
 
     @property
@@ -116,6 +119,7 @@ class Selection:
     sources: tuple[str, ...] = ()  # the pipeline's sources, in order
     found: NDArray[np.bool_] = field(default_factory=lambda: np.empty((0, 0), dtype=np.bool_))  # [m, len(sources)]
     policy_id: str = ""
+    labels: tuple[str, ...] = ()  # [m] where there are slots: what each is called, "" for an item that was not placed
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -135,6 +139,7 @@ class Selection:
             propensities=self.propensities[at],
             explored=self.explored[at],
             found=self.found[at],
+            labels=self.labels[at],
         )
 
 

@@ -18,6 +18,7 @@ LIST = {
             "year": 1994,
             "score": 2.31,
             "reasons": [{"code": "similar", "text": "Because you enjoyed Green Mile, The (1999)"}],
+            "label": None,
         }
     ],
     "trace": {

@@ -27,6 +27,7 @@ class Recommendation(BaseModel):
     year: int | None = Field(description="null where it is unknown")
     score: float = Field(description="of the last scorer; only the order within one list means something")
     reasons: list[Reason] = Field(description="empty unless explain=true")
+    label: str | None = Field(description="of the slot that placed the item, for example promoted; null where nobody placed it")
 
 
 class Stage(BaseModel):

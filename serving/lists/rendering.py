@@ -14,7 +14,8 @@ def full(made: RecommendationResult, explain: bool, trace: bool) -> dict[str, An
     items = made.snapshot.catalogue.ids[chosen.rows]
     rows = facts.rows(items).tolist()
     why = reasons(made) if explain else [[]] * len(chosen)
-    shown = zip(rows, items.tolist(), chosen.scores.tolist(), why, strict=True)
+    labels = chosen.labels or ("",) * len(chosen)
+    shown = zip(rows, items.tolist(), chosen.scores.tolist(), why, labels, strict=True)
     body = {
         "request_id": query.request_id,
         "user_id": query.shown_user,
@@ -24,7 +25,8 @@ def full(made: RecommendationResult, explain: bool, trace: bool) -> dict[str, An
         "policy": chosen.policy_id,
         "arm": query.context.arm,
         "recommendations": [
-            _described(facts, row, item) | {"score": score, "reasons": because} for row, item, score, because in shown
+            _described(facts, row, item) | {"score": score, "reasons": because, "label": label or None}
+            for row, item, score, because, label in shown
         ],
     }
     return body | {"trace": trace_of(made)} if trace else body

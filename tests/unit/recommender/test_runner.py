@@ -23,6 +23,7 @@ from recommender.eligibility import Eligibility
 from recommender.parts.selectors import GreedySelector
 from recommender.roles import Constraints, Eligible, Fetched, Query, Selection
 from recommender.runner import Pipeline, TimedSource
+from recommender.slots import Slots
 from recommender.trace import Trace
 
 PATIENT = 30.0  # seconds: longer than any test runs
@@ -113,6 +114,7 @@ def pipeline(
         scorers=[part],
         selector=GreedySelector(),
         completion=Completion(NOW.popularity),
+        slots=Slots((), NOW),
     )
 
 
