@@ -62,11 +62,11 @@ async def recommend(
     With `format=ids` the answer is `{"cold_start": false, "recommendations": [12, 5, 42]}`; its `request_id` is in the header
     `X-Request-Id`.
 
-    A further page is asked for with `offset` and with `page_of`, the `request_id` of the first page. It never repeats an item that
-    was on another page of the list within the last half hour, whatever the user did in between; a page that comes to another
-    process than the first one did goes on by the list's seed, and may. A list has at most 100 positions; past its last item a page
-    is empty, with the strategy `nothing_eligible`. Each page has a `request_id` of its own. An item with a `label` was placed there
-    by a slot of the policy.
+    A further page is asked for with `offset` and with `page_of`, the `request_id` of the first page. It never repeats an item
+    that was on another page of the list within the last half hour, whatever the user did in between; a page that comes to
+    another process than the first one did goes on by the list's seed, and may. A list has at most 100 positions; past its last
+    item a page is empty, with the strategy `nothing_eligible`. Each page has a `request_id` of its own. An item with a `label`
+    was placed there by a slot of the policy.
     """
     asked = ListRequest.model_construct(
         k=k,
