@@ -17,6 +17,7 @@ from core.errors import InvalidInput
 from core.settings import CONFIGS
 from core.toml_file import named_file, read_toml
 from recommender.parts.boost import BoostConfig
+from recommender.parts.fatigue import FATIGUE
 from recommender.parts.maturity import MaturityConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.registry import AnyFilter, AnyHydrator, AnyScorer, AnySelector, AnySource
@@ -76,6 +77,11 @@ class Policy(BaseModel):
     def id(self) -> str:
         """Twelve hex digits."""
         return hashlib.sha256(self.body.encode()).hexdigest()[:12]
+
+    @property
+    def tires(self) -> bool:
+        """Whether it goes by what users were shown of late."""
+        return any(one.part == FATIGUE for one in (*self.filters, *self.scorers))
 
     def exploring(self, epsilon: float) -> Policy:
         """The same policy with another exploration rate, where its selector has one. Raises InvalidInput."""

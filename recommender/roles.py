@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.features import UserFeatures
 from core.ids import ExternalId
 from recommender.candidates import Candidates
+from recommender.exposure import Exposure
 from recommender.paging import NOTHING_SHOWN, Shown
 
 Eligible = NDArray[np.bool_]  # [n items of the release]: which may be shown
@@ -77,6 +78,7 @@ class Query:
     context: Context = Context()
     user_vector: NDArray[np.float32] | None = None  # [d], where the caller has encoded the user already
     shown: Shown = NOTHING_SHOWN  # of the same list, on other pages
+    exposure: Exposure | None = None  # what the user was shown of late, where the policy goes by it
     above: int = 0  # positions of the list that are settled, and that `page` does not count
     external_id: ExternalId | None = None  # what the company calls the user; `user_id` if left out
 

@@ -10,6 +10,7 @@ from recommender.parts.boost import BoostConfig
 from recommender.parts.candidate_features import CandidateFeaturesConfig
 from recommender.parts.diversity import DppConfig, MmrConfig
 from recommender.parts.drop import DropConfig
+from recommender.parts.fatigue import FatigueFilterConfig, FatigueScorerConfig
 from recommender.parts.freshness import FreshnessConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
 from recommender.parts.language import LanguageConfig
@@ -26,9 +27,9 @@ from recommender.parts.value import ValueConfig
 _BY_NAME = Field(discriminator="part")
 
 AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularConfig | NewItemsConfig, _BY_NAME]
-AnyFilter = Annotated[SeenConfig | MaturityConfig | LanguageConfig | DropConfig, _BY_NAME]
+AnyFilter = Annotated[SeenConfig | MaturityConfig | LanguageConfig | DropConfig | FatigueFilterConfig, _BY_NAME]
 AnyHydrator = CandidateFeaturesConfig
 AnyOrderScorer = ReleaseConfig | LambdaMartConfig | RetrievalConfig
-AnyRuleScorer = BoostConfig | ValueConfig | FreshnessConfig | SessionConfig | MmrConfig | DppConfig
+AnyRuleScorer = BoostConfig | ValueConfig | FreshnessConfig | SessionConfig | FatigueScorerConfig | MmrConfig | DppConfig
 AnyScorer = Annotated[AnyOrderScorer | AnyRuleScorer, _BY_NAME]
 AnySelector = Annotated[EpsilonConfig | GreedyConfig, _BY_NAME]

@@ -26,6 +26,7 @@ from recommender.paging import Shown
 from recommender.recommender import RecommendationResult
 from recommender.roles import NO_CONSTRAINTS, Constraints, Context, Page, Query
 from recommender.trace import Trace
+from serving.lists.exposures import Exposures
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
 from serving.lists.outcomes import Outcomes
@@ -58,6 +59,7 @@ class RecommendService:
         self.impressions = WriteBehind(log, IMPRESSIONS, STAGE_ERRORS.labels("side_effect", LOG_IMPRESSIONS).inc)
         self.outcomes = Outcomes(log)
         self.shown = ShownLists()
+        self.exposures = Exposures()
         self._shadow = Shadow(self.outcomes, shadow_share)
         self._clock = clock
         self._turn = asyncio.Semaphore(concurrency)
@@ -83,6 +85,8 @@ class RecommendService:
             made = await self._recommend(user, page, constraints, request_id, seed, shown)
         made = replace(made, seconds=time.perf_counter() - start)
         self.shown.add(page_of or request_id, made)
+        if made.query.exposure is not None:
+            self.exposures.add(made)
         _count(made)
         return made
 
@@ -92,6 +96,11 @@ class RecommendService:
         self.outcomes.close()
         self.features.close()
         self.host.close()
+
+    def forget(self, user: ExternalId) -> None:
+        """What this process remembers of what it showed to a user."""
+        self.shown.forget(user_key(user))
+        self.exposures.forget(user_key(user))
 
     async def known(self, user: ExternalId) -> UserFeatures | None:
         """A user's features; None for one never seen, and for one whose key is another user's. Raises DependencyUnavailable."""
@@ -114,6 +123,7 @@ class RecommendService:
             page=page,
             context=Context(chosen.arm, constraints, answered),
             shown=shown,
+            exposure=self.exposures.of(key) if chosen.recommender.policy.tires else None,
         )
         made, failed = await _made(chosen, query)
         self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)

@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from core.ids import user_key
 from serving import examples, models
 from serving.http.openapi import answers, problems
 from serving.lists.history import history_of
@@ -59,5 +58,5 @@ async def erase_user(
     api = api_of(request)
     check_admin(api.admin_key, x_admin_key)
     rows = await asyncio.to_thread(api.erase, user_id)
-    api.service.shown.forget(user_key(user_id))
+    api.service.forget(user_id)
     return json({"user_id": user_id, "lake_rows": rows})
