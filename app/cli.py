@@ -22,6 +22,7 @@ from app.commands import (
     retrain,
     simulate,
     topics,
+    tradeoff,
     tune,
 )
 from app.console import failed
@@ -54,6 +55,7 @@ app.command(epilog="Example: marquee tune --trials 30 --config configs/training/
 app.command(
     epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"
 )(simulate.simulate)
+app.command(epilog=tradeoff.EXAMPLE)(tradeoff.tradeoff)
 app.command(hidden=True, epilog="Example: marquee reference --check")(reference.reference)
 
 

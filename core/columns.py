@@ -23,6 +23,7 @@ DEGRADED = "degraded"  # whether a part of the pipeline did not answer
 SHADOW = "shadow"  # whether nobody saw the list
 OVERLAP = "overlap"  # share of a list's items that are also in the list of another release for the same request
 MADE_FROM = "made_from"  # what a list was made from, a JSON object (`core.events.MadeFrom`)
+LABEL = "label"  # of the slot that placed the item; null where nobody placed it
 EXPLORED = "explored"  # whether exploration put the item there
 
 TITLE = "title"
@@ -38,6 +39,12 @@ LANGUAGE = "language"
 TMDB_ID = "tmdb_id"
 PROFILE = "profile"
 HIDDEN = "hidden"  # whether the item is kept out of every list
+MATURITY = "maturity"  # the age in years from which the item is suitable
+AVAILABLE_FROM = "available_from"  # Unix seconds from which the item may be shown
+AVAILABLE_UNTIL = "available_until"  # Unix seconds from which it may not be shown any more
+SERIES = "series"
+COST = "cost"  # of the licence, for one play, in a unit of the company's choice
+RUNTIME = "runtime"  # minutes
 ABSENT = "absent"  # whether the last whole catalogue lacked the item, which keeps it out of every list as well
 
 POLICY_ID = "policy_id"

@@ -66,11 +66,12 @@ class Impression(_Event):
     """One item shown at one position of one list.
 
     `propensity` is the probability with which `policy` put this item at this position, given the items above it, and
-    `explored` says that it was not the best remaining candidate. Version 1 had no `explored`, and `policy` was the name of the
-    selector alone; since version 2 it is the id of the whole policy (`recommender.policy`).
+    `explored` says that it was not the best remaining candidate. `label` is that of the slot which placed the item, and null
+    where nobody placed it. Version 1 had no `explored`, and `policy` was the name of the selector alone; since version 2 it is
+    the id of the whole policy (`recommender.policy`). Before version 3 there was no `label`.
     """
 
-    schema_version: Literal[1, 2] = 2  # type: ignore[assignment]  # wider than the other event's
+    schema_version: Literal[1, 2, 3] = 3  # type: ignore[assignment]  # wider than the other event's
     request_id: Token
     user_id: Id
     item_id: Id
@@ -82,6 +83,7 @@ class Impression(_Event):
     model_version: str
     ts: Finite = Field(ge=0)
     explored: bool | None = None  # None in version 1
+    label: str | None = Field(None, max_length=32)
 
     @model_validator(mode="after")
     def _require_explored(self) -> Impression:

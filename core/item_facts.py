@@ -1,4 +1,7 @@
-"""The current facts about items: titles, genres, years, and whether they may be shown. A release has a frozen `Catalogue`."""
+"""The current facts about items: titles, genres, years, and whether, when and to whom they may be shown.
+
+A release has a frozen `Catalogue`.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from core import columns as c
 from core.catalogue import Catalogue
+from core.expressions import Columns, Expression, readable
 from core.ids import ExternalId
-from core.items import complete
+from core.items import BUSINESS_SCHEMA, complete
 from core.sorted_keys import rows_of
+
+# What expressions can say of an item.
+FACT_COLUMNS: Columns = {
+    c.TITLE: "text",
+    c.GENRES: "names",
+    c.YEAR: "number",
+    c.LANGUAGE: "text",
+    c.MATURITY: "number",
+    c.SERIES: "text",
+    c.PEOPLE: "names",
+    c.TAGS: "names",
+    c.KEYWORDS: "names",
+    c.AVAILABLE_FROM: "number",
+    c.AVAILABLE_UNTIL: "number",
+    c.COST: "number",
+    c.RUNTIME: "number",
+}
 
 
 class ItemFacts:
@@ -31,9 +52,11 @@ class ItemFacts:
         self.shown: NDArray[np.bool_] = ~(
             self._items[c.HIDDEN].fill_null(False) | self._items[c.ABSENT].fill_null(False)
         ).to_numpy()
+        self._windows = any(self._items[name].count() for name in (c.AVAILABLE_FROM, c.AVAILABLE_UNTIL))
         self._keys_of_ids = keys_of_ids or {}
         self._ids_of_keys = {key: id_ for id_, key in self._keys_of_ids.items()}
         self._with_genre: dict[str, NDArray[np.bool_]] = {}
+        self._where: dict[str, NDArray[np.bool_]] = {}
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ItemFacts:
@@ -77,6 +100,22 @@ class ItemFacts:
             "year": int(self.years[row]) or None,
         }
 
+    def where(self, expression: Expression) -> NDArray[np.bool_]:
+        """Which items an expression over `FACT_COLUMNS` alone holds for; evaluated once, however often it is asked. [n]"""
+        if expression.text not in self._where:
+            self._where[expression.text] = expression.holds(self.readable).to_numpy()
+        return self._where[expression.text]
+
+    @cached_property
+    def readable(self) -> pl.DataFrame:
+        """`FACT_COLUMNS` of every item, as expressions compare them."""
+        unknown_year = pl.when(pl.col(c.YEAR) != 0).then(pl.col(c.YEAR)).alias(c.YEAR)
+        return readable(self._items.select(*FACT_COLUMNS).with_columns(unknown_year))
+
+    def business(self, row: int) -> dict[str, Any]:
+        """What decides to whom, when and at what cost an item may be shown, null where nobody said so."""
+        return self._items.select(*BUSINESS_SCHEMA, c.LANGUAGE, c.PEOPLE).row(row, named=True)
+
     def with_genre(self, name: str) -> NDArray[np.bool_]:
         """Which items have the genre, upper and lower case alike. [n]"""
         wanted = name.strip().casefold()
@@ -87,6 +126,27 @@ class ItemFacts:
                 return found  # not cached: a client may ask for any name
             self._with_genre[wanted] = found
         return self._with_genre[wanted]
+
+    def number(self, column: str) -> NDArray[np.float64]:
+        """A column of numbers, NaN where it is unknown. [n]"""
+        return self._items[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+    def in_languages(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Which items are in one of these languages, upper and lower case alike. [n]"""
+        wanted = [name.strip().casefold() for name in names]
+        return self._items[c.LANGUAGE].str.to_lowercase().is_in(wanted).fill_null(False).to_numpy()
+
+    def unknown(self, column: str) -> NDArray[np.bool_]:
+        """Which items have no value in a column. [n]"""
+        return self._items[column].is_null().to_numpy()
+
+    @cached_property
+    def window(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """From when and until when (Unix seconds) each item may be shown, infinite where unlimited; None if all are."""
+        if not self._windows:
+            return None
+        from_, until = self.number(c.AVAILABLE_FROM), self.number(c.AVAILABLE_UNTIL)
+        return np.where(np.isnan(from_), -np.inf, from_), np.where(np.isnan(until), np.inf, until)
 
     @cached_property
     def genres_by_key(self) -> Mapping[int, Sequence[str]]:

@@ -18,6 +18,17 @@ CONTENT_SCHEMA = pl.Schema(
         (c.TMDB_ID, pl.Int64),
     ]
 )
+# What decides whether, to whom and at what cost an item may be shown. Each may be null: nobody said so.
+BUSINESS_SCHEMA = pl.Schema(
+    [
+        (c.MATURITY, pl.Int32),
+        (c.AVAILABLE_FROM, pl.Float64),
+        (c.AVAILABLE_UNTIL, pl.Float64),
+        (c.SERIES, pl.String),
+        (c.COST, pl.Float64),
+        (c.RUNTIME, pl.Int32),
+    ]
+)
 ITEM_SCHEMA = pl.Schema(
     [
         (c.ITEM, pl.Int64),
@@ -25,6 +36,7 @@ ITEM_SCHEMA = pl.Schema(
         (c.GENRES, pl.List(pl.String)),
         (c.YEAR, pl.Int32),
         *CONTENT_SCHEMA.items(),
+        *BUSINESS_SCHEMA.items(),
         (c.HIDDEN, pl.Boolean),  # null if it was never set
         (c.ABSENT, pl.Boolean),  # null as long as no whole catalogue lacked it
     ]

@@ -17,11 +17,13 @@ from datasets.mapping import ITEM_FIELDS, ITEM_OPTIONAL, ColumnMapping, resolve
 from datasets.quarantine import Quarantine
 from datasets.sources import LINE, SourceFile
 from datasets.texts import BETWEEN, entries, numbers
+from datasets.timestamps import TimeSurvey
 
 # a year, or a date that contains one
 _YEAR = r"^(\d{4})(?:\.0+|[-/.]\d{1,2}[-/.]\d{1,2}.*)?$|^\d{1,2}[-/.]\d{1,2}[-/.](\d{4})\b.*$"
 _COMPACT = r"^(\d{4})\d{4}$"
 _CONTROL = r"[\p{Cc}]+"
+_BOUNDS = {c.MATURITY: (0, 99), c.COST: (0, 1e9), c.RUNTIME: (1, 100_000)}
 _TRUE, _FALSE = ("true", "yes", "1", "1.0"), ("false", "no", "0", "0.0")
 
 
@@ -80,6 +82,11 @@ def read_item_file(source: SourceFile, names: Mapping[str, str], known: Mapping[
             (c.YEAR, "is neither a year nor a date"),
             (c.TMDB_ID, "is not a whole number"),
             (c.HIDDEN, "is neither true nor false"),
+            (c.MATURITY, "is not an age in years, 0 to 99"),
+            (c.AVAILABLE_FROM, "is not a time"),
+            (c.AVAILABLE_UNTIL, "is not a time"),
+            (c.COST, "is not a number from 0 on"),
+            (c.RUNTIME, "is not a whole number of minutes from 1 on"),
         )
         if name in theirs
     ]
@@ -106,12 +113,26 @@ def _typed(text: pl.Series, name: str) -> pl.Series:
         lower = column.str.to_lowercase()
         yes_or_no = pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
         return frame.select(yes_or_no.alias(name))[name]
-    if kind.is_integer():
+    if name in (c.AVAILABLE_FROM, c.AVAILABLE_UNTIL):
+        return _times(text, name)
+    if kind.is_integer() or kind.is_float():
         number = numbers(text, decimal_comma=False)
-        return number.set(number != number.floor(), None).cast(kind, strict=False).alias(name)
+        number = number.set(number != number.floor(), None) if kind.is_integer() else number
+        if name in _BOUNDS:
+            number = number.set(~number.is_between(*_BOUNDS[name]), None)
+        return number.cast(kind, strict=False).alias(name)
     listed = column.str.strip_chars_end(BETWEEN).str.replace_all(BETWEEN, ", ", literal=True)
     # a line break within a cell is layout; PATCH /items refuses control characters in a title
     return frame.select(listed.str.replace_all(_CONTROL, " ").alias(name))[name]
+
+
+def _times(text: pl.Series, name: str) -> pl.Series:
+    """Unix seconds. Raises DatasetError for a column whose format cannot be told."""
+    if text.null_count() == len(text):
+        return pl.Series(name, [None] * len(text), dtype=pl.Float64)
+    survey = TimeSurvey(name)
+    survey.add(text)
+    return survey.conclude(day_first=None).read(text).cast(pl.Float64).alias(name)
 
 
 def _year_from_title(rows: pl.DataFrame) -> pl.DataFrame:

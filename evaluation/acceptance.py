@@ -27,14 +27,21 @@ class Acceptance:
     user_days: int
 
 
+def chosen(impressions: pl.DataFrame) -> pl.DataFrame:
+    """Impressions without those that a slot placed."""
+    return impressions.filter(pl.col(c.LABEL).is_null()) if c.LABEL in impressions.columns else impressions
+
+
 def answered_lists(
     impressions: pl.DataFrame, interactions: pl.DataFrame, attribution: float = ATTRIBUTION_SECONDS
 ) -> pl.DataFrame:
     """One row for each list: the columns of `impressions` that are the same in all its rows, and whether it was ACCEPTED.
 
     A list is accepted by an accepting interaction with its `request_id` and one of its items, at most `attribution` seconds
-    after it was shown. Views, searches and skips do not accept, and neither do interactions without that `request_id`.
+    after it was shown. Views, searches and skips do not accept, and neither do interactions without that `request_id`. What a
+    slot placed does not count: nobody chose it, so it says nothing about who made the list.
     """
+    impressions = chosen(impressions)
     answers = interactions.filter(pl.col(c.KIND).is_in(ACCEPTING)).select(
         c.REQUEST_ID, c.USER, c.ITEM, pl.col(c.TS).alias("answered_at")
     )
@@ -43,7 +50,7 @@ def answered_lists(
         .join(answers, on=[c.REQUEST_ID, c.USER, c.ITEM])
         .filter(pl.col("answered_at") - pl.col(c.TS) <= attribution)
     )
-    of_items = {c.ITEM, c.POSITION, c.PROPENSITY, c.SCORE, c.EXPLORED, c.OFFSET}
+    of_items = {c.ITEM, c.POSITION, c.PROPENSITY, c.SCORE, c.EXPLORED, c.LABEL, c.OFFSET}
     lists = impressions.select(pl.exclude(*of_items)).unique(c.REQUEST_ID, keep="first", maintain_order=True)
     return lists.with_columns(pl.col(c.REQUEST_ID).is_in(answered[c.REQUEST_ID].implode()).alias(ACCEPTED))
 

@@ -23,6 +23,9 @@ from lake.tables import ITEMS
 
 MAX_TITLE, MAX_GENRES, MAX_GENRE = 1000, 50, 100  # characters, names, characters of a name
 MAX_YEAR = 9999
+MAX_MATURITY, MAX_RUNTIME, MAX_COST, MAX_TIME = 99, 100_000, 1e9, 253_402_300_799  # years, minutes, any unit, 9999-12-31
+MAX_LANGUAGE, MAX_SERIES = 35, 1000  # characters; a language tag of BCP 47 has at most 35
+MAX_PEOPLE = 200
 _PRINTABLE = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
@@ -30,15 +33,39 @@ def _is_text(value: object, max_length: int) -> bool:
     return isinstance(value, str) and len(value) <= max_length and bool(_PRINTABLE.fullmatch(value)) and not value.isspace()
 
 
-def _are_genres(value: object) -> bool:
-    if not isinstance(value, list | tuple) or len(value) > MAX_GENRES:
+class _Rule(NamedTuple):
+    allowed: str
+    holds: Callable[[object], bool]
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _number(what: str, low: float, high: float, whole: bool) -> _Rule:
+    """For a number or null, with which nothing is known any more."""
+    return _Rule(
+        f"{what} from {low:.15g} to {high:.15g}, or null",
+        lambda value: value is None or (_is_number(value, low, high) and (type(value) is int or not whole)),
+    )
+
+
+def _words(what: str, max_length: int) -> _Rule:
+    return _Rule(
+        f"{what} of 1 to {max_length} characters without control characters, or null",
+        lambda value: value is None or _is_text(value, max_length),
+    )
+
+
+def _are_names(value: object, max_names: int) -> bool:
+    if not isinstance(value, list | tuple) or len(value) > max_names:
         return False
     return all(_is_text(name, MAX_GENRE) for name in value) and len(set(value)) == len(value)
 
 
-class _Rule(NamedTuple):
-    allowed: str
-    holds: Callable[[object], bool]
+def _names(max_names: int) -> _Rule:
+    allowed = f"a list of at most {max_names} different names of 1 to {MAX_GENRE} characters each"
+    return _Rule(allowed, lambda value: _are_names(value, max_names))
 
 
 _RULES = {
@@ -46,9 +73,17 @@ _RULES = {
         f"a string of 1 to {MAX_TITLE} characters without control characters, not only spaces",
         lambda value: _is_text(value, MAX_TITLE),
     ),
-    c.GENRES: _Rule(f"a list of at most {MAX_GENRES} different names of 1 to {MAX_GENRE} characters each", _are_genres),
+    c.GENRES: _names(MAX_GENRES),
     c.YEAR: _Rule(f"an integer from 1 to {MAX_YEAR}", lambda value: type(value) is int and 1 <= value <= MAX_YEAR),
     c.HIDDEN: _Rule("true or false", lambda value: isinstance(value, bool)),
+    c.MATURITY: _number("an age in years", 0, MAX_MATURITY, whole=True),
+    c.LANGUAGE: _words("a language tag", MAX_LANGUAGE),
+    c.AVAILABLE_FROM: _number("Unix seconds", 0, MAX_TIME, whole=False),
+    c.AVAILABLE_UNTIL: _number("Unix seconds", 0, MAX_TIME, whole=False),
+    c.SERIES: _words("a name", MAX_SERIES),
+    c.PEOPLE: _names(MAX_PEOPLE),
+    c.COST: _number("the cost of one play", 0, MAX_COST, whole=False),
+    c.RUNTIME: _number("whole minutes", 1, MAX_RUNTIME, whole=True),
 }
 CHANGEABLE = tuple(_RULES)
 

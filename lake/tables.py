@@ -49,6 +49,7 @@ SCHEMAS: dict[str, pl.Schema] = {
             c.OFFSET: pl.Int64,
             c.DAY: pl.String,
             c.EXPLORED: pl.Boolean,
+            c.LABEL: pl.String,
         }
     ),
     LISTS: pl.Schema(
@@ -95,7 +96,12 @@ SCHEMAS: dict[str, pl.Schema] = {
 PARTITIONED = (INTERACTIONS, IMPRESSIONS, LISTS)
 # The tables with rows of users, and the column that names the user in each.
 OF_USERS = {INTERACTIONS: c.USER, IMPRESSIONS: c.USER, LISTS: c.USER, TAGS: c.USER, USERS: c.USER}
-_OPTIONAL = (c.EXPLORED, c.EXTERNAL_USER, c.MADE_FROM)  # columns that rows may omit, because they were added to their table later
+_OPTIONAL = (
+    c.EXPLORED,
+    c.LABEL,
+    c.EXTERNAL_USER,
+    c.MADE_FROM,
+)  # columns that rows may omit, because they were added to their table later
 
 
 def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:

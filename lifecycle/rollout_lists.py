@@ -14,7 +14,7 @@ from lifecycle.rollout_evidence import TREATED, Evidence, of_shadow, of_users
 from recommender.split import CANARY, PREVIOUS, arm_of
 
 _LISTS = (c.REQUEST_ID, c.USER, c.ARM, c.SECONDS, c.FAILED, c.DEGRADED, c.SHADOW, c.OVERLAP)
-_SHOWN = (c.REQUEST_ID, c.USER, c.ITEM, c.ARM, c.TS)
+_SHOWN = (c.REQUEST_ID, c.USER, c.ITEM, c.ARM, c.TS, c.LABEL)
 _ANSWERS = (c.REQUEST_ID, c.USER, c.ITEM, c.KIND, c.TS)
 
 

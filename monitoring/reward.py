@@ -17,7 +17,7 @@ from scipy.stats import norm
 from core import columns as c
 from core.errors import InvalidInput
 from core.kinds import CLICKS
-from evaluation.acceptance import ACCEPTED, answered_lists
+from evaluation.acceptance import ACCEPTED, answered_lists, chosen
 from evaluation.watched import USERS
 from monitoring.significance import SCORES, holm
 
@@ -141,6 +141,7 @@ def pairwise_accuracy(shown: pl.DataFrame, answers: pl.DataFrame, horizon: float
 
     People see the top of a list first, so it is higher than it would be if lists were shown in random order.
     """
+    shown = chosen(shown)
     accepted = answers.select(c.REQUEST_ID, c.USER, c.ITEM, pl.col(c.TS).alias("answered_at"))
     yes = shown.join(accepted, on=[c.REQUEST_ID, c.USER, c.ITEM]).filter(pl.col("answered_at") - pl.col(c.TS) <= horizon)
     yes = yes.unique([c.REQUEST_ID, c.ITEM])

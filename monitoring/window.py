@@ -16,7 +16,7 @@ from lake import tables
 from lake.ports import Added, Lake
 
 EVENT_COLUMNS = (c.EVENT_ID, c.USER, c.ITEM, c.KIND, c.VALUE, c.TS, c.REQUEST_ID, c.OFFSET)
-SHOWN_COLUMNS = (c.REQUEST_ID, c.USER, c.ITEM, c.POSITION, c.SCORE, c.POLICY, c.MODEL_VERSION, c.TS)
+SHOWN_COLUMNS = (c.REQUEST_ID, c.USER, c.ITEM, c.POSITION, c.SCORE, c.POLICY, c.MODEL_VERSION, c.TS, c.LABEL)
 SHOWN_ROWS = 20_000  # newest impressions, and earliest of each release: 2,000 lists of ten
 RELEASES = 20  # that began last: their earliest impressions are kept
 HOURS = 24 * 15  # that events are counted for

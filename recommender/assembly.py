@@ -10,6 +10,7 @@ from recommender.eligibility import Eligibility
 from recommender.live import Snapshot
 from recommender.policy import Policy
 from recommender.runner import Pipeline, TimedSource
+from recommender.slots import Slots
 
 _THREADS = 8  # per source: more requests than that wait in line for it
 
@@ -57,4 +58,5 @@ def assemble(policy: Policy, now: Snapshot, threads: SourceThreads, bounded: boo
         scorers=[config.build(now) for config in policy.scorers],
         selector=policy.selector.build(now),
         completion=Completion(now.popularity),
+        slots=Slots(policy.slots, now),
     )

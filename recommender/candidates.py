@@ -55,6 +55,17 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def only(self, kept: NDArray[np.bool_]) -> Candidates:
+        """Those of `kept` [n]."""
+        features = Features(self.features.names, self.features.values[kept]) if self.features.names else self.features
+        return replace(
+            self,
+            rows=self.rows[kept],
+            scores=self.scores[kept],
+            source_scores=self.source_scores[kept],
+            features=features,
+        )
+
     @property
     def primary_scores(self) -> Floats:
         """The scores of the sources that do more than fill up [n, their number]."""

@@ -16,10 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from core.errors import InvalidInput
 from core.settings import CONFIGS
 from core.toml_file import named_file, read_toml
+from recommender.parts.boost import BoostConfig
+from recommender.parts.fatigue import FATIGUE
+from recommender.parts.maturity import MaturityConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.registry import AnyFilter, AnyHydrator, AnyScorer, AnySelector, AnySource
 from recommender.parts.scorers import ReleaseConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
+from recommender.slots import SlotConfig
 
 SCORERS = ("lambdamart", "retrieval")  # what the scorer `release` can turn out to be
 
@@ -35,6 +39,7 @@ class Policy(BaseModel):
     hydrators: tuple[AnyHydrator, ...] = Field((), alias="hydrator")
     scorers: tuple[AnyScorer, ...] = Field((), alias="scorer")
     selector: AnySelector
+    slots: tuple[SlotConfig, ...] = Field((), alias="slot")
 
     @classmethod
     def of(cls, values: dict[str, Any], where: str) -> Policy:
@@ -45,6 +50,12 @@ class Policy(BaseModel):
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"])
             raise InvalidInput(f"{field} in {where}", first["input"], _allowed(first)) from error
+        featureless = next((one for one in policy.scorers if isinstance(one, BoostConfig) and one.features), None)
+        if featureless is not None and not policy.hydrators:
+            raise InvalidInput(f"when in {where}", featureless.when, "features only with the hydrator candidate_features")
+        positions = [slot.position for slot in policy.slots if slot.from_ is None and slot.until is None]
+        if len(set(positions)) < len(positions):
+            raise InvalidInput(f"slot in {where}", positions, "each position once, unless times tell slots apart")
         names = [source.part for source in policy.sources]
         if len(set(names)) < len(names):
             raise InvalidInput(f"source in {where}", ", ".join(names), "each source once")
@@ -59,12 +70,18 @@ class Policy(BaseModel):
     @property
     def body(self) -> str:
         """All that decides a list, as JSON with sorted keys; the name is not part of it, nor is a setting that was left out."""
-        return json.dumps(self.model_dump(mode="json", exclude={"name"}, exclude_none=True), sort_keys=True)
+        left_out = {"name"} if self.slots else {"name", "slots"}
+        return json.dumps(self.model_dump(mode="json", exclude=left_out, exclude_none=True), sort_keys=True)
 
     @property
     def id(self) -> str:
         """Twelve hex digits."""
         return hashlib.sha256(self.body.encode()).hexdigest()[:12]
+
+    @property
+    def tires(self) -> bool:
+        """Whether it goes by what users were shown of late."""
+        return any(one.part == FATIGUE for one in (*self.filters, *self.scorers))
 
     def exploring(self, epsilon: float) -> Policy:
         """The same policy with another exploration rate, where its selector has one. Raises InvalidInput."""
@@ -83,9 +100,15 @@ class Policy(BaseModel):
         return self.model_copy(update={"scorers": decided})
 
     def greedy(self) -> Policy:
-        """The same policy without exploration and what only that needs: what it believes is best, which is judged offline."""
+        """What the policy believes is best, which is judged offline: without exploration and what only that needs.
+
+        Also without slots, where nobody chooses, and without the filter by maturity, because a release does not hold what it goes
+        by, and it would leave nothing.
+        """
         sources = tuple(source for source in self.sources if not isinstance(source, NewItemsConfig))
-        return self.model_copy(update={"selector": GreedyConfig(caps=self.selector.caps), "sources": sources})
+        filters = tuple(one for one in self.filters if not isinstance(one, MaturityConfig))
+        selector = GreedyConfig(caps=self.selector.caps)
+        return self.model_copy(update={"selector": selector, "sources": sources, "filters": filters, "slots": ()})
 
 
 def pipeline_path(name: str) -> Path:

@@ -19,21 +19,28 @@ from core.features import UserFeatures
 from core.ids import ExternalId
 from recommender.candidates import Candidates
 from recommender.drawn_from import Reach
+from recommender.exposure import Exposure
+from recommender.paging import NOTHING_SHOWN, Shown
 
 Eligible = NDArray[np.bool_]  # [n items of the release]: which may be shown
 
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """What a request asks of every item of its list. An item of unknown year meets no bound on years."""
+    """What a request asks of every item of its list. An item of which something is unknown meets no condition on it."""
 
     genres: tuple[str, ...] = ()  # at least one of them
     exclude: frozenset[int] = frozenset()  # item keys
     min_year: int | None = None
     max_year: int | None = None
+    max_maturity: int | None = None  # age in years
+    languages: tuple[str, ...] = ()  # one of them
 
     def __bool__(self) -> bool:
-        return bool(self.genres or self.exclude or self.min_year is not None or self.max_year is not None)
+        return self != NO_CONSTRAINTS
+
+
+NO_CONSTRAINTS = Constraints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,9 @@ class Query:
     page: Page = Page()
     context: Context = Context()
     user_vector: NDArray[np.float32] | None = None  # [d], where the caller has encoded the user already
+    shown: Shown = NOTHING_SHOWN  # of the same list, on other pages
+    exposure: Exposure | None = None  # what the user was shown of late, where the policy goes by it
+    above: int = 0  # positions of the list that are settled, and that `page` does not count
     external_id: ExternalId | None = None  # what the company calls the user; `user_id` if left out
 
     @property
@@ -114,6 +124,7 @@ class Selection:
     policy_id: str = ""
     reach: Reach | None = None  # what it was drawn from
     over_cap: int = 0  # positions at which the selector's caps gave way, because they forbade every candidate
+    labels: tuple[str, ...] = ()  # [m] where there are slots: what each is called, "" for an item that was not placed
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -133,6 +144,7 @@ class Selection:
             propensities=self.propensities[at],
             explored=self.explored[at],
             found=self.found[at],
+            labels=self.labels[at],
         )
 
 

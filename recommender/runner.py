@@ -17,6 +17,7 @@ from core.errors import DependencyUnavailable
 from recommender.candidates import Candidates, merge
 from recommender.completion import Completion
 from recommender.eligibility import Eligibility
+from recommender.paging import goes_on, rest, without
 from recommender.roles import (
     Eligible,
     Fetched,
@@ -28,6 +29,7 @@ from recommender.roles import (
     Selector,
     Source,
 )
+from recommender.slots import Placed, Slots, inserted
 from recommender.trace import Trace
 
 
@@ -60,25 +62,18 @@ class Pipeline:
     scorers: Sequence[Scorer]
     selector: Selector
     completion: Completion
+    slots: Slots
 
     async def run(self, query: Query) -> tuple[Selection, Trace]:
         """The page of the list, best first, never an item twice; fewer items only when no more are eligible."""
         trace = Trace()
         eligible = self._eligible(query, trace)
-        candidates = await self._candidates(query, eligible, trace)
-        for scorer in self.scorers:
-            with trace.stage("scorer", scorer.name) as report:
-                candidates = replace(candidates, scores=scorer.score(query, candidates))
-                report(len(candidates), 0, None)
-        with trace.stage("selector", self.selector.name) as report:
-            selection = self.selector.select(query, candidates)
-            report(len(selection), len(candidates) - len(selection), None)
-        if selection.over_cap:
-            trace.note(f"{selection.over_cap} positions over a cap: no candidate was within all of them")
-        if len(selection) < query.page.end:
-            with trace.stage("completion", self.completion.name) as report:
-                before, selection = len(selection), self.completion.complete(query, selection, eligible)
-                report(len(selection) - before, 0, None)
+        candidates = self._scored(query, await self._candidates(query, eligible, trace), trace)
+        selection, page = self._selected(query, candidates, eligible, trace), query.page
+        if query.shown and not goes_on(self.eligibility.catalogue.ids, selection, query.shown, page):
+            eligible = without(eligible, self.eligibility.catalogue.known_rows(query.shown.beside(page)))
+            query, candidates = rest(query), candidates.only(eligible[candidates.rows])
+            selection = self._selected(query, candidates, eligible, trace)
         return replace(selection.positions(query.page), policy_id=self.policy_id), trace
 
     async def candidates(self, query: Query) -> tuple[Candidates, Trace]:
@@ -91,7 +86,7 @@ class Pipeline:
             eligible = self.eligibility.of(query)
             left = int(np.count_nonzero(eligible))
             report(left, len(eligible) - left, None)
-        for filter_ in self.filters:
+        for filter_ in (*self.eligibility.asked(query), *self.filters):
             with trace.stage("filter", filter_.name) as report:
                 filter_.narrow(query, eligible)
                 before, left = left, int(np.count_nonzero(eligible))
@@ -109,6 +104,37 @@ class Pipeline:
                 candidates = hydrator.hydrate(query, candidates)
                 report(len(candidates), 0, None)
         return candidates
+
+    def _scored(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
+        for scorer in self.scorers:
+            with trace.stage("scorer", scorer.name) as report:
+                candidates = replace(candidates, scores=scorer.score(query, candidates))
+                report(len(candidates), 0, None)
+        return candidates
+
+    def _selected(self, query: Query, candidates: Candidates, eligible: Eligible, trace: Trace) -> Selection:
+        """The list from its first position to the end of the query's page."""
+        placed = self._placed(query, candidates, eligible, trace) if self.slots else []
+        if placed:
+            eligible = without(eligible, np.array([one.row for one in placed]))
+            candidates = candidates.only(eligible[candidates.rows])
+        with trace.stage("selector", self.selector.name) as report:
+            selection = self.selector.select(query, candidates)
+            report(len(selection), len(candidates) - len(selection), None)
+        if selection.over_cap:
+            trace.note(f"{selection.over_cap} positions over a cap: no candidate was within all of them")
+        if len(selection) < query.page.end:
+            with trace.stage("completion", self.completion.name) as report:
+                before, selection = len(selection), self.completion.complete(query, selection, eligible)
+                report(len(selection) - before, 0, None)
+        return inserted(selection, placed, query.page.end) if placed else selection
+
+    def _placed(self, query: Query, candidates: Candidates, eligible: Eligible, trace: Trace) -> list[Placed]:
+        """Items for the slots; the trace counts those that no eligible item was found for as dropped."""
+        with trace.stage("slots", self.slots.name) as report:
+            placed = self.slots.place(query, candidates, eligible)
+            report(len(placed), self.slots.active(query) - len(placed), None)
+        return placed
 
     async def _fetch(self, timed: TimedSource, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
         with trace.stage("source", timed.source.name) as report:

@@ -56,5 +56,9 @@ class Trace:
         """Say something about the latest stage that is no failure."""
         self.stages[-1] = replace(self.stages[-1], note=note)
 
+    def emptied(self) -> StageTrace | None:
+        """The first filter that left nothing."""
+        return next((one for one in self.stages if one.stage == "filter" and not one.returned), None)
+
     def failed(self) -> list[StageTrace]:
         return [stage for stage in self.stages if stage.error is not None]

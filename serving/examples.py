@@ -18,10 +18,12 @@ LIST = {
             "year": 1994,
             "score": 2.31,
             "reasons": [{"code": "similar", "text": "Because you enjoyed Green Mile, The (1999)"}],
+            "label": None,
         }
     ],
     "trace": {
         "milliseconds": 6.2,
+        "emptied_by": None,
         "stages": [{"stage": "source", "part": "two_tower", "returned": 200, "dropped": 0, "milliseconds": 1.4, "error": None}],
     },
 }
@@ -36,6 +38,14 @@ ITEM = {
     "title": "Shawshank Redemption, The (1994)",
     "genres": ["Crime", "Drama"],
     "year": 1994,
+    "maturity": 16,
+    "available_from": None,
+    "available_until": 1_830_297_600.0,
+    "series": None,
+    "cost": 0.12,
+    "runtime": 142,
+    "language": "en",
+    "people": ["Frank Darabont", "Tim Robbins"],
     "shown": True,
     "in_release": True,
     "events": 317.0,

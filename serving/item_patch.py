@@ -7,11 +7,26 @@ from typing import Any
 import orjson
 
 from core import columns as c
-from lake.item_changes import CHANGEABLE, MAX_GENRE, MAX_GENRES, MAX_TITLE, MAX_YEAR, complaints
+from lake.item_changes import (
+    CHANGEABLE,
+    MAX_COST,
+    MAX_GENRE,
+    MAX_GENRES,
+    MAX_LANGUAGE,
+    MAX_MATURITY,
+    MAX_PEOPLE,
+    MAX_RUNTIME,
+    MAX_SERIES,
+    MAX_TIME,
+    MAX_TITLE,
+    MAX_YEAR,
+    complaints,
+)
 from serving.http.problems import InvalidFields, MalformedJson, field_error
 
 _FIELDS = ", ".join(CHANGEABLE)
 _NAME = {"type": "string", "minLength": 1, "maxLength": MAX_GENRE}
+_TIME = {"type": ["number", "null"], "minimum": 0, "maximum": MAX_TIME, "description": "Unix seconds"}
 _SCHEMA: dict[str, Any] = {
     "title": "ItemChanges",
     "type": "object",
@@ -28,6 +43,14 @@ _SCHEMA: dict[str, Any] = {
         },
         c.YEAR: {"type": "integer", "minimum": 1, "maximum": MAX_YEAR},
         c.HIDDEN: {"type": "boolean", "description": "true takes it out of every list"},
+        c.MATURITY: {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_MATURITY, "description": "suitable from this age"},
+        c.LANGUAGE: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_LANGUAGE},
+        c.AVAILABLE_FROM: _TIME,
+        c.AVAILABLE_UNTIL: _TIME,
+        c.SERIES: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_SERIES},
+        c.PEOPLE: {"type": "array", "items": _NAME, "maxItems": MAX_PEOPLE, "uniqueItems": True, "description": "cast and crew"},
+        c.COST: {"type": ["number", "null"], "minimum": 0, "maximum": MAX_COST, "description": "of the licence, for one play"},
+        c.RUNTIME: {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_RUNTIME, "description": "minutes"},
     },
 }
 ITEM_BODY: dict[str, Any] = {

@@ -27,6 +27,7 @@ class Recommendation(BaseModel):
     year: int | None = Field(description="null where it is unknown")
     score: float = Field(description="of the last scorer; only the order within one list means something")
     reasons: list[Reason] = Field(description="empty unless explain=true")
+    label: str | None = Field(description="of the slot that placed the item, for example promoted; null where nobody placed it")
 
 
 class Stage(BaseModel):
@@ -43,6 +44,7 @@ class Stage(BaseModel):
 
 class ListTrace(BaseModel):
     milliseconds: float
+    emptied_by: str | None = Field(description="the filter that left nothing to show, if one did")
     stages: list[Stage]
 
 
@@ -90,6 +92,14 @@ class Film(BaseModel):
 
 
 class ItemDetails(Film):
+    maturity: int | None = Field(description="the age in years from which it is suitable")
+    available_from: float | None = Field(description="Unix seconds from which it may be shown")
+    available_until: float | None = Field(description="Unix seconds from which it may not be shown any more")
+    series: str | None
+    cost: float | None = Field(description="of the licence, for one play")
+    runtime: int | None = Field(description="minutes")
+    language: str | None
+    people: list[str] | None
     shown: bool = Field(description="whether it may be in lists; a hidden film is still readable here and in histories")
     in_release: bool = Field(description="whether the release that is served has it")
     events: float = Field(description="interactions so far")

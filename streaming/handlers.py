@@ -83,7 +83,7 @@ def impression_rows(records: Iterable[LoggedRecord], now: float, items: ItemKeys
         else:
             event, item = outcome
             rows.append(_row(record, event, user_key(event.user_id), item))
-    return Rows(pl.DataFrame(rows, schema_overrides={c.EXPLORED: pl.Boolean}), dead)
+    return Rows(pl.DataFrame(rows, schema_overrides={c.EXPLORED: pl.Boolean, c.LABEL: pl.String}), dead)
 
 
 def list_rows(records: Iterable[LoggedRecord], now: float) -> Rows:

@@ -121,6 +121,7 @@ def make_query(
     answered: bool = True,
     constraints: Constraints | None = None,
     vector: NDArray[np.float32] | None = None,
+    now: float = 0.0,
 ) -> Query:
     context = Context(constraints=constraints or Constraints(), features_answered=answered)
-    return Query("r", 1, 0.0, seed, user=user, page=Page(k, offset), context=context, user_vector=vector)
+    return Query("r", 1, now, seed, user=user, page=Page(k, offset), context=context, user_vector=vector)

@@ -37,6 +37,8 @@ ALLOWED = {
     "exclude": f"at most 1000 ids, each {_ID}",
     "year_min": "an integer from 1 to 9999",
     "year_max": "an integer from 1 to 9999",
+    "maturity_max": "an age in years, an integer from 0 to 99",
+    "language": "at most 20 names",
     "explain": "true or false",
     "trace": "true or false",
     "user_id": _ID,
@@ -48,6 +50,9 @@ ALLOWED = {
     "value": f"a finite number: {value_rules()}",
     "ts": sent.ALLOWED_TS,
 }
+
+
+ALLOWED_IN_LIST_BODY = ALLOWED | {"exclude": f"a list of at most 10000 ids, each {_ID}", "genre": "a list of at most 20 names"}
 
 
 class MalformedJson(MarqueeError):

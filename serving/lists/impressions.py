@@ -24,7 +24,8 @@ class LogImpressions:
         if not len(chosen):
             return
         items = [made.snapshot.facts.id_of(key) for key in made.snapshot.catalogue.ids[chosen.rows].tolist()]
-        columns = (items, chosen.propensities.tolist(), chosen.scores.tolist(), chosen.explored.tolist())
+        labels = chosen.labels or ("",) * len(chosen)
+        columns = (items, chosen.propensities.tolist(), chosen.scores.tolist(), chosen.explored.tolist(), labels)
         impressions = [
             Impression(
                 request_id=query.request_id,
@@ -38,8 +39,11 @@ class LogImpressions:
                 model_version=made.snapshot.name,
                 ts=query.now,
                 explored=explored,
+                label=label or None,
             )
-            for position, (item_id, propensity, score, explored) in enumerate(zip(*columns, strict=True), query.page.offset)
+            for position, (item_id, propensity, score, explored, label) in enumerate(
+                zip(*columns, strict=True), query.page.offset
+            )
         ]
         key = str(query.shown_user)
         self._writer.submit([Record(key, i.event_id, i.model_dump_json().encode()) for i in impressions])

@@ -14,7 +14,8 @@ def full(made: RecommendationResult, explain: bool, trace: bool) -> dict[str, An
     items = made.snapshot.catalogue.ids[chosen.rows]
     rows = facts.rows(items).tolist()
     why = reasons(made) if explain else [[]] * len(chosen)
-    shown = zip(rows, items.tolist(), chosen.scores.tolist(), why, strict=True)
+    labels = chosen.labels or ("",) * len(chosen)
+    shown = zip(rows, items.tolist(), chosen.scores.tolist(), why, labels, strict=True)
     body = {
         "request_id": query.request_id,
         "user_id": query.shown_user,
@@ -24,7 +25,8 @@ def full(made: RecommendationResult, explain: bool, trace: bool) -> dict[str, An
         "policy": chosen.policy_id,
         "arm": query.context.arm,
         "recommendations": [
-            _described(facts, row, item) | {"score": score, "reasons": because} for row, item, score, because in shown
+            _described(facts, row, item) | {"score": score, "reasons": because, "label": label or None}
+            for row, item, score, because, label in shown
         ],
     }
     return body | {"trace": trace_of(made)} if trace else body
@@ -42,8 +44,13 @@ def reasons(made: RecommendationResult) -> list[list[dict[str, str]]]:
 
 
 def trace_of(made: RecommendationResult) -> dict[str, Any]:
-    """Total time, and per stage what it returned, dropped and took."""
-    return {"milliseconds": round(made.seconds * 1e3, 3), "stages": [stage.as_json() for stage in made.trace.stages]}
+    """Total time, which filter left nothing, and per stage what it returned, dropped and took."""
+    emptied = made.trace.emptied()
+    return {
+        "milliseconds": round(made.seconds * 1e3, 3),
+        "emptied_by": None if emptied is None else emptied.part,
+        "stages": [stage.as_json() for stage in made.trace.stages],
+    }
 
 
 def _described(facts: ItemFacts, row: int, item: int) -> dict[str, Any]:

@@ -22,18 +22,19 @@ from core.ids import ExternalId, original, user_key
 from core.ports import Clock, EventLog
 from core.telemetry import COLD_STARTS, LIST_SECONDS, LISTS, POSITIONS, RELEASE_FAILURES, STAGE_ERRORS, STAGE_SECONDS
 from recommender.host import Chosen, RecommenderHost
+from recommender.paging import Shown
 from recommender.recommender import RecommendationResult
-from recommender.roles import Constraints, Context, Page, Query
+from recommender.roles import NO_CONSTRAINTS, Constraints, Context, Page, Query
 from recommender.trace import Trace
+from serving.lists.exposures import Exposures
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
 from serving.lists.outcomes import Outcomes
 from serving.lists.shadow import Shadow
+from serving.lists.shown_lists import ShownLists
 from serving.lists.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
-
-NO_CONSTRAINTS = Constraints()
 
 
 class RecommendService:
@@ -58,6 +59,8 @@ class RecommendService:
         self.features = features
         self.impressions = WriteBehind(log, IMPRESSIONS, STAGE_ERRORS.labels("side_effect", LOG_IMPRESSIONS).inc)
         self.outcomes = Outcomes(log, code_version)
+        self.shown = ShownLists()
+        self.exposures = Exposures()
         self._shadow = Shadow(self.outcomes, shadow_share)
         self._clock = clock
         self._turn = asyncio.Semaphore(concurrency)
@@ -77,9 +80,14 @@ class RecommendService:
         """
         start = time.perf_counter()
         request_id = request_id or uuid.uuid4().hex
+        shown = self.shown.of(page_of, user_key(user))
         async with self._turn:
-            made = await self._recommend(user, page, constraints, request_id, seed=int((page_of or request_id)[:16], 16))
+            seed = int((page_of or request_id)[:16], 16)
+            made = await self._recommend(user, page, constraints, request_id, seed, shown)
         made = replace(made, seconds=time.perf_counter() - start)
+        self.shown.add(page_of or request_id, made)
+        if made.query.exposure is not None:
+            self.exposures.add(made)
         _count(made)
         return made
 
@@ -90,13 +98,18 @@ class RecommendService:
         self.features.close()
         self.host.close()
 
+    def forget(self, user: ExternalId) -> None:
+        """What this process remembers of what it showed to a user."""
+        self.shown.forget(user_key(user))
+        self.exposures.forget(user_key(user))
+
     async def known(self, user: ExternalId) -> UserFeatures | None:
         """A user's features; None for one never seen, and for one whose key is another user's. Raises DependencyUnavailable."""
         found = await self.features.read(user_key(user))
         return found if found is None or found.external_id == original(user) else None
 
     async def _recommend(
-        self, who: ExternalId, page: Page, constraints: Constraints, request_id: str, seed: int
+        self, who: ExternalId, page: Page, constraints: Constraints, request_id: str, seed: int, shown: Shown
     ) -> RecommendationResult:
         trace, key = Trace(), user_key(who)
         user, answered = await self._read(who, trace)
@@ -110,6 +123,8 @@ class RecommendService:
             user=user,
             page=page,
             context=Context(chosen.arm, constraints, answered),
+            shown=shown,
+            exposure=self.exposures.of(key) if chosen.recommender.policy.tires else None,
         )
         made, failed = await _made(chosen, query)
         self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)

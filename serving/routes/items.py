@@ -39,7 +39,7 @@ async def item(request: Request, item_id: Id) -> Response:
         "popularity_now": float(now.stats.recent[at]) if at >= 0 else 0.0,
         "rating_mean": float(now.stats.rating_mean[at]) if at >= 0 else None,
     }
-    return json(host.facts.describe(row) | known)
+    return json(host.facts.describe(row) | host.facts.business(row) | known)
 
 
 @router.patch(
@@ -58,9 +58,10 @@ async def change_item(
 ) -> Response:
     """Needs the admin key. The same as `marquee items hide|show|set`: every list has it within two seconds, without a release.
 
-    The body is an object with one or more of `title`, `genres`, `year` and `hidden`; what it does not name stays as it is. The
-    change is durable when it is answered. Histories and `GET /items` still show a hidden film. Models learn new details with
-    the next release.
+    The body is an object with one or more of `title`, `genres`, `year`, `hidden`, `maturity`, `language`, `available_from`,
+    `available_until`, `series`, `people`, `cost` and `runtime`; what it does not name stays as it is, and null makes a value
+    unknown again where the schema allows it. The change is durable when it is answered. Histories and `GET /items` still
+    show a hidden film. Models learn new details with the next release.
     """
     api = api_of(request)
     check_admin(api.admin_key, x_admin_key)

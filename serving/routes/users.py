@@ -58,4 +58,5 @@ async def erase_user(
     api = api_of(request)
     check_admin(api.admin_key, x_admin_key)
     rows = await asyncio.to_thread(api.erase, user_id)
+    api.service.forget(user_id)
     return json({"user_id": user_id, "lake_rows": rows})

@@ -7,7 +7,7 @@ import polars as pl
 from core import columns as c
 from evaluation.acceptance import ATTRIBUTION_SECONDS, Acceptance, acceptance
 
-IMPRESSION_COLUMNS = (c.REQUEST_ID, c.USER, c.ITEM, c.TS)
+IMPRESSION_COLUMNS = (c.REQUEST_ID, c.USER, c.ITEM, c.TS, c.LABEL)
 INTERACTION_COLUMNS = (c.REQUEST_ID, c.USER, c.ITEM, c.TS, c.KIND)
 
 

@@ -224,7 +224,7 @@ OLD_ITEMS = pl.DataFrame({c.ITEM: [1], c.TITLE: ["a"], c.GENRES: [["x"]], c.YEAR
 @pytest.fixture
 def before_explored(old_lake: OldLake) -> Lake:
     """A list of one item was shown before impressions said whether they were explored."""
-    names = [name for name in SCHEMAS[IMPRESSIONS] if name != c.EXPLORED]
+    names = [name for name in SCHEMAS[IMPRESSIONS] if name not in (c.EXPLORED, c.LABEL)]
     old = impressions(0).with_columns(pl.lit("2023-11-14").alias(c.DAY)).select(names)
     return old_lake({IMPRESSIONS: old})
 

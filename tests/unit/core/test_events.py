@@ -41,6 +41,11 @@ def test_an_impression_of_version_1_stays_readable_and_does_not_say_whether_it_e
     assert (impression.schema_version, impression.explored, impression.policy) == (1, None, "epsilon")
 
 
+def test_an_impression_of_version_2_stays_readable_and_nobody_placed_it() -> None:
+    impression = Impression.model_validate_json((GOLDEN / "impression_v2.json").read_text())
+    assert (impression.schema_version, impression.explored, impression.label) == (2, False, None)
+
+
 def test_since_version_2_an_impression_has_explored() -> None:
     known = json.loads((GOLDEN / "impression.json").read_text())
     with pytest.raises(ValidationError, match="explored"):
@@ -49,7 +54,7 @@ def test_since_version_2_an_impression_has_explored() -> None:
     with pytest.raises(ValidationError, match="explored"):
         Impression.model_validate(known)
     with pytest.raises(ValidationError, match="schema_version"):
-        Impression.model_validate({**known, "schema_version": 3, "explored": True})
+        Impression.model_validate({**known, "schema_version": 4, "explored": True})
 
 
 @pytest.mark.parametrize(

@@ -259,3 +259,21 @@ def test_an_unreadable_csv_in_a_zip_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "z.zip").write_bytes(buffer.getvalue())
     with pytest.raises(DatasetError):
         read_movielens(tmp_path / "z.zip")
+
+
+def test_what_decides_who_may_see_an_item_comes_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    head = "id,maturity,language,available_from,available_until,series,people,cost,runtime\n"
+    good = "SKU-1,16,en,2026-01-01,2026-12-31T12:00:00+01:00,Saga,Ann|Bob,0.25,95\nSKU-3,,,,,,,,\n"
+    path.write_text(head + good + "SKU-2,PG,,,soon,,,-1,0\n")
+    with pytest.raises(DatasetError) as caught:
+        read_items(path)
+    for column in ("maturity", "available_until", "cost", "runtime"):
+        assert f"{column} is not" in caught.value.detail
+    path.write_text(head + good)
+    items, _ = read_items(path)
+    columns = ("maturity", "language", "available_from", "available_until", "series", "people", "cost", "runtime")
+    assert items.select(columns).rows() == [
+        (16, "en", 1767225600.0, 1798714800.0, "Saga", ["Ann", "Bob"], 0.25, 95),
+        (None, None, None, None, None, None, None, None),
+    ]

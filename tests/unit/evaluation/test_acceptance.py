@@ -70,3 +70,11 @@ def test_an_answer_counts_within_the_attribution_window(after: float, accepted: 
     found = acceptance(lists(), answered([("a", 7, 1, "click")], SHOWN_AT + after), attribution=3600.0)
     assert found is not None
     assert found.per_list == accepted
+
+
+def test_what_a_slot_placed_is_not_accepted_for_the_list() -> None:
+    shown = lists().with_columns(pl.Series("label", ["promoted", None, None, None, None, None, None]))
+    for item, expected in ((1, 0.0), (2, 0.25)):
+        found = acceptance(shown, answered([("a", 7, item, "click")]))
+        assert found is not None
+        assert found.per_list == expected

@@ -24,9 +24,12 @@ CATALOGUE = Catalogue.from_frame(ITEMS)
 FACTS = ItemFacts(ITEMS)
 
 
-def eligible(facts: ItemFacts = FACTS, **asked: object) -> list[int]:
+def eligible(facts: ItemFacts = FACTS, now: float = 0.0, **asked: object) -> list[int]:
     constraints = Constraints(**asked)  # type: ignore[arg-type]
-    mask = Eligibility(CATALOGUE, facts).of(make_query(constraints=constraints))
+    eligibility, query = Eligibility(CATALOGUE, facts), make_query(constraints=constraints, now=now)
+    mask = eligibility.of(query)
+    for filter_ in eligibility.asked(query):
+        filter_.narrow(query, mask)
     assert mask.dtype == np.bool_
     return CATALOGUE.ids[mask].tolist()
 
@@ -85,3 +88,37 @@ def test_every_request_gets_a_mask_of_its_own() -> None:
     eligibility = Eligibility(CATALOGUE, FACTS)
     eligibility.of(make_query())[:] = False
     assert eligibility.of(make_query()).all()
+
+
+ADULT = ItemFacts(
+    ITEMS.with_columns(
+        maturity=pl.Series([6, 12, None, 18, 0]),
+        language=pl.Series(["en", "EN", None, "de", "fr"]),
+        available_from=pl.Series([100.0, None, None, None, None]),
+        available_until=pl.Series([200.0, 150.0, None, None, None]),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"), [(0.0, [2, 3, 4, 5]), (100.0, [1, 2, 3, 4, 5]), (150.0, [1, 3, 4, 5]), (200.0, [3, 4, 5])]
+)
+def test_an_item_is_shown_from_and_until_its_times_and_always_without_them(now: float, expected: list[int]) -> None:
+    assert eligible(ADULT, now) == expected
+    assert eligible(FACTS, now) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"max_maturity": 12}, [1, 2, 5]),
+        ({"max_maturity": 0}, [5]),
+        ({"languages": ("en",)}, [1, 2]),
+        ({"languages": ("En", "fr"), "max_maturity": 6}, [1, 5]),
+        ({"languages": ("xx",)}, []),
+    ],
+    ids=str,
+)
+def test_maturity_and_language_are_asked_for(asked: dict[str, object], expected: list[int]) -> None:
+    assert eligible(ADULT, 120.0, **asked) == expected
+    assert eligible(FACTS, 120.0, **asked) == [], "of whom nothing is known, nothing is promised"

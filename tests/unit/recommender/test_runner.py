@@ -24,6 +24,7 @@ from recommender.parts.caps import CapConfig
 from recommender.parts.selectors import GreedyConfig
 from recommender.roles import Constraints, Eligible, Fetched, Query, Selection
 from recommender.runner import Pipeline, TimedSource
+from recommender.slots import Slots
 from recommender.trace import Trace
 
 PATIENT = 30.0  # seconds: longer than any test runs
@@ -114,6 +115,7 @@ def pipeline(
         scorers=[part],
         selector=GreedyConfig().build(NOW),
         completion=Completion(NOW.popularity),
+        slots=Slots((), NOW),
     )
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 DOCUMENTED = {
     "/admin/decisions": ["get"],
     "/provenance/{request_id}": ["get"],
-    "/recommend/{user_id}": ["get"],
+    "/recommend/{user_id}": ["get", "post"],
     "/events": ["post"],
     "/items/{item_id}": ["get", "patch"],
     "/users": ["get"],

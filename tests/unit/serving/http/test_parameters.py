@@ -15,7 +15,7 @@ from serving.routes.all import ROUTES
 
 pytestmark = pytest.mark.anyio
 ADMIN = {"X-Admin-Key": "secret"}
-LISTS = "k, offset, page_of, explain, trace, format, genre, exclude, year_min, year_max"
+LISTS = "k, offset, page_of, explain, trace, format, genre, exclude, year_min, year_max, maturity_max, language"
 IDS = ["7", "00042", quote("SKU/é 1?&=#", safe=""), quote("用户", safe=""), "u" * 128]
 
 
@@ -88,9 +88,11 @@ async def test_many_unknown_names_are_counted(world) -> None:
 
 
 async def test_every_parameter_that_there_is_works_and_lists_may_repeat(world) -> None:
-    query = "k=5&offset=0&explain=true&trace=true&format=full&year_min=1980&year_max=2020"
+    query = "k=5&offset=0&explain=true&trace=true&format=full&year_min=1980&year_max=2020&maturity_max=99"
     response = await ask(
-        world, "GET", f"/recommend/7?{query}&page_of={'a' * 32}&genre=Drama&genre=Crime&exclude=10&exclude=SKU-1"
+        world,
+        "GET",
+        f"/recommend/7?{query}&page_of={'a' * 32}&genre=Drama&genre=Crime&exclude=10&exclude=SKU-1&language=en&language=de",
     )
     assert response.status_code == 200, response.text
     assert (await ask(world, "GET", "/recommend/7?")).status_code == 200

@@ -87,3 +87,44 @@ async def test_offset_and_k_together_stay_within_a_hundred_positions(world) -> N
         wide = await client.get("/recommend/7", params={"offset": 99, "k": 2, "page_of": "0" * 32})
     assert len(fits.json()["recommendations"]) == 1
     assert (wide.status_code, wide.json()["errors"][0]["allowed"].partition(" with ")[0]) == (422, "0 to 98")
+
+
+def items_of(body: dict[str, Any]) -> list[ExternalId]:
+    return [entry["item_id"] for entry in body["recommendations"]]
+
+
+@pytest.mark.parametrize("consumed", [0, 3], ids=["another", "one of the first page"])
+async def test_no_page_repeats_an_item_though_the_user_changed_in_between(skus: Any, consumed: int) -> None:
+    shown: list[ExternalId] = []
+    first = await page(skus, 7, k=PAGE)
+    shown += items_of(first)
+    for at in range(1, PAGES):
+        keys = skus.service.host.facts.keys[[at * 17, at * 17 + 1]].tolist()
+        taken = [skus.service.host.facts.key_of(shown[-1])] if consumed else keys
+        skus.remember(7, taken)  # taste and what was consumed are others now
+        body = await page(skus, 7, k=PAGE, offset=at * PAGE, page_of=first["request_id"])
+        assert len(items_of(body)) == PAGE
+        shown += items_of(body)
+    assert len(shown) == len(set(shown)) == PAGE * PAGES
+    logged = [Impression.model_validate_json(record.value) for record in skus.read_log(IMPRESSIONS)]
+    assert [one.position for one in logged] == list(range(PAGE * PAGES))
+    assert all(0 < one.propensity <= 1 for one in logged)
+
+
+async def test_a_page_that_was_left_out_comes_later_and_repeats_nothing(skus: Any) -> None:
+    first = await page(skus, 7, k=PAGE)
+    skus.remember(7, skus.service.host.facts.keys[[5, 6, 7]].tolist())
+    third = await page(skus, 7, k=PAGE, offset=2 * PAGE, page_of=first["request_id"])
+    skus.remember(7, skus.service.host.facts.keys[[50, 60]].tolist())
+    second = await page(skus, 7, k=PAGE, offset=PAGE, page_of=first["request_id"])
+    shown = [item for body in (first, second, third) for item in items_of(body)]
+    assert len(shown) == len(set(shown)) == 3 * PAGE
+
+
+async def test_a_list_of_somebody_else_or_of_long_ago_is_not_gone_on_with(skus: Any) -> None:
+    first = await page(skus, 7, k=PAGE)
+    of, held = first["request_id"], skus.service.shown
+    assert (bool(held.of(of, 7)), bool(held.of(of, 8)), bool(held.of("0" * 32, 7))) == (True, False, False)
+    held.forget(7)
+    assert not held.of(of, 7)
+    assert len(items_of(await page(skus, 7, k=PAGE, offset=PAGE, page_of=of))) == PAGE, "by its seed"
