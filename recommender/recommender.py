@@ -19,9 +19,10 @@ import numpy as np
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
-from ranking.reasons import Explainer, Explanation
+from ranking.reasons import Explanation
 from recommender.assembly import SourceThreads, assemble
 from recommender.candidates import Candidates
+from recommender.explaining import Explainer
 from recommender.live import Snapshot
 from recommender.policy import Policy
 from recommender.roles import Query, Selection
@@ -53,8 +54,8 @@ class RecommendationResult:
         return self.by.snapshot
 
     def reasons(self) -> list[list[Explanation]]:
-        """Why each item is there. CPU-bound, some milliseconds: for what is shown, and on demand."""
-        return self.by.reasons.explain(self.query.user, self.selection.rows, self.selection.explored)
+        """Why each item is there. CPU-bound and as long as a dozen lists: on demand, and in a thread."""
+        return self.by.reasons.explain(self.query, self.selection)
 
 
 class SideEffect(Protocol):
@@ -110,8 +111,7 @@ class Recommender:
     @cached_property
     def reasons(self) -> Explainer:
         """What explains its lists."""
-        now = self.snapshot
-        return Explainer(now.catalogue, now.stats, now.item_vectors, now.title)
+        return Explainer(self.snapshot, self._pipeline)
 
     def _strategy(self, query: Query, selection: Selection) -> str:
         if not len(selection):

@@ -64,11 +64,7 @@ class Pipeline:
         """The page of the list, best first, never an item twice; fewer items only when no more are eligible."""
         trace = Trace()
         eligible = self._eligible(query, trace)
-        candidates = await self._candidates(query, eligible, trace)
-        for scorer in self.scorers:
-            with trace.stage("scorer", scorer.name) as report:
-                candidates = replace(candidates, scores=scorer.score(query, candidates))
-                report(len(candidates), 0, None)
+        candidates = self._scored(query, await self._candidates(query, eligible, trace), trace)
         with trace.stage("selector", self.selector.name) as report:
             selection = self.selector.select(query, candidates)
             report(len(selection), len(candidates) - len(selection), None)
@@ -82,6 +78,19 @@ class Pipeline:
         """What the scorers would get to see: the ranker is trained on it."""
         trace = Trace()
         return await self._candidates(query, self._eligible(query, trace), trace), trace
+
+    def eligible(self, query: Query) -> Eligible:
+        """What may be shown [n]: what the sources would get to see."""
+        return self._eligible(query, Trace())
+
+    def scored(self, query: Query, eligible: Eligible) -> Candidates:
+        """The scored candidates among what is eligible, without time-outs and in the caller's thread: for explanations.
+
+        Raises DependencyUnavailable where a source cannot answer.
+        """
+        trace = Trace()
+        found = [timed.source.fetch(query, eligible) for timed in self.sources]
+        return self._scored(query, self._merged(query, found, trace), trace)
 
     def _eligible(self, query: Query, trace: Trace) -> Eligible:
         with trace.stage("filter", self.eligibility.name) as report:
@@ -97,12 +106,22 @@ class Pipeline:
 
     async def _candidates(self, query: Query, eligible: Eligible, trace: Trace) -> Candidates:
         found = await asyncio.gather(*(self._fetch(timed, query, eligible, trace) for timed in self.sources))
+        return self._merged(query, found, trace)
+
+    def _merged(self, query: Query, found: Sequence[Fetched], trace: Trace) -> Candidates:
         names = [timed.source.name for timed in self.sources]
         filling = [timed.source.name for timed in self.sources if timed.fills]
         candidates = merge(dict(zip(names, found, strict=True)), filling)
         for hydrator in self.hydrators:
             with trace.stage("hydrator", hydrator.name) as report:
                 candidates = hydrator.hydrate(query, candidates)
+                report(len(candidates), 0, None)
+        return candidates
+
+    def _scored(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
+        for scorer in self.scorers:
+            with trace.stage("scorer", scorer.name) as report:
+                candidates = replace(candidates, scores=scorer.score(query, candidates))
                 report(len(candidates), 0, None)
         return candidates
 

@@ -16,8 +16,10 @@ from core.kinds import Kind
 class Reason(BaseModel):
     """Why an item is on a list."""
 
-    code: Literal["similar", "genre", "popular", "explored"]
+    code: Literal["explored", "history", "taste", "rating", "popular", "year", "new", "other"]
     text: str
+    item_id: ExternalId | None = Field(default=None, description="of the user's history, where one is the reason")
+    effect: float | None = Field(default=None, description="what the score would lack without it, in units of the scores")
 
 
 class Recommendation(BaseModel):
@@ -27,6 +29,7 @@ class Recommendation(BaseModel):
     year: int | None = Field(description="null where it is unknown")
     score: float = Field(description="of the last scorer; only the order within one list means something")
     reasons: list[Reason] = Field(description="empty unless explain=true")
+    found_by: list[str] = Field(description="the sources that found it; none for an item that only completes the page")
 
 
 class Stage(BaseModel):

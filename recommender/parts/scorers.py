@@ -65,6 +65,10 @@ class RankScorer:
             scores[primary] = self._ranker.score(candidates.features.matrix(self._ranker.names)[primary])
         return behind(scores, primary)
 
+    def contributions(self, candidates: Candidates, at: NDArray[np.intp]) -> tuple[Sequence[str], NDArray[np.float32]]:
+        """The names of the ranker's features, and how much of the score of candidates [m] comes from each [m, names]."""
+        return self._ranker.names, self._ranker.contributions(candidates.features.matrix(self._ranker.names)[at])
+
 
 class RetrievalScorer:
     """The sources' own order: what to use while the ranker does not beat it.

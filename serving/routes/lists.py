@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -39,7 +40,7 @@ async def recommend(
         int, Query(ge=0, le=MAX_POSITIONS - 1, description="the first position; needs `page_of` unless it is 0")
     ] = 0,
     page_of: Annotated[ListId, Query(description="request_id of the first page, to go on with the same list")] = None,
-    explain: Annotated[bool, Query(description="say why each film is there")] = False,
+    explain: Annotated[bool, Query(description="say why each film is there; takes as long as a dozen lists")] = False,
     trace: Annotated[bool, Query(description="say what each stage of the pipeline did")] = False,
     format: Annotated[Literal["full", "ids"], Query(description="ids: only item ids")] = "full",
     genre: Annotated[list[str], Query(max_length=MAX_GENRES, description="only films of this genre; repeat it for several")] = [],  # noqa: B006 - FastAPI reads the default
@@ -65,4 +66,6 @@ async def recommend(
     facts = api_of(request).service.host.facts
     constraints = Constraints(tuple(genre), frozenset(map(facts.key_ever, exclude)), year_min, year_max)
     made = await api_of(request).service.recommend(user_id, Page(k, offset), constraints, request_id_of(request), page_of)
-    return json(rendering.ids(made) if format == "ids" else rendering.full(made, explain, trace))
+    if format == "ids":
+        return json(rendering.ids(made))
+    return json(rendering.full(made, await asyncio.to_thread(made.reasons) if explain else None, trace))
