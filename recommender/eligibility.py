@@ -29,6 +29,24 @@ class Eligibility:
             self._constrain(query.context.constraints, eligible)
         return eligible
 
+    def refusal(self, query: Query, row: int) -> str:
+        """Why the item of a catalogue row may not be shown, in words; for one that may not."""
+        if not self._available[row]:
+            return "It is hidden, or has left the catalogue"
+        asked = query.context.constraints
+        for name, one in (
+            ("genre", Constraints(genres=asked.genres)),
+            ("exclude", Constraints(exclude=asked.exclude)),
+            ("year_min", Constraints(min_year=asked.min_year)),
+            ("year_max", Constraints(max_year=asked.max_year)),
+        ):
+            eligible = self._available.copy()
+            if one and eligible.any():
+                self._constrain(one, eligible)
+            if not eligible[row]:
+                return f"The request's {name} leaves it out"
+        return "The request leaves it out"
+
     def _constrain(self, constraints: Constraints, eligible: Eligible) -> None:
         if constraints.genres:
             wanted = np.zeros(len(self._facts), dtype=np.bool_)

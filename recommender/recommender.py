@@ -23,6 +23,7 @@ from ranking.reasons import Explanation
 from recommender.assembly import SourceThreads, assemble
 from recommender.candidates import Candidates
 from recommender.explaining import Explainer
+from recommender.fate import Fate, fate_of
 from recommender.live import Snapshot
 from recommender.policy import Policy
 from recommender.roles import Query, Selection
@@ -107,6 +108,10 @@ class Recommender:
     async def candidates(self, query: Query) -> Candidates:
         """What the policy's scorers would order, with every feature: what a ranker learns from."""
         return (await self._pipeline.candidates(query))[0]
+
+    def fate(self, query: Query, item: int) -> Fate:
+        """What became of an item (its key) in a request. CPU-bound, and nothing is logged. Raises DependencyUnavailable."""
+        return fate_of(self.snapshot, self.policy, self._pipeline, query, item)
 
     @cached_property
     def reasons(self) -> Explainer:

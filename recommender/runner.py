@@ -65,13 +65,7 @@ class Pipeline:
         trace = Trace()
         eligible = self._eligible(query, trace)
         candidates = self._scored(query, await self._candidates(query, eligible, trace), trace)
-        with trace.stage("selector", self.selector.name) as report:
-            selection = self.selector.select(query, candidates)
-            report(len(selection), len(candidates) - len(selection), None)
-        if len(selection) < query.page.end:
-            with trace.stage("completion", self.completion.name) as report:
-                before, selection = len(selection), self.completion.complete(query, selection, eligible)
-                report(len(selection) - before, 0, None)
+        selection = self._selected(query, candidates, eligible, trace)
         return replace(selection.positions(query.page), policy_id=self.policy_id), trace
 
     async def candidates(self, query: Query) -> tuple[Candidates, Trace]:
@@ -91,6 +85,10 @@ class Pipeline:
         trace = Trace()
         found = [timed.source.fetch(query, eligible) for timed in self.sources]
         return self._scored(query, self._merged(query, found, trace), trace)
+
+    def selected(self, query: Query, candidates: Candidates, eligible: Eligible) -> Selection:
+        """The list of scored candidates from its first position to the end of the query's page."""
+        return self._selected(query, candidates, eligible, Trace())
 
     def _eligible(self, query: Query, trace: Trace) -> Eligible:
         with trace.stage("filter", self.eligibility.name) as report:
@@ -124,6 +122,16 @@ class Pipeline:
                 candidates = replace(candidates, scores=scorer.score(query, candidates))
                 report(len(candidates), 0, None)
         return candidates
+
+    def _selected(self, query: Query, candidates: Candidates, eligible: Eligible, trace: Trace) -> Selection:
+        with trace.stage("selector", self.selector.name) as report:
+            selection = self.selector.select(query, candidates)
+            report(len(selection), len(candidates) - len(selection), None)
+        if len(selection) < query.page.end:
+            with trace.stage("completion", self.completion.name) as report:
+                before, selection = len(selection), self.completion.complete(query, selection, eligible)
+                report(len(selection) - before, 0, None)
+        return selection
 
     async def _fetch(self, timed: TimedSource, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
         with trace.stage("source", timed.source.name) as report:

@@ -62,6 +62,35 @@ class RecommendationList(BaseModel):
     trace: ListTrace | None = Field(default=None, description="with trace=true")
 
 
+class SourceRank(BaseModel):
+    """Where an item stands in one source."""
+
+    part: str
+    asked: int = Field(description="candidates that the policy lets it fetch")
+    found: bool = Field(description="whether the item was one of them")
+    rank: int | None = Field(description="among all eligible items, from 1; null where the source has nothing to say for it")
+
+
+class WhyItem(BaseModel):
+    """What became of one item in one request."""
+
+    user_id: ExternalId
+    item_id: ExternalId
+    title: str
+    shown: bool = Field(description="whether it is on the page")
+    stage: Literal["release", "filter", "source", "selector", "page", "shown"] = Field(description="that decided")
+    part: str = Field(description="of the pipeline, that decided; empty where all sources did")
+    text: str
+    position: int | None = Field(description="in the list, from 0; null if it is not there up to the end of the page")
+    rank: int | None = Field(description="of its score among the candidates, from 1")
+    score: float | None
+    sources: list[SourceRank]
+    reasons: list[Reason] = Field(description="of an item that has a score, shown or not")
+    model_version: str
+    policy: str
+    arm: str
+
+
 class CompactList(BaseModel):
     """The list with format=ids."""
 

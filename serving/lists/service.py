@@ -26,6 +26,7 @@ from recommender.recommender import RecommendationResult
 from recommender.roles import Constraints, Context, Page, Query
 from recommender.trace import Trace
 from serving.lists.feature_gate import FeatureGate
+from serving.lists.following import FollowedItem, follow
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
 from serving.lists.outcomes import Outcomes
 from serving.lists.shadow import Shadow
@@ -94,26 +95,51 @@ class RecommendService:
         found = await self.features.read(user_key(user))
         return found if found is None or found.external_id == original(user) else None
 
+    async def fate(
+        self, user: ExternalId, item: int, page: Page, constraints: Constraints, request_id: str, page_of: str | None = None
+    ) -> FollowedItem:
+        """What becomes of an item (its key) in the list that the same request would get now, and why.
+
+        Nothing is shown, so nothing is logged. Raises DependencyUnavailable: a guess would be no explanation.
+        """
+        known, chosen = await self.known(user), self.host.choose(user_key(user))
+        query = self._query(user, known, chosen.arm, True, page, constraints, request_id, int((page_of or request_id)[:16], 16))
+        async with self._turn:
+            return await asyncio.to_thread(follow, chosen.recommender, query, item)
+
     async def _recommend(
         self, who: ExternalId, page: Page, constraints: Constraints, request_id: str, seed: int
     ) -> RecommendationResult:
         trace, key = Trace(), user_key(who)
         user, answered = await self._read(who, trace)
         chosen = self.host.choose(key)
-        query = Query(
+        query = self._query(who, user, chosen.arm, answered, page, constraints, request_id, seed)
+        made, failed = await _made(chosen, query)
+        self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)
+        self._shadow.mirror(chosen, made)
+        return replace(made, trace=Trace([*trace.stages, *made.trace.stages]))
+
+    def _query(
+        self,
+        who: ExternalId,
+        user: UserFeatures | None,
+        arm: str,
+        answered: bool,
+        page: Page,
+        constraints: Constraints,
+        request_id: str,
+        seed: int,
+    ) -> Query:
+        return Query(
             request_id=request_id,
-            user_id=key,
+            user_id=user_key(who),
             external_id=who,
             now=self._clock(),
             seed=seed,
             user=user,
             page=page,
-            context=Context(chosen.arm, constraints, answered),
+            context=Context(arm, constraints, answered),
         )
-        made, failed = await _made(chosen, query)
-        self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)
-        self._shadow.mirror(chosen, made)
-        return replace(made, trace=Trace([*trace.stages, *made.trace.stages]))
 
     async def _read(self, who: ExternalId, trace: Trace) -> tuple[UserFeatures | None, bool]:
         """The user's features, and whether the store answered."""

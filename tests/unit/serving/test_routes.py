@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
 DOCUMENTED = {
     "/admin/decisions": ["get"],
     "/recommend/{user_id}": ["get"],
+    "/recommend/{user_id}/why/{item_id}": ["get"],
     "/events": ["post"],
     "/items/{item_id}": ["get", "patch"],
     "/users": ["get"],
@@ -135,6 +136,7 @@ async def test_every_operation_has_a_summary_a_tag_and_no_framework_error(world)
     ("example", "model"),
     [
         (examples.LIST, models.RecommendationList),
+        (examples.WHY, models.WhyItem),
         (examples.RECEIPT, models.Receipt),
         (examples.ITEM, models.ItemDetails),
         (examples.ITEM_CHANGED, models.ItemChanged),
