@@ -17,7 +17,7 @@ from core.kinds import KINDS
 
 # By kind code: the value (stars, minutes, 0 for none) from which an event counts as a liking; infinite for kinds that never do.
 _ENJOYED_FROM = np.array([np.inf if kind.spec.enjoyed_from is None else kind.spec.enjoyed_from for kind in KINDS], np.float32)
-HISTORY, EXPLORED, POPULAR, NEW, TASTE, USER = "history", "explored", "popular", "new", "taste", "user"
+HISTORY, EXPLORED, POPULAR, NEW, TASTE, TOLD, USER = "history", "explored", "popular", "new", "taste", "told", "user"
 
 
 @dataclass(frozen=True, slots=True)

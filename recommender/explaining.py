@@ -6,16 +6,18 @@ Takes as long as a dozen lists, and a processor: on demand, and in a thread.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
-from ranking.reasons import EXPLORED, HISTORY, NEW, POPULAR, TASTE, USER, Explanation, FeatureGroup, by_group, enjoyed
+from ranking.reasons import EXPLORED, HISTORY, NEW, POPULAR, TASTE, TOLD, USER, Explanation, FeatureGroup, by_group, enjoyed
 from recommender.candidates import Candidates
 from recommender.influence import Influence, influence
 from recommender.live import Snapshot
+from recommender.onboarding import primed
 from recommender.parts.scorers import RankScorer
 from recommender.parts.selectors import NEW_ITEMS
 from recommender.roles import Query, Selection
@@ -36,6 +38,8 @@ class Explainer:
 
     def explain(self, query: Query, selection: Selection) -> list[list[Explanation]]:
         """At most `MAX_REASONS` for each shown item. What a source that is down would say is left out."""
+        user, told = primed(self._now, query.user)
+        query = replace(query, user=user)
         try:
             scored = self._pipeline.scored(query, self._pipeline.eligible(query))
             found = influence(self._now, self._pipeline, query, selection.rows, scored)
@@ -44,9 +48,9 @@ class Explainer:
             found, groups = None, {}
         explained = []
         for at in range(len(selection)):
-            reasons = self._explored(query.user, selection, at)
-            reasons += self._history(query.user, found, at)
-            reasons += self._ranker(query.user, groups, int(selection.rows[at]), at, named=any(one.item for one in reasons))
+            reasons = self._explored(user, selection, at)
+            reasons += self._history(user, found, told, at)
+            reasons += self._ranker(user, groups, int(selection.rows[at]), at, named=any(one.item for one in reasons))
             reasons += self._filled_up(selection, at)
             explained.append(reasons[:MAX_REASONS])
         return explained
@@ -57,16 +61,19 @@ class Explainer:
             return []
         return [Explanation(EXPLORED, "Something different: outside your usual picks")]
 
-    def _history(self, user: UserFeatures | None, found: Influence | None, at: int) -> list[Explanation]:
+    def _history(self, user: UserFeatures | None, found: Influence | None, told: Mapping[int, str], at: int) -> list[Explanation]:
         """The items of the history without which the score would be lowest."""
         if user is None or found is None or not len(found.items):
             return []
         effects = found.effects[:, at]
         strongest = np.argsort(-effects, kind="stable")[:_ITEMS]
         named = [one for one in strongest.tolist() if effects[one] > 0 and effects[one] >= _SHARE * effects[strongest[0]]]
-        return [self._because(user, int(found.items[one]), float(effects[one])) for one in named]
+        because = [self._because(user, told, int(found.items[one]), float(effects[one])) for one in named]
+        return list({one.text: one for one in reversed(because)}.values())[::-1]  # one answer may stand behind two items
 
-    def _because(self, user: UserFeatures, item: int, effect: float) -> Explanation:
+    def _because(self, user: UserFeatures, told: Mapping[int, str], item: int, effect: float) -> Explanation:
+        if item in told:
+            return Explanation(TOLD, f"Because you told us that you like {told[item]}", item, effect)
         at = self._now.facts.row(item)
         title = self._now.facts.title(at) if at >= 0 else ""
         name = title or self._now.facts.id_of(item)

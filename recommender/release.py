@@ -71,6 +71,23 @@ class Release:
         """Standard deviation over the catalogue of the scores that a user's vector [d] has."""
         return float(np.sqrt(max(float(vector @ self._covariance @ vector), 0.0)))
 
+    @cached_property
+    def _with_people(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for row, people in enumerate(self.catalogue.people):
+            for person in people:
+                rows.setdefault(person, []).append(row)
+        return rows
+
+    @cached_property
+    def people_names(self) -> tuple[str, ...]:
+        """Everybody whom an item of the catalogue names, sorted."""
+        return tuple(sorted(self._with_people))
+
+    def rows_with(self, person: str) -> NDArray[np.intp]:
+        """The catalogue rows of the items that name a person [m]."""
+        return np.array(self._with_people.get(person, ()), dtype=np.intp)
+
     @property
     def ranks(self) -> bool:
         """Whether the learned ranker beat the retriever's own order when the release was judged."""

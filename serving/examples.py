@@ -100,6 +100,7 @@ HISTORY = {
         }
     ],
 }
+ONBOARDED = {"user_id": 42, "items": [318, 50], "genres": ["Crime"], "people": [], "age_band": "25-34"}
 USERS = {"users": [1, 42, 414]}
 ERASED = {"user_id": 42, "lake_rows": 120}
 LIVE = {"status": "up"}

@@ -16,7 +16,7 @@ from core.kinds import Kind
 class Reason(BaseModel):
     """Why an item is on a list."""
 
-    code: Literal["explored", "history", "taste", "rating", "popular", "year", "new", "other"]
+    code: Literal["explored", "history", "told", "taste", "rating", "popular", "year", "new", "other"]
     text: str
     item_id: ExternalId | None = Field(default=None, description="of the user's history, where one is the reason")
     effect: float | None = Field(default=None, description="what the score would lack without it, in units of the scores")
@@ -54,7 +54,9 @@ class RecommendationList(BaseModel):
     request_id: str = Field(description="put it into the events that answer this list")
     user_id: ExternalId
     cold_start: bool = Field(description="the user is unknown, or has no event on an item of this release")
-    strategy: Literal["two_tower", "two_tower_mirror", "personal", "popular_fallback", "popular_degraded", "nothing_eligible"]
+    strategy: Literal[
+        "two_tower", "two_tower_mirror", "personal", "onboarding", "popular_fallback", "popular_degraded", "nothing_eligible"
+    ]
     model_version: str = Field(description="the release")
     policy: str = Field(description="id of the policy that made the list")
     arm: str = Field(description="the user's arm of the running experiment")
@@ -155,6 +157,16 @@ class History(BaseModel):
     known: bool
     n_events: int = Field(description="all events, also those too old to be listed")
     events: list[HistoryEvent]
+
+
+class Onboarded(BaseModel):
+    """The answers that are kept, under the names that the catalogue has."""
+
+    user_id: ExternalId
+    items: list[ExternalId]
+    genres: list[str]
+    people: list[str]
+    age_band: str | None
 
 
 class Users(BaseModel):
