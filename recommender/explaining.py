@@ -18,6 +18,7 @@ from recommender.candidates import Candidates
 from recommender.influence import Influence, influence
 from recommender.live import Snapshot
 from recommender.onboarding import primed
+from recommender.parts.popular_segment import POPULAR_SEGMENT
 from recommender.parts.scorers import RankScorer
 from recommender.parts.selectors import NEW_ITEMS
 from recommender.roles import Query, Selection
@@ -118,4 +119,6 @@ class Explainer:
             return []
         if selection.found_by(NEW_ITEMS)[at] and selection.explored[at]:
             return [Explanation(NEW, "New here")]
+        if selection.found_by(POPULAR_SEGMENT)[at]:
+            return [Explanation(POPULAR, "Popular now with people like you")]
         return [Explanation(POPULAR, "Popular now")]

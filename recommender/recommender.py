@@ -27,6 +27,7 @@ from recommender.explaining import Explainer
 from recommender.fate import Fate, fate_of
 from recommender.live import Snapshot
 from recommender.onboarding import primed
+from recommender.parts.popular_segment import POPULAR_SEGMENT
 from recommender.policy import Policy
 from recommender.roles import Query, Selection
 from recommender.trace import Trace
@@ -38,7 +39,16 @@ ONBOARDING = "onboarding"  # as `personal`, from answers alone
 POPULAR_FALLBACK = "popular_fallback"
 POPULAR_DEGRADED = "popular_degraded"
 NOTHING_ELIGIBLE = "nothing_eligible"
-STRATEGIES = (TWO_TOWER, TWO_TOWER_MIRROR, PERSONAL, ONBOARDING, POPULAR_FALLBACK, POPULAR_DEGRADED, NOTHING_ELIGIBLE)
+STRATEGIES = (
+    TWO_TOWER,
+    TWO_TOWER_MIRROR,
+    PERSONAL,
+    ONBOARDING,
+    POPULAR_SEGMENT,
+    POPULAR_FALLBACK,
+    POPULAR_DEGRADED,
+    NOTHING_ELIGIBLE,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -139,7 +149,9 @@ class Recommender:
             return ONBOARDING
         if selection.found_by(TWO_TOWER).any():
             return TWO_TOWER_MIRROR if self.snapshot.search_degraded() else TWO_TOWER
-        return PERSONAL if personal else POPULAR_FALLBACK
+        if personal:
+            return PERSONAL
+        return POPULAR_SEGMENT if selection.found_by(POPULAR_SEGMENT).any() else POPULAR_FALLBACK
 
 
 async def _affect(effect: SideEffect, made: RecommendationResult) -> None:

@@ -17,6 +17,7 @@ from core.catalogue import Catalogue, ItemStats
 from core.feature_schema import FeatureSchema
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker
+from recommender.segments import SegmentPopularity
 from retrieval.ease import EaseTable
 from retrieval.encoder import UserEncoder
 from retrieval.item_to_item import ItemToItem
@@ -43,6 +44,7 @@ class Release:
     ranker: Ranker | None  # None while the release is being built
     transitions: Transitions | None = None  # None in a release of before there were any
     ease: EaseTable | None = None  # None where it was not chosen as well
+    segments: SegmentPopularity | None = None  # None where nothing is known of users
 
     @property
     def name(self) -> str:
@@ -118,6 +120,7 @@ def read_release(folder: Path, manifest: Manifest) -> Release:
         ranker=Ranker.load(folder / bundle.RANKER),
         transitions=_table(Transitions, folder / bundle.TRANSITIONS),
         ease=_table(EaseTable, folder / bundle.EASE),
+        segments=SegmentPopularity.load(segments, catalogue) if (segments := folder / bundle.SEGMENTS).is_file() else None,
     )
 
 

@@ -55,7 +55,14 @@ class RecommendationList(BaseModel):
     user_id: ExternalId
     cold_start: bool = Field(description="the user is unknown, or has no event on an item of this release")
     strategy: Literal[
-        "two_tower", "two_tower_mirror", "personal", "onboarding", "popular_fallback", "popular_degraded", "nothing_eligible"
+        "two_tower",
+        "two_tower_mirror",
+        "personal",
+        "onboarding",
+        "popular_segment",
+        "popular_fallback",
+        "popular_degraded",
+        "nothing_eligible",
     ]
     model_version: str = Field(description="the release")
     policy: str = Field(description="id of the policy that made the list")

@@ -10,6 +10,7 @@ from recommender.parts.candidate_features import CandidateFeaturesConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.popular import PopularConfig
+from recommender.parts.popular_segment import PopularSegmentConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
@@ -17,7 +18,9 @@ from recommender.parts.two_tower import TwoTowerConfig
 
 _BY_NAME = Field(discriminator="part")
 
-AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularConfig | NewItemsConfig, _BY_NAME]
+AnySource = Annotated[
+    TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularSegmentConfig | PopularConfig | NewItemsConfig, _BY_NAME
+]
 AnyFilter = SeenConfig
 AnyHydrator = CandidateFeaturesConfig
 AnyScorer = Annotated[ReleaseConfig | LambdaMartConfig | RetrievalConfig, _BY_NAME]
