@@ -23,6 +23,7 @@ CATALOGUE = "catalogue.parquet"
 ITEM_STATS = "item_stats.parquet"
 RANKER = "ranker.txt"
 TRANSITIONS, EASE = "transitions.npz", "ease.npz"  # item-to-item tables; not in every bundle
+SEGMENTS = "segments.parquet"  # what is popular among users of the same attributes; not in every bundle
 MODEL_CARD = "model_card.md"
 FIGURES = "figures.json"  # what was measured beyond the manifest's metrics (lifecycle.figures); not in every bundle
 REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with

@@ -71,7 +71,7 @@ SCHEMAS: dict[str, pl.Schema] = {
     ),
     ITEMS: ITEM_SCHEMA,
     TAGS: TAG_SCHEMA,
-    USERS: PROFILE_SCHEMA,
+    USERS: pl.Schema([*PROFILE_SCHEMA.items(), (c.EXTERNAL_USER, pl.String)]),
     POLICIES: pl.Schema({c.POLICY_ID: pl.String, c.NAME: pl.String, c.BODY: pl.String, c.FIRST_SEEN: pl.Float64}),
     ITEM_IDS: _ID_SCHEMA,
     LEDGER: pl.Schema(
@@ -112,9 +112,11 @@ def conform(table: str, rows: pl.DataFrame) -> pl.DataFrame:
         when = pl.from_epoch(pl.col(c.TS).cast(pl.Int64), time_unit="s")
         imported = pl.col(c.OFFSET) < 0
         rows = rows.with_columns(
-            pl.when(imported).then(when.dt.strftime("%Y-01-01")).otherwise(when.dt.strftime("%Y-%m-%d")).alias(c.DAY),
-            *(pl.lit(None).alias(name) for name in _OPTIONAL if name in SCHEMAS[table] and name not in rows.columns),
+            pl.when(imported).then(when.dt.strftime("%Y-01-01")).otherwise(when.dt.strftime("%Y-%m-%d")).alias(c.DAY)
         )
+    rows = rows.with_columns(
+        pl.lit(None).alias(name) for name in _OPTIONAL if name in SCHEMAS[table] and name not in rows.columns
+    )
     return rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMAS[table].items())
 
 

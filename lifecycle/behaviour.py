@@ -16,30 +16,27 @@ from numpy.typing import NDArray
 from core import columns as c
 from core.catalogue import Catalogue
 from core.features import UserFeatures
+from core.item_facts import ItemFacts
 from feature_repo.transforms import fold_history
-from lifecycle.gates import REPEATS, SHORT, UNSTABLE
+from lifecycle.balance import balance, changed_a_little, steadiness
+from lifecycle.gates import HIDDEN, REPEATS, SHORT, UNSTABLE
 from recommender.live import Snapshot
 from recommender.policy import Policy
 from recommender.recommender import Offline
 from recommender.roles import Page, Query
 
 LENGTH, USERS = 10, 100
+SLICE, FIRST = 30, 3  # users who are asked for again as they were after their first events, and with hidden items
 PERSONAL = "behaviour_personal"  # share of the items of a list that the next user's list does not have
 
 
 def behave(now: Snapshot, policy: Policy, users: Sequence[UserFeatures]) -> dict[str, float]:
     """Figures by name; lists of a release whose vectors are not finite count as short."""
-    with Offline(now, policy.greedy()) as offline:
-        first, again = (
-            [
-                made.selection.rows
-                for made in offline.recommend(
-                    Query(f"behaviour-{n}", user.user_id, now.stats.as_of, n, user, Page(LENGTH)) for n, user in enumerate(users)
-                )
-            ]
-            for _ in range(2)
-        )
-    known = [now.catalogue.known_rows(user.consumed) for user in users]
+    changed = changed_a_little(now, users)
+    everybody = [*users, *(_at_first(user) for user in users[:SLICE]), UserFeatures(0)]  # heavy, light and new users
+    first, again, after = (_lists(now, policy, some) for some in (everybody, everybody, list(changed.values())))
+    of_users = first[: len(users)]
+    known = [now.catalogue.known_rows(user.consumed) for user in everybody]
     finite = bool(np.isfinite(now.item_vectors).all())
     return {
         REPEATS: float(sum(_repeats(rows, consumed) for rows, consumed in zip(first, known, strict=True))),
@@ -50,8 +47,44 @@ def behave(now: Snapshot, policy: Policy, users: Sequence[UserFeatures]) -> dict
             )
         ),
         UNSTABLE: float(sum(not np.array_equal(*pair) for pair in zip(first, again, strict=True))),
-        PERSONAL: float(np.mean([_new(a, b) for a, b in itertools.pairwise(first)])) if len(first) > 1 else 0.0,
+        HIDDEN: float(_with_hidden(now, policy, users[:SLICE], of_users)),
+        PERSONAL: float(np.mean([_new(a, b) for a, b in itertools.pairwise(of_users)])) if len(users) > 1 else 0.0,
+        **balance(now, of_users, users),
+        **steadiness([of_users[at] for at in changed], after),
     }
+
+
+def _lists(now: Snapshot, policy: Policy, users: Sequence[UserFeatures]) -> list[NDArray[np.intp]]:
+    with Offline(now, policy.greedy()) as offline:
+        return [
+            made.selection.rows
+            for made in offline.recommend(
+                Query(f"behaviour-{n}", user.user_id, now.stats.as_of, n, user, Page(LENGTH)) for n, user in enumerate(users)
+            )
+        ]
+
+
+def _with_hidden(now: Snapshot, policy: Policy, users: Sequence[UserFeatures], lists: Sequence[NDArray[np.intp]]) -> int:
+    """Lists that still have an item of those that lead the users' lists, once these are hidden."""
+    leading = np.unique([rows[0] for rows in lists[: len(users)] if len(rows)])
+    hidden = now.catalogue.ids[leading.astype(np.intp)].tolist()
+    facts = ItemFacts(now.catalogue.to_frame().with_columns(pl.col(c.ITEM).is_in(hidden).alias(c.HIDDEN)))
+    return sum(bool(np.isin(rows, leading).any()) for rows in _lists(now.with_facts(facts), policy, users))
+
+
+def _at_first(user: UserFeatures) -> UserFeatures:
+    """After the first events that are still known of the user, without counts and tastes."""
+    some = slice(FIRST)
+    return UserFeatures(
+        user.user_id,
+        user.item_ids[some],
+        user.kinds[some],
+        user.values[some],
+        user.times[some],
+        n_events=min(FIRST, user.n_events),
+        consumed=np.unique(user.item_ids[some]),
+        profile=user.profile,
+    )
 
 
 def some_users(interactions: pl.DataFrame, catalogue: Catalogue) -> list[UserFeatures]:

@@ -42,6 +42,7 @@ from ranking.ranker import Ranker, train_ranker
 from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
 from recommender.release import EASE_WEIGHT, POPULARITY, POPULARITY_WEIGHT, TRANSITION_WEIGHT, Release, read_release
+from recommender.segments import segment_counts
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.encoder import UserEncoder
 from retrieval.preset import Preset
@@ -292,6 +293,9 @@ def _write_data(data: TrainingData, seed: int, draft: Path) -> None:
     stats = item_stats(data.interactions, data.catalogue, after_all(data.interactions))
     data.catalogue.to_frame().write_parquet(draft / bundle.CATALOGUE)
     stats.write(draft / bundle.ITEM_STATS)
+    segments = segment_counts(data.interactions, data.profiles)
+    if len(segments):
+        segments.write_parquet(draft / bundle.SEGMENTS)
     as_frame(reference_columns(data.interactions, data.catalogue, stats, seed)).write_parquet(draft / bundle.REFERENCE)
     encoder = UserEncoder(draft / bundle.USER_TOWER, np.load(draft / bundle.ITEM_EMBEDDINGS, allow_pickle=False), data.catalogue)
     users = user_reference(data.interactions, encoder, stats.as_of, seed)

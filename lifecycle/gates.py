@@ -16,6 +16,12 @@ COVERAGE = "coverage@10"
 REPEATS = "behaviour_repeats"  # that have an item twice, or one that the user has consumed
 SHORT = "behaviour_short"  # with fewer items than asked for although more are eligible
 UNSTABLE = "behaviour_unstable"  # that differ when asked for again
+HIDDEN = "behaviour_hidden"  # that have an item which is hidden
+# what they are like together (lifecycle.balance); a figure that does not apply to a data set is missing
+CROWDING = "behaviour_crowding"  # the largest share of lists that have the same item
+POPULARITY_BIAS = "behaviour_popularity_bias"  # share of the lists less share of the events on the most popular tenth
+STEADINESS = "behaviour_steadiness"  # share of a list that stays when one event of many is taken away
+SEQUELS = "behaviour_sequels"  # share of the items that are farther from an original than its sequel
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,10 @@ class GateConfig:
     must_compare: bool = False
     tolerance: float = 0.02  # relative NDCG@10 that a release may lose against production on the same data
     min_coverage: float = 0.01  # share of the catalogue that appears in somebody's top 10
+    max_crowding: float = 0.9  # share of the lists that may have the same item
+    max_popularity_bias: float = 0.6  # on the most popular tenth, either way
+    min_steadiness: float = 0.4
+    min_sequels: float = 0.6  # chance gives a half
     max_slowdown: float = 2.0  # of a list, against production's in the same run
     spare_milliseconds: float = 5.0  # by which it may be slower whatever production takes
     min_events: float = 0.8  # of the events that production was made from: fewer are a sign of lost data
@@ -75,6 +85,7 @@ def check_gate(candidate: Manifest, production: Manifest | None, config: GateCon
             _not_worse_than(production, candidate, config),
             _covers(candidate, config.min_coverage),
             _behaves(candidate),
+            _balanced(candidate, config),
             _as_fast(candidate, config),
             _as_much_data(production, candidate, config.min_events),
         )
@@ -125,10 +136,27 @@ def _on_the_same_window(name: str, found: Comparison, config: GateConfig) -> Gat
 
 def _behaves(candidate: Manifest) -> GateCheck:
     found = {name: _metric(candidate, name) for name in (REPEATS, SHORT, UNSTABLE)}
+    found |= {HIDDEN: candidate.metrics[HIDDEN]} if HIDDEN in candidate.metrics else {}
     if all(math.isnan(value) for value in found.values()):
         return GateCheck("its lists behave", True, "not tested: it was built before there were these tests")
     detail = ", ".join(f"{value:.0f} {name.removeprefix('behaviour_')}" for name, value in found.items())
     return GateCheck("its lists behave", all(value == 0 for value in found.values()), detail)
+
+
+def _balanced(candidate: Manifest, config: GateConfig) -> GateCheck:
+    name, metrics = "its lists are balanced", candidate.metrics
+    bounds = {
+        CROWDING: ("one item in", 0.0, config.max_crowding),
+        POPULARITY_BIAS: ("popularity bias", -config.max_popularity_bias, config.max_popularity_bias),
+        STEADINESS: ("unchanged by a small change", config.min_steadiness, 1.0),
+        SEQUELS: ("sequels nearer than", config.min_sequels, 1.0),
+    }
+    said = [
+        f"{words} {metrics[figure]:.0%} ({low:.0%} to {high:.0%})" if figure in metrics else f"{words}: not applicable"
+        for figure, (words, low, high) in bounds.items()
+    ]
+    passed = all(low <= metrics[figure] <= high for figure, (_, low, high) in bounds.items() if figure in metrics)
+    return GateCheck(name, passed, "; ".join(said))
 
 
 def _as_fast(candidate: Manifest, config: GateConfig) -> GateCheck:

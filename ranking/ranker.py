@@ -65,6 +65,16 @@ class Ranker:
             return np.empty(0, dtype=np.float32)
         return cast("NDArray[np.float32]", np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float32))
 
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How much of each row's score comes from each feature [n, len(names)]; with a constant they sum to `score`.
+
+        Exact Shapley values of the trees (Lundberg, Erion and Lee 2018, arXiv:1802.03888).
+        """
+        if not len(features):
+            return np.empty((0, len(self.names)), dtype=np.float32)
+        found = np.asarray(self._booster.predict(features, pred_contrib=True, num_threads=1), dtype=np.float32)
+        return found[:, :-1]  # the last column is the constant
+
     def importance(self) -> dict[str, float]:
         """The share of the total gain that each feature brought."""
         gain = self._booster.feature_importance("gain")

@@ -1,85 +1,73 @@
-"""Why a film is on a list: a text for viewers, and a code that can be counted."""
+"""What is said about an item of a list: a text for people, a code that can be counted, and how much of the score it is.
+
+Every reason stands on an input that the list was made from; `recommender.explaining` measures them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.catalogue import Catalogue, ItemStats
 from core.features import UserFeatures
 from core.kinds import KINDS
 
-SIMILAR = 0.5  # minimum cosine at which two films count as similar
-POPULAR_SHARE = 0.02  # the most popular share of the catalogue
-MAX_REASONS = 2
 # By kind code: the value (stars, minutes, 0 for none) from which an event counts as a liking; infinite for kinds that never do.
 _ENJOYED_FROM = np.array([np.inf if kind.spec.enjoyed_from is None else kind.spec.enjoyed_from for kind in KINDS], np.float32)
+HISTORY, EXPLORED, POPULAR, NEW, TASTE, TOLD, USER = "history", "explored", "popular", "new", "taste", "told", "user"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`code` is one of similar, genre, popular, explored; `text` is for people."""
+    """One reason. `effect` is in units of the list's scores: what the item's score would lack without it; None where it has no
+    number. `item` is the key of the item of the history that it names."""
 
     code: str
     text: str
+    item: int | None = None
+    effect: float | None = None
 
 
-EXPLORED = Explanation("explored", "Something different: outside your usual picks")
+class FeatureGroup(NamedTuple):
+    """Features of the ranker that mean one thing to people: those that have one of these words in their name."""
+
+    code: str
+    words: frozenset[str]
+    text: str
 
 
-class Explainer:
-    """Explains shown items from the user's history and the release's item vectors."""
+# The first group that fits a feature has it. What the history says is measured by leaving it out, and named by its items.
+GROUPS = (
+    FeatureGroup(TASTE, frozenset({"genre", "affinity"}), "Fits the genres that you take up"),
+    FeatureGroup(USER, frozenset({"user", "session", "hour", "weekday"}), "Fits how you use this service"),
+    FeatureGroup("rating", frozenset({"rating"}), "How it is rated counts in its favour"),
+    FeatureGroup(POPULAR, frozenset({"popularity", "trend"}), "How popular it is counts in its favour"),
+    FeatureGroup("year", frozenset({"year", "decade", "age"}), "From years that suit what you take up"),
+    FeatureGroup(NEW, frozenset({"cold", "new"}), "New here"),
+    FeatureGroup(HISTORY, frozenset({"retrieval", "cosine", "transition", "ease"}), "Goes with what you took up lately"),
+)
+OTHER = FeatureGroup("other", frozenset(), "Other things that are known of it count in its favour")
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        stats: ItemStats,
-        item_vectors: NDArray[np.float32],
-        title_of: Callable[[int], str] | None = None,
-    ) -> None:
-        """`title_of` gives the current title of a row's item; by default it is the title in the catalogue."""
-        self._title_of = title_of or catalogue.titles.__getitem__
-        self._catalogue = catalogue
-        self._unit = item_vectors / np.maximum(np.linalg.norm(item_vectors, axis=1, keepdims=True), 1e-9)
-        threshold = max(1, int(POPULAR_SHARE * len(catalogue)))
-        self._popular = frozenset(stats.popular_rows(threshold).tolist())
 
-    def explain(self, user: UserFeatures | None, rows: NDArray[np.intp], explored: NDArray[np.bool_]) -> list[list[Explanation]]:
-        """At most two reasons for each shown catalogue row [n]; `explored` [n] marks the items that exploration chose."""
-        past = self._liked_rows(user)
-        found = []
-        for row, was_explored in zip(rows.tolist(), explored.tolist(), strict=True):
-            reasons = [EXPLORED] if was_explored and len(past) else []
-            reasons += self._similar(row, past) + self._genres(row, user) + self._popularity(row)
-            found.append(reasons[:MAX_REASONS])
-        return found
+def group_of(feature: str) -> FeatureGroup:
+    """What a feature of the ranker stands for."""
+    words = set(feature.split("_"))
+    return next((group for group in GROUPS if words & group.words), OTHER)
 
-    def _liked_rows(self, user: UserFeatures | None) -> NDArray[np.intp]:
-        if user is None:
-            return np.empty(0, dtype=np.intp)
-        rows = self._catalogue.rows(user.item_ids)
-        liked: NDArray[np.intp] = rows[(rows >= 0) & (user.values >= _ENJOYED_FROM[user.kinds])]
-        return liked
 
-    def _similar(self, row: int, past: NDArray[np.intp]) -> list[Explanation]:
-        past = past[past != row]  # a film on the watchlist may be shown, but cannot explain itself
-        if not len(past):
-            return []
-        cosines = self._unit[past] @ self._unit[row]
-        best = int(np.argmax(cosines))
-        if cosines[best] < SIMILAR:
-            return []
-        return [Explanation("similar", f"Because you enjoyed {self._title_of(int(past[best]))}")]
+def by_group(names: Sequence[str], contributions: NDArray[np.float32]) -> Mapping[FeatureGroup, NDArray[np.float32]]:
+    """Contributions [m, len(names)] of features, summed within each group [m]."""
+    sums: dict[FeatureGroup, NDArray[np.float32]] = {}
+    for name, column in zip(names, contributions.T, strict=True):
+        group = group_of(name)
+        sums[group] = sums[group] + column if group in sums else column
+    return sums
 
-    def _genres(self, row: int, user: UserFeatures | None) -> list[Explanation]:
-        if user is None or not len(user.genres):
-            return []
-        favourites = [user.genres[g] for g in np.argsort(-user.genre_weights)[:3]]
-        shared = [genre for genre in favourites if genre in self._catalogue.genres_of(row)]
-        return [Explanation("genre", f"Matches your taste for {' and '.join(shared[:2])}")] if shared else []
 
-    def _popularity(self, row: int) -> list[Explanation]:
-        return [Explanation("popular", "Popular now")] if row in self._popular else []
+def enjoyed(user: UserFeatures, item: int) -> bool:
+    """Whether an event of the user's history says that the user liked the item (its key)."""
+    at = user.item_ids == item
+    return bool((user.values[at] >= _ENJOYED_FROM[user.kinds[at]]).any())

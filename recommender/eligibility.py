@@ -40,6 +40,12 @@ class Eligibility:
             eligible &= (from_ <= query.now) & (query.now < until)
         return eligible
 
+    def refusal(self, row: int) -> str:
+        """Why the item of a catalogue row may not be shown at all, whatever is asked for; for one that may not."""
+        if not self._available[row]:
+            return "It is hidden, or has left the catalogue"
+        return "It is outside of the time in which it may be shown"
+
     def asked(self, query: Query) -> Iterator[Filter]:
         """What the request asks of items, one filter each, for a mask of `of`: items that the facts lack are out already."""
         constraints = query.context.constraints

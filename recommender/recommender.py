@@ -16,13 +16,18 @@ from typing import Protocol
 
 import numpy as np
 
+from core.answers import Answers
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
-from ranking.reasons import Explainer, Explanation
+from ranking.reasons import Explanation
 from recommender.assembly import SourceThreads, assemble
 from recommender.candidates import Candidates
+from recommender.explaining import Explainer
+from recommender.fate import Fate, fate_of
 from recommender.live import Snapshot
+from recommender.onboarding import primed
+from recommender.parts.popular_segment import POPULAR_SEGMENT
 from recommender.policy import Policy
 from recommender.roles import Query, Selection
 from recommender.trace import Trace
@@ -30,10 +35,20 @@ from recommender.trace import Trace
 TWO_TOWER = "two_tower"
 TWO_TOWER_MIRROR = "two_tower_mirror"
 PERSONAL = "personal"
+ONBOARDING = "onboarding"  # as `personal`, from answers alone
 POPULAR_FALLBACK = "popular_fallback"
 POPULAR_DEGRADED = "popular_degraded"
 NOTHING_ELIGIBLE = "nothing_eligible"
-STRATEGIES = (TWO_TOWER, TWO_TOWER_MIRROR, PERSONAL, POPULAR_FALLBACK, POPULAR_DEGRADED, NOTHING_ELIGIBLE)
+STRATEGIES = (
+    TWO_TOWER,
+    TWO_TOWER_MIRROR,
+    PERSONAL,
+    ONBOARDING,
+    POPULAR_SEGMENT,
+    POPULAR_FALLBACK,
+    POPULAR_DEGRADED,
+    NOTHING_ELIGIBLE,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -53,8 +68,8 @@ class RecommendationResult:
         return self.by.snapshot
 
     def reasons(self) -> list[list[Explanation]]:
-        """Why each item is there. CPU-bound, some milliseconds: for what is shown, and on demand."""
-        return self.by.reasons.explain(self.query.user, self.selection.rows, self.selection.explored)
+        """Why each item is there. CPU-bound and as long as a dozen lists: on demand, and in a thread."""
+        return self.by.reasons.explain(self.query, self.selection)
 
 
 class SideEffect(Protocol):
@@ -88,7 +103,7 @@ class Recommender:
         """The query's page of the list. Fewer items than asked for only when no more are eligible; never fails for a
         dependency."""
         start = time.perf_counter()
-        selection, trace = await self._pipeline.run(query)
+        selection, trace = await self._pipeline.run(self._primed(query))
         answered = query.context.features_answered
         made = RecommendationResult(
             query=query,
@@ -105,22 +120,38 @@ class Recommender:
 
     async def candidates(self, query: Query) -> Candidates:
         """What the policy's scorers would order, with every feature: what a ranker learns from."""
-        return (await self._pipeline.candidates(query))[0]
+        return (await self._pipeline.candidates(self._primed(query)))[0]
+
+    def fate(self, query: Query, item: int) -> Fate:
+        """What became of an item (its key) in a request. CPU-bound, and nothing is logged. Raises DependencyUnavailable."""
+        return fate_of(self.snapshot, self.policy, self._pipeline, self._primed(query), item)
 
     @cached_property
     def reasons(self) -> Explainer:
         """What explains its lists."""
-        now = self.snapshot
-        return Explainer(now.catalogue, now.stats, now.item_vectors, now.title)
+        return Explainer(self.snapshot, self._pipeline)
+
+    def _answers_alone(self, user: UserFeatures) -> bool:
+        return not has_history(user, self.snapshot.catalogue) and bool(Answers.of(user.profile))
+
+    def _primed(self, query: Query) -> Query:
+        """With a user's answers as history, while there is no real one."""
+        user = primed(self.snapshot, query.user).user
+        return query if user is query.user else replace(query, user=user)
 
     def _strategy(self, query: Query, selection: Selection) -> str:
         if not len(selection):
             return NOTHING_ELIGIBLE
         if not query.context.features_answered:
             return POPULAR_DEGRADED
+        personal = selection.found_by(*self._primary).any()
+        if personal and query.user is not None and self._answers_alone(query.user):
+            return ONBOARDING
         if selection.found_by(TWO_TOWER).any():
             return TWO_TOWER_MIRROR if self.snapshot.search_degraded() else TWO_TOWER
-        return PERSONAL if selection.found_by(*self._primary).any() else POPULAR_FALLBACK
+        if personal:
+            return PERSONAL
+        return POPULAR_SEGMENT if selection.found_by(POPULAR_SEGMENT).any() else POPULAR_FALLBACK
 
 
 async def _affect(effect: SideEffect, made: RecommendationResult) -> None:
@@ -170,6 +201,8 @@ class Offline:
         waiting = list(queries)
         for start in range(0, len(waiting), batch):
             part = waiting[start : start + batch]
-            vectors = self.recommender.snapshot.encoder.encode_many([query.user or UserFeatures(query.user_id) for query in part])
+            now = self.recommender.snapshot
+            users = [primed(now, query.user).user or UserFeatures(query.user_id) for query in part]
+            vectors = now.encoder.encode_many(users)
             for query, vector in zip(part, vectors, strict=True):
                 yield replace(query, user_vector=vector if np.any(vector) else None)

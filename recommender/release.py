@@ -17,6 +17,7 @@ from core.catalogue import Catalogue, ItemStats
 from core.feature_schema import FeatureSchema
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker
+from recommender.segments import SegmentPopularity
 from retrieval.ease import EaseTable
 from retrieval.encoder import UserEncoder
 from retrieval.item_to_item import ItemToItem
@@ -43,6 +44,7 @@ class Release:
     ranker: Ranker | None  # None while the release is being built
     transitions: Transitions | None = None  # None in a release of before there were any
     ease: EaseTable | None = None  # None where it was not chosen as well
+    segments: SegmentPopularity | None = None  # None where nothing is known of users
 
     @property
     def name(self) -> str:
@@ -70,6 +72,23 @@ class Release:
     def spread_of(self, vector: NDArray[np.float32]) -> float:
         """Standard deviation over the catalogue of the scores that a user's vector [d] has."""
         return float(np.sqrt(max(float(vector @ self._covariance @ vector), 0.0)))
+
+    @cached_property
+    def _with_people(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for row, people in enumerate(self.catalogue.people):
+            for person in people:
+                rows.setdefault(person, []).append(row)
+        return rows
+
+    @cached_property
+    def people_names(self) -> tuple[str, ...]:
+        """Everybody whom an item of the catalogue names, sorted."""
+        return tuple(sorted(self._with_people))
+
+    def rows_with(self, person: str) -> NDArray[np.intp]:
+        """The catalogue rows of the items that name a person [m]."""
+        return np.array(self._with_people.get(person, ()), dtype=np.intp)
 
     @property
     def ranks(self) -> bool:
@@ -101,6 +120,7 @@ def read_release(folder: Path, manifest: Manifest) -> Release:
         ranker=Ranker.load(folder / bundle.RANKER),
         transitions=_table(Transitions, folder / bundle.TRANSITIONS),
         ease=_table(EaseTable, folder / bundle.EASE),
+        segments=SegmentPopularity.load(segments, catalogue) if (segments := folder / bundle.SEGMENTS).is_file() else None,
     )
 
 

@@ -81,6 +81,23 @@ class Pipeline:
         trace = Trace()
         return await self._candidates(query, self._eligible(query, trace), trace), trace
 
+    def eligible(self, query: Query) -> Eligible:
+        """What may be shown [n]: what the sources would get to see."""
+        return self._eligible(query, Trace())
+
+    def scored(self, query: Query, eligible: Eligible) -> Candidates:
+        """The scored candidates among what is eligible, without time-outs and in the caller's thread: for explanations.
+
+        Raises DependencyUnavailable where a source cannot answer.
+        """
+        trace = Trace()
+        found = [timed.source.fetch(query, eligible) for timed in self.sources]
+        return self._scored(query, self._merged(query, found, trace), trace)
+
+    def selected(self, query: Query, candidates: Candidates, eligible: Eligible) -> Selection:
+        """The list of scored candidates from its first position to the end of the query's page."""
+        return self._selected(query, candidates, eligible, Trace())
+
     def _eligible(self, query: Query, trace: Trace) -> Eligible:
         with trace.stage("filter", self.eligibility.name) as report:
             eligible = self.eligibility.of(query)
@@ -95,6 +112,9 @@ class Pipeline:
 
     async def _candidates(self, query: Query, eligible: Eligible, trace: Trace) -> Candidates:
         found = await asyncio.gather(*(self._fetch(timed, query, eligible, trace) for timed in self.sources))
+        return self._merged(query, found, trace)
+
+    def _merged(self, query: Query, found: Sequence[Fetched], trace: Trace) -> Candidates:
         names = [timed.source.name for timed in self.sources]
         filling = [timed.source.name for timed in self.sources if timed.fills]
         weights = {timed.source.name: timed.weight for timed in self.sources if timed.weight is not None}

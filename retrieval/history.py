@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.answers import attributes
 from core.catalogue import Catalogue
 from core.features import UserFeatures
 from core.kinds import KINDS
@@ -52,8 +53,9 @@ def history_of(user: UserFeatures, catalogue: Catalogue, max_length: int, n_kind
 
 
 def profile_buckets(profile: Sequence[str]) -> NDArray[np.int64]:
-    """Static attributes ("age:25") hashed to buckets [p] from 1, so that a new attribute needs no new release."""
-    return np.array([1 + zlib.crc32(token.encode()) % (PROFILE_BUCKETS - 1) for token in profile], dtype=np.int64)
+    """The static attributes of a profile ("age:25") hashed to buckets [p] from 1, so that a new one needs no new release."""
+    tokens = attributes(profile)
+    return np.array([1 + zlib.crc32(token.encode()) % (PROFILE_BUCKETS - 1) for token in tokens], dtype=np.int64)
 
 
 def tower_inputs(histories: Sequence[EncodedHistory], embeddings: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:

@@ -31,7 +31,7 @@ class ConsumedRows(NamedTuple):
 
 
 class Votes(NamedTuple):
-    """The catalogue rows [h] of a user's history that vote, and the weight [h] of each."""
+    """The catalogue rows [h] of a user's history that vote, and the weight [h] of each; or [h, m] of each for m items."""
 
     rows: NDArray[np.intp]
     weights: NDArray[np.float32]
@@ -57,6 +57,12 @@ class ItemToItem(ABC):
             return np.zeros(len(self), dtype=np.float32)
         return weighted_rows(self.weights, *self.votes(user, catalogue))
 
+    def votes_by_item(self, user: UserFeatures, catalogue: Catalogue, rows: NDArray[np.intp]) -> Votes:
+        """The catalogue rows [h] that vote, and how much of the score of each of `rows` [m] is the vote of each: exact parts of
+        a sum. `weights` is [h, m]."""
+        voters, weights = self.votes(user, catalogue)
+        return Votes(voters, self._given(self.weights, voters, rows) * weights[:, None])
+
     def scores_of(self, users: Sequence[UserFeatures | None], catalogue: Catalogue) -> NDArray[np.float32]:
         """The votes of many users at once [users, n]."""
         nobody = Votes(np.empty(0, np.intp), np.empty(0, np.float32))
@@ -67,6 +73,10 @@ class ItemToItem(ABC):
         entries = np.concatenate([one.weights for one in votes]), np.concatenate([one.rows for one in votes]), ends
         voting = csr_matrix(entries, shape=(len(votes), len(self)), dtype=np.float32)
         return np.asarray((voting @ self.weights).toarray(), dtype=np.float32)
+
+    @staticmethod
+    def _given(matrix: csr_matrix, voters: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        return np.asarray(matrix[voters][:, rows].toarray(), dtype=np.float32)
 
     def moved(self, rows: NDArray[np.intp], n_items: int) -> Self:
         """On a catalogue of `n_items` rows, where these items have `rows` [n]. The other items have no weights."""

@@ -110,7 +110,8 @@ def _profile_table(users: list[int], profiles: Mapping[int, Sequence[str]]) -> I
     table = np.zeros((len(users), max(1, width)), dtype=np.int64)
     for at, user in enumerate(users):
         if tokens := profiles.get(user):
-            table[at, : len(tokens)] = profile_buckets(tokens)
+            buckets = profile_buckets(tokens)
+            table[at, : len(buckets)] = buckets
     return table
 
 

@@ -95,6 +95,11 @@ class GrownTransitions(Transitions):
         rows, weights = self.votes(user, catalogue)
         return weighted_rows(self.weights, rows, weights * self._kept[rows]) + weighted_rows(self._later, rows, weights)
 
+    def votes_by_item(self, user: UserFeatures, catalogue: Catalogue, rows: NDArray[np.intp]) -> Votes:
+        voters, weights = self.votes(user, catalogue)
+        built = self._given(self.weights, voters, rows) * self._kept[voters][:, None]
+        return Votes(voters, (built + self._given(self._later, voters, rows)) * weights[:, None])
+
     def scores_of(self, users: Sequence[UserFeatures | None], catalogue: Catalogue) -> NDArray[np.float32]:
         scores = [self.scores(user, catalogue) for user in users]
         return np.stack(scores) if scores else np.zeros((0, len(self)), dtype=np.float32)

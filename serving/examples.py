@@ -17,7 +17,11 @@ LIST = {
             "genres": ["Crime", "Drama"],
             "year": 1994,
             "score": 2.31,
-            "reasons": [{"code": "similar", "text": "Because you enjoyed Green Mile, The (1999)"}],
+            "reasons": [
+                {"code": "history", "text": "Because you enjoyed Green Mile, The (1999)", "item_id": 3147, "effect": 0.412},
+                {"code": "taste", "text": "Matches your taste for Drama", "effect": 0.107},
+            ],
+            "found_by": ["two_tower", "transitions"],
             "label": None,
         }
     ],
@@ -26,6 +30,27 @@ LIST = {
         "emptied_by": None,
         "stages": [{"stage": "source", "part": "two_tower", "returned": 200, "dropped": 0, "milliseconds": 1.4, "error": None}],
     },
+}
+WHY = {
+    "user_id": 42,
+    "item_id": 50,
+    "title": "Usual Suspects, The (1995)",
+    "shown": False,
+    "stage": "page",
+    "part": "lambdamart",
+    "text": "Its score has rank 31 of 412 candidates, and the page ends with place 20",
+    "position": None,
+    "rank": 31,
+    "score": 0.82,
+    "sources": [
+        {"part": "two_tower", "asked": 200, "found": True, "rank": 44},
+        {"part": "transitions", "asked": 200, "found": False, "rank": 310},
+        {"part": "popular", "asked": 100, "found": True, "rank": 12},
+    ],
+    "reasons": [{"code": "history", "text": "Because you enjoyed Seven (1995)", "item_id": 47, "effect": 0.118}],
+    "model_version": "20261120-221530-1a2b3c",
+    "policy": "8c3e74c17b25",
+    "arm": "control",
 }
 RECEIPT = {
     "accepted": 1,
@@ -107,6 +132,7 @@ HISTORY = {
         }
     ],
 }
+ONBOARDED = {"user_id": 42, "items": [318, 50], "genres": ["Crime"], "people": [], "age_band": "25-34"}
 USERS = {"users": [1, 42, 414]}
 ERASED = {"user_id": 42, "lake_rows": 120}
 LIVE = {"status": "up"}

@@ -16,8 +16,10 @@ from core.kinds import Kind
 class Reason(BaseModel):
     """Why an item is on a list."""
 
-    code: Literal["similar", "genre", "popular", "explored"]
+    code: Literal["explored", "history", "told", "taste", "rating", "popular", "year", "new", "other"]
     text: str
+    item_id: ExternalId | None = Field(default=None, description="of the user's history, where one is the reason")
+    effect: float | None = Field(default=None, description="what the score would lack without it, in units of the scores")
 
 
 class Recommendation(BaseModel):
@@ -28,6 +30,7 @@ class Recommendation(BaseModel):
     score: float = Field(description="of the last scorer; only the order within one list means something")
     reasons: list[Reason] = Field(description="empty unless explain=true")
     label: str | None = Field(description="of the slot that placed the item, for example promoted; null where nobody placed it")
+    found_by: list[str] = Field(description="the sources that found it; none for an item that only completes the page")
 
 
 class Stage(BaseModel):
@@ -54,12 +57,50 @@ class RecommendationList(BaseModel):
     request_id: str = Field(description="put it into the events that answer this list")
     user_id: ExternalId
     cold_start: bool = Field(description="the user is unknown, or has no event on an item of this release")
-    strategy: Literal["two_tower", "two_tower_mirror", "personal", "popular_fallback", "popular_degraded", "nothing_eligible"]
+    strategy: Literal[
+        "two_tower",
+        "two_tower_mirror",
+        "personal",
+        "onboarding",
+        "popular_segment",
+        "popular_fallback",
+        "popular_degraded",
+        "nothing_eligible",
+    ]
     model_version: str = Field(description="the release")
     policy: str = Field(description="id of the policy that made the list")
     arm: str = Field(description="the user's arm of the running experiment")
     recommendations: list[Recommendation]
     trace: ListTrace | None = Field(default=None, description="with trace=true")
+
+
+class SourceRank(BaseModel):
+    """Where an item stands in one source."""
+
+    part: str
+    asked: int = Field(description="candidates that the policy lets it fetch")
+    found: bool = Field(description="whether the item was one of them")
+    rank: int | None = Field(description="among all eligible items, from 1; null where the source has nothing to say for it")
+
+
+class WhyItem(BaseModel):
+    """What became of one item in one request."""
+
+    user_id: ExternalId
+    item_id: ExternalId
+    title: str
+    shown: bool = Field(description="whether it is on the page")
+    stage: Literal["release", "filter", "source", "selector", "page", "shown"] = Field(description="that decided")
+    part: str = Field(description="of the pipeline, that decided; empty where all sources did")
+    text: str
+    position: int | None = Field(description="in the list, from 0; null if it is not there up to the end of the page")
+    rank: int | None = Field(description="of its score among the candidates, from 1")
+    score: float | None
+    sources: list[SourceRank]
+    reasons: list[Reason] = Field(description="of an item that has a score, shown or not")
+    model_version: str
+    policy: str
+    arm: str
 
 
 class CompactList(BaseModel):
@@ -134,6 +175,16 @@ class History(BaseModel):
     known: bool
     n_events: int = Field(description="all events, also those too old to be listed")
     events: list[HistoryEvent]
+
+
+class Onboarded(BaseModel):
+    """The answers that are kept, under the names that the catalogue has."""
+
+    user_id: ExternalId
+    items: list[ExternalId]
+    genres: list[str]
+    people: list[str]
+    age_band: str | None
 
 
 class Users(BaseModel):

@@ -24,7 +24,7 @@ from feature_repo.engines.spark import local_session, spark_frame
 from feature_repo.signals import Signals, SignalWeights, popularity
 from feature_repo.table import to_users
 from feature_repo.transforms import GENRE_TOLERANCE, item_genres
-from lake.tables import INTERACTIONS
+from lake.tables import INTERACTIONS, USERS, read_or_empty
 
 ENGINES = ("polars", "spark")
 _BATCH = 1000  # users of one write
@@ -44,7 +44,7 @@ def batch_features(settings: Settings, engine: str = "polars") -> list[UserFeatu
         raise InvalidInput("--engine", engine, " or ".join(ENGINES))
     found = steps.stored(settings)
     genres, weigh = item_genres(found.catalogue), signals(settings, found.interactions)
-    names = steps.external_ids(found.interactions)
+    names = steps.external_ids(read_or_empty(wiring.lake(settings), USERS), found.interactions)
 
     def named(users: pl.DataFrame) -> list[UserFeatures]:
         return [replace(one, external_id=names[one.user_id]) if one.user_id in names else one for one in to_users(users)]

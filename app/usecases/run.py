@@ -16,6 +16,7 @@ from app.ops.ownership import consuming, sole_builder
 from app.usecases import steps
 from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
+from app.usecases.onboarding import remember
 from app.usecases.provenance import opener, provenance
 from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
@@ -77,6 +78,7 @@ def api(settings: Settings) -> FastAPI:
         code_version=code_version,
         example_users=_example_users(settings),
         erase=partial(erase, features, lake),
+        onboard=partial(remember, features, lake),
         retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,

@@ -60,9 +60,12 @@ def stored(settings: Settings) -> Stored:
     return Stored(interactions, catalogue, versions, dict(profiles.iter_rows()), tables.read_or_empty(lake, tables.TAGS))
 
 
-def external_ids(interactions: pl.DataFrame) -> dict[int, str]:
-    """What the company calls the users whose ids are no whole numbers, by key."""
-    return dict(interactions.select(c.USER, c.EXTERNAL_USER).drop_nulls().unique(c.USER).iter_rows())
+def external_ids(*tables: pl.DataFrame) -> dict[int, str]:
+    """What the company calls the users whose ids are no whole numbers, by key; of interactions, and of users without any."""
+    names: dict[int, str] = {}
+    for table in tables:
+        names |= dict(table.select(c.USER, c.EXTERNAL_USER).drop_nulls().unique(c.USER).iter_rows())
+    return names
 
 
 def _versions(lake: Lake) -> dict[str, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from core import columns as c
+from core.answers import Answers, is_answer, with_answers
 from core.items import ITEM_SCHEMA, complete
 from lake import tables
 from lake.ports import Lake
@@ -73,8 +74,18 @@ def _decided(items: pl.DataFrame) -> list[tuple[object, ...]]:
 
 
 def user_changes(stored: pl.DataFrame, brought: pl.DataFrame) -> Changes:
-    """`brought` has `core.items.PROFILE_SCHEMA`; a user's profile is replaced as a whole."""
+    """`brought` has `core.items.PROFILE_SCHEMA`; a user's profile is replaced as a whole, but for what the user answered."""
     old = dict(stored.select(c.USER, c.PROFILE).iter_rows())
+    told = {user: Answers.of(profile) for user, profile in old.items() if any(map(is_answer, profile))}
+    if told:
+        profiles = [
+            list(with_answers(profile, told[user])) if user in told else profile
+            for user, profile in brought.select(c.USER, c.PROFILE).iter_rows()
+        ]
+        names = stored.select(c.USER, c.EXTERNAL_USER)
+        brought = brought.with_columns(pl.Series(c.PROFILE, profiles, dtype=pl.List(pl.String))).join(
+            names, on=c.USER, how="left"
+        )
     fates = [
         "new" if user not in old else "unchanged" if old[user] == profile else "changed"
         for user, profile in brought.select(c.USER, c.PROFILE).iter_rows()

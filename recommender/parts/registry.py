@@ -22,6 +22,7 @@ from recommender.parts.maturity import MaturityConfig
 from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.new_releases import NewReleasesConfig
 from recommender.parts.popular import PopularConfig
+from recommender.parts.popular_segment import PopularSegmentConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig, PlackettLuceConfig
@@ -39,6 +40,7 @@ AnySource = Annotated[
     | EaseSourceConfig
     | SimilarConfig
     | GenrePopularConfig
+    | PopularSegmentConfig
     | PopularConfig
     | TrendingConfig
     | NewReleasesConfig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -64,6 +64,10 @@ class RankScorer:
         if primary.any():
             scores[primary] = self._ranker.score(candidates.features.matrix(self._ranker.names)[primary])
         return behind(scores, primary)
+
+    def contributions(self, candidates: Candidates, at: NDArray[np.intp]) -> tuple[Sequence[str], NDArray[np.float32]]:
+        """The names of the ranker's features, and how much of the score of candidates [m] comes from each [m, names]."""
+        return self._ranker.names, self._ranker.contributions(candidates.features.matrix(self._ranker.names)[at])
 
 
 class RetrievalScorer:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.item_facts import ItemFacts
+from ranking.reasons import Explanation
 from recommender.recommender import RecommendationResult
+from recommender.roles import Selection
 
 
-def full(made: RecommendationResult, explain: bool, trace: bool) -> dict[str, Any]:
-    """Everything; reasons and trace on demand."""
+def full(made: RecommendationResult, why: Sequence[Sequence[Explanation]] | None, trace: bool) -> dict[str, Any]:
+    """Everything; with the reasons `why` of each item, and the trace, on demand."""
     chosen, query, facts = made.selection, made.query, made.snapshot.facts
     items = made.snapshot.catalogue.ids[chosen.rows]
     rows = facts.rows(items).tolist()
-    why = reasons(made) if explain else [[]] * len(chosen)
+    because = [reasons(one, facts) for one in why] if why is not None else [[]] * len(chosen)
     labels = chosen.labels or ("",) * len(chosen)
-    shown = zip(rows, items.tolist(), chosen.scores.tolist(), why, labels, strict=True)
+    shown = zip(rows, items.tolist(), chosen.scores.tolist(), because, found_by(chosen), labels, strict=True)
     body = {
         "request_id": query.request_id,
         "user_id": query.shown_user,
@@ -25,8 +28,8 @@ def full(made: RecommendationResult, explain: bool, trace: bool) -> dict[str, An
         "policy": chosen.policy_id,
         "arm": query.context.arm,
         "recommendations": [
-            _described(facts, row, item) | {"score": score, "reasons": because, "label": label or None}
-            for row, item, score, because, label in shown
+            _described(facts, row, item) | {"score": score, "reasons": one, "found_by": sources, "label": label or None}
+            for row, item, score, one, sources, label in shown
         ],
     }
     return body | {"trace": trace_of(made)} if trace else body
@@ -38,9 +41,19 @@ def ids(made: RecommendationResult) -> dict[str, Any]:
     return {"cold_start": made.cold_start, "recommendations": [made.snapshot.facts.id_of(key) for key in keys]}
 
 
-def reasons(made: RecommendationResult) -> list[list[dict[str, str]]]:
-    """Why each item is there."""
-    return [[{"code": reason.code, "text": reason.text} for reason in of_item] for of_item in made.reasons()]
+def reasons(because: Sequence[Explanation], facts: ItemFacts) -> list[dict[str, Any]]:
+    """The reasons of one item; what a reason does not have is left out."""
+    return [
+        {"code": one.code, "text": one.text}
+        | ({} if one.item is None else {"item_id": facts.id_of(one.item)})
+        | ({} if one.effect is None else {"effect": float(f"{one.effect:.4g}")})
+        for one in because
+    ]
+
+
+def found_by(chosen: Selection) -> list[list[str]]:
+    """For each item the sources that found it; none for one that only completes the page."""
+    return [[name for name, found in zip(chosen.sources, row, strict=True) if found] for row in chosen.found.tolist()]
 
 
 def trace_of(made: RecommendationResult) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from recommender.roles import NO_CONSTRAINTS, Constraints, Context, Page, Query
 from recommender.trace import Trace
 from serving.lists.exposures import Exposures
 from serving.lists.feature_gate import FeatureGate
+from serving.lists.following import FollowedItem, follow
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
 from serving.lists.outcomes import Outcomes
 from serving.lists.shadow import Shadow
@@ -108,15 +109,46 @@ class RecommendService:
         found = await self.features.read(user_key(user))
         return found if found is None or found.external_id == original(user) else None
 
+    async def fate(
+        self, user: ExternalId, item: int, page: Page, constraints: Constraints, request_id: str, page_of: str | None = None
+    ) -> FollowedItem:
+        """What becomes of an item (its key) in the list that the same request would get now, and why.
+
+        Nothing is shown, so nothing is logged. Raises DependencyUnavailable: a guess would be no explanation.
+        """
+        known, chosen = await self.known(user), self.host.choose(user_key(user))
+        seed, shown = int((page_of or request_id)[:16], 16), self.shown.of(page_of, user_key(user))
+        query = self._query(user, known, chosen, True, page, constraints, request_id, seed, shown)
+        async with self._turn:
+            return await asyncio.to_thread(follow, chosen.recommender, query, item)
+
     async def _recommend(
         self, who: ExternalId, page: Page, constraints: Constraints, request_id: str, seed: int, shown: Shown
     ) -> RecommendationResult:
         trace, key = Trace(), user_key(who)
         user, answered = await self._read(who, trace)
         chosen = self.host.choose(key)
-        query = Query(
+        query = self._query(who, user, chosen, answered, page, constraints, request_id, seed, shown)
+        made, failed = await _made(chosen, query)
+        self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)
+        self._shadow.mirror(chosen, made)
+        return replace(made, trace=Trace([*trace.stages, *made.trace.stages]))
+
+    def _query(
+        self,
+        who: ExternalId,
+        user: UserFeatures | None,
+        chosen: Chosen,
+        answered: bool,
+        page: Page,
+        constraints: Constraints,
+        request_id: str,
+        seed: int,
+        shown: Shown,
+    ) -> Query:
+        return Query(
             request_id=request_id,
-            user_id=key,
+            user_id=user_key(who),
             external_id=who,
             now=self._clock(),
             seed=seed,
@@ -124,12 +156,8 @@ class RecommendService:
             page=page,
             context=Context(chosen.arm, constraints, answered),
             shown=shown,
-            exposure=self.exposures.of(key) if chosen.recommender.policy.tires else None,
+            exposure=self.exposures.of(user_key(who)) if chosen.recommender.policy.tires else None,
         )
-        made, failed = await _made(chosen, query)
-        self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)
-        self._shadow.mirror(chosen, made)
-        return replace(made, trace=Trace([*trace.stages, *made.trace.stages]))
 
     async def _read(self, who: ExternalId, trace: Trace) -> tuple[UserFeatures | None, bool]:
         """The user's features, and whether the store answered."""

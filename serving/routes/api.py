@@ -13,6 +13,7 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from core import ids
+from core.answers import Answers
 from core.ids import ExternalId
 from core.ports import Retraining
 from lake.item_changes import Changed
@@ -39,6 +40,7 @@ class Api:
     example_users: Sequence[ExternalId]
     erase: Callable[[ExternalId], int]  # forgets a user's features and lake rows; returns the number of rows
     change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
+    onboard: Callable[[ExternalId, Answers], None]  # keeps what a new user answered
     retraining: Retraining
     admin_key: str | None
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.ids import ExternalId
 from core.ids import Id as ItemId
 from recommender.roles import Constraints, Page
@@ -16,6 +17,7 @@ from serving.http.openapi import answers, problems
 from serving.http.problems import request_id_of
 from serving.list_body import LIST_BODY, MAX_GENRES, MAX_LANGUAGES, MAX_POSITIONS, ListRequest, list_request_in
 from serving.lists import rendering
+from serving.lists.service import RecommendService
 from serving.routes.api import Id, Limit, api_of, json
 
 router = APIRouter(default_response_class=Response)
@@ -23,6 +25,66 @@ router = APIRouter(default_response_class=Response)
 MAX_EXCLUDED = 1000  # in a query; a body may have more
 ListId = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")]
 Year = Annotated[int | None, Query(ge=1, le=9999)]
+
+
+async def asked(
+    k: Annotated[Limit, Query(description="how many; fewer only when no more items are eligible")] = 20,
+    offset: Annotated[
+        int, Query(ge=0, le=MAX_POSITIONS - 1, description="the first position; needs `page_of` unless it is 0")
+    ] = 0,
+    page_of: Annotated[ListId, Query(description="request_id of the first page, to go on with the same list")] = None,
+    genre: Annotated[list[str], Query(max_length=MAX_GENRES, description="only films of this genre; repeat it for several")] = [],  # noqa: B006 - FastAPI reads the default
+    exclude: Annotated[list[ItemId], Query(max_length=MAX_EXCLUDED, description="item ids to leave out; repeat it")] = [],  # noqa: B006
+    year_min: Annotated[Year, Query(description="only films of this year or later")] = None,
+    year_max: Annotated[Year, Query(description="only films of this year or earlier")] = None,
+    maturity_max: Annotated[
+        int | None, Query(ge=0, le=99, description="only films that are suitable for people of this age, in years")
+    ] = None,
+    language: Annotated[
+        list[str], Query(max_length=MAX_LANGUAGES, description="only films in this language; repeat it for several")
+    ] = [],  # noqa: B006
+) -> ListRequest:
+    """The parameters that decide a list, the same for the list and for the question why."""
+    return ListRequest.model_construct(
+        k=k,
+        offset=offset,
+        page_of=page_of,
+        genre=genre,
+        exclude=exclude,
+        year_min=year_min,
+        year_max=year_max,
+        maturity_max=maturity_max,
+        language=language,
+    )
+
+
+AskedFor = Annotated[ListRequest, Depends(asked)]
+
+
+@router.get(
+    "/recommend/{user_id:path}/why/{item_id:path}",
+    tags=["lists"],
+    summary="Why an item is on a user's list, or not",
+    response_model=None,
+    responses={**answers(models.WhyItem, examples.WHY, "The stage that decided"), **problems(404, 422, 503)},
+)
+async def why(request: Request, user_id: Id, item_id: Id, wanted: AskedFor) -> Response:
+    """The item followed through the same request, with the same parameters as the list: `stage` is `shown`, or what kept it out.
+
+    `release`: it came after the release was built. `filter`: it may not be shown, and `part` names the filter. `source`: none
+    found it, and `sources` has the rank that it would have had in each. `page`: it has a score, whose `rank` is below the page.
+    `selector`: the selector gave its place to another item, or exploration did not draw it. To ask about a list that was shown,
+    send its `request_id` as `page_of`: exploration is then as it was. Nothing is logged, and the answer takes as long as a dozen
+    lists.
+    """
+    api = api_of(request)
+    key = api.service.host.facts.key_of(item_id)
+    if key < 0:
+        raise NotFound(f"item {item_id} is not in the catalogue", item_id=item_id)
+    request_id = request_id_of(request)
+    constraints = _constraints(api.service, wanted)
+    found = await api.service.fate(user_id, key, _page(wanted), constraints, request_id, wanted.page_of)
+    return json(found.as_json())
 
 
 @router.get(
@@ -35,24 +97,10 @@ Year = Annotated[int | None, Query(ge=1, le=9999)]
 async def recommend(
     request: Request,
     user_id: Id,
-    k: Annotated[Limit, Query(description="how many; fewer only when no more items are eligible")] = 20,
-    offset: Annotated[
-        int, Query(ge=0, le=MAX_POSITIONS - 1, description="the first position; needs `page_of` unless it is 0")
-    ] = 0,
-    page_of: Annotated[ListId, Query(description="request_id of the first page, to go on with the same list")] = None,
-    explain: Annotated[bool, Query(description="say why each film is there")] = False,
+    wanted: AskedFor,
+    explain: Annotated[bool, Query(description="say why each film is there; takes as long as a dozen lists")] = False,
     trace: Annotated[bool, Query(description="say what each stage of the pipeline did")] = False,
     format: Annotated[Literal["full", "ids"], Query(description="ids: only item ids")] = "full",
-    genre: Annotated[list[str], Query(max_length=MAX_GENRES, description="only films of this genre; repeat it for several")] = [],  # noqa: B006 - FastAPI reads the default
-    exclude: Annotated[list[ItemId], Query(max_length=MAX_EXCLUDED, description="item ids to leave out; repeat it")] = [],  # noqa: B006
-    year_min: Annotated[Year, Query(description="only films of this year or later")] = None,
-    year_max: Annotated[Year, Query(description="only films of this year or earlier")] = None,
-    maturity_max: Annotated[
-        int | None, Query(ge=0, le=99, description="only films that are suitable for people of this age, in years")
-    ] = None,
-    language: Annotated[
-        list[str], Query(max_length=MAX_LANGUAGES, description="only films in this language; repeat it for several")
-    ] = [],  # noqa: B006
 ) -> Response:
     """Never an item that the user has rated, watched, bought, reviewed or skipped, never a hidden one, and never one twice.
 
@@ -68,21 +116,7 @@ async def recommend(
     item a page is empty, with the strategy `nothing_eligible`. Each page has a `request_id` of its own. An item with a `label`
     was placed there by a slot of the policy.
     """
-    asked = ListRequest.model_construct(
-        k=k,
-        offset=offset,
-        page_of=page_of,
-        explain=explain,
-        trace=trace,
-        format=format,
-        genre=genre,
-        exclude=exclude,
-        year_min=year_min,
-        year_max=year_max,
-        maturity_max=maturity_max,
-        language=language,
-    )
-    return await _list(request, user_id, asked)
+    return await _list(request, user_id, wanted.model_copy(update={"explain": explain, "trace": trace, "format": format}))
 
 
 @router.post(
@@ -101,21 +135,30 @@ async def recommend_with_body(request: Request, user_id: Id) -> Response:
     return await _list(request, user_id, list_request_in(await request.body()))
 
 
-async def _list(request: Request, user_id: ExternalId, asked: ListRequest) -> Response:
-    if asked.offset + asked.k > MAX_POSITIONS:
-        allowed = f"0 to {MAX_POSITIONS - asked.k} with k={asked.k}: a list has {MAX_POSITIONS} positions"
-        raise InvalidInput("offset", asked.offset, allowed)
-    if asked.offset and asked.page_of is None:
+async def _list(request: Request, user_id: ExternalId, wanted: ListRequest) -> Response:
+    service, page = api_of(request).service, _page(wanted)
+    made = await service.recommend(user_id, page, _constraints(service, wanted), request_id_of(request), wanted.page_of)
+    if wanted.format == "ids":
+        return json(rendering.ids(made))
+    return json(rendering.full(made, await asyncio.to_thread(made.reasons) if wanted.explain else None, wanted.trace))
+
+
+def _page(wanted: ListRequest) -> Page:
+    """Raises InvalidInput for one that a list does not have."""
+    if wanted.offset + wanted.k > MAX_POSITIONS:
+        allowed = f"0 to {MAX_POSITIONS - wanted.k} with k={wanted.k}: a list has {MAX_POSITIONS} positions"
+        raise InvalidInput("offset", wanted.offset, allowed)
+    if wanted.offset and wanted.page_of is None:
         raise InvalidInput("page_of", "nothing", "the request_id of the list's first page, where offset is not 0")
-    service = api_of(request).service
-    constraints = Constraints(
-        genres=tuple(asked.genre),
-        exclude=frozenset(map(service.host.facts.key_ever, asked.exclude)),
-        min_year=asked.year_min,
-        max_year=asked.year_max,
-        max_maturity=asked.maturity_max,
-        languages=tuple(asked.language),
+    return Page(wanted.k, wanted.offset)
+
+
+def _constraints(service: RecommendService, wanted: ListRequest) -> Constraints:
+    return Constraints(
+        genres=tuple(wanted.genre),
+        exclude=frozenset(map(service.host.facts.key_ever, wanted.exclude)),
+        min_year=wanted.year_min,
+        max_year=wanted.year_max,
+        max_maturity=wanted.maturity_max,
+        languages=tuple(wanted.language),
     )
-    page = Page(asked.k, asked.offset)
-    made = await service.recommend(user_id, page, constraints, request_id_of(request), asked.page_of)
-    return json(rendering.ids(made) if asked.format == "ids" else rendering.full(made, asked.explain, asked.trace))

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from serving import examples, models
 from serving.http.openapi import answers, problems
 from serving.lists.history import history_of
+from serving.onboarding_answers import ONBOARDING_BODY, answers_in
 from serving.routes.api import Id, Limit, api_of, check_admin, json
 
 router = APIRouter(default_response_class=Response)
@@ -39,6 +40,28 @@ async def history(request: Request, user_id: Id, limit: Limit = 20) -> Response:
     service = api_of(request).service
     user = await service.known(user_id)
     return json(history_of(user_id, user, service.host.facts, limit))
+
+
+@router.post(
+    "/users/{user_id:path}/onboarding",
+    tags=["users"],
+    summary="What a new user says that they like",
+    response_model=None,
+    openapi_extra=ONBOARDING_BODY,
+    responses={**answers(models.Onboarded, examples.ONBOARDED, "Stored"), **problems(400, 409, 413, 422, 503)},
+)
+async def onboarding(request: Request, user_id: Id) -> Response:
+    """The next list is made from it, with the strategy `onboarding`, until there are ten events of the user's own.
+
+    One or more of `items` (ids), `genres`, `people` (names of cast or directors) and `age_band`. New answers take the place of
+    earlier ones. They are read as a history and are no events: nothing becomes popular by them. Erasing the user erases them.
+    """
+    api = api_of(request)
+    host = api.service.host
+    told = answers_in(await request.body(), host.facts, host.main.snapshot)
+    await asyncio.to_thread(api.onboard, user_id, told)
+    items = [host.facts.id_of(item) for item in told.items]
+    return json({"user_id": user_id, "items": items, "genres": told.genres, "people": told.people, "age_band": told.age_band})
 
 
 @router.delete(

@@ -9,6 +9,8 @@ const STRATEGIES = {
   two_tower: ["Personal", "The two towers and counted transitions"],
   two_tower_mirror: ["Personal, from the mirror", "The vector index does not answer; the in-process mirror does"],
   personal: ["Personal", "Sources other than the two towers"],
+  onboarding: ["Personal, from answers", "What this user said; there is no event yet"],
+  popular_segment: ["Popular with users like this one", "Only attributes of this user are known"],
   popular_fallback: ["Popular now", "Nothing is known about this user's taste yet"],
   popular_degraded: ["Popular now, degraded", "The feature store does not answer"],
   nothing_eligible: ["Nothing left", "No film may be shown to this user"],

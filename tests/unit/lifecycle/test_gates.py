@@ -9,8 +9,14 @@ import pytest
 from core.bundle import FILES, RANKER, Comparison, Manifest
 from lifecycle.gates import GateConfig, check_gate
 
-BEHAVED = {"behaviour_repeats": 0.0, "behaviour_short": 0.0, "behaviour_unstable": 0.0}
-GOOD = {"ndcg@10": 0.10, "popularity_ndcg@10": 0.06, "lift_low": 0.02, "lift_high": 0.06, "coverage@10": 0.2} | BEHAVED
+BEHAVED = {"behaviour_repeats": 0.0, "behaviour_short": 0.0, "behaviour_unstable": 0.0, "behaviour_hidden": 0.0}
+BALANCED = {
+    "behaviour_crowding": 0.3,
+    "behaviour_popularity_bias": 0.1,
+    "behaviour_steadiness": 0.8,
+    "behaviour_sequels": 0.9,
+}
+GOOD = {"ndcg@10": 0.10, "popularity_ndcg@10": 0.06, "lift_low": 0.02, "lift_high": 0.06, "coverage@10": 0.2} | BEHAVED | BALANCED
 CONFIG = GateConfig(tolerance=0.05, min_coverage=0.1)
 
 
@@ -25,7 +31,7 @@ def test_a_good_first_release_passes_every_check() -> None:
     verdict = check_gate(manifest(GOOD), None, CONFIG)
     assert verdict.passed
     assert verdict.failed == ()
-    assert len(verdict.lines()) == len(verdict.checks) == 7
+    assert len(verdict.lines()) == len(verdict.checks) == 8
     assert all(line.startswith("pass") for line in verdict.lines())
 
 
@@ -38,6 +44,12 @@ def test_a_good_first_release_passes_every_check() -> None:
         ({"lift_low": float("nan")}, "it beats popularity"),
         *(({name: 1.0}, "its lists behave") for name in BEHAVED),
         ({"behaviour_short": float("nan")}, "its lists behave"),
+        ({"behaviour_crowding": 0.91}, "its lists are balanced"),
+        ({"behaviour_popularity_bias": 0.61}, "its lists are balanced"),
+        ({"behaviour_popularity_bias": -0.61}, "its lists are balanced"),
+        ({"behaviour_steadiness": 0.39}, "its lists are balanced"),
+        ({"behaviour_sequels": 0.59}, "its lists are balanced"),
+        ({"behaviour_sequels": float("nan")}, "its lists are balanced"),
         ({"coverage@10": 0.0999}, "it shows enough of the catalogue"),
         ({"coverage@10": float("nan")}, "it shows enough of the catalogue"),
     ],
@@ -47,6 +59,13 @@ def test_one_bad_figure_fails_one_check(change: dict[str, float], failed: str) -
     verdict = check_gate(manifest(GOOD | change), None, CONFIG)
     assert not verdict.passed
     assert [check.name for check in verdict.failed] == [failed]
+
+
+@pytest.mark.parametrize("missing", BALANCED)
+def test_what_a_data_set_says_nothing_about_is_not_applicable(missing: str) -> None:
+    verdict = check_gate(manifest({name: value for name, value in GOOD.items() if name != missing}), None, CONFIG)
+    assert verdict.passed
+    assert sum("not applicable" in line for line in verdict.lines()) == 1
 
 
 @pytest.mark.parametrize("missing", ["ndcg@10", "popularity_ndcg@10", "lift_low", "coverage@10"])

@@ -41,6 +41,16 @@ def test_a_planted_rule_is_learned(ranker: Ranker) -> None:
     assert sum(importance.values()) == pytest.approx(1.0)
 
 
+def test_the_contributions_of_features_sum_to_the_score(ranker: Ranker) -> None:
+    features, *_ = planted_rule(20, seed=5)
+    contributions = ranker.contributions(features)
+    assert contributions.shape == (len(features), F)
+    rest = ranker.score(features) - contributions.sum(axis=1)
+    np.testing.assert_allclose(rest, rest[0], atol=1e-4)
+    assert np.abs(contributions[:, PLANTED]).mean() > 3 * np.abs(np.delete(contributions, PLANTED, axis=1)).mean(axis=0).max()
+    assert ranker.contributions(features[:0]).shape == (0, F)
+
+
 def test_the_seed_decides_the_ranker(ranker: Ranker) -> None:
     features, *_ = planted_rule(20, seed=5)
     again = train_ranker(*planted_rule(150), SMALL, seed=0)

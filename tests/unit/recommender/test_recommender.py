@@ -81,6 +81,7 @@ def test_every_stage_of_the_file_runs(trained: Snapshot) -> None:
         ("source", "two_tower"),
         ("source", "transitions"),
         ("source", "ease"),
+        ("source", "popular_segment"),
         ("source", "popular"),
         ("source", "new_items"),
         ("hydrator", "candidate_features"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_matrix
 
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
@@ -112,3 +113,16 @@ def test_transitions_that_follow_a_release_score_as_if_they_had_been_counted_wit
     np.testing.assert_allclose(grown.scores_of(asked, CATALOGUE), whole.scores_of(asked, CATALOGUE), rtol=1e-5, atol=1e-7)
     assert (built.weights != before).nnz == 0
     assert built.scores(user(0), CATALOGUE)[4] == 0 < grown.scores(user(0), CATALOGUE)[4]
+
+
+@pytest.mark.parametrize("grown", [False, True])
+def test_the_votes_of_each_item_sum_to_the_score(grown: bool) -> None:
+    rows = (1, 0, 1.0), (1, 1, 2.0), (1, 2, 3.0), (2, 1, 1.0), (2, 3, 2.0)
+    found: Transitions = Transitions.fit(events(*rows), CATALOGUE, TransitionModelConfig(window=2, recent=2, decay=0.5))
+    if grown:
+        found = GrownTransitions(found, csr_matrix(([2.0, 1.0], ([1, 0], [4, 2])), shape=(5, 5)))
+    wanted = np.array([2, 3, 4])
+    voters, weights = found.votes_by_item(user(0, 1), CATALOGUE, wanted)
+    assert sorted(voters.tolist()) == [0, 1]
+    np.testing.assert_allclose(weights.sum(axis=0), found.scores(user(0, 1), CATALOGUE)[wanted], rtol=1e-6)
+    assert weights.any(axis=1).all()

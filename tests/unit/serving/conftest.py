@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 from synthetic import make_policy, make_snapshot
 
+from app.usecases.onboarding import remember
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
@@ -138,6 +139,7 @@ def build_world(
         example_users=[WARM, STRANGE],
         erase=lambda user: erased.append(user) or 12,
         change_item=lambda item, values: change(lake, [item], values),
+        onboard=lambda user, answers: remember(features, lake, user, answers),
         retraining=retraining,
         admin_key=admin_key,
         decisions=lambda limit: [

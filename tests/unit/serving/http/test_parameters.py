@@ -15,7 +15,7 @@ from serving.routes.all import ROUTES
 
 pytestmark = pytest.mark.anyio
 ADMIN = {"X-Admin-Key": "secret"}
-LISTS = "k, offset, page_of, explain, trace, format, genre, exclude, year_min, year_max, maturity_max, language"
+LISTS = "explain, trace, format, k, offset, page_of, genre, exclude, year_min, year_max, maturity_max, language"
 IDS = ["7", "00042", quote("SKU/é 1?&=#", safe=""), quote("用户", safe=""), "u" * 128]
 
 

@@ -232,7 +232,9 @@ async def test_the_header_names_the_list(world) -> None:
 async def test_explain_says_why(world) -> None:
     body = await get(world, f"/recommend/{WARM}", explain=True)
     reasons = [reason for entry in body["recommendations"] for reason in entry["reasons"]]
-    assert {"similar"} <= {reason["code"] for reason in reasons}
+    assert {"history"} <= {reason["code"] for reason in reasons}
+    assert {reason["item_id"] for reason in reasons if reason["code"] == "history"} <= {10, 20, 30, 40, 50}
+    assert all(entry["found_by"] == ["two_tower"] or "popular" in entry["found_by"] for entry in body["recommendations"])
     RecommendationList.model_validate(body)
 
 
