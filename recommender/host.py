@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -48,10 +48,11 @@ class Rollouts(NamedTuple):
 
 
 class Experimenting(NamedTuple):
-    """Where the host learns which experiments run, and the policies that their variants name."""
+    """Where the host learns which experiments run, and what it needs to serve them."""
 
     look: LookAtExperiments
     policy_named: PolicyNamed = Policy.load
+    remember: Callable[[Iterable[Policy]], object] = lambda _: None  # told the policies before lists are made by them
 
 
 class Chosen(NamedTuple):
@@ -231,6 +232,8 @@ class RecommenderHost:
         if arms.running == self._arms.running:
             return ()
         _log.info("experiments: %s", ", ".join(one.name for one in arms.running) or "none")
+        if self._experiments is not None:
+            self._experiments.remember(arm.policy for arm in arms.arms.values())
         self._arms = arms
         for alias in set(self._releases.live) - set(arms.aliases) - {split.STAGING, split.CANARY, split.PREVIOUS}:
             self._releases.drop(alias)

@@ -6,9 +6,9 @@ from fastapi import Depends, FastAPI
 
 from serving.http.openapi import problems
 from serving.http.parameters import known_parameters
-from serving.routes import admin, events, items, lists, operations, users
+from serving.routes import admin, events, experiments, items, lists, operations, users
 
-ROUTERS = (lists.router, events.router, items.router, users.router, operations.router, admin.router)
+ROUTERS = (lists.router, events.router, items.router, users.router, operations.router, admin.router, experiments.router)
 ROUTES = tuple(
     sorted(
         (method, path)

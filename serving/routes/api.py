@@ -6,7 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import orjson
 from fastapi import Path, Query, Request
@@ -28,6 +28,19 @@ Id = Annotated[
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
+class ExperimentControl(Protocol):
+    """Starts and stops A/B experiments. Each call may block, so it runs in a thread. All raise LedgerUnavailable."""
+
+    def listed(self) -> Sequence[Mapping[str, object]]:
+        """Each experiment that has a file or was ever started, as `serving.models.ExperimentState` says."""
+
+    def start(self, name: str, *, actor: str, why: str, dry_run: bool) -> None:
+        """Raises NotFound, InvalidInput, ExperimentConflict."""
+
+    def stop(self, name: str, *, actor: str, why: str, dry_run: bool) -> None:
+        """Raises NotRunning."""
+
+
 @dataclass(frozen=True)
 class Api:
     """The objects that the routes use; `app.state.api` holds them."""
@@ -41,6 +54,7 @@ class Api:
     change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
     retraining: Retraining
     admin_key: str | None
+    experiments: ExperimentControl
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 

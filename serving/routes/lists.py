@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from core.errors import InvalidInput
@@ -14,7 +14,7 @@ from serving import examples, models
 from serving.http.openapi import answers, problems
 from serving.http.problems import request_id_of
 from serving.lists import rendering
-from serving.routes.api import Id, Limit, api_of, json
+from serving.routes.api import Id, Limit, api_of, check_admin, json
 
 router = APIRouter(default_response_class=Response)
 
@@ -29,7 +29,7 @@ Year = Annotated[int | None, Query(ge=1, le=9999)]
     tags=["lists"],
     summary="A list for a user",
     response_model=None,
-    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(422)},
+    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(401, 403, 422)},
 )
 async def recommend(
     request: Request,
@@ -46,6 +46,10 @@ async def recommend(
     exclude: Annotated[list[ItemId], Query(max_length=MAX_EXCLUDED, description="item ids to leave out; repeat it")] = [],  # noqa: B006
     year_min: Annotated[Year, Query(description="only films of this year or later")] = None,
     year_max: Annotated[Year, Query(description="only films of this year or earlier")] = None,
+    x_experiment_variant: Annotated[
+        str | None, Header(description="experiment:variant to be in, several with commas; needs the admin key")
+    ] = None,
+    x_admin_key: Annotated[str | None, Header(description="the admin key, for X-Experiment-Variant")] = None,
 ) -> Response:
     """Never an item that the user has rated, watched, bought, reviewed or skipped, never a hidden one, and never one twice.
 
@@ -57,12 +61,26 @@ async def recommend(
     A further page is asked for with `offset` and with `page_of`, the `request_id` of the first page: exploration then goes on as
     it began, so no item comes twice as long as nothing new is known of the user. A list has at most 100 positions; past its last
     item a page is empty, with the strategy `nothing_eligible`. Each page has a `request_id` of its own.
+
+    With the admin key, `X-Experiment-Variant: NAME:VARIANT` puts the request into a variant of an experiment that runs, to try
+    it; the list's `arm` then has a `!`, and no analysis of the experiment counts it.
     """
     if offset + k > MAX_POSITIONS:
         raise InvalidInput("offset", offset, f"0 to {MAX_POSITIONS - k} with k={k}: a list has {MAX_POSITIONS} positions")
     if offset and page_of is None:
         raise InvalidInput("page_of", "nothing", "the request_id of the list's first page, where offset is not 0")
+    forced = _forced(x_experiment_variant)
+    if forced:
+        check_admin(api_of(request).admin_key, x_admin_key)
     facts = api_of(request).service.host.facts
     constraints = Constraints(tuple(genre), frozenset(map(facts.key_ever, exclude)), year_min, year_max)
-    made = await api_of(request).service.recommend(user_id, Page(k, offset), constraints, request_id_of(request), page_of)
+    made = await api_of(request).service.recommend(user_id, Page(k, offset), constraints, request_id_of(request), page_of, forced)
     return json(rendering.ids(made) if format == "ids" else rendering.full(made, explain, trace))
+
+
+def _forced(header: str | None) -> dict[str, str]:
+    """`experiment:variant`, several with commas. Raises InvalidInput."""
+    found = [part.strip().partition(":") for part in (header or "").split(",") if part.strip()]
+    if any(not experiment or not variant for experiment, _, variant in found):
+        raise InvalidInput("X-Experiment-Variant", header, "experiment:variant, several with commas")
+    return {experiment: variant for experiment, _, variant in found}
