@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from core import columns as c
-from evaluation.acceptance import ACCEPTED, answered_lists
+from evaluation.acceptance import ACCEPTED, ATTRIBUTION_SECONDS, answered_lists
 from evaluation.experiments.cuped import adjusted
 from evaluation.experiments.exposures import FIRST, VARIANT, Exposures, exposures
 from evaluation.experiments.judging import JudgedVariant, Judging, judge
@@ -38,14 +38,14 @@ class ExperimentResult:
         return one.users_left / self.users_a_day if one.users_left is not None and self.users_a_day > 0 else None
 
 
-def analyse(rows: ExperimentRows, experiment: LayeredExperiment) -> ExperimentResult:
-    """Of the rows of one run."""
+def analyse(rows: ExperimentRows, experiment: LayeredExperiment, attribution: float = ATTRIBUTION_SECONDS) -> ExperimentResult:
+    """Of the rows of one run. `attribution`: see `answered_lists`."""
     who = exposures(rows.impressions, experiment.name)
     shares = {name: variant.share for name, variant in experiment.variants.items()}
     ratio = sample_ratio(dict(who.users.group_by(VARIANT).len().iter_rows()), shares)
     invalid = f"sample-ratio mismatch: users {dict(ratio.users)}, p {ratio.p_value:.1g}" if ratio.mismatch else ""
     judging = Judging(experiment.control, shares, experiment.min_effect, experiment.level, experiment.power)
-    users, kept = _less_past(user_metrics(rows, who))
+    users, kept = _less_past(user_metrics(rows, who, attribution))
     judged = []
     for metric in METRICS:
         known = users.drop_nulls(metric.name)
@@ -57,7 +57,7 @@ def analyse(rows: ExperimentRows, experiment: LayeredExperiment) -> ExperimentRe
         who.switched,
         tuple(judged),
         kept,
-        by_day(answered_lists(who.rows(rows.impressions), rows.interactions), experiment.control),
+        by_day(answered_lists(who.rows(rows.impressions), rows.interactions, attribution), experiment.control),
         latency_p95(rows, who),
         items_shown(rows, who),
         _a_day(who),

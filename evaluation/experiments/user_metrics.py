@@ -48,11 +48,11 @@ class ExperimentRows:
     interactions_before: pl.DataFrame
 
 
-def user_metrics(rows: ExperimentRows, exposures: Exposures) -> pl.DataFrame:
+def user_metrics(rows: ExperimentRows, exposures: Exposures, attribution: float) -> pl.DataFrame:
     """A row for each exposed user: USER, VARIANT, FIRST, a column for each of METRICS and BEFORE; null where there is nothing."""
     shown = exposures.rows(rows.impressions)
     lists = exposures.rows(rows.lists.filter(~pl.col(c.SHADOW)))
-    accepted = _means(answered_lists(shown, rows.interactions), pl.col(ACCEPTED))
+    accepted = _means(answered_lists(shown, rows.interactions, attribution), pl.col(ACCEPTED))
     slow = pl.col(c.SECONDS) > pl.col(c.SECONDS).quantile(SLOW)
     made = (
         lists.with_columns(slow.alias(SLOW_LISTS))
@@ -62,7 +62,7 @@ def user_metrics(rows: ExperimentRows, exposures: Exposures) -> pl.DataFrame:
     counts = shown[c.ITEM].value_counts(sort=True)
     head = counts.head(max(1, int(HEAD * len(counts))))[c.ITEM]
     tail = _means(shown.with_columns((~pl.col(c.ITEM).is_in(head.implode())).alias(COVERAGE)), pl.col(COVERAGE))
-    before = answered_lists(rows.impressions_before, rows.interactions_before)
+    before = answered_lists(rows.impressions_before, rows.interactions_before, attribution)
     past = _means(before, pl.col(ACCEPTED)).rename({ACCEPTED: BEFORE})
     found = exposures.users
     for part in (accepted, made, tail, past):

@@ -37,7 +37,7 @@ TRIAL = LayeredExperiment.of(
 def simulated(
     users: int = 900, effect: float = 0.0, slower: float = 1.0, failing: float = 0.0, lost: float = 0.0
 ) -> ExperimentRows:
-    """Two items a day for every user, half of the ids strings; three days before and four in which a part of `b` may be different."""
+    """Two items a day for every user, half of the ids strings; for three days before, and four in which `b` may differ."""
     rng = np.random.default_rng(5)
     shown: list[dict[str, Any]] = []
     made: list[dict[str, Any]] = []
