@@ -114,3 +114,25 @@ def test_the_report_says_what_was_found_and_the_plan_how_long_it_takes(
     assert "never" not in plan.split("once")[0]
     served("experiment", "stop", NAME)
     assert "half accepted" in served("experiment", "report", NAME, "--out", str(page)).output, "also when it is over"
+
+
+def test_a_host_that_serves_takes_it_up_and_gives_everybody_back(
+    served: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import console
+    from app.hosting import host_of
+    from lake.tables import POLICIES
+
+    monkeypatch.setenv("MARQUEE_RELEASE_INTERVAL", "0.001")
+    console.settings.cache_clear()
+    host = host_of(settings())
+    served("experiment", "start", NAME)
+    host.look()
+    assert {host.choose(user).arm for user in range(1, 100)} == {f"control+{NAME}:control", f"control+{NAME}:half"}
+    half = host.of(f"control+{NAME}:half").policy
+    assert half.selector.model_dump()["epsilon"] == 0.025
+    assert half.id in set(wiring.lake(settings()).read(POLICIES)[c.POLICY_ID]), "a list of it can be explained later"
+    served("experiment", "stop", NAME)
+    host.look()
+    assert {host.choose(user).arm for user in range(1, 100)} == {"control"}
+    host.close()
