@@ -33,7 +33,7 @@ METRICS = (
     UserMetric(ERRORS, "lists that their release could not make, share", -1, 0.02),
     UserMetric(c.DEGRADED, "lists that lacked a part, share", -1, 0.02),
     UserMetric(SLOW_LISTS, "lists slower than the 95th percentile of all, share", -1, 0.05),
-    UserMetric(COVERAGE, "positions outside of the tenth of the items that is shown most, share", 1, 0.05),
+    UserMetric(COVERAGE, "positions outside of the most shown tenth of the items, share", 1, 0.05),
 )
 
 

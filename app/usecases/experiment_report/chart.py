@@ -8,7 +8,7 @@ from html import escape
 from evaluation.experiments.judging import Answer, JudgedVariant
 from evaluation.experiments.novelty import DayEffect
 
-WIDTH, LEFT, RIGHT, ROW = 1000, 430, 30, 26
+WIDTH, LEFT, RIGHT, ROW = 1000, 440, 30, 26
 TOP, HEIGHT = 24, 240  # of the plot by day
 COLOURS = {Answer.BETTER: "#1b7a34", Answer.WORSE: "#b3162f", Answer.CANNOT_TELL: "#667", Answer.INVALID: "#bbb"}
 _Scale = Callable[[float], float]
@@ -24,7 +24,8 @@ def intervals(judged: Sequence[JudgedVariant]) -> str:
     def x(value: float) -> float:
         return LEFT + (min(1.0, max(-1.0, value / reach)) + 1) / 2 * (WIDTH - LEFT - RIGHT)
 
-    parts = [f'<line x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{TOP - 8}" y2="{height - 22}" stroke="#999"/>']
+    parts = [_text(LEFT, 12, "difference from the control, in percentage points")]
+    parts.append(f'<line x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{TOP - 8}" y2="{height - 22}" stroke="#999"/>')
     for number, (one, change) in enumerate(known):
         y, colour = TOP + ROW * number + 8, COLOURS[one.answer]
         parts.append(_text(LEFT - 10, y + 4, f"{one.metric.title}: {one.variant}", "end"))
