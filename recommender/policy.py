@@ -79,11 +79,19 @@ class Policy(BaseModel):
         """The same policy with other settings of some parts, by the part's name. Raises InvalidInput."""
         values = self.model_dump(by_alias=True)
         roles = (values["source"], values["filter"], values["hydrator"], values["scorer"], (values["selector"],))
-        parts = {part["part"]: part for role in roles for part in role}
+        parts = [part for role in roles for part in role]
+        names = [part["part"] for part in parts]
         for name, changed in settings.items():
-            if name not in parts:
-                raise InvalidInput(f"overrides in {where}", name, f"a part of the policy {self.name}: {', '.join(parts)}")
-            parts[name].update(changed)
+            if names.count(name) != 1:
+                allowed = (
+                    f"a part that the policy {self.name} has once: {', '.join(one for one in names if names.count(one) == 1)}"
+                )
+                raise InvalidInput(f"overrides in {where}", name, allowed)
+            if "part" in changed:
+                raise InvalidInput(
+                    f"overrides.{name}.part in {where}", changed["part"], "settings; another part needs a policy's file"
+                )
+            parts[names.index(name)].update(changed)
         return Policy.of(values, where) if settings else self
 
     def scored_by(self, scorer: str) -> Policy:

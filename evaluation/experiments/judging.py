@@ -9,6 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InvalidInput
 from evaluation.experiments.planning import users_needed
 from evaluation.experiments.user_metrics import UserMetric
 from evaluation.multiple import holm
@@ -108,7 +109,10 @@ def _left(samples: Mapping[str, Sample], judging: Judging, name: str, effect: fl
     spread = treated.variance / judging.shares[name] + control.variance / judging.shares[judging.control]
     if min(treated.n, control.n) < 2 or spread == 0:
         return None
-    needed = users_needed(spread, effect, judging.level / max(1, len(judging.shares) - 1), judging.power)
+    try:
+        needed = users_needed(spread, effect, judging.level / max(1, len(judging.shares) - 1), judging.power)
+    except InvalidInput:
+        return None  # more than there are people
     return max(0, needed - sum(sample.n for sample in samples.values()))
 
 

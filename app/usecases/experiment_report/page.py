@@ -67,7 +67,7 @@ def _answers(result: ExperimentResult) -> str:
 def _still(days: float | None) -> str:
     if days is None:
         return ""
-    return "; no need to wait" if days == 0 else f"; at most {days:,.1f} days still, if users come as they did"
+    return "; no need to wait" if days == 0 else f"; about {days:,.1f} days still, if new users come as they did"
 
 
 def _novelty(result: ExperimentResult) -> str:

@@ -152,6 +152,12 @@ def test_with_few_users_nothing_can_be_told_and_the_answer_says_how_many_are_mis
     assert "no difference" in many.why
 
 
+def test_an_effect_that_no_number_of_people_can_show_is_not_an_error() -> None:
+    rare = {name: np.r_[np.zeros(1999), 1e-4] for name in SHARES}
+    one = judge(ACCEPTANCE, rare, Judging("control", SHARES, min_effect=1e-6))[0]
+    assert (one.answer, one.users_left) == (Answer.CANNOT_TELL, None)
+
+
 def test_a_guardrail_that_nobody_has_hit_is_no_certainty() -> None:
     errors = next(one for one in METRICS if one.name == "errors")
     none = {name: np.zeros(120) for name in SHARES}

@@ -61,6 +61,7 @@ def test_a_forced_variant_has_the_same_lists_under_a_marked_name() -> None:
         ({"overrides": {"nothing": {"k": 7}}}, "nothing"),
         ({"overrides": {"two_tower": {"k": -7}}}, "source.0.two_tower.k"),
         ({"overrides": {"two_tower": {"size": 7}}}, "source.0.two_tower.size"),
+        ({"overrides": {"two_tower": {"part": "popular"}}}, "overrides.two_tower.part"),
     ],
     ids=str,
 )
@@ -72,7 +73,7 @@ def test_overrides_that_do_not_fit_the_policy_are_refused_by_name(treatment: dic
 
 def test_exploration_needs_a_policy_that_explores() -> None:
     greedy = make_policy(selector={"part": "greedy"})
-    with pytest.raises(InvalidInput, match="'epsilon'; allowed: a part of the policy"):
+    with pytest.raises(InvalidInput, match="'epsilon'; allowed: a part that the policy test has once: two_tower, popular"):
         served(make("calm", "one", exploration=0.01), base=greedy)
 
 

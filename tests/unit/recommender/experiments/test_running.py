@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from scipy.stats import chi2_contingency, chisquare
 
 from core.errors import InvalidInput, NotFound
+from core.settings import REPOSITORY
 from recommender.experiments.definition import LayeredExperiment, defined
 from recommender.experiments.running import Assigned, ExperimentConflict, RunningExperiments, arm_name, assignment_of
 from recommender.split import arm_of
@@ -156,6 +158,12 @@ def test_a_definition_that_says_something_wrong_is_refused_by_name(fields: dict[
     with pytest.raises(InvalidInput, match=r"calm\.toml") as caught:
         make(**fields)
     assert said in caught.value.detail
+
+
+def test_the_example_of_the_documentation_is_a_definition() -> None:
+    text = (REPOSITORY / "docs" / "experiments.md").read_text()
+    values = tomllib.loads(text.split("```toml\n")[1].split("```")[0])
+    assert LayeredExperiment.of(values, "docs/experiments.md").forced.keys() == {"42", "qa@example.com"}
 
 
 def test_a_file_is_read_by_its_name_and_faulty_ones_are_listed_with_what_is_wrong(tmp_path: Path) -> None:
