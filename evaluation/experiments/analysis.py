@@ -41,7 +41,7 @@ class ExperimentResult:
 def analyse(rows: ExperimentRows, experiment: LayeredExperiment, attribution: float = ATTRIBUTION_SECONDS) -> ExperimentResult:
     """Of the rows of one run. `attribution`: see `answered_lists`."""
     who = exposures(rows.impressions, experiment.name)
-    shares = {name: variant.share for name, variant in experiment.variants.items()}
+    shares = experiment.shares
     ratio = sample_ratio(dict(who.users.group_by(VARIANT).len().iter_rows()), shares)
     invalid = f"sample-ratio mismatch: users {dict(ratio.users)}, p {ratio.p_value:.1g}" if ratio.mismatch else ""
     judging = Judging(experiment.control, shares, experiment.min_effect, experiment.level, experiment.power)

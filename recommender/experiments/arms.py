@@ -78,8 +78,10 @@ class ServedArms:
     def of(self, user: int, forced: Mapping[str, str] | None = None) -> ArmOfUser:
         """The arm of a user (key); `forced`: see `RunningExperiments.assignment`. Raises InvalidInput."""
         base, assignment = self._experiment.arm(user), self._running.assignment(user, forced)
-        unmarked = tuple(one._replace(forced=False) for one in assignment)
-        return ArmOfUser(arm_name(base, unmarked), arm_name(base, assignment))
+        logged = arm_name(base, assignment)
+        if not any(one.forced for one in assignment):
+            return ArmOfUser(logged, logged)
+        return ArmOfUser(arm_name(base, (one._replace(forced=False) for one in assignment)), logged)
 
     def _combined(
         self,

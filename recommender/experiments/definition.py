@@ -125,6 +125,11 @@ class LayeredExperiment(BaseModel):
         return frozenset().union(*(variant.changes for variant in self.variants.values()))
 
     @cached_property
+    def shares(self) -> dict[str, float]:
+        """By variant, in an order that does not depend on that of the file: assignment goes by it."""
+        return {name: self.variants[name].share for name in sorted(self.variants)}
+
+    @cached_property
     def forced_keys(self) -> dict[int, str]:
         """The variants of users (keys) who do not take part by chance."""
         return {user_key(parse_id(user)): variant for user, variant in self.forced.items()}

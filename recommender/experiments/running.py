@@ -119,8 +119,7 @@ class RunningExperiments:
 
 def variant_of(experiment: LayeredExperiment, user: int) -> str:
     """The variant of a user (key) whose bucket is one of the experiment's."""
-    shares = {name: experiment.variants[name].share for name in sorted(experiment.variants)}
-    return drawn(shares, f"layer {experiment.layer} experiment {experiment.name}", user)
+    return drawn(experiment.shares, f"layer {experiment.layer} experiment {experiment.name}", user)
 
 
 def _require_compatible(new: LayeredExperiment, running: LayeredExperiment) -> None:
