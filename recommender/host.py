@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from typing import NamedTuple
 
-from core.errors import DependencyUnavailable, MarqueeError, NotFound
+from core.errors import DependencyUnavailable, NotFound
 from core.item_facts import ItemFacts
 from core.ports import Monotonic
 from recommender import split
@@ -25,6 +25,7 @@ from recommender.assembly import SourceThreads
 from recommender.experiment import Experiment
 from recommender.experiments.arms import PRODUCTION, PolicyNamed, ServedArms
 from recommender.experiments.definition import LayeredExperiment
+from recommender.experiments.following import FollowedExperiments, LookAtExperiments
 from recommender.followed import FollowedReleases, Load, VersionOf
 from recommender.live import LiveRelease
 from recommender.policy import Policy
@@ -35,8 +36,6 @@ from recommender.reporting import report
 LookAtItems = Callable[[], ItemFacts | None]
 # The tags that a version has in the registry.
 TagsOf = Callable[[str], Mapping[str, str]]
-# The experiments that run now, if that is new since the last look.
-LookAtExperiments = Callable[[], Sequence[LayeredExperiment] | None]
 _log = logging.getLogger(__name__)
 
 
@@ -99,9 +98,8 @@ class RecommenderHost:
         self._clock = clock
         self._asked = clock()
         self._rollouts = rollouts
-        self._experiments = experiments
-        self._wanted: tuple[LayeredExperiment, ...] = ()
-        self.set_aside: dict[str, str] = {}  # experiments that run and cannot be served here: name -> why
+        self._experiments = experiments or Experimenting(lambda: None)
+        self._followed = FollowedExperiments(self._experiments.look, self._arms_with)
         self._threads = SourceThreads()
         self._side_effects: tuple[SideEffect, ...] = ()
         self._facts: ItemFacts | None = None
@@ -120,6 +118,11 @@ class RecommenderHost:
     def aliases(self) -> tuple[str, ...]:
         """The release aliases that arms are served from."""
         return self._arms.aliases
+
+    @property
+    def set_aside(self) -> dict[str, str]:
+        """Experiments that run and cannot be served here: name -> why."""
+        return dict(self._followed.set_aside)
 
     @property
     def running(self) -> tuple[LayeredExperiment, ...]:
@@ -214,35 +217,19 @@ class RecommenderHost:
         return changed
 
     def _follow_experiments(self) -> Collection[str]:
-        """Take over which experiments run. One that cannot be served here is set aside, and tried again at every look."""
-        found = self._experiments.look() if self._experiments is not None else None
-        if found is not None:
-            self._wanted = tuple(found)
-        if found is None and not self.set_aside:
+        """Take over which experiments run, and have the releases that they need and no others."""
+        arms = self._followed.look(self._arms)
+        if arms is None:
             return ()
-        arms, set_aside = ServedArms(self.experiment, self._policies), {}
-        for one in self._wanted:
-            try:
-                arms = self._with(arms, one)
-            except MarqueeError as error:
-                set_aside[one.name] = error.detail
-                if self.set_aside.get(one.name) != error.detail:
-                    _log.error("the experiment %s cannot be served: %s", one.name, error.detail)
-        self.set_aside = set_aside
-        if arms.running == self._arms.running:
-            return ()
-        _log.info("experiments: %s", ", ".join(one.name for one in arms.running) or "none")
-        if self._experiments is not None:
-            self._experiments.remember(arm.policy for arm in arms.arms.values())
+        self._experiments.remember(arm.policy for arm in arms.arms.values())
         self._arms = arms
         for alias in set(self._releases.live) - set(arms.aliases) - {split.STAGING, split.CANARY, split.PREVIOUS}:
             self._releases.drop(alias)
         return tuple(self._releases.live)
 
-    def _with(self, arms: ServedArms, one: LayeredExperiment) -> ServedArms:
-        """The arms with one more experiment, whose releases are loaded. Raises MarqueeError where they cannot be served."""
-        assert self._experiments is not None  # noqa: S101 - it was wanted
-        made = ServedArms(self.experiment, self._policies, (*arms.running, one), self._experiments.policy_named)
+    def _arms_with(self, running: Sequence[LayeredExperiment]) -> ServedArms:
+        """The arms with these experiments, whose releases are loaded. Raises MarqueeError where they cannot be served."""
+        made = ServedArms(self.experiment, self._policies, running, self._experiments.policy_named)
         for alias in made.aliases:
             if alias not in self._releases and not self._releases.follow_optional(alias, self._facts):
                 raise NotFound(self._releases.refused.pop(alias, ("", f"no release has the alias {alias!r}"))[1])
