@@ -12,6 +12,7 @@ from app.commands import (
     drill,
     evaluate,
     events,
+    experiment,
     explain_request,
     features,
     index,
@@ -44,6 +45,7 @@ app.add_typer(release.app, name="release")
 app.add_typer(topics.app, name="topics")
 app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(events.app, name="events")
+app.add_typer(experiment.app, name="experiment")
 app.add_typer(drill.app, name="drill")
 operate.register(app)
 app.command(epilog="Example: marquee retrain --dry-run")(retrain.retrain)

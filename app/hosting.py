@@ -24,8 +24,9 @@ from core.settings import Settings
 from lake.items_feed import ItemsFeed
 from lake.ports import Lake
 from lake.tables import POLICIES, read_or_empty
+from lifecycle.experiments import ExperimentRecord
 from recommender.experiment import Experiment
-from recommender.host import RecommenderHost, Rollouts
+from recommender.host import Experimenting, RecommenderHost, Rollouts
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
 from recommender.release import Release, open_release
@@ -49,15 +50,22 @@ def host_of(settings: Settings) -> RecommenderHost:
         items=ItemsFeed(lake).look,
         interval=settings.release_interval,
         rollouts=Rollouts(registry.tags, first_share=rolling_out.config_of(settings).share(0)),
+        experiments=Experimenting(
+            ExperimentRecord(wiring.ledger(settings)).look,
+            lambda name: policy_named(settings, name),
+            lambda new: remember(lake, new, time.time()),
+        ),
     )
 
 
 def policies_of(settings: Settings, experiment: Experiment) -> dict[str, Policy]:
     """The policy of each arm. Raises NotFound, InvalidInput."""
-    return {
-        name: Policy.load(arm.policy or settings.pipeline).exploring(settings.exploration)
-        for name, arm in experiment.arms.items()
-    }
+    return {name: policy_named(settings, arm.policy or settings.pipeline) for name, arm in experiment.arms.items()}
+
+
+def policy_named(settings: Settings, name: str) -> Policy:
+    """The policy of a file, with the exploration rate of the settings. Raises NotFound, InvalidInput."""
+    return Policy.load(name).exploring(settings.exploration)
 
 
 def remember(lake: Lake, policies: Iterable[Policy], now: float) -> None:

@@ -63,6 +63,13 @@ class PromotionLedger:
         except DependencyUnavailable as error:
             raise LedgerUnavailable("the promotion ledger", error.detail, _REMEDY) from error
 
+    def version(self) -> int:
+        """Grows with every write, -1 before the first: whether anything is new. Raises LedgerUnavailable."""
+        try:
+            return self._lake.version(LEDGER)
+        except DependencyUnavailable as error:
+            raise LedgerUnavailable("the promotion ledger", error.detail, _REMEDY) from error
+
     def append(self, *notes: Note) -> list[LedgerEntry]:
         """Write these notes, after those that could not be written before; returns their entries. Raises LedgerUnavailable."""
         return self.extend(lambda _: notes)

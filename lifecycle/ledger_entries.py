@@ -28,6 +28,8 @@ class Action(StrEnum):
     MOVED_BY_HAND = "moved by hand"
     POINTED = "pointed"  # any other move of an alias by Marquee, such as a canary's beginning and end
     STOPPED = "stopped"  # a release on its way in was taken out of shadow or canary
+    EXPERIMENT_STARTED = "experiment started"  # and its name and definition are the evidence
+    EXPERIMENT_STOPPED = "experiment stopped"
     NOT_DONE = "not done"  # takes back the entry before it: the registry refused the move
 
 
@@ -51,6 +53,12 @@ class Note:
         if self.action is Action.PROMOTED and self.alias == PRODUCTION and self.from_version:
             return {PRODUCTION: self.version, PREVIOUS: self.from_version}
         return {self.alias: self.version} if self.alias else {}
+
+    @property
+    def experiment(self) -> str:
+        """The experiment that was started or stopped; else empty."""
+        about = self.action in (Action.EXPERIMENT_STARTED, Action.EXPERIMENT_STOPPED)
+        return str(json.loads(self.evidence).get("experiment", "")) if about else ""
 
     def to_json(self) -> str:
         return canonical(asdict(self))

@@ -18,8 +18,9 @@ from core import columns as c
 from core.errors import InvalidInput
 from core.kinds import CLICKS
 from evaluation.acceptance import ACCEPTED, answered_lists, chosen
+from evaluation.multiple import holm
 from evaluation.watched import USERS
-from monitoring.significance import SCORES, holm
+from monitoring.significance import SCORES
 
 CLICKED = "clicked"
 NAMES: Mapping[str, str] = {ACCEPTED: "acceptance", CLICKED: "click-through"}  # what falls, in words

@@ -7,7 +7,7 @@ less than one of few, so each mean is of equally many events, in both groups.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
 from core.errors import InvalidInput
+from evaluation.multiple import holm
 from evaluation.watched import KIND_OF, USERS
 
 DEPTH_QUANTILE = 0.25  # of users' numbers of events: a quarter of the users, in one group, may have too few and is left out
@@ -125,13 +126,3 @@ def changes(
         for (name, (effect, _)), p in zip(tested.items(), corrected, strict=True)
     }
     return Changes(found, untold)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number (Holm 1979): rejecting those <= a level errs at all with at most that probability."""
-    order = np.argsort(p_values, kind="stable")
-    left = len(p_values) - np.arange(len(p_values))
-    stepped = np.minimum(np.maximum.accumulate(np.asarray(p_values, dtype=np.float64)[order] * left), 1.0)
-    corrected = np.empty_like(stepped)
-    corrected[order] = stepped
-    return [float(p) for p in corrected]

@@ -66,11 +66,20 @@ class Experiment(BaseModel):
 
     def arm(self, user_id: int) -> str:
         """The arm of a user: stable, and independent between experiments with different names."""
-        digest = hashlib.sha256(f"{self.name}:{user_id}".encode()).digest()
-        point = int.from_bytes(digest[:8], "big") / 2**64
-        reached = 0.0
-        for name, arm in self.arms.items():
-            reached += arm.share
-            if point < reached:
-                return name
-        return next(reversed(list(self.arms)))
+        return drawn({name: arm.share for name, arm in self.arms.items()}, self.name, user_id)
+
+
+def point(salt: str, user: int) -> float:
+    """Where a user (key) falls, 0 to below 1: always at the same place under one salt, independently under two."""
+    digest = hashlib.sha256(f"{salt}:{user}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def drawn(shares: Mapping[str, float], salt: str, user: int) -> str:
+    """One of the names, with the probability of its share; the shares sum to 1."""
+    at, reached = point(salt, user), 0.0
+    for name, share in shares.items():
+        reached += share
+        if at < reached:
+            return name
+    return next(reversed(list(shares)))

@@ -15,12 +15,12 @@ from core.errors import DependencyUnavailable
 from core.features import UserFeatures
 from ranking.reasons import EXPLORED, HISTORY, NEW, POPULAR, TASTE, TOLD, USER, Explanation, FeatureGroup, by_group, enjoyed
 from recommender.candidates import Candidates
+from recommender.drawn_from import NEW_ITEMS
 from recommender.influence import Influence, influence
 from recommender.live import Snapshot
 from recommender.onboarding import primed
 from recommender.parts.popular_segment import POPULAR_SEGMENT
 from recommender.parts.scorers import RankScorer
-from recommender.parts.selectors import NEW_ITEMS
 from recommender.roles import Query, Selection
 from recommender.runner import Pipeline
 

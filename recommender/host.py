@@ -1,8 +1,8 @@
-"""The recommenders of a process, one for each arm of the experiment, and what keeps them up to date.
+"""The recommenders of a process, one for each arm, and what keeps them up to date.
 
-`look` is asked again and again from one thread. It follows the registry's aliases, the items table, and what the consumer
-counted and learned; then it replaces recommenders by one assignment. A request that is under way ends on the recommender that
-it began with, and the release that was left is freed with the last of them.
+`look` is asked again and again from one thread. It follows the registry's aliases, the experiments that run, the items table,
+and what the consumer counted and learned; then it replaces recommenders by one assignment. A request that is under way ends on
+the recommender that it began with, and the release that was left is freed with the last of them.
 
 While a release is let in (`lifecycle.rollout`), a part of the users of each arm on the production release gets lists of another
 one: those of the canary, and later those who are held back. That part is an arm of its own. A release in shadow makes lists that
@@ -11,35 +11,32 @@ nobody sees.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from core.errors import DependencyUnavailable, NotFound
 from core.item_facts import ItemFacts
 from core.ports import Monotonic
-from core.telemetry import (
-    CANARY_SHARE,
-    MODEL_TRAINED_UNTIL,
-    POLICY_INFO,
-    RELEASE_INFO,
-    SERVED_TIMESTAMP,
-    SERVED_VERSION,
-)
 from recommender import split
 from recommender.assembly import SourceThreads
 from recommender.experiment import Experiment
+from recommender.experiments.arms import PRODUCTION, PolicyNamed, ServedArms
+from recommender.experiments.definition import LayeredExperiment
+from recommender.experiments.following import FollowedExperiments, LookAtExperiments
 from recommender.followed import FollowedReleases, Load, VersionOf
 from recommender.live import LiveRelease
 from recommender.policy import Policy
 from recommender.recommender import Recommender, SideEffect
+from recommender.reporting import report
 
-PRODUCTION = "production"
 # What is known of items now, if that is new since the last look.
 LookAtItems = Callable[[], ItemFacts | None]
 # The tags that a version has in the registry.
 TagsOf = Callable[[str], Mapping[str, str]]
+_log = logging.getLogger(__name__)
 
 
 class Rollouts(NamedTuple):
@@ -47,6 +44,14 @@ class Rollouts(NamedTuple):
 
     tags_of: TagsOf
     first_share: float = 0.01
+
+
+class Experimenting(NamedTuple):
+    """Where the host learns which experiments run, and what it needs to serve them."""
+
+    look: LookAtExperiments
+    policy_named: PolicyNamed = Policy.load
+    remember: Callable[[Iterable[Policy]], object] = lambda _: None  # told the policies before lists are made by them
 
 
 class Chosen(NamedTuple):
@@ -62,6 +67,7 @@ class _Serving(NamedTuple):
     """What requests see: replaced whole, so that one of them never sees half of a change."""
 
     recommenders: Mapping[str, Recommender]
+    arms: ServedArms
     parts: tuple[split.Part, ...] = ()
 
 
@@ -78,9 +84,11 @@ class RecommenderHost:
         interval: float = 2.0,
         clock: Monotonic = time.monotonic,
         rollouts: Rollouts | None = None,
+        experiments: Experimenting | None = None,
     ) -> None:
-        """Loads every release that an arm needs. `policies` are those of the arms, by arm; `interval` is the seconds between
-        two questions to the registry; without `rollouts` only arms are served. Raises what `load` raises.
+        """Loads every release that an arm of `experiment` needs. `policies` are those of its arms; `interval` is the seconds
+        between two questions to the registry; without `rollouts` and `experiments` only arms are served. Raises what `load`
+        raises.
         """
         self.experiment = experiment
         self._policies = policies
@@ -90,24 +98,41 @@ class RecommenderHost:
         self._clock = clock
         self._asked = clock()
         self._rollouts = rollouts
+        self._experiments = experiments or Experimenting(lambda: None)
+        self._followed = FollowedExperiments(self._experiments.look, self._arms_with)
         self._threads = SourceThreads()
         self._side_effects: tuple[SideEffect, ...] = ()
         self._facts: ItemFacts | None = None
-        self._serving = _Serving({})
+        self._arms = ServedArms(experiment, policies)
+        self._serving = _Serving({}, self._arms)
         self._parts: tuple[split.Part, ...] = ()
         self._releases = FollowedReleases(load, version_of, self._made, self.aliases)
         self._look_at_items()
+        try:
+            self._follow_experiments()
+        except DependencyUnavailable as error:
+            _log.warning("no experiment is served until it can be read which ones run: %s", error.detail)
         self._replace(self.aliases)
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """The release aliases that arms are served from."""
-        return tuple(dict.fromkeys(arm.release for arm in self.experiment.arms.values()))
+        return self._arms.aliases
+
+    @property
+    def set_aside(self) -> dict[str, str]:
+        """Experiments that run and cannot be served here: name -> why."""
+        return dict(self._followed.set_aside)
+
+    @property
+    def running(self) -> tuple[LayeredExperiment, ...]:
+        """The experiments that are served."""
+        return self._serving.arms.running
 
     @property
     def main(self) -> Recommender:
         """That of the largest arm."""
-        return self._serving.recommenders[self.experiment.largest]
+        return self._serving.recommenders[self._serving.arms.main]
 
     @property
     def facts(self) -> ItemFacts:
@@ -123,17 +148,18 @@ class RecommenderHost:
         """The recommender of an arm now."""
         return self._serving.recommenders[arm]
 
-    def choose(self, user: int) -> Chosen:
-        """Who makes the list of a user (key) now."""
-        now, arm = self._serving, self.experiment.arm(user)
+    def choose(self, user: int, forced: Mapping[str, str] | None = None) -> Chosen:
+        """Who makes the list of a user (key) now. `forced`: variants to be in, by experiment. Raises InvalidInput for one that
+        does not run."""
+        now = self._serving
+        arm, logged = now.arms.of(user, forced)
         made = now.recommenders[arm]
-        if self.experiment.arms[arm].release != PRODUCTION:
-            return Chosen(arm, made)
+        if now.arms.arms[arm].release != PRODUCTION:
+            return Chosen(logged, made)
         for part in now.parts:
             if part.takes(user):
-                name = split.arm_of(arm, part.alias)
-                return Chosen(name, now.recommenders[name], made)
-        return Chosen(arm, made, shadow=now.recommenders.get(split.arm_of(arm, split.STAGING)))
+                return Chosen(split.arm_of(logged, part.alias), now.recommenders[split.arm_of(arm, part.alias)], made)
+        return Chosen(logged, made, shadow=now.recommenders.get(split.arm_of(arm, split.STAGING)))
 
     def act(self, *side_effects: SideEffect) -> None:
         """Let these act on every list that is shown from now on."""
@@ -164,6 +190,7 @@ class RecommenderHost:
             self._asked = self._clock()
             for alias in self.aliases:
                 yield partial(self._follow, alias)
+            yield self._follow_experiments
             if self._rollouts is not None:
                 yield self._follow_rollouts
         yield self._look_at_items
@@ -189,6 +216,26 @@ class RecommenderHost:
         self._parts = tuple(part for part in parts if part is not None and part.alias not in self.aliases)
         return changed
 
+    def _follow_experiments(self) -> Collection[str]:
+        """Take over which experiments run, and have the releases that they need and no others."""
+        arms = self._followed.look(self._arms)
+        if arms is None:
+            return ()
+        self._experiments.remember(arm.policy for arm in arms.arms.values())
+        self._arms = arms
+        for alias in set(self._releases.live) - set(arms.aliases) - {split.STAGING, split.CANARY, split.PREVIOUS}:
+            self._releases.drop(alias)
+        return tuple(self._releases.live)
+
+    def _arms_with(self, running: Sequence[LayeredExperiment]) -> ServedArms:
+        """The arms with these experiments, whose releases are loaded. Raises MarqueeError where they cannot be served."""
+        made = ServedArms(self.experiment, self._policies, running, self._experiments.policy_named)
+        for alias in made.aliases:
+            if alias not in self._releases and not self._releases.follow_optional(alias, self._facts):
+                raise NotFound(self._releases.refused.pop(alias, ("", f"no release has the alias {alias!r}"))[1])
+            self._made(alias, self._releases[alias], made)
+        return made
+
     def _canary(self, production: str) -> split.Part | None:
         """None also where the canary has just become production: then it is a canary no more, even if it has the alias yet."""
         if self._rollouts is None or split.CANARY not in self._releases:
@@ -211,43 +258,29 @@ class RecommenderHost:
         self._releases.know(facts)
         return tuple(self._releases.live)
 
-    def _arms_of(self, alias: str) -> dict[str, str]:
-        """The arms whose lists come from an alias, and the arm of the experiment whose policy each has."""
-        arms = self.experiment.arms
-        if alias in self.aliases:
+    def _arms_of(self, alias: str, served: ServedArms | None = None) -> dict[str, str]:
+        """The arms whose lists come from an alias, and the arm whose policy each has."""
+        served = served or self._arms
+        arms = served.arms
+        if alias in served.aliases:
             return {name: name for name, arm in arms.items() if arm.release == alias}
+        if alias not in split.ARMS:
+            return {}  # of an experiment that begins or ends
         return {split.arm_of(name, alias): name for name, arm in arms.items() if arm.release == PRODUCTION}
 
-    def _made(self, alias: str, live: LiveRelease) -> dict[str, Recommender]:
+    def _made(self, alias: str, live: LiveRelease, served: ServedArms | None = None) -> dict[str, Recommender]:
         """Recommenders for the arms on this alias. Raises BundleCorrupt for a release that lacks what a policy needs."""
-        seen = alias in self.aliases or alias != split.STAGING
+        served = served or self._arms
+        effects = self._side_effects if alias in served.aliases or alias != split.STAGING else ()
         return {
-            name: Recommender(live.snapshot, self._policies[arm], self._threads, self._side_effects if seen else ())
-            for name, arm in self._arms_of(alias).items()
+            name: Recommender(live.snapshot, served.arms[arm].policy, self._threads, effects)
+            for name, arm in self._arms_of(alias, served).items()
         }
 
     def _replace(self, aliases: Collection[str]) -> None:
         """New recommenders for the arms on these aliases, and none for those whose alias has no release any more."""
-        before, live = self._serving.recommenders, self._releases.live
+        before, left, live = self._serving.recommenders, self._serving.arms, self._releases.live
         kept = {name for alias in live if alias not in aliases for name in self._arms_of(alias)}
         made = {name: one for alias in aliases if alias in live for name, one in self._made(alias, live[alias]).items()}
-        self._serving = _Serving({name: before[name] for name in before if name in kept} | made, self._parts)
-        self._report({one.snapshot.name for one in before.values()})
-
-    def _report(self, before: set[str]) -> None:
-        """Say in metrics what is served; `before` are releases that may not be any more."""
-        served = {live.snapshot.name for live, aliases in self._releases.each() if aliases != {split.STAGING}}
-        for name in before | served:
-            RELEASE_INFO.labels(name).set(name in served)
-        for alias, live in self._releases.live.items():
-            MODEL_TRAINED_UNTIL.labels(alias).set(live.snapshot.release.manifest.trained_until)
-        for name, policy in self._policies.items():
-            POLICY_INFO.labels(name, policy.id).set(1)
-        arms = self.experiment.arms.values()
-        of_parts = sum(part.share for part in self._serving.parts if part.alias == split.CANARY)
-        on_production = sum(arm.share for arm in arms if arm.release == PRODUCTION)
-        CANARY_SHARE.set(sum(arm.share for arm in arms if arm.release == split.CANARY) + of_parts * on_production)
-        main = self._releases[self.experiment.arms[self.experiment.largest].release]
-        SERVED_VERSION.set(main.learned_version)
-        SERVED_TIMESTAMP.labels("statistics").set(main.snapshot.stats.as_of)
-        SERVED_TIMESTAMP.labels("item_vectors").set(main.learned_at or main.snapshot.release.manifest.trained_until)
+        self._serving = _Serving({name: before[name] for name in before if name in kept} | made, self._arms, self._parts)
+        report({one.snapshot.name for one in before.values()}, left, self._arms, self._releases, self._serving.parts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,25 @@ class Policy(BaseModel):
         if not isinstance(self.selector, EpsilonConfig):
             return self
         return self.model_copy(update={"selector": self.selector.model_copy(update={"epsilon": epsilon})})
+
+    def overridden(self, settings: Mapping[str, Mapping[str, Any]], where: str) -> Policy:
+        """The same policy with other settings of some parts, by the part's name. Raises InvalidInput."""
+        values = self.model_dump(by_alias=True)
+        roles = (values["source"], values["filter"], values["hydrator"], values["scorer"], (values["selector"],))
+        parts = [part for role in roles for part in role]
+        names = [part["part"] for part in parts]
+        for name, changed in settings.items():
+            if names.count(name) != 1:
+                allowed = (
+                    f"a part that the policy {self.name} has once: {', '.join(one for one in names if names.count(one) == 1)}"
+                )
+                raise InvalidInput(f"overrides in {where}", name, allowed)
+            if "part" in changed:
+                raise InvalidInput(
+                    f"overrides.{name}.part in {where}", changed["part"], "settings; another part needs a policy's file"
+                )
+            parts[names.index(name)].update(changed)
+        return Policy.of(values, where) if settings else self
 
     def scored_by(self, scorer: str) -> Policy:
         """The same policy with `release`, the scorer that a release chooses, decided: one of SCORERS."""

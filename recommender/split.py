@@ -7,9 +7,10 @@ is the last to lose it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from recommender.experiment import point
 
 CANARY, PREVIOUS, STAGING = "canary", "previous", "staging"
 CANARY_SHARE = "canary_share"  # a version's tag: share of the users that get it while it has the alias `canary`, 0 to 1
@@ -28,8 +29,7 @@ class Part:
 
     def takes(self, user: int) -> bool:
         """Whether a user (key) is in it."""
-        digest = hashlib.sha256(f"rollout {self.version}:{user}".encode()).digest()
-        return self.low <= int.from_bytes(digest[:8], "big") / 2**64 < self.high
+        return self.low <= point(f"rollout {self.version}", user) < self.high
 
     @property
     def share(self) -> float:

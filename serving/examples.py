@@ -148,3 +148,22 @@ VERSION = {
     "feature_schema": "0a1b2c3d4e5f",
     "metrics": {"ndcg@10": 0.12},
 }
+EXPERIMENTS = {
+    "experiments": [
+        {
+            "name": "exploration",
+            "state": "running",
+            "layer": "exploration",
+            "buckets": [0, 1000],
+            "question": "Does half of the exploration cost nothing?",
+            "shares": {"control": 0.5, "half": 0.5},
+            "since": 1_790_000_000.0,
+            "until": None,
+            "actor": "cli:ann",
+            "why": "the plan of this quarter",
+            "fault": "",
+        }
+    ]
+}
+EXPERIMENT_STARTED = {"experiment": "exploration", "state": "running", "dry_run": False}
+EXPERIMENT_STOPPED = {"experiment": "exploration", "state": "stopped", "dry_run": False}

@@ -299,6 +299,36 @@ class Provenance(BaseModel):
     drawn_again: DrawnAgain
 
 
+class ExperimentState(BaseModel):
+    """An A/B experiment, and its latest run. Times are Unix seconds."""
+
+    name: str
+    state: Literal["defined", "running", "stopped", "faulty"]
+    layer: str | None = None
+    buckets: list[int] | None = None
+    question: str = ""
+    shares: dict[str, float] = Field(default_factory=dict, description="share of the experiment's users, by variant")
+    since: float | None = None
+    until: float | None = None
+    actor: str = ""
+    why: str = ""
+    fault: str = Field("", description="what is wrong with its file")
+
+
+class ExperimentStates(BaseModel):
+    """Every experiment that has a file or was ever started, by name."""
+
+    experiments: list[ExperimentState]
+
+
+class ExperimentChanged(BaseModel):
+    """What was asked for."""
+
+    experiment: str
+    state: Literal["running", "stopped"]
+    dry_run: bool
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 

@@ -72,6 +72,17 @@ def release(host: RecommenderHost) -> HealthCheck:
     return HealthCheck("release", probe, needed=True)
 
 
+def experiments(host: RecommenderHost) -> HealthCheck:
+    """The experiments that this process serves; degraded while one runs that it cannot serve."""
+
+    def probe() -> Finding:
+        for name, why in host.set_aside.items():
+            return Finding(Status.DEGRADED, f"{name} runs and is not served here: {why}")
+        return Finding(Status.UP, ", ".join(one.name for one in host.running) or "none runs")
+
+    return HealthCheck("experiments", probe)
+
+
 def lake(tables: Lake) -> HealthCheck:
     """Whether interactions were ever written, and at which version they are."""
 

@@ -63,7 +63,8 @@ def ledger_table(entries: Iterable[LedgerEntry], version: str | None = None) -> 
     for entry in entries:
         note = entry.note
         if version in (None, note.version, note.from_version):
-            told = (note.actor, note.action.value, note.alias, note.version, note.release, note.from_version, note.why)
+            what = " ".join((note.action.value, note.experiment)).strip()
+            told = (note.actor, what, note.alias, note.version, note.release, note.from_version, note.why)
             table.add_row(str(entry.number), moment(note.at), *map(escape, told))
     return table
 

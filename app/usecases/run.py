@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from app import wiring
 from app.ops.ownership import consuming, sole_builder
-from app.usecases import steps
+from app.usecases import experimenting, steps
 from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
 from app.usecases.onboarding import remember
@@ -60,6 +60,7 @@ def api(settings: Settings) -> FastAPI:
     follower.start()
     checks = (
         probes.release(host),
+        probes.experiments(host),
         accepting.check,
         probes.feature_store(features, features.concern),
         probes.vector_index(host),
@@ -82,6 +83,7 @@ def api(settings: Settings) -> FastAPI:
         retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+        experiments=experimenting.operations(settings),
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
     )

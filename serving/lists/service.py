@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 
 from core.background import Background
@@ -74,17 +75,19 @@ class RecommendService:
         constraints: Constraints = NO_CONSTRAINTS,
         request_id: str | None = None,
         page_of: str | None = None,
+        forced: Mapping[str, str] | None = None,
     ) -> RecommendationResult:
         """A page of a list; fewer items than asked for only when no more are eligible. Never fails for a dependency.
 
         `request_id` and `page_of` are 32 hex digits; `page_of` is the request of the first page, whose exploration goes on.
+        `forced` are variants of experiments to be in, by experiment; raises InvalidInput for one that does not run.
         """
         start = time.perf_counter()
         request_id = request_id or uuid.uuid4().hex
         shown = self.shown.of(page_of, user_key(user))
         async with self._turn:
             seed = int((page_of or request_id)[:16], 16)
-            made = await self._recommend(user, page, constraints, request_id, seed, shown)
+            made = await self._recommend(user, page, constraints, request_id, seed, shown, forced)
         made = replace(made, seconds=time.perf_counter() - start)
         self.shown.add(page_of or request_id, made)
         if made.query.exposure is not None:
@@ -123,11 +126,18 @@ class RecommendService:
             return await asyncio.to_thread(follow, chosen.recommender, query, item)
 
     async def _recommend(
-        self, who: ExternalId, page: Page, constraints: Constraints, request_id: str, seed: int, shown: Shown
+        self,
+        who: ExternalId,
+        page: Page,
+        constraints: Constraints,
+        request_id: str,
+        seed: int,
+        shown: Shown,
+        forced: Mapping[str, str] | None,
     ) -> RecommendationResult:
         trace, key = Trace(), user_key(who)
         user, answered = await self._read(who, trace)
-        chosen = self.host.choose(key)
+        chosen = self.host.choose(key, forced)
         query = self._query(who, user, chosen, answered, page, constraints, request_id, seed, shown)
         made, failed = await _made(chosen, query)
         self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)

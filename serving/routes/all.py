@@ -6,9 +6,12 @@ from fastapi import Depends, FastAPI
 
 from serving.http.openapi import problems
 from serving.http.parameters import known_parameters
-from serving.routes import admin, events, items, lists, operations, provenance, users
+from serving.routes import admin, events, experiments, items, lists, operations, provenance, users
 
-ROUTERS = (lists.router, events.router, items.router, users.router, operations.router, admin.router, provenance.router)
+ROUTERS = (
+    *(lists.router, events.router, items.router, users.router, operations.router),
+    *(admin.router, experiments.router, provenance.router),
+)
 ROUTES = tuple(
     sorted(
         (method, path)

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import orjson
 from fastapi import Path, Query, Request
@@ -29,6 +29,19 @@ Id = Annotated[
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 
+class ExperimentControl(Protocol):
+    """Starts and stops A/B experiments. Each call may block, so it runs in a thread. All raise LedgerUnavailable."""
+
+    def listed(self) -> Sequence[Mapping[str, object]]:
+        """Each experiment that has a file or was ever started, as `serving.models.ExperimentState` says."""
+
+    def start(self, name: str, *, actor: str, why: str, dry_run: bool) -> None:
+        """Raises NotFound, InvalidInput, ExperimentConflict."""
+
+    def stop(self, name: str, *, actor: str, why: str, dry_run: bool) -> None:
+        """Raises NotRunning."""
+
+
 @dataclass(frozen=True)
 class Api:
     """The objects that the routes use; `app.state.api` holds them."""
@@ -43,6 +56,7 @@ class Api:
     onboard: Callable[[ExternalId, Answers], None]  # keeps what a new user answered
     retraining: Retraining
     admin_key: str | None
+    experiments: ExperimentControl
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     provenance: Callable[[str], Mapping[str, object]]  # of the list with this request id; raises NotFound
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole

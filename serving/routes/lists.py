@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
 from core.errors import InvalidInput, NotFound
@@ -18,7 +18,7 @@ from serving.http.problems import request_id_of
 from serving.list_body import LIST_BODY, MAX_GENRES, MAX_LANGUAGES, MAX_POSITIONS, ListRequest, list_request_in
 from serving.lists import rendering
 from serving.lists.service import RecommendService
-from serving.routes.api import Id, Limit, api_of, json
+from serving.routes.api import Id, Limit, api_of, check_admin, json
 
 router = APIRouter(default_response_class=Response)
 
@@ -92,7 +92,7 @@ async def why(request: Request, user_id: Id, item_id: Id, wanted: AskedFor) -> R
     tags=["lists"],
     summary="A list for a user",
     response_model=None,
-    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(422)},
+    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(401, 403, 422)},
 )
 async def recommend(
     request: Request,
@@ -101,6 +101,10 @@ async def recommend(
     explain: Annotated[bool, Query(description="say why each film is there; takes as long as a dozen lists")] = False,
     trace: Annotated[bool, Query(description="say what each stage of the pipeline did")] = False,
     format: Annotated[Literal["full", "ids"], Query(description="ids: only item ids")] = "full",
+    x_experiment_variant: Annotated[
+        str | None, Header(description="experiment:variant to be in, several with commas; needs the admin key")
+    ] = None,
+    x_admin_key: Annotated[str | None, Header(description="the admin key, for X-Experiment-Variant")] = None,
 ) -> Response:
     """Never an item that the user has rated, watched, bought, reviewed or skipped, never a hidden one, and never one twice.
 
@@ -115,8 +119,15 @@ async def recommend(
     another process than the first one did goes on by the list's seed, and may. A list has at most 100 positions; past its last
     item a page is empty, with the strategy `nothing_eligible`. Each page has a `request_id` of its own. An item with a `label`
     was placed there by a slot of the policy.
+
+    With the admin key, `X-Experiment-Variant: NAME:VARIANT` puts the request into a variant of an experiment that runs, to try
+    it; the list's `arm` then has a `!`, and no analysis of the experiment counts it.
     """
-    return await _list(request, user_id, wanted.model_copy(update={"explain": explain, "trace": trace, "format": format}))
+    forced = _forced(x_experiment_variant)
+    if forced:
+        check_admin(api_of(request).admin_key, x_admin_key)
+    wanted = wanted.model_copy(update={"explain": explain, "trace": trace, "format": format})
+    return await _list(request, user_id, wanted, forced)
 
 
 @router.post(
@@ -135,9 +146,9 @@ async def recommend_with_body(request: Request, user_id: Id) -> Response:
     return await _list(request, user_id, list_request_in(await request.body()))
 
 
-async def _list(request: Request, user_id: ExternalId, wanted: ListRequest) -> Response:
-    service, page = api_of(request).service, _page(wanted)
-    made = await service.recommend(user_id, page, _constraints(service, wanted), request_id_of(request), wanted.page_of)
+async def _list(request: Request, user_id: ExternalId, wanted: ListRequest, forced: dict[str, str] | None = None) -> Response:
+    service, page, request_id = api_of(request).service, _page(wanted), request_id_of(request)
+    made = await service.recommend(user_id, page, _constraints(service, wanted), request_id, wanted.page_of, forced)
     if wanted.format == "ids":
         return json(rendering.ids(made))
     return json(rendering.full(made, await asyncio.to_thread(made.reasons) if wanted.explain else None, wanted.trace))
@@ -162,3 +173,11 @@ def _constraints(service: RecommendService, wanted: ListRequest) -> Constraints:
         max_maturity=wanted.maturity_max,
         languages=tuple(wanted.language),
     )
+
+
+def _forced(header: str | None) -> dict[str, str]:
+    """`experiment:variant`, several with commas. Raises InvalidInput."""
+    found = [part.strip().partition(":") for part in (header or "").split(",") if part.strip()]
+    if any(not experiment or not variant for experiment, _, variant in found):
+        raise InvalidInput("X-Experiment-Variant", header, "experiment:variant, several with commas")
+    return {experiment: variant for experiment, _, variant in found}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import InvalidInput
-from evaluation.sequential import Sample, difference
+from evaluation.sequential import Sample, difference, p_value
 
 
 def looks(rng: np.random.Generator, effect: float, users: int = 2_000, every: int = 20) -> list[tuple[float, float]]:
@@ -70,3 +70,20 @@ def test_a_scale_or_a_level_that_is_none(scale: float, level: float) -> None:
     sample = Sample.of(np.zeros(5), 0, 1)
     with pytest.raises(InvalidInput, match="scale and level"):
         difference(sample, sample, scale, level)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.01, 0.03, 0.2])
+def test_a_p_value_is_the_smallest_level_whose_interval_does_not_hold_0(mean: float) -> None:
+    treated, control = Sample(n=400, mean=0.3 + mean, variance=0.04), Sample(n=600, mean=0.3, variance=0.05)
+    p = p_value(treated, control, 0.02)
+    assert p is not None
+    for level in (0.5 * p, 0.999 * p, min(0.99, 1.001 * p)):
+        found = difference(treated, control, 0.02, level)
+        assert found is not None
+        assert (found.low > 0 or found.high < 0) == (p < level)
+
+
+def test_a_p_value_without_a_spread_is_certain_and_without_users_none() -> None:
+    same, other = Sample(n=5, mean=0.0, variance=0.0), Sample(n=5, mean=1.0, variance=0.0)
+    assert (p_value(same, same, 0.1), p_value(other, same, 0.1)) == (1.0, 0.0)
+    assert p_value(Sample(n=1, mean=0.0, variance=0.0), same, 0.1) is None

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import ks_2samp
 
 from core.errors import InvalidInput
-from monitoring.significance import PerEvent, SignificanceConfig, changes, holm
+from evaluation.multiple import holm
+from monitoring.significance import PerEvent, SignificanceConfig, changes
 
 EVENTS_EACH = 20
 

@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 from synthetic import make_policy, make_snapshot
 
+from app.usecases.experimenting import ExperimentOperations
 from app.usecases.onboarding import remember
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
@@ -24,6 +25,8 @@ from feature_repo.transforms import UserEvent, apply
 from lake.adapters.memory import MemoryLake
 from lake.item_changes import change
 from lake.tables import ITEMS
+from lifecycle.experiments import ExperimentRecord
+from lifecycle.ledger import PromotionLedger
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
@@ -122,6 +125,7 @@ def build_world(
     lake: Any = None,
     retraining: Any = None,
     provenance: Any = None,
+    experiments: Path = Path("no such folder"),
 ) -> ApiSetup:
     lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
@@ -142,6 +146,7 @@ def build_world(
         onboard=lambda user, answers: remember(features, lake, user, answers),
         retraining=retraining,
         admin_key=admin_key,
+        experiments=ExperimentOperations(ExperimentRecord(PromotionLedger(lake, experiments / "ledger")), experiments),
         decisions=lambda limit: [
             {"at": float(at), "verdict": "ok", "reasons": [], "action": "none", "next_at": at + 60.0, "release": None}
             for at in range(3)

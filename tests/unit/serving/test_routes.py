@@ -29,6 +29,9 @@ DOCUMENTED = {
     "/metrics": ["get"],
     "/version": ["get"],
     "/admin/retrain": ["post"],
+    "/admin/experiments": ["get"],
+    "/admin/experiments/{name}/start": ["post"],
+    "/admin/experiments/{name}/stop": ["post"],
 }
 
 

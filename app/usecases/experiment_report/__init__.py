@@ -1,0 +1,1 @@
+"""What an experiment showed, as a page that needs nothing else."""
