@@ -6,9 +6,10 @@ import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from core.errors import AlreadyRunning
 from core.settings import Settings
@@ -77,10 +78,11 @@ def consumer(settings: Settings) -> Process:
     return Process("consumer", command, lambda: listening("127.0.0.1", port), port, "consumer_metrics_port")
 
 
-def watchdog(settings: Settings) -> Process:
+def watchdog(settings: Settings, env: Mapping[str, str] = MappingProxyType({})) -> Process:
+    """`env` are settings of its own, as environment variables."""
     port = settings.watchdog_metrics_port
     command = (sys.executable, "-m", "monitoring.watchdog")
-    return Process("watchdog", command, lambda: listening("127.0.0.1", port), port, "watchdog_metrics_port")
+    return Process("watchdog", command, lambda: listening("127.0.0.1", port), port, "watchdog_metrics_port", dict(env))
 
 
 def listening(host: str, port: int) -> bool:

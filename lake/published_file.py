@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 
 import polars as pl
@@ -29,12 +31,16 @@ class FollowedFile:
         self._seen = (0, 0)  # inode and time of the last file read
 
     def look(self) -> pl.DataFrame | None:
-        """The table if it is new since the last check. Raises DependencyUnavailable for a file that cannot be read."""
+        """The table if it is new since the last check. Raises DependencyUnavailable for a file that cannot be read.
+
+        The file is opened once: Polars opens a path several times, and panics when it was replaced in between.
+        """
         try:
-            found = self._path.stat()
-            if (found.st_ino, found.st_mtime_ns) == self._seen:
-                return None
-            table = pl.read_parquet(self._path)
+            with self._path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                if (found.st_ino, found.st_mtime_ns) == self._seen:
+                    return None
+                table = pl.read_parquet(io.BytesIO(file.read()))
         except FileNotFoundError:
             return None
         except (OSError, pl.exceptions.PolarsError) as error:

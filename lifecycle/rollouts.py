@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from core.errors import MarqueeError, NotFound
 from core.ports import ModelRegistry
-from core.telemetry import DECISIONS, ROLLOUT_STAGE
+from core.telemetry import ROLLOUT_STAGE
 from lake.ports import Lake
 from lifecycle.ledger import PromotionLedger
 from lifecycle.ledger_entries import CANARY, PREVIOUS, PRODUCTION, STAGING, Action, Note, canonical
@@ -150,12 +150,10 @@ class Rollouts:
             self._registry.tag(version, HOLDBACK_SHARE, f"{self._config.holdback:g}" if self._config.probation > 0 else "")
             take_over(self._registry, self._ledger, version, actor=ACTOR, why=move.why, evidence=said)
             self._settle(version, state)
-            DECISIONS.labels("promote").inc()
             return
         moved = state.model_copy(update={"stage": Stage.CANARY, "step": step, "since": self._now})
         self._point(version, moved, ACTOR, move.why, said)
         self._clear(version, CANARY)
-        DECISIONS.labels("canary").inc()
 
     def _settle(self, version: str, state: Rollout) -> None:
         """After a takeover: probation begins, and the aliases of the way in are removed."""
@@ -175,7 +173,6 @@ class Rollouts:
         self._registry.remove(alias)
         self._over(version, state, f"stopped in {described(state)}: {why}")
         self._registry.tag(version, REFUSED, why[:MAX_TAG])
-        DECISIONS.labels("rollback").inc()
 
     def _roll_back(self, version: str, state: Rollout, move: Move) -> None:
         if version_or_none(self._registry, PREVIOUS) in (None, version):
@@ -184,7 +181,6 @@ class Rollouts:
         rollback(self._registry, self._ledger, actor=ACTOR, why=move.why)
         self._over(version, state, f"rolled back: {move.why}")
         self._registry.tag(version, REFUSED, move.why[:MAX_TAG])
-        DECISIONS.labels("rollback").inc()
         if (found := self.under_way()) is not None:
             self._stop(*found, f"what it was compared with, version {version}, was rolled back", Evidence(), ACTOR)
 

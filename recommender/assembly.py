@@ -44,6 +44,7 @@ def assemble(policy: Policy, now: Snapshot, threads: SourceThreads, bounded: boo
             timeout=config.timeout_ms / 1e3,
             threads=threads.of(config.part) if bounded and config.blocks else None,
             fills=config.fills,
+            weight=config.weight,
         )
         for config in policy.sources
     ]

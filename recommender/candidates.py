@@ -46,6 +46,7 @@ class Candidates:
     source_scores: Floats  # [n, len(sources)], NaN where the source did not find the item
     filling: tuple[str, ...] = ()  # those of the sources that only fill lists up
     spreads: tuple[float, ...] = ()  # of each source's scores over the whole catalogue; 1 where there is none
+    weights: Mapping[str, float] = field(default_factory=dict)  # what the policy says of sources that no release weighs
     features: Features = field(default_factory=lambda: Features((), np.empty((0, 0), dtype=np.float32)))
 
     def __len__(self) -> int:
@@ -104,7 +105,7 @@ class Candidates:
         return replace(self, features=self.features.beside(names, values))
 
 
-def merge(fetched: Mapping[str, Fetched], filling: Sequence[str] = ()) -> Candidates:
+def merge(fetched: Mapping[str, Fetched], filling: Sequence[str] = (), weights: Mapping[str, float] | None = None) -> Candidates:
     """One set of columns from what each source found, in order of the sources; `filling` names those that only fill up.
 
     Features that sources named come along, NaN for items that the source did not find.
@@ -128,6 +129,7 @@ def merge(fetched: Mapping[str, Fetched], filling: Sequence[str] = ()) -> Candid
         source_scores=table,
         filling=tuple(filling),
         spreads=tuple(one.spread for one in fetched.values()),
+        weights=weights or {},
     )
     start = 0
     for one in fetched.values():

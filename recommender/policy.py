@@ -69,9 +69,9 @@ class Policy(BaseModel):
 
     @property
     def body(self) -> str:
-        """All that decides a list, as JSON with sorted keys; the name is not part of it."""
-        said = self.model_dump(mode="json", exclude={"name", *(() if self.slots else ("slots",))})
-        return json.dumps(said, sort_keys=True)
+        """All that decides a list, as JSON with sorted keys; the name is not part of it, nor is a setting that was left out."""
+        left_out = {"name"} if self.slots else {"name", "slots"}
+        return json.dumps(self.model_dump(mode="json", exclude=left_out, exclude_none=True), sort_keys=True)
 
     @property
     def id(self) -> str:

@@ -39,13 +39,14 @@ class TimedSource:
 
     The threads are its own, so that a source that hangs starves no other one. Without threads it runs in the request's own: right
     for a source that only computes, and offline, where nobody waits. `fills`: it only fills lists up; its items come behind those
-    of every other source.
+    of every other source. `weight`: that of its scores, where the release has none for it.
     """
 
     source: Source
     timeout: float  # seconds
     threads: Executor | None = None
     fills: bool = False
+    weight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ class Pipeline:
         found = await asyncio.gather(*(self._fetch(timed, query, eligible, trace) for timed in self.sources))
         names = [timed.source.name for timed in self.sources]
         filling = [timed.source.name for timed in self.sources if timed.fills]
-        candidates = merge(dict(zip(names, found, strict=True)), filling)
+        weights = {timed.source.name: timed.weight for timed in self.sources if timed.weight is not None}
+        candidates = merge(dict(zip(names, found, strict=True)), filling, weights)
         for hydrator in self.hydrators:
             with trace.stage("hydrator", hydrator.name) as report:
                 candidates = hydrator.hydrate(query, candidates)

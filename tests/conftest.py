@@ -13,8 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import postgres
 import pytest
+
+hypothesis.settings.register_profile("marquee", deadline=None)  # timings decide no test
+hypothesis.settings.load_profile("marquee")
 
 # Spark's Java is started by fork, and gRPC's threads (Milvus' client, used by tests before) run in a forked child until it
 # becomes Java: now and then they crash it. Read when grpc is imported.

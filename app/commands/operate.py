@@ -41,15 +41,21 @@ def up() -> None:
 def demo(
     replay_seconds: ReplaySeconds = 120.0,
     preset: Preset = None,
-    leave: Annotated[bool, typer.Option("--exit", help="stop after the replay instead of staying up")] = False,
+    shift: Annotated[
+        bool | None,
+        typer.Option(
+            "--shift/--no-shift", help="let tastes shift until the watchdog acts; by default once, on the bundled films only"
+        ),
+    ] = None,
+    leave: Annotated[bool, typer.Option("--exit", help="stop when all was shown instead of staying up")] = False,
 ) -> None:
-    """Run the whole loop: load, materialise, train, release, serve, replay. A second run reuses what is there.
+    """Run the whole loop: load, materialise, train, release, serve, replay, drift. A second run reuses what is there.
 
     It runs on what the lake holds, your own data included; the bundled films go into an empty lake only.
     """
     from app.usecases.demo import run_demo
 
-    run_demo(settings(), preset, replay_seconds, leave)
+    run_demo(settings(), preset, replay_seconds, shift, leave)
 
 
 def init(preset: Preset = None) -> None:

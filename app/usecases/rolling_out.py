@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from threading import Event
 
 from app import wiring
@@ -11,6 +12,7 @@ from app.usecases.noticing import notice
 from app.usecases.retraining_files import RetrainFiles
 from core.errors import DependencyUnavailable, MarqueeError
 from core.settings import Settings
+from lifecycle.counted import CountedDecisions
 from lifecycle.rollout import HOUR, Rollout, RolloutConfig
 from lifecycle.rollout_evidence import GuardConfig
 from lifecycle.rollouts import Rollouts, described
@@ -67,6 +69,7 @@ def keep(settings: Settings, stop: Event) -> None:
     """Until `stop`: notice what was moved by hand, and step the rollouts, after every interval of the watchdog."""
     rolling, said = rollouts(settings), [""]
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
+    counted = CountedDecisions(ledger)
     while not stop.is_set():
         notice(registry, ledger)
         try:
@@ -76,6 +79,8 @@ def keep(settings: Settings, stop: Event) -> None:
                 _log.info("rollout: %s", "; ".join(lines) or "none")
         except (MarqueeError, OSError) as error:
             _log.warning("rollouts wait: %s", error)
+        with suppress(DependencyUnavailable):  # counted at the next look
+            counted.look()
         stop.wait(settings.watch_interval)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
+from recommender.tastes import unit
 
 RECENT = 10  # latest items of a history that say what the user likes
 
@@ -59,9 +60,5 @@ class NewItemsSource:
         past = np.empty(0, np.intp) if query.user is None else self._now.catalogue.known_rows(query.user.item_ids[-RECENT:])
         if not len(past):
             return np.zeros(len(rows), dtype=np.float32)
-        taste = _unit(_unit(vectors[past]).mean(axis=0, keepdims=True))[0]
-        return np.asarray(_unit(vectors[rows]) @ taste, dtype=np.float32)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+        taste = unit(unit(vectors[past]).mean(axis=0, keepdims=True))[0]
+        return np.asarray(unit(vectors[rows]) @ taste, dtype=np.float32)

@@ -22,4 +22,11 @@ class SourceConfig(PartConfig):
 
     k: int = Field(200, ge=1, le=10_000, description="candidates that it fetches")
     timeout_ms: float = Field(100.0, gt=0, le=60_000, description="how long a request waits for it")
+    weight: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="of its scores in the blend, in units of their spread, where the release did not weigh it; 0: candidates for "
+        "the ranker, no say in the order; without one the ranks of all sources are fused",
+    )
     fills: bool = Field(False, description="it only fills lists up: its items come behind those of every other source")

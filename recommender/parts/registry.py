@@ -10,23 +10,42 @@ from recommender.parts.boost import BoostConfig
 from recommender.parts.candidate_features import CandidateFeaturesConfig
 from recommender.parts.diversity import DppConfig, MmrConfig
 from recommender.parts.drop import DropConfig
+from recommender.parts.external import ExternalConfig
 from recommender.parts.fatigue import FatigueFilterConfig, FatigueScorerConfig
 from recommender.parts.freshness import FreshnessConfig
+from recommender.parts.genre_popular import GenrePopularConfig
 from recommender.parts.item_to_item import EaseSourceConfig, TransitionsConfig
 from recommender.parts.language import LanguageConfig
+from recommender.parts.long_tail import LongTailConfig
 from recommender.parts.maturity import MaturityConfig
 from recommender.parts.new_items import NewItemsConfig
+from recommender.parts.new_releases import NewReleasesConfig
 from recommender.parts.popular import PopularConfig
 from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
 from recommender.parts.session import SessionConfig
+from recommender.parts.similar import SimilarConfig
+from recommender.parts.trending import TrendingConfig
 from recommender.parts.two_tower import TwoTowerConfig
 from recommender.parts.value import ValueConfig
 
 _BY_NAME = Field(discriminator="part")
 
-AnySource = Annotated[TwoTowerConfig | TransitionsConfig | EaseSourceConfig | PopularConfig | NewItemsConfig, _BY_NAME]
+AnySource = Annotated[
+    TwoTowerConfig
+    | TransitionsConfig
+    | EaseSourceConfig
+    | SimilarConfig
+    | GenrePopularConfig
+    | PopularConfig
+    | TrendingConfig
+    | NewReleasesConfig
+    | NewItemsConfig
+    | LongTailConfig
+    | ExternalConfig,
+    _BY_NAME,
+]
 AnyFilter = Annotated[SeenConfig | MaturityConfig | LanguageConfig | DropConfig | FatigueFilterConfig, _BY_NAME]
 AnyHydrator = CandidateFeaturesConfig
 AnyOrderScorer = ReleaseConfig | LambdaMartConfig | RetrievalConfig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -70,9 +70,10 @@ class RetrievalScorer:
     """The sources' own order: what to use while the ranker does not beat it.
 
     Scores of different sources do not compare as they are. The release's `blend` gives the weight of each source's scores, in
-    units of their spread over the catalogue, as chosen on held-out events. Where a primary source that found something has no
-    weight there, ranks are fused instead (reciprocal rank fusion; Cormack, Clarke and Buettcher, SIGIR 2009). Where popularity
-    has a weight, what is popular is ordered with the rest instead of filling up behind it.
+    units of their spread over the catalogue, as chosen on held-out events; a policy can weigh a source that the release does not
+    know. Where a primary source that found something has no weight at all, ranks are fused instead (reciprocal rank fusion;
+    Cormack, Clarke and Buettcher, SIGIR 2009). Where popularity has a weight, what is popular is ordered with the rest instead of
+    filling up behind it.
     """
 
     name = "retrieval"
@@ -86,18 +87,19 @@ class RetrievalScorer:
         scores, ordered = candidates.scores.copy(), candidates.primary
         primary = [name for name in candidates.sources if name not in candidates.filling]
         used = [name for name in primary if not np.isnan(candidates.scores_of(name)).all()]
-        if all(name in self._blend for name in used):
+        weights = {**candidates.weights, **self._blend}
+        if all(name in weights for name in used):
             if used and self._prior is not None:
                 ordered = ordered | ~np.isnan(candidates.scores_of(POPULAR))
             if len(used) > 1 or (used and self._prior is not None):
-                scores[ordered] = self._blended(used, candidates)[ordered]
+                scores[ordered] = self._blended({name: weights[name] for name in used}, candidates)[ordered]
         elif len(used) > 1:
             table = [candidates.scores_of(name)[ordered] for name in used]
             scores[ordered] = sum(_reciprocal_ranks(one) for one in table)
         return behind(scores, ordered)
 
-    def _blended(self, used: Sequence[str], candidates: Candidates) -> NDArray[np.float32]:
-        parts = [self._blend[name] * candidates.standard_scores_of(name) for name in used]
+    def _blended(self, weights: Mapping[str, float], candidates: Candidates) -> NDArray[np.float32]:
+        parts = [weight * candidates.standard_scores_of(name) for name, weight in weights.items()]
         if self._prior is not None:
             parts.append(self._prior[candidates.rows])
         return np.asarray(np.sum(parts, axis=0), dtype=np.float32)

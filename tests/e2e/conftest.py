@@ -11,7 +11,7 @@ from running import Running, start, wait_for
 @pytest.fixture(scope="session")
 def marquee(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Running]:
     """The demo, prepared, served and replayed for a few seconds."""
-    running = start(tmp_path_factory.mktemp("demo") / "home", free_port, "demo", "--replay-seconds", "4")
+    running = start(tmp_path_factory.mktemp("demo") / "home", free_port, "demo", "--replay-seconds", "4", "--no-shift")
     try:
         wait_for(running, "What the events changed")
         yield running

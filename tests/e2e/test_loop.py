@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 from running import Running, start
 
@@ -118,10 +119,25 @@ def test_a_second_demo_starts_in_seconds_where_the_first_one_prepared(marquee: R
     """On a copy's ports and a copy of the folder: the first one stays up."""
     copy = marquee.home.parent / "copy"
     shutil.copytree(marquee.home, copy, ignore=shutil.ignore_patterns("milvus", "run"))
-    again = start(copy, free_port, "demo", "--replay-seconds", "1", "--exit")
+    again = start(copy, free_port, "demo", "--replay-seconds", "1", "--no-shift", "--exit")
     try:
         assert again.process.wait(timeout=150) == 0, again.printed()[-3000:]
     finally:
         again.stop()
     assert "there is a production release already" in again.printed()
     assert "everything is stopped" in again.printed()
+
+
+def test_the_watchdog_acts_on_a_shift_of_tastes_and_the_retraining_ends_with_the_demo(
+    marquee: Running, free_port: Callable[[], int]
+) -> None:
+    copy = marquee.home.parent / "shifting"
+    shutil.copytree(marquee.home, copy, ignore=shutil.ignore_patterns("milvus", "run", "watch", "retrain"))
+    shifting = start(copy, free_port, "demo", "--replay-seconds", "1", "--shift", "--exit")
+    try:
+        assert shifting.process.wait(timeout=300) == 0, shifting.printed()[-3000:]
+    finally:
+        shifting.stop()
+    assert "the watchdog acted: a retraining was started" in shifting.printed(), shifting.printed()[-3000:]
+    trained = [one for one in psutil.process_iter(["environ"]) if (one.info["environ"] or {}).get("MARQUEE_HOME") == str(copy)]
+    assert not trained, "the retraining went on without its watchdog"

@@ -1,0 +1,44 @@
+"""Source: what is taken up now more often than it used to be."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from recommender.live import Snapshot
+from recommender.parts.part import SourceConfig
+from recommender.roles import Eligible, Fetched, Query
+from retrieval.adapters.mirror import top_rows
+
+
+class TrendingConfig(SourceConfig):
+    """The items with the greatest rise. The window is that of recent popularity (`feature_repo.item_stats`)."""
+
+    blocks: ClassVar[bool] = False
+    part: Literal["trending"] = "trending"
+    fills: bool = True
+
+    def build(self, now: Snapshot) -> TrendingSource:
+        return TrendingSource(now, self.k)
+
+
+class TrendingSource:
+    """The k eligible items with more recent events than their share of all events lets expect, the greatest surprise first.
+
+    The score is the deviation from the expected count in units of its standard deviation (Poisson): large for an item that became
+    popular, about 0 for one that always was.
+    """
+
+    name = "trending"
+
+    def __init__(self, now: Snapshot, k: int) -> None:
+        recent, ever = now.stats.recent.astype(np.float64), now.stats.n_events.astype(np.float64)
+        expected = ever * (recent.sum() / max(ever.sum(), 1.0))
+        self._rise = ((recent - expected) / np.sqrt(expected + 1.0)).astype(np.float32)
+        self._k = k
+
+    def fetch(self, query: Query, eligible: Eligible) -> Fetched:  # noqa: ARG002 - the role's signature
+        found = np.flatnonzero((self._rise > 0) & eligible)
+        best = found[top_rows(self._rise[found], self._k)]
+        return Fetched(best, self._rise[best], spread=float(self._rise.std()))
