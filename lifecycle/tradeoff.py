@@ -105,7 +105,6 @@ def draw(points: Sequence[Point], path: Path, title: str) -> None:
     axes.errorbar(costs, gained, yerr=error, fmt="o-", color="#4878a8", ecolor="#aaaaaa", capsize=3)
     for one in points:
         axes.annotate(f"weight {one.weight:g}", (one.cost, one.ndcg), xytext=(6, -12), textcoords="offset points", fontsize=8)
-    axes.set(
-        title=title, xlabel="mean cost of a list of ten", ylabel="NDCG@10 (bars: 95 % interval of the difference to the first)"
-    )
+    axes.margins(x=0.15)
+    axes.set(title=title, xlabel="mean cost of a list of ten", ylabel="NDCG@10, and 95 % interval of the difference to the first")
     figure.savefig(path, dpi=120)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core import columns as c
 from core.catalogue import Catalogue
 from core.item_facts import ItemFacts
-from recommender.roles import Eligible, Filter, Query
+from recommender.roles import Eligible, Query
 
 
 class Eligibility:
@@ -40,28 +40,35 @@ class Eligibility:
             eligible &= (from_ <= query.now) & (query.now < until)
         return eligible
 
-    def refusal(self, row: int) -> str:
-        """Why the item of a catalogue row may not be shown at all, whatever is asked for; for one that may not."""
-        if not self._available[row]:
-            return "It is hidden, or has left the catalogue"
-        return "It is outside of the time in which it may be shown"
-
-    def asked(self, query: Query) -> Iterator[Filter]:
+    def asked(self, query: Query) -> Iterator[Asked]:
         """What the request asks of items, one filter each, for a mask of `of`: items that the facts lack are out already."""
         constraints = query.context.constraints
         if not constraints or not len(self._facts):
             return
         if constraints.genres:
-            yield Asked("asked_genre", lambda: self._of_genres(constraints.genres))
+            yield Asked("genre", lambda: self._of_genres(constraints.genres))
         if constraints.min_year is not None or constraints.max_year is not None:
-            yield Asked("asked_year", lambda: self._of_years(constraints.min_year, constraints.max_year))
+            yield Asked("year", lambda: self._of_years(constraints.min_year, constraints.max_year))
         if constraints.max_maturity is not None:
             highest = constraints.max_maturity
-            yield Asked("asked_maturity", lambda: self._facts.number(c.MATURITY)[self._at] <= highest)
+            yield Asked("maturity", lambda: self._facts.number(c.MATURITY)[self._at] <= highest)
         if constraints.languages:
-            yield Asked("asked_language", lambda: self._facts.in_languages(constraints.languages)[self._at])
+            yield Asked("language", lambda: self._facts.in_languages(constraints.languages)[self._at])
         if constraints.exclude:
-            yield Asked("asked_exclude", lambda: self._without(constraints.exclude))
+            yield Asked("exclude", lambda: self._without(constraints.exclude))
+
+    def refusal(self, query: Query, row: int) -> str:
+        """Why the item of a catalogue row may not be shown, in words; for one that may not."""
+        if not self._available[row]:
+            return "It is hidden, or has left the catalogue"
+        if not self.of(query)[row]:
+            return "It may not be shown at this time"
+        for asked in self.asked(query):
+            mask = np.ones(len(self.catalogue), dtype=np.bool_)
+            asked.narrow(query, mask)
+            if not mask[row]:
+                return f"The request's {asked.what} leaves it out"
+        return "The request leaves it out"
 
     def _of_genres(self, genres: tuple[str, ...]) -> Eligible:
         wanted = np.zeros(len(self._facts), dtype=np.bool_)
@@ -83,8 +90,12 @@ class Eligibility:
 class Asked:
     """A filter for one thing that a request asks for."""
 
-    name: str
+    what: str
     allowed: Callable[[], NDArray[np.bool_]]  # over the release's rows [n]
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = f"asked_{self.what}"
 
     def narrow(self, query: Query, eligible: Eligible) -> None:  # noqa: ARG002 - the role's signature
         eligible &= self.allowed()

@@ -51,12 +51,11 @@ def fate_of(now: Snapshot, policy: Policy, pipeline: Pipeline, query: Query, ite
         return Fate(RELEASE, now.name, f"The release {now.name} does not know it: it came after the release was built")
     eligible = pipeline.eligibility.of(query)
     if not eligible[row]:
-        return Fate(FILTER, pipeline.eligibility.name, pipeline.eligibility.refusal(row))
+        return Fate(FILTER, pipeline.eligibility.name, pipeline.eligibility.refusal(query, row))
     for asked in pipeline.eligibility.asked(query):
         asked.narrow(query, eligible)
         if not eligible[row]:
-            what = asked.name.removeprefix("asked_")
-            return Fate(FILTER, asked.name, f"The request leaves it out: it asks for something else, by {what}")
+            return Fate(FILTER, asked.name, pipeline.eligibility.refusal(query, row))
     for filter_ in pipeline.filters:
         filter_.narrow(query, eligible)
         if not eligible[row]:

@@ -103,7 +103,8 @@ class Pipeline:
             eligible = self.eligibility.of(query)
             left = int(np.count_nonzero(eligible))
             report(left, len(eligible) - left, None)
-        for filter_ in (*self.eligibility.asked(query), *self.filters):
+        filters: list[Filter] = [*self.eligibility.asked(query), *self.filters]
+        for filter_ in filters:
             with trace.stage("filter", filter_.name) as report:
                 filter_.narrow(query, eligible)
                 before, left = left, int(np.count_nonzero(eligible))

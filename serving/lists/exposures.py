@@ -1,8 +1,8 @@
 """The latest impressions of users, in this process: what a policy with the part `fatigue` goes by.
 
-At most IMPRESSIONS of 12 bytes for each of the USERS that came last: 3.6 KB a user and 36 MB in all, and only for users whose
-policy asks for it. A restart forgets them, and each of several processes counts what it showed itself, so somebody is tired of an
-item later and never too early (docs/decisions/0030).
+At most IMPRESSIONS of 12 bytes for each of the USERS that came last: 4 KB a user and 41 MB in all, and only for users whose
+policy asks for it. A restart forgets them, and each of several processes counts what it showed itself, so somebody is tired of
+an item later and never too early (docs/decisions/0030).
 """
 
 from __future__ import annotations

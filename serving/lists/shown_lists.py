@@ -1,7 +1,7 @@
 """What lists of this process showed, for as long as somebody may ask for their next page.
 
-Bounded in number and in time; 60 to 200 bytes of overhead and 16 for each position, so ten thousand lists of two pages are some
-10 MB. With several processes, a page that comes to another one than the first page did finds nothing here: it goes on with the
+Bounded in number and in time: 700 bytes for a list and 360 for each further page of 20, so ten thousand lists of two pages are
+11 MB. With several processes, a page that comes to another one than the first page did finds nothing here: it goes on with the
 same list by its seed, and may repeat an item where something has changed (docs/decisions/0030).
 """
 
@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.ports import Monotonic
 from recommender.paging import NOTHING_SHOWN, Shown
 from recommender.recommender import RecommendationResult
 
-SECONDS, LISTS = 1800.0, 10_000
+SECONDS, LISTS, PAGES = 1800.0, 10_000, 100  # the last is of one list
 
 
 @dataclass(slots=True)
 class _List:
     user: int
     until: float
-    keys: dict[int, int]
+    pages: dict[tuple[int, int], NDArray[np.int64]] = field(default_factory=dict)  # (offset, length) -> keys; the latest last
 
 
 class ShownLists:
@@ -43,17 +46,25 @@ class ShownLists:
         found = self._lists.get(first) if first is not None else None
         if found is None or found.user != user or found.until <= self._clock():
             return NOTHING_SHOWN
-        return Shown(dict(found.keys))
+        keys: dict[int, int] = {}
+        for (offset, _), page in found.pages.items():
+            keys.update(enumerate(page.tolist(), offset))
+        return Shown(keys)
 
     def add(self, first: str, made: RecommendationResult) -> None:
         """A page that is shown now."""
         now, query = self._clock(), made.query
         known = self._lists.pop(first, None)
-        keys = known.keys if known is not None and known.user == query.user_id and known.until > now else {}
-        page = made.snapshot.catalogue.ids[made.selection.rows].tolist()
-        keys = {position: key for position, key in keys.items() if not query.page.offset <= position < query.page.end}
-        keys.update(enumerate(page, query.page.offset))
-        self._lists[first] = _List(query.user_id, now + self._seconds, keys)
+        if known is None or known.user != query.user_id or known.until <= now:
+            known = _List(query.user_id, now)
+        keys = made.snapshot.catalogue.ids[made.selection.rows]
+        page = query.page.offset, len(keys)
+        known.pages.pop(page, None)
+        known.pages[page] = keys
+        if len(known.pages) > PAGES:
+            del known.pages[next(iter(known.pages))]
+        known.until = now + self._seconds
+        self._lists[first] = known
         while self._lists and (len(self._lists) > self._most or next(iter(self._lists.values())).until <= now):
             self._lists.popitem(last=False)
 

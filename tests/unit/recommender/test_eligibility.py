@@ -122,3 +122,25 @@ def test_an_item_is_shown_from_and_until_its_times_and_always_without_them(now: 
 def test_maturity_and_language_are_asked_for(asked: dict[str, object], expected: list[int]) -> None:
     assert eligible(ADULT, 120.0, **asked) == expected
     assert eligible(FACTS, 120.0, **asked) == [], "of whom nothing is known, nothing is promised"
+
+
+@pytest.mark.parametrize(
+    ("item", "asked", "why"),
+    [
+        (2, {}, "It may not be shown at this time"),
+        (3, {"max_maturity": 12}, "The request's maturity leaves it out"),
+        (4, {"languages": ("en",)}, "The request's language leaves it out"),
+        (5, {"genres": ("War",), "min_year": 1}, "The request's genre leaves it out"),
+        (5, {"max_year": 2000}, "The request's year leaves it out"),
+        (5, {"exclude": frozenset({5})}, "The request's exclude leaves it out"),
+    ],
+    ids=str,
+)
+def test_a_refusal_says_why(item: int, asked: dict[str, object], why: str) -> None:
+    query = make_query(constraints=Constraints(**asked), now=160.0)  # type: ignore[arg-type]
+    assert Eligibility(CATALOGUE, ADULT).refusal(query, CATALOGUE.row(item)) == why
+
+
+def test_a_hidden_item_is_refused_as_hidden() -> None:
+    hidden = ItemFacts(ITEMS.with_columns(hidden=pl.col("item_id") == 2))
+    assert "hidden" in Eligibility(CATALOGUE, hidden).refusal(make_query(), CATALOGUE.row(2))

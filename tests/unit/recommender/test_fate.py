@@ -55,10 +55,10 @@ def test_every_item_of_the_catalogue_has_the_fate_that_the_list_shows(release: R
     ("item", "asked", "part", "words"),
     [
         (200, Constraints(), "seen", "seen drops it"),
-        (20, Constraints(exclude=frozenset({20})), "asked_exclude", "by exclude"),
-        (20, Constraints(genres=("Western",)), "asked_genre", "by genre"),
-        (20, Constraints(min_year=2010), "asked_year", "by year"),
-        (50, Constraints(max_year=2010), "asked_year", "by year"),  # its year is not known
+        (20, Constraints(exclude=frozenset({20})), "asked_exclude", "request's exclude"),
+        (20, Constraints(genres=("Western",)), "asked_genre", "request's genre"),
+        (20, Constraints(min_year=2010), "asked_year", "request's year"),
+        (50, Constraints(max_year=2010), "asked_year", "request's year"),  # its year is not known
     ],
 )
 def test_a_filter_is_named(item: int, asked: Constraints, part: str, words: str) -> None:

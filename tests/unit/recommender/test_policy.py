@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from synthetic import POPULAR, TWO_TOWER, make_policy
 
 from core.errors import InvalidInput, NotFound
+from core.settings import CONFIGS
+from recommender.parts.registry import AnyFilter, AnyScorer, AnySelector, AnySource
 from recommender.parts.scorers import LambdaMartConfig, RetrievalConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
 from recommender.policy import Policy, pipeline_path
@@ -135,3 +139,13 @@ def test_a_pipeline_that_does_not_exist_is_named_with_those_that_do() -> None:
     assert pipeline_path("default").is_file()
     with pytest.raises(NotFound, match=r"'nothing'.*default"):
         Policy.load("nothing")
+
+
+def test_the_cookbook_names_every_part_and_its_file_is_a_policy() -> None:
+    text = (CONFIGS.parent / "docs" / "policies.md").read_text()
+    policy = Policy.of(tomllib.loads(text.split("```toml")[1].split("```")[0]), "policies.md")
+    assert policy.tires
+    assert [slot.label for slot in policy.slots] == ["promoted", "new this week"]
+    for union in (AnyFilter, AnySource, AnyScorer, AnySelector):
+        for part in TypeAdapter(union).json_schema()["discriminator"]["mapping"]:
+            assert f"`{part}`" in text, part
