@@ -6,13 +6,25 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from ranking.policies.impression_budget import is_certain
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
 
 RECENT = 10  # latest items of a history that say what the user likes
+
+
+class EndConfig(BaseModel):
+    """When so much is known of a new item that it needs no more impressions (`ranking.policies.impression_budget`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    precision: float = Field(
+        1.0, gt=0, le=10, description="half-width of the 95 % interval of its acceptance, as a share of that of all items"
+    )
+    min_impressions: int = Field(20, ge=1, le=1_000_000, description="impressions that it gets at least")
 
 
 class NewItemsConfig(SourceConfig):
@@ -22,10 +34,13 @@ class NewItemsConfig(SourceConfig):
     part: Literal["new_items"] = "new_items"
     k: int = Field(20, ge=1, le=10_000, description="items at a time; those that were shown most come first, until they are done")
     fills: bool = True
-    budget: int = Field(100, ge=1, le=1_000_000, description="impressions that each new item gets")
+    budget: int = Field(100, ge=1, le=1_000_000, description="impressions that each new item gets at most")
+    end: EndConfig | None = Field(
+        None, exclude_if=lambda end: end is None, description="an end before that, when enough is known of it; never if left out"
+    )
 
     def build(self, now: Snapshot) -> NewItemsSource:
-        return NewItemsSource(now, self.k, self.budget)
+        return NewItemsSource(now, self.k, self.budget, self.end)
 
 
 class NewItemsSource:
@@ -37,9 +52,12 @@ class NewItemsSource:
 
     name = "new_items"
 
-    def __init__(self, now: Snapshot, k: int, budget: int) -> None:
+    def __init__(self, now: Snapshot, k: int, budget: int, end: EndConfig | None = None) -> None:
         shown = now.stats.impressions
-        waiting = np.flatnonzero((now.release.stats.n_events == 0) & (shown < budget))[::-1]  # the latest keys first
+        open_ = (now.release.stats.n_events == 0) & (shown < budget)
+        if end is not None:
+            open_ &= ~_done(now, end)
+        waiting = np.flatnonzero(open_)[::-1]  # the latest keys first
         self._rows = waiting[np.argsort(-shown[waiting], kind="stable")]
         self._now = now
         self._k = k
@@ -61,6 +79,13 @@ class NewItemsSource:
             return np.zeros(len(rows), dtype=np.float32)
         taste = _unit(_unit(vectors[past]).mean(axis=0, keepdims=True))[0]
         return np.asarray(_unit(vectors[rows]) @ taste, dtype=np.float32)
+
+
+def _done(now: Snapshot, end: EndConfig) -> NDArray[np.bool_]:
+    """Of which items [n] enough is known."""
+    shown, answers = now.stats.impressions, now.stats.answers
+    mean = float(answers.sum() / max(float(shown.sum()), 1.0))
+    return is_certain(shown, answers, mean, end.precision, end.min_impressions)
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
