@@ -74,10 +74,9 @@ def run(town: Town, choose: Choose, done: Done, explores: bool, learn: bool = Fa
     bandit = LinearBandit(BanditConfig(max_step=0.2)) if learn else None
     posterior = bandit.posterior() if bandit else None
     for visit, (user, coin) in enumerate(zip(visitors.tolist(), luck.tolist(), strict=True)):
-        mean = float(accepted.sum() / max(shown.sum(), 1.0))
         if visit % 50 == 0:
             usual = float(accepted[is_new].sum() / max(shown[is_new].sum(), 1.0))  # of new films, which stand anywhere in lists
-            for row in np.flatnonzero(is_new & ~judged & done(shown, accepted, mean)):
+            for row in np.flatnonzero(is_new & ~judged & done(shown, accepted, usual)):
                 judged[row] = True
                 recognised[row] = accepted[row] > usual * shown[row]
                 rate = (accepted[row] + 20 * usual) / (shown[row] + 20)  # shrunk by twenty impressions
@@ -144,16 +143,17 @@ POLICIES: dict[str, tuple[Choose, Done, bool, bool]] = {
     "greedy": (lambda scores, _seed, _new: greedy.choose(scores, K), fixed(100), False, False),
     "epsilon 0.1, no new items": (epsilon_at(0.1), fixed(100), False, False),
     "epsilon 0.1, budget 100": (epsilon_at(0.1), fixed(100), True, False),
-    "epsilon 0.1, at most 100": (epsilon_at(0.1), by_uncertainty(100, 1.0), True, False),
-    "epsilon 0.1, at most 200": (epsilon_at(0.1), by_uncertainty(200, 0.7), True, False),
-    "slots 4 and 9, at most 100": (epsilon_at(0.5, (4, 9)), by_uncertainty(100, 1.0), True, False),
-    "plackett-luce, at most 100": (
+    "epsilon 0.1, uncertainty 1.5": (epsilon_at(0.1), by_uncertainty(100, 1.5), True, False),
+    "epsilon 0.1, uncertainty 2": (epsilon_at(0.1), by_uncertainty(100, 2.0), True, False),
+    "slots 4 and 9, budget 100": (epsilon_at(0.5, (4, 9)), fixed(100), True, False),
+    "slots 4 and 9, uncertainty 2": (epsilon_at(0.5, (4, 9)), by_uncertainty(100, 2.0), True, False),
+    "plackett-luce 0.1, uncertainty 2": (
         lambda scores, seed, new: plackett_luce.choose(scores, K, 0.1, POOL, seed, share(new, 0.05)),
-        by_uncertainty(100, 1.0),
+        by_uncertainty(100, 2.0),
         True,
         False,
     ),
-    "thompson, at most 100": (epsilon_at(0.0), by_uncertainty(100, 1.0), True, True),
+    "thompson, uncertainty 2": (epsilon_at(0.0), by_uncertainty(100, 2.0), True, True),
 }
 
 

@@ -21,7 +21,7 @@ def half_width(shown: NDArray[np.float32], accepted: NDArray[np.float32]) -> NDA
 def is_certain(
     shown: NDArray[np.float32], accepted: NDArray[np.float32], mean: float, precision: float, min_impressions: int
 ) -> NDArray[np.bool_]:
-    """Whether the half-width of each item's interval [n] is at most `precision` times the mean acceptance of all items.
+    """Whether the half-width of each item's interval [n] is at most `precision` times the `mean` acceptance of items like it.
 
     Never before `min_impressions`, and never while nothing is known of the mean (0): then only the budget ends it.
     """

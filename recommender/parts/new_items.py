@@ -22,7 +22,7 @@ class EndConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     precision: float = Field(
-        1.0, gt=0, le=10, description="half-width of the 95 % interval of its acceptance, as a share of that of all items"
+        1.0, gt=0, le=10, description="half-width of the 95 % interval of its acceptance, as a share of that of all new items"
     )
     min_impressions: int = Field(20, ge=1, le=1_000_000, description="impressions that it gets at least")
 
@@ -82,9 +82,9 @@ class NewItemsSource:
 
 
 def _done(now: Snapshot, end: EndConfig) -> NDArray[np.bool_]:
-    """Of which items [n] enough is known."""
-    shown, answers = now.stats.impressions, now.stats.answers
-    mean = float(answers.sum() / max(float(shown.sum()), 1.0))
+    """Of which items [n] enough is known, measured by new items alone: these stand lower in lists than others."""
+    shown, answers, new = now.stats.impressions, now.stats.answers, now.release.stats.n_events == 0
+    mean = float(answers[new].sum() / max(float(shown[new].sum()), 1.0))
     return is_certain(shown, answers, mean, end.precision, end.min_impressions)
 
 

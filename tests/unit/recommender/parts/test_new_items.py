@@ -105,17 +105,17 @@ def test_without_exploration_nothing_of_it_is_seen() -> None:
 
 
 def counted(shown: dict[int, float], answers: dict[int, float]) -> Snapshot:
-    """With impressions and accepted ones by row; the other items were shown 1,000 times and accepted 50 times in all."""
+    """With impressions and accepted ones by row; what the release has learned was shown 1,000 times and always accepted."""
     impressions, accepted = np.zeros(len(NOW.catalogue), np.float32), np.zeros(len(NOW.catalogue), np.float32)
-    impressions[0], accepted[0] = 1000, 50
+    impressions[0], accepted[0] = 1000, 1000
     for row, count in shown.items():
         impressions[row], accepted[row] = count, answers.get(row, 0.0)
     return NOW.with_stats(replace(NOW.stats, impressions=impressions, answers=accepted))
 
 
 def test_exploration_ends_when_enough_is_known_and_at_the_budget_at_the_latest() -> None:
-    """At a mean acceptance of about one in twenty: nobody accepted one in 45 impressions, some did in another's."""
-    now = counted({7: 45, 40: 45, 41: 100, 299: 19}, {40: 9, 41: 20})
+    """At a mean acceptance of one in twenty among the new: nobody accepted one in 45 impressions, some did in another's."""
+    now = counted({7: 45, 40: 45, 41: 100, 299: 19}, {40: 9, 41: 1})
     waits = {
         name: sorted(NewItemsSource(now, 10, 100, end).fetch(make_query(), EVERYTHING).rows.tolist())
         for name, end in (("never", None), ("certain", EndConfig()), ("later", EndConfig(min_impressions=46)))
