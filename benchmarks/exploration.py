@@ -23,10 +23,11 @@ from evaluation.simulation.world import WorldConfig, made_up
 from ranking.linear_bandit import CONTEXT, BanditConfig, LinearBandit, contexts_of
 from ranking.policies import ensemble, epsilon, greedy, plackett_luce
 from ranking.policies.choice import Choice
-from ranking.policies.impression_budget import is_certain
+from ranking.policies.impression_budget import is_decided
 from ranking.policies.new_items import NOTHING_NEW, NewItems
 
 KNOWN, NEW, USERS, VISITS, K, POOL = 400, 24, 200, 6_000, 10, 50
+FIGURES = ("impressions", "found", "wrong")
 SEEDS = (1, 2, 3, 4)
 T = 3.18  # 97.5 % point of Student's t with three degrees of freedom
 Floats = NDArray[np.float32]
@@ -135,32 +136,57 @@ def fixed(budget: int) -> Done:
     return lambda shown, _accepted, _mean: shown >= budget
 
 
-def by_uncertainty(budget: int, precision: float) -> Done:
-    return lambda shown, accepted, mean: (shown >= budget) | is_certain(shown, accepted, mean, precision, 20)
+def decided(budget: int) -> Done:
+    return lambda shown, accepted, mean: (shown >= budget) | is_decided(shown, accepted, mean, 0.8, 20)
 
 
 POLICIES: dict[str, tuple[Choose, Done, bool, bool]] = {
     "greedy": (lambda scores, _seed, _new: greedy.choose(scores, K), fixed(100), False, False),
-    "epsilon 0.1, no new items": (epsilon_at(0.1), fixed(100), False, False),
-    "epsilon 0.1, budget 100": (epsilon_at(0.1), fixed(100), True, False),
-    "epsilon 0.1, uncertainty 1.5": (epsilon_at(0.1), by_uncertainty(100, 1.5), True, False),
-    "epsilon 0.1, uncertainty 2": (epsilon_at(0.1), by_uncertainty(100, 2.0), True, False),
-    "slots 4 and 9, budget 100": (epsilon_at(0.5, (4, 9)), fixed(100), True, False),
-    "slots 4 and 9, uncertainty 2": (epsilon_at(0.5, (4, 9)), by_uncertainty(100, 2.0), True, False),
-    "plackett-luce 0.1, uncertainty 2": (
+    "epsilon .1, no new items": (epsilon_at(0.1), fixed(100), False, False),
+    "epsilon .1, budget 100": (epsilon_at(0.1), fixed(100), True, False),
+    "epsilon .1, decided": (epsilon_at(0.1), decided(200), True, False),
+    "epsilon .5 in slots 4 and 9, decided": (epsilon_at(0.5, (4, 9)), decided(200), True, False),
+    "plackett-luce .1, decided": (
         lambda scores, seed, new: plackett_luce.choose(scores, K, 0.1, POOL, seed, share(new, 0.05)),
-        by_uncertainty(100, 2.0),
+        decided(200),
         True,
         False,
     ),
-    "thompson, uncertainty 2": (epsilon_at(0.0), by_uncertainty(100, 2.0), True, True),
+    "thompson, decided": (epsilon_at(0.0), decided(200), True, True),
+}
+RULES: dict[str, Done] = {
+    "budget 50": fixed(50),
+    "budget 100": fixed(100),
+    "budget 200": fixed(200),
+    "decided, at most 200": decided(200),
+    "decided, at most 300": decided(300),
 }
 
 
+def rule_figures(done: Done, mean: float, films: int = 20_000) -> tuple[float, float, float]:
+    """Of a rule by itself, for films whose acceptance is lognormal around `mean`: impressions, found, and taken for good."""
+    rng = np.random.default_rng(0)
+    truth = np.minimum(mean * np.exp(rng.normal(-0.245, 0.7, films)), 0.9)
+    shown, accepted, open_ = np.zeros(films, np.float32), np.zeros(films, np.float32), np.ones(films, bool)
+    while open_.any():
+        shown[open_] += 1
+        accepted[open_] += rng.random(int(open_.sum())) < truth[open_]
+        open_ &= ~done(shown, accepted, float(truth.mean()))
+    good, taken = truth > truth.mean(), accepted > truth.mean() * shown
+    return float(shown.mean()), float(taken[good].mean()), float(taken[~good].mean())
+
+
 def main() -> None:
+    metrics: dict[str, float] = {}
+    for mean in (0.02, 0.05):
+        for name, done in RULES.items():
+            impressions, right, wrong = rule_figures(done, mean)
+            print(f"acceptance {mean}, {name:22} impressions {impressions:5.1f}  found {right:.3f}  wrong {wrong:.3f}")
+            metrics |= {
+                f"rule at {mean}, {name} {key}": value for key, value in zip(FIGURES, (impressions, right, wrong), strict=True)
+            }
     towns = [Town(seed) for seed in SEEDS]
     print(f"{sum(town.good.sum() for town in towns) / len(towns):.0f} of {NEW} new films are good, on average")
-    metrics: dict[str, float] = {}
     control: NDArray[np.float64] | None = None
     for name, (choose, done, explores, learn) in POLICIES.items():
         found = [run(town, choose, done, explores, learn) for town in towns]

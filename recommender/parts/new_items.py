@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from ranking.policies.impression_budget import is_certain
+from ranking.policies.impression_budget import is_decided
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
@@ -21,8 +21,8 @@ class EndConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    precision: float = Field(
-        1.0, gt=0, le=10, description="half-width of the 95 % interval of its acceptance, as a share of that of all new items"
+    confidence: float = Field(
+        0.8, gt=0, lt=1, description="of the interval of its acceptance that lies on one side of the mean of the new items"
     )
     min_impressions: int = Field(20, ge=1, le=1_000_000, description="impressions that it gets at least")
 
@@ -85,7 +85,7 @@ def _done(now: Snapshot, end: EndConfig) -> NDArray[np.bool_]:
     """Of which items [n] enough is known, measured by new items alone: these stand lower in lists than others."""
     shown, answers, new = now.stats.impressions, now.stats.answers, now.release.stats.n_events == 0
     mean = float(answers[new].sum() / max(float(shown[new].sum()), 1.0))
-    return is_certain(shown, answers, mean, end.precision, end.min_impressions)
+    return is_decided(shown, answers, mean, end.confidence, end.min_impressions)
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
