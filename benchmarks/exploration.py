@@ -2,7 +2,7 @@
 
     python benchmarks/exploration.py
 
-A world of 400 known films and 24 new ones (`evaluation.simulation`). The order of a list knows a user's taste and every known
+A world of 400 known films and 12 new ones (`evaluation.simulation`). The order of a list knows a user's taste and every known
 film's appeal, with noise; of a new film it knows the content alone. Once the exploration of a new film has ended it is judged by
 its impressions and answers, and from then on its score has the appeal that these say. A new film is good if its true acceptance
 is above the mean of the new ones, and recognised if its rate is. Visits, users and choices are the same for every policy; the
@@ -26,7 +26,7 @@ from ranking.policies.choice import Choice
 from ranking.policies.impression_budget import is_decided
 from ranking.policies.new_items import NOTHING_NEW, NewItems
 
-KNOWN, NEW, USERS, VISITS, K, POOL = 400, 24, 200, 6_000, 10, 50
+KNOWN, NEW, USERS, VISITS, K, POOL = 400, 12, 200, 6_000, 10, 50
 FIGURES = ("impressions", "found", "wrong")
 SEEDS = (1, 2, 3, 4)
 T = 3.18  # 97.5 % point of Student's t with three degrees of freedom
@@ -45,7 +45,7 @@ class Outcome:
     ended: float  # new films whose exploration ended
     found: float  # good ones that were recognised as such, of the good ones
     wrong: float  # others that were taken for good, of the others
-    impressions: float  # of a new film whose exploration ended, on average
+    impressions: float  # of a new film until its exploration ended, on average
 
 
 class Town:
@@ -96,10 +96,10 @@ def run(town: Town, choose: Choose, done: Done, explores: bool, learn: bool = Fa
             rows = choose(scores, visit, new).index
         reached = np.cumsum(_probabilities(town, user, rows))
         at = int(np.searchsorted(reached, coin, side="right"))
-        shown[rows] += 1
+        shown[rows[~judged[rows]]] += 1  # while it is explored
         new_positions += int(is_new[rows].sum())
         taken.append(at < K)
-        if at < K:
+        if at < K and not judged[rows[at]]:
             accepted[rows[at]] += 1
         if bandit is not None:
             place = {row: k for k, row in enumerate(np.argsort(-scores, kind="stable")[:POOL].tolist())}
@@ -144,22 +144,22 @@ POLICIES: dict[str, tuple[Choose, Done, bool, bool]] = {
     "greedy": (lambda scores, _seed, _new: greedy.choose(scores, K), fixed(100), False, False),
     "epsilon .1, no new items": (epsilon_at(0.1), fixed(100), False, False),
     "epsilon .1, budget 100": (epsilon_at(0.1), fixed(100), True, False),
-    "epsilon .1, decided": (epsilon_at(0.1), decided(200), True, False),
-    "epsilon .5 in slots 4 and 9, decided": (epsilon_at(0.5, (4, 9)), decided(200), True, False),
+    "epsilon .1, decided": (epsilon_at(0.1), decided(150), True, False),
+    "epsilon .5 in slots 4 and 9, decided": (epsilon_at(0.5, (4, 9)), decided(150), True, False),
     "plackett-luce .1, decided": (
         lambda scores, seed, new: plackett_luce.choose(scores, K, 0.1, POOL, seed, share(new, 0.05)),
-        decided(200),
+        decided(150),
         True,
         False,
     ),
-    "thompson, decided": (epsilon_at(0.0), decided(200), True, True),
+    "thompson, decided": (epsilon_at(0.0), decided(150), True, True),
 }
 RULES: dict[str, Done] = {
     "budget 50": fixed(50),
     "budget 100": fixed(100),
     "budget 200": fixed(200),
+    "decided, at most 150": decided(150),
     "decided, at most 200": decided(200),
-    "decided, at most 300": decided(300),
 }
 
 

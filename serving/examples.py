@@ -72,7 +72,7 @@ PROVENANCE = {
         "code_version": "1a2b3c4d5e6f",
         "trained_until": 1787000000.0,
     },
-    "policy": {"id": "0d88065f1433", "body": '{"filters": [], "selector": {"part": "epsilon"}}'},
+    "policy": {"id": "029bb4912509", "body": '{"filters": [], "selector": {"part": "epsilon"}}'},
     "code_version": "1a2b3c4d5e6f",
     "seed": "0123456789abcdef",
     "page": {"size": 20, "offset": 0},
