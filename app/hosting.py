@@ -101,7 +101,12 @@ def _loaded(settings: Settings, registry: ModelRegistry, milvus: VectorIndex, na
         _published(settings, release, milvus)
     snapshot = Snapshot.of(release, search.index, search.degraded)
     _warm(snapshot)
-    feeds = Feeds(wiring.published_stats(settings), wiring.learned_vectors(settings), wiring.later_transitions(settings))
+    feeds = Feeds(
+        wiring.published_stats(settings),
+        wiring.learned_vectors(settings),
+        wiring.later_transitions(settings),
+        wiring.bandit_posterior(settings),
+    )
     return LiveRelease(version, snapshot, feeds, search.mirror)
 
 

@@ -114,6 +114,11 @@ def later_transitions(settings: Settings) -> Path:
     return settings.folder("events") / "later_transitions.parquet"
 
 
+def bandit_posterior(settings: Settings) -> Path:
+    """The file through which the consumer tells the API what the contextual bandit learned."""
+    return settings.folder("events") / "bandit_posterior.parquet"
+
+
 def _embedded_log(settings: Settings) -> Path:
     return settings.folder("events") / "log.db"
 

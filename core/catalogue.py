@@ -128,10 +128,12 @@ class ItemStats:
     recent: NDArray[np.float32]  # interactions with exponential time decay: what is popular now
     rating_mean: NDArray[np.float32]  # shrunk towards the global mean
     impressions: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # times shown; 0 if left out
+    answers: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # impressions that were accepted
 
     def __post_init__(self) -> None:
-        if not len(self.impressions):
-            object.__setattr__(self, "impressions", np.zeros(len(self.n_events), dtype=np.float32))
+        for name in ("impressions", "answers"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros(len(self.n_events), dtype=np.float32))
 
     def popular_rows(self, k: int) -> NDArray[np.intp]:
         """The k rows with the most recent popularity, best first; ties go to the lower row."""

@@ -109,3 +109,11 @@ BACKGROUND_FAILURES = Counter(
 RECORDS_QUARANTINED = Counter(
     "marquee_records_quarantined_total", "Records quarantined because the event log failed on them every time", ["topic"]
 )
+BANDIT_VERSION = Gauge("marquee_bandit_version", "Version of the contextual bandit's posterior; 0 before it has learned")
+BANDIT_LIFT = Gauge(
+    "marquee_bandit_lift",
+    "Accepted items per list of the bandit minus those of the release's order, estimated from up to 2,000 of its latest lists",
+)
+BANDIT_ROLLBACKS = Counter(
+    "marquee_bandit_rollbacks_total", "Times that the bandit went back to the release's order because it was worse"
+)

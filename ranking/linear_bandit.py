@@ -81,55 +81,65 @@ class Posterior:
         return np.asarray(_rows_times(contexts, self.mean[None, :])[:, 0] + alpha * spread)[:, None]
 
 
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the shown items add up to, forgotten exponentially: X'X [d, d], X'(r - mean r) [d], and how many were accepted."""
+
+    precision: NDArray[np.float64]
+    response: NDArray[np.float64]
+    shown: float = 0.0
+    accepted: float = 0.0
+
+    @classmethod
+    def none(cls) -> Evidence:
+        return cls(np.zeros((len(CONTEXT), len(CONTEXT))), np.zeros(len(CONTEXT)))
+
+    @property
+    def rate(self) -> float:
+        """Mean acceptance: contexts are standardised in each list, so the level of all items is no weight's to explain."""
+        return self.accepted / self.shown if self.shown else 0.0
+
+    def later(self, contexts: NDArray[np.float32], rewards: NDArray[np.float64], forgetting: float) -> Evidence:
+        """With more shown items: contexts [m, d], rewards [m]."""
+        kept, x, m = forgetting ** len(rewards), contexts.astype(np.float64), len(rewards)
+        shown, accepted = kept * self.shown + m, kept * self.accepted + float(rewards.sum())
+        centred = rewards - (accepted / shown if shown else 0.0)
+        return Evidence(kept * self.precision + x.T @ x, kept * self.response + x.T @ centred, shown, accepted)
+
+
 class LinearBandit:
     """Learns the posterior from shown items and what came of them. Not thread-safe; deterministic in the order of the items."""
 
     def __init__(self, config: BanditConfig | None = None) -> None:
         self.config = config or BanditConfig()
         self.version = 0
+        self.evidence = Evidence.none()
         self._prior = _prior_mean(self.config)
         self._mean = self._prior  # as published
-        self.reset()
 
-    def reset(self) -> None:
-        """Forget everything but the prior."""
-        d = len(CONTEXT)
-        self._precision, self._response = np.zeros((d, d)), np.zeros(d)
-        self._shown, self._accepted = 0.0, 0.0
-
-    def resume(self, version: int) -> None:
-        """Count on from what an earlier process published."""
-        self.version = version
+    def resume(self, published: Posterior, evidence: Evidence) -> None:
+        """Go on from what an earlier process published."""
+        self.version, self._mean, self.evidence = published.version, published.mean, evidence
 
     def learn(self, contexts: NDArray[np.float32], rewards: NDArray[np.float64]) -> None:
         """From shown items: contexts [m, d], and 1 for each that was accepted, else 0 [m]."""
-        kept = self.config.forgetting ** len(rewards)
-        x = contexts.astype(np.float64)
-        self._shown = kept * self._shown + len(rewards)
-        self._accepted = kept * self._accepted + float(rewards.sum())
-        self._precision = kept * self._precision + x.T @ x
-        self._response = kept * self._response + x.T @ (rewards - self._rate)
-
-    @property
-    def _rate(self) -> float:
-        """Mean acceptance: contexts are standardised in each list, so the level of all items is no weight's to explain."""
-        return self._accepted / self._shown if self._shown else 0.0
+        self.evidence = self.evidence.later(contexts, rewards, self.config.forgetting)
 
     def posterior(self) -> Posterior:
         """The next version. Its mean is at most `max_step` from that of the version before."""
         d, ridge = len(CONTEXT), self.config.ridge
-        precision = self._precision + ridge * np.eye(d)
+        precision = self.evidence.precision + ridge * np.eye(d)
         covariance: NDArray[np.float64] = np.asarray(np.linalg.inv(precision), dtype=np.float64)
-        step = covariance @ (self._response + ridge * self._prior) - self._mean
+        step = covariance @ (self.evidence.response + ridge * self._prior) - self._mean
         length = float(np.linalg.norm(step))
         self._mean = self._mean + step * min(1.0, self.config.max_step / max(length, 1e-12))
         self.version += 1
-        noise = max(self._rate * (1.0 - self._rate), 1e-4)  # variance of one answer
+        noise = max(self.evidence.rate * (1.0 - self.evidence.rate), 1e-4)  # variance of one answer
         return Posterior(self.version, self._mean, np.multiply(noise, covariance))
 
     def release_order(self) -> Posterior:
         """The next version, which is the prior again: what the guard falls back to."""
-        self.reset()
+        self.evidence = Evidence.none()
         self._mean = self._prior
         self.version += 1
         return Posterior(self.version, self._prior, PRIOR_NOISE * np.eye(len(CONTEXT)) / self.config.ridge)

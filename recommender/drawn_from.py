@@ -83,6 +83,14 @@ class DrawnFrom:
         return cls(keys, scores, fits, contexts, posterior)
 
 
+def has_posterior(raw: bytes) -> bool:
+    """Whether packed candidates are those of a policy that learns; cheaper than to unpack them. Raises ValueError."""
+    try:
+        return bool(_HEAD.unpack_from(raw)[2])
+    except struct.error as error:
+        raise ValueError(f"not the candidates of a list: {error}") from error
+
+
 class _Reader:
     def __init__(self, body: memoryview, at: int) -> None:
         self._body = body

@@ -107,7 +107,7 @@ PROVENANCE = {
         "code_version": "1a2b3c4d5e6f",
         "trained_until": 1787000000.0,
     },
-    "policy": {"id": "91f89c496a13", "body": '{"filters": [], "selector": {"part": "epsilon"}}'},
+    "policy": {"id": "029bb4912509", "body": '{"filters": [], "selector": {"part": "epsilon"}}'},
     "code_version": "1a2b3c4d5e6f",
     "seed": "0123456789abcdef",
     "page": {"size": 20, "offset": 0},

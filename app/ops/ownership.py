@@ -44,6 +44,13 @@ def sole_learner(home: Path) -> Iterator[None]:
 
 
 @contextmanager
+def sole_bandit(home: Path) -> Iterator[None]:
+    """Holds the right to learn the contextual bandit's posterior. Raises AlreadyRunning."""
+    with _locked(home / "run" / "bandit.lock", f"another consumer in {home} learns the bandit (process {{}})"):
+        yield
+
+
+@contextmanager
 def sole_publisher(home: Path) -> Iterator[None]:
     """Holds the right to publish embeddings: several API processes load a new release at the same time. Raises AlreadyRunning."""
     with _locked(home / "run" / "publish.lock", f"another process in {home} publishes embeddings (process {{}})"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from app import wiring
+from app.ops.ownership import sole_bandit
 from app.usecases import steps
 from app.usecases.features import signals
 from app.usecases.learning import learning_loop
@@ -16,6 +17,7 @@ from lake.items_feed import KnownItems
 from streaming.consumer import Loop
 from streaming.decoding import Contract
 from streaming.handlers import impression_rows, known_interaction_rows, list_rows
+from streaming.learning.bandit_loop import BanditLoop
 from streaming.loops.feature_effect import FeatureEffect, FeatureStore
 from streaming.loops.interaction_loop import InteractionLoop, LoopConfig
 from streaming.loops.lake_loop import LakeLoop
@@ -45,5 +47,6 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
             settings.statistics_interval,
             attribution=settings.attribution_hours * 3600,
         ),
+        BanditLoop(lake, wiring.bandit_posterior(settings), partial(sole_bandit, settings.home), settings.statistics_interval),
         *learning,
     ]

@@ -6,14 +6,26 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from ranking.policies.impression_budget import is_decided
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
 from recommender.tastes import unit
 
 RECENT = 10  # latest items of a history that say what the user likes
+
+
+class EndConfig(BaseModel):
+    """When so much is known of a new item that it needs no more impressions (`ranking.policies.impression_budget`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    confidence: float = Field(
+        0.8, gt=0, lt=1, description="of the interval of its acceptance that lies on one side of the mean of the new items"
+    )
+    min_impressions: int = Field(20, ge=1, le=1_000_000, description="impressions that it gets at least")
 
 
 class NewItemsConfig(SourceConfig):
@@ -23,10 +35,13 @@ class NewItemsConfig(SourceConfig):
     part: Literal["new_items"] = "new_items"
     k: int = Field(20, ge=1, le=10_000, description="items at a time; those that were shown most come first, until they are done")
     fills: bool = True
-    budget: int = Field(100, ge=1, le=1_000_000, description="impressions that each new item gets")
+    budget: int = Field(100, ge=1, le=1_000_000, description="impressions that each new item gets at most")
+    end: EndConfig | None = Field(
+        None, exclude_if=lambda end: end is None, description="an end before that, when enough is known of it; never if left out"
+    )
 
     def build(self, now: Snapshot) -> NewItemsSource:
-        return NewItemsSource(now, self.k, self.budget)
+        return NewItemsSource(now, self.k, self.budget, self.end)
 
 
 class NewItemsSource:
@@ -38,9 +53,12 @@ class NewItemsSource:
 
     name = "new_items"
 
-    def __init__(self, now: Snapshot, k: int, budget: int) -> None:
+    def __init__(self, now: Snapshot, k: int, budget: int, end: EndConfig | None = None) -> None:
         shown = now.stats.impressions
-        waiting = np.flatnonzero((now.release.stats.n_events == 0) & (shown < budget))[::-1]  # the latest keys first
+        open_ = (now.release.stats.n_events == 0) & (shown < budget)
+        if end is not None:
+            open_ &= ~_done(now, end)
+        waiting = np.flatnonzero(open_)[::-1]  # the latest keys first
         self._rows = waiting[np.argsort(-shown[waiting], kind="stable")]
         self._now = now
         self._k = k
@@ -62,3 +80,10 @@ class NewItemsSource:
             return np.zeros(len(rows), dtype=np.float32)
         taste = unit(unit(vectors[past]).mean(axis=0, keepdims=True))[0]
         return np.asarray(unit(vectors[rows]) @ taste, dtype=np.float32)
+
+
+def _done(now: Snapshot, end: EndConfig) -> NDArray[np.bool_]:
+    """Of which items [n] enough is known, measured by new items alone: these stand lower in lists than others."""
+    shown, answers, new = now.stats.impressions, now.stats.answers, now.release.stats.n_events == 0
+    mean = float(answers[new].sum() / max(float(shown[new].sum()), 1.0))
+    return is_decided(shown, answers, mean, end.confidence, end.min_impressions)

@@ -26,7 +26,8 @@ from lake.ports import Added, Lake
 from lake.published_stats import publish
 from lake.tables import IMPRESSIONS, INTERACTIONS
 from streaming.statistics.acceptance_window import IMPRESSION_COLUMNS, INTERACTION_COLUMNS, AcceptanceWindow
-from streaming.statistics.impression_counts import ImpressionCounts
+from streaming.statistics.impression_counts import ANSWER_COLUMNS as ACCEPTED_COLUMNS
+from streaming.statistics.impression_counts import AnswerCounts, ImpressionCounts
 
 _log = logging.getLogger(__name__)
 
@@ -49,11 +50,12 @@ class StatisticsLoop:
         self._path = path
         self._interval = interval
         self._clock = clock
-        self._events = lake.follow(INTERACTIONS, STATS_COLUMNS)
+        self._events = lake.follow(INTERACTIONS, tuple(dict.fromkeys((*STATS_COLUMNS, *ACCEPTED_COLUMNS))))
         self._answers = lake.follow(INTERACTIONS, INTERACTION_COLUMNS, history=False)
         self._shown = lake.follow(IMPRESSIONS, IMPRESSION_COLUMNS, history=False)
         self._impressions = lake.follow(IMPRESSIONS, (c.ITEM,))
         self._counts, self._impression_counts = ItemCounts(self._counted), ImpressionCounts()
+        self._answer_counts = AnswerCounts()
         self._unpublished = False  # whether something was counted since the last file
         self._acceptance = AcceptanceWindow(attribution)
 
@@ -73,12 +75,14 @@ class StatisticsLoop:
             self._know(added.rows[c.ITEM].to_numpy())
             self._counts = ItemCounts(self._counted) if added.is_snapshot else self._counts
             self._counts.add(added.rows)
+            self._answer_counts.add(added)
         if (shown := self._impressions.look()) is not None:
             self._know(shown.rows[c.ITEM].to_numpy())
             self._impression_counts.add(shown)
         if self._unpublished:
             stats, keys = self._counts.stats(self._clock()), self._counted.keys
-            publish(self._path, keys, replace(stats, impressions=self._impression_counts.of(keys)))
+            shown_times, answers = self._impression_counts.of(keys), self._answer_counts.of(keys)
+            publish(self._path, keys, replace(stats, impressions=shown_times, answers=np.minimum(answers, shown_times)))
             self._unpublished = False
 
     def _know(self, keys: NDArray[np.int64]) -> None:

@@ -168,7 +168,7 @@ class SmallMarquee:
     def _consume(self) -> None:
         """What the consumer does with what is in the log."""
         self.service.impressions.flush()
-        self.service.outcomes.writer.flush()
+        self.service.outcomes.flush()
         contract, now = Contract(self._items), self.clock()
         for topic, table, rows_of in (
             (IMPRESSIONS, tables.IMPRESSIONS, partial(impression_rows, items=self._items)),

@@ -107,13 +107,30 @@ def test_published_and_read_again_it_is_the_same(tmp_path: Path) -> None:
     posterior = bandit.posterior()
     followed = PublishedPosterior(tmp_path / "posterior.parquet")
     assert followed.look() is None
-    publish(tmp_path / "posterior.parquet", posterior)
+    publish(tmp_path / "posterior.parquet", posterior, bandit.evidence)
     found = followed.look()
     assert found is not None
     assert found.version == posterior.version == 1
     np.testing.assert_array_equal(found.mean, posterior.mean)
     np.testing.assert_array_equal(found.covariance, posterior.covariance)
     assert followed.look() is None, "nothing new"
+
+
+def test_another_process_goes_on_where_the_first_one_stopped(tmp_path: Path) -> None:
+    first, second, path = LinearBandit(), LinearBandit(), tmp_path / "posterior.parquet"
+    x = shown(400)
+    rewards = (x[:, 2] > 1).astype(np.float64)
+    first.learn(x[:200], rewards[:200])
+    publish(path, first.posterior(), first.evidence)
+    learned = PublishedPosterior(path).learned()
+    assert learned is not None
+    second.resume(*learned)
+    for bandit in (first, second):
+        bandit.learn(x[200:], rewards[200:])
+    ahead, behind = first.posterior(), second.posterior()
+    assert behind.version == ahead.version == 2
+    np.testing.assert_array_equal(behind.mean, ahead.mean)
+    np.testing.assert_array_equal(behind.covariance, ahead.covariance)
 
 
 def test_settings_out_of_range_are_refused() -> None:

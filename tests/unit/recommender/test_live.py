@@ -14,6 +14,8 @@ from core.errors import DependencyUnavailable
 from core.item_facts import ItemFacts
 from lake import later_transitions, learned_vectors, published_stats
 from lake.learned_vectors import LearnedVectors
+from ranking import published_posterior
+from ranking.linear_bandit import CONTEXT, LinearBandit
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.release import Release
 from retrieval.adapters.mirror import MirrorIndex
@@ -53,6 +55,19 @@ def test_nothing_new_changes_nothing(live: LiveRelease) -> None:
     assert not live.look_at_stats()
     assert not live.look_at_vectors()
     assert live.snapshot is before
+
+
+def test_what_the_bandit_learned_is_taken_over_once(live: LiveRelease, feeds: Feeds) -> None:
+    path = feeds.stats.with_name("posterior.parquet")
+    live = LiveRelease("1", live.snapshot, replace(feeds, posterior=path))
+    assert not live.look_at_posterior()
+    bandit = LinearBandit()
+    bandit.learn(np.eye(len(CONTEXT), dtype=np.float32), np.ones(len(CONTEXT)))
+    published_posterior.publish(path, bandit.posterior(), bandit.evidence)
+    before = live.snapshot
+    assert live.look_at_posterior()
+    assert (before.posterior.version, live.snapshot.posterior.version) == (0, 1)
+    assert not live.look_at_posterior()
 
 
 def test_new_statistics_are_taken_over_once(live: LiveRelease, feeds: Feeds) -> None:

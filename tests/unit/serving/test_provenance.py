@@ -59,7 +59,7 @@ class Shown:
 
     def fill(self) -> None:
         """Let the lake take over what is in the log."""
-        self.world.service.outcomes.writer.flush()
+        self.world.service.outcomes.flush()
         items = KnownItems(self.lake)
         for topic, table, rows_of in (
             (IMPRESSIONS, tables.IMPRESSIONS, lambda records, now: impression_rows(records, now, items)),

@@ -11,7 +11,7 @@ from synthetic import POPULAR, TWO_TOWER, make_policy, make_query, make_snapshot
 
 from core.features import UserFeatures
 from recommender.live import Snapshot
-from recommender.parts.new_items import NewItemsSource
+from recommender.parts.new_items import EndConfig, NewItemsSource
 from recommender.policy import Policy
 from recommender.recommender import Offline
 
@@ -102,3 +102,28 @@ def test_without_exploration_nothing_of_it_is_seen() -> None:
     with Offline(NOW, policy(0.5).greedy()) as greedy, Offline(NOW, plain) as without:
         (one,), (other,) = greedy.recommend([make_query(20, user)]), without.recommend([make_query(20, user)])
         assert one.selection.rows.tolist() == other.selection.rows.tolist()
+
+
+def counted(shown: dict[int, float], answers: dict[int, float]) -> Snapshot:
+    """With impressions and accepted ones by row; what the release has learned was shown 1,000 times and always accepted."""
+    impressions, accepted = np.zeros(len(NOW.catalogue), np.float32), np.zeros(len(NOW.catalogue), np.float32)
+    impressions[0], accepted[0] = 1000, 1000
+    for row, count in shown.items():
+        impressions[row], accepted[row] = count, answers.get(row, 0.0)
+    return NOW.with_stats(replace(NOW.stats, impressions=impressions, answers=accepted))
+
+
+def test_exploration_ends_when_enough_is_known_and_at_the_budget_at_the_latest() -> None:
+    """At a mean acceptance of one in twenty among the new: nobody accepted one in 45 impressions, another is like the mean."""
+    now = counted({7: 45, 40: 45, 41: 100, 299: 19}, {40: 3, 41: 8})
+    waits = {
+        name: sorted(NewItemsSource(now, 10, 100, end).fetch(make_query(), EVERYTHING).rows.tolist())
+        for name, end in (("never", None), ("decided", EndConfig()), ("later", EndConfig(min_impressions=46)))
+    }
+    assert waits == {"never": [7, 40, 299], "decided": [40, 299], "later": [7, 40, 299]}
+
+
+def test_while_nobody_accepted_anything_only_the_budget_ends_it() -> None:
+    now = NOW.with_stats(replace(NOW.stats, impressions=np.full(len(NOW.catalogue), 99, np.float32)))
+    found = NewItemsSource(now, 10, 100, EndConfig()).fetch(make_query(), EVERYTHING)
+    assert sorted(found.rows.tolist()) == NEW

@@ -54,7 +54,7 @@ class Two:
         self.host.of(arm).recommend = fail  # type: ignore[method-assign]
 
     def lists(self) -> list[ListMade]:
-        assert self.world.service.outcomes.writer.flush()
+        assert self.world.service.outcomes.flush()
         records = self.world.log.inner.subscribe(LISTS, "test").poll(1_000, 0.0)
         return [ListMade.model_validate_json(record.value) for record in records]
 
@@ -186,4 +186,5 @@ async def test_outcomes_that_find_no_room_cost_no_list(make: Any) -> None:
     two = make()
     two.world.service.outcomes.writer._capacity = 0
     assert len((await two.ask())["recommendations"]) == 10
+    two.world.service.outcomes.flush()
     assert REGISTRY.get_sample_value("marquee_stage_errors_total", labels) == before + 1

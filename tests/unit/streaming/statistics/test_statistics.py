@@ -161,6 +161,23 @@ def test_impressions_are_counted_once_with_events_and_without_whoever_counts(lak
     assert counted() == counted() == found.impressions.tolist()
 
 
+def test_an_accepted_impression_counts_once_however_often_it_is_answered(lake: MemoryLake, tmp_path: Path) -> None:
+    """A click and a rating that answer one list are one; a view accepts nothing, and neither does an event without a list."""
+    lake.replace(tables.ITEMS, CATALOGUE.to_frame())
+    loop = StatisticsLoop(lake, KnownItems(lake), tmp_path / "items.parquet", 0.02, lambda: NOW)
+    lake.append(IMPRESSIONS, impressions(1))
+    lake.append(IMPRESSIONS, impressions(2).with_columns(request_id=pl.lit("another")))
+    lake.append(INTERACTIONS, table([(30, "click", NOW), (30, "rating", NOW), (10, "view", NOW)], request_id="list"))
+    lake.append(INTERACTIONS, table([(30, "click", NOW)], start=10, request_id="another"))
+    lake.append(INTERACTIONS, table([(10, "click", NOW), (40, "click", NOW)], start=20))
+    lake.append(INTERACTIONS, table([(50, "click", NOW)], start=30, request_id="never shown"))
+    for counting in (loop, StatisticsLoop(lake, KnownItems(lake), tmp_path / "items.parquet", 0.02, lambda: NOW)):
+        counting.count()
+        found = PublishedStats(tmp_path / "items.parquet").look(CATALOGUE)
+        assert found is not None
+        assert found.answers.tolist() == [0.0, 0.0, 2.0, 0.0, 0.0]
+
+
 class Failing(MemoryLake):
     """Whose impressions cannot be read now."""
 
@@ -188,10 +205,10 @@ def test_events_read_before_impressions_failed_are_counted_and_published_later(t
 
 def test_statistics_of_before_there_were_impressions_can_be_read(tmp_path: Path) -> None:
     publish(tmp_path / "new.parquet", CATALOGUE.ids, ItemCounts(CATALOGUE).stats(NOW))
-    pl.read_parquet(tmp_path / "new.parquet").drop("impressions").write_parquet(tmp_path / "old.parquet")
+    pl.read_parquet(tmp_path / "new.parquet").drop("impressions", "answers").write_parquet(tmp_path / "old.parquet")
     found = PublishedStats(tmp_path / "old.parquet").look(CATALOGUE)
     assert found is not None
-    assert found.impressions.tolist() == [0.0] * 5
+    assert found.impressions.tolist() == found.answers.tolist() == [0.0] * 5
 
 
 def test_the_acceptance_rate_is_that_of_the_lists_shown_since_the_start(published: PublishedStats, lake: MemoryLake) -> None:
