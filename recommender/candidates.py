@@ -51,6 +51,11 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def index(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The place of each catalogue row [m] among the candidates, -1 for one that is none."""
+        places = dict(zip(self.rows.tolist(), range(len(self)), strict=True))
+        return np.array([places.get(row, -1) for row in rows.tolist()], dtype=np.intp)
+
     @property
     def primary_scores(self) -> Floats:
         """The scores of the sources that do more than fill up [n, their number]."""

@@ -179,3 +179,10 @@ class Selector(Protocol):
     name: str
 
     def select(self, query: Query, candidates: Candidates) -> Selection: ...
+
+    def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Of a given list: the probability with which `select` puts each of rows [m] at its position, given the rows above it.
+
+        [m] float32; 0 for what it cannot put there, such as a row (or -1) that is no candidate. What was drawn from the
+        query's seed does not matter.
+        """

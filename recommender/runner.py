@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.errors import DependencyUnavailable
+from recommender.alternatives import Alternatives
 from recommender.candidates import Candidates, merge
 from recommender.completion import Completion
 from recommender.eligibility import Eligibility
@@ -63,12 +64,7 @@ class Pipeline:
     async def run(self, query: Query) -> tuple[Selection, Trace]:
         """The page of the list, best first, never an item twice; fewer items only when no more are eligible."""
         trace = Trace()
-        eligible = self._eligible(query, trace)
-        candidates = await self._candidates(query, eligible, trace)
-        for scorer in self.scorers:
-            with trace.stage("scorer", scorer.name) as report:
-                candidates = replace(candidates, scores=scorer.score(query, candidates))
-                report(len(candidates), 0, None)
+        eligible, candidates = await self._scored(query, trace)
         with trace.stage("selector", self.selector.name) as report:
             selection = self.selector.select(query, candidates)
             report(len(selection), len(candidates) - len(selection), None)
@@ -78,10 +74,25 @@ class Pipeline:
                 report(len(selection) - before, 0, None)
         return replace(selection.positions(query.page), policy_id=self.policy_id), trace
 
+    async def alternatives(self, query: Query) -> tuple[Alternatives, Trace]:
+        """All that the selector may choose from."""
+        trace = Trace()
+        eligible, candidates = await self._scored(query, trace)
+        return Alternatives(query, candidates, eligible, self.selector, self.completion), trace
+
     async def candidates(self, query: Query) -> tuple[Candidates, Trace]:
         """What the scorers would get to see: the ranker is trained on it."""
         trace = Trace()
         return await self._candidates(query, self._eligible(query, trace), trace), trace
+
+    async def _scored(self, query: Query, trace: Trace) -> tuple[Eligible, Candidates]:
+        eligible = self._eligible(query, trace)
+        candidates = await self._candidates(query, eligible, trace)
+        for scorer in self.scorers:
+            with trace.stage("scorer", scorer.name) as report:
+                candidates = replace(candidates, scores=scorer.score(query, candidates))
+                report(len(candidates), 0, None)
+        return eligible, candidates
 
     def _eligible(self, query: Query, trace: Trace) -> Eligible:
         with trace.stage("filter", self.eligibility.name) as report:

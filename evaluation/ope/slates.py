@@ -33,7 +33,7 @@ def reward_interaction_ips(weights: Floats, rewards: Floats) -> Floats:
 
     Each position's weights are normalised by their mean, as published. Raises Unsupported where all are 0 at some position.
     """
-    upto: Floats = np.cumprod(weights, axis=1)
+    upto = np.asarray(np.cumprod(weights, axis=1), dtype=np.float64)
     values = [snips(upto[:, at], rewards[:, at]) for at in range(weights.shape[1])]
     return np.asarray(np.sum(values, axis=0))
 

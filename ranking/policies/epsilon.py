@@ -45,18 +45,41 @@ def choose(scores: NDArray[np.float32], k: int, epsilon: float, pool: int, seed:
             one = _drawn(weights, where / share)
         else:
             one = remaining[int((where - share) / (1.0 - share) * len(remaining))] if coin < epsilon else leader
-        probability = 1.0 - epsilon if one == leader else 0.0
-        if one in weights:
-            probability += epsilon * share * weights[one] / sum(weights.values())
-            del weights[one]
-        if one in remaining:
-            probability += epsilon * (1.0 - share) / len(remaining)
-            remaining.remove(one)
-        propensities[position], explored[position] = probability, one != leader
+        propensities[position], explored[position] = _take(one, remaining, weights, epsilon, share), one != leader
         chosen.append(one)
     taken = set(chosen)
     chosen += [one for one in order[pool:] if one not in taken][: k - len(chosen)]
     return Choice(np.array(chosen, dtype=np.intp), propensities[: len(chosen)], explored[: len(chosen)])
+
+
+def propensities(
+    scores: NDArray[np.float32], index: NDArray[np.intp], epsilon: float, pool: int, new: NewItems = NOTHING_NEW
+) -> NDArray[np.float32]:
+    """Of a given list: the probability with which `choose` shows each of index [m], positions among the candidates, given those
+    above it. [m]; 0 for what it cannot show there, and for -1, which is no candidate."""
+    order = best(scores, len(scores)).tolist()
+    remaining, behind, taken = order[:pool], order[pool:], set[int]()
+    weights: dict[int, float] = dict(zip(new.index.tolist(), new.weights.tolist(), strict=True))
+    out = np.zeros(len(index), dtype=np.float32)
+    for position, one in enumerate(index.tolist()):
+        if remaining:
+            out[position] = _take(one, remaining, weights, epsilon, new.share if weights else 0.0)
+        else:
+            out[position] = one == next((other for other in behind if other not in taken), None)
+        taken.add(one)
+    return out
+
+
+def _take(one: int, remaining: list[int], weights: dict[int, float], epsilon: float, share: float) -> float:
+    """The probability that a candidate is next, `remaining` in order and the new items' `weights`; it is taken out of both."""
+    probability = 1.0 - epsilon if one == remaining[0] else 0.0
+    if one in weights:
+        probability += epsilon * share * weights[one] / sum(weights.values())
+        del weights[one]
+    if one in remaining:
+        probability += epsilon * (1.0 - share) / len(remaining)
+        remaining.remove(one)
+    return probability
 
 
 def _drawn(weights: dict[int, float], where: float) -> int:

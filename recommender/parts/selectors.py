@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from ranking.policies import epsilon, greedy
@@ -49,6 +50,9 @@ class GreedySelector:
     def select(self, query: Query, candidates: Candidates) -> Selection:
         return selection(candidates, greedy.choose(candidates.scores, query.page.end))
 
+    def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
+        return greedy.propensities(candidates.scores, candidates.index(rows))
+
 
 class EpsilonSelector:
     """`ranking.policies.epsilon`, drawing by the query's seed."""
@@ -64,6 +68,10 @@ class EpsilonSelector:
         new = self._new(candidates)
         choice = epsilon.choose(candidates.scores, query.page.end, self._epsilon, self._pool, query.seed, new)
         return selection(candidates, choice)
+
+    def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
+        index = candidates.index(rows)
+        return epsilon.propensities(candidates.scores, index, self._epsilon, self._pool, self._new(candidates))
 
     def _new(self, candidates: Candidates) -> epsilon.NewItems:
         """What the source `new_items` found, each by its fit: one that fits by a spread more is drawn e times as often."""

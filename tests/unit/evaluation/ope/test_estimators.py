@@ -16,7 +16,6 @@ from evaluation.ope import slates, weighting
 from evaluation.ope.reward_model import ModelConfig, fit
 from evaluation.ope.support import Unsupported
 
-
 Values = Callable[[Logged], Floats]
 
 
