@@ -15,6 +15,7 @@ from app.commands import (
     features,
     index,
     items,
+    ope,
     operate,
     reference,
     release,
@@ -46,6 +47,7 @@ app.add_typer(drill.app, name="drill")
 operate.register(app)
 app.command(epilog="Example: marquee retrain --dry-run")(retrain.retrain)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command(epilog=ope.EXAMPLE)(ope.ope)
 app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")(tune.tune)
 app.command(
     epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.errors import InvalidInput
 
 Floats = NDArray[np.float64]
+_CONSTANT = 1e-9  # relative spread of a feature that is the same in every list but for rounding
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def fit(
     rows. Raises InvalidInput for lists of fewer than two users.
     """
     folds = _folds(users, config)
-    spread = np.where(shown.std(axis=0) > 0, shown.std(axis=0), 1.0)
+    spread = shown.std(axis=0)
+    spread = np.where(spread > _CONSTANT * np.abs(shown).max(axis=0, initial=0.0), spread, 1.0)
     constant = np.ones((len(shown), 1))
     rows = np.concatenate([constant, shown / spread], axis=1)
     wanted = np.concatenate([constant, evaluated / spread], axis=1)

@@ -35,7 +35,7 @@ def reward_interaction_ips(weights: Floats, rewards: Floats) -> Floats:
     """
     upto = np.asarray(np.cumprod(weights, axis=1), dtype=np.float64)
     values = [snips(upto[:, at], rewards[:, at]) for at in range(weights.shape[1])]
-    return np.asarray(np.sum(values, axis=0))
+    return np.asarray(np.sum([np.zeros(len(weights)), *values], axis=0))
 
 
 def cascade_dr(weights: Floats, rewards: Floats, predicted: Floats, expected: Floats) -> Floats:

@@ -15,6 +15,7 @@ from evaluation.intervals import Interval, bootstrap
 from evaluation.ope.support import Support, SupportConfig, Unsupported, check
 
 Floats = NDArray[np.float64]
+_ROUNDING = 1e-12
 
 
 class Answer(StrEnum):
@@ -68,7 +69,8 @@ def verdict(
         check(found, config.support)
     except Unsupported as error:
         return Verdict(Answer.CANNOT_TELL, error.detail, more_impressions=_until_supported(found, config.support, error))
-    gain = bootstrap(values - rewards, users, config.draws, config.level)
+    gains = np.where(np.abs(values - rewards) < _ROUNDING, 0.0, values - rewards)
+    gain = bootstrap(gains, users, config.draws, config.level)
     logged = float(rewards.mean())
     said = f"the gain a list is {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] on {logged:.4f}"
     if gain.low > 0:

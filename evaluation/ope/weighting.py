@@ -25,9 +25,9 @@ def snips(weights: Floats, rewards: Floats) -> Floats:
     Biased by an order of 1/n, and stable where few weights are large. The values are the linearised ratio. Raises Unsupported
     where every weight is 0.
     """
-    mean = weights.mean()
-    if not mean > 0:
+    if not weights.any():
         raise Unsupported("the mean weight", 0.0, "above 0", "the evaluated policy shows nothing that was logged")
+    mean = weights.mean()
     value = (weights @ rewards) / weights.sum()
     return np.asarray(value + weights / mean * (rewards - value))
 
