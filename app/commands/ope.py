@@ -44,13 +44,13 @@ def ope(
     """
     from rich.progress import Progress
 
-    from app.usecases.ope.evaluating import Question, evaluate, policy_names, remember
+    from app.usecases.ope.evaluating import PolicyQuestion, evaluate, policy_names, remember
     from app.usecases.ope.report import page, write
     from recommender.policy import Policy
 
     home = settings()
     wanted = Policy.named(policy).exploring(home.exploration if exploration is None else exploration)
-    question = Question(wanted, time.time() - seconds_of(since, "--since"), release, lists, seed)
+    question = PolicyQuestion(wanted, time.time() - seconds_of(since, "--since"), release, lists, seed)
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task("replaying lists", total=None)
         found = evaluate(home, question, lambda total: bar.update(task, total=total), lambda: bar.advance(task))

@@ -14,7 +14,7 @@ from evaluation.ope.doubly_robust import doubly_robust, mrdr_importance, shrunk,
 from evaluation.ope.replay import Replayed
 from evaluation.ope.reward_model import ModelConfig, fit
 from evaluation.ope.support import Support, Unsupported, support_of
-from evaluation.ope.verdict import Verdict, VerdictConfig, verdict
+from evaluation.ope.verdict import PolicyVerdict, VerdictConfig, verdict
 from evaluation.ope.weighting import clipped_ips, ips, snips
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,7 @@ class Analysis:
     not_defined: dict[str, str]  # estimators that these logs do not allow, and why
     slices: tuple[SliceGain, ...]
     support: Support
-    verdict: Verdict
+    verdict: PolicyVerdict
     weights: Floats  # [n] of whole lists
 
 

@@ -54,7 +54,7 @@ class Replayed:
 
 
 @dataclass(frozen=True)
-class Replay:
+class LogReplay:
     """What a replay needs: the lake's interactions and all impressions (item_id and ts alone), releases and policies.
 
     `logging` are the policies that made the logs, by their id; `of_release` gives the release on which the evaluated policy is
@@ -74,7 +74,8 @@ class Replay:
         gone = 0
         for (release, day), same in groupby(sorted(lists, key=_release_and_day), _release_and_day):
             part = tuple(same)
-            logged_on, evaluated_on = self._at(release, day), self._at(self.of_release(release), day)
+            logged_on, other = self._at(release, day), self.of_release(release)
+            evaluated_on = logged_on if other == release else self._at(other, day)
             if logged_on is None or evaluated_on is None:
                 gone += len(part)
                 continue

@@ -43,7 +43,7 @@ class VerdictConfig:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PolicyVerdict:
     """`gain` is what the evaluated policy earns a list beyond what was earned; None where the logs do not support an estimate."""
 
     answer: Answer
@@ -63,23 +63,23 @@ def verdict(
     users: NDArray[np.int64],
     found: Support,
     config: VerdictConfig = VerdictConfig(),
-) -> Verdict:
+) -> PolicyVerdict:
     """Of an estimator's values [n] and the logged rewards [n] of the same lists, which are compared in pairs."""
     try:
         check(found, config.support)
     except Unsupported as error:
-        return Verdict(Answer.CANNOT_TELL, error.detail, more_impressions=_until_supported(found, config.support, error))
+        return PolicyVerdict(Answer.CANNOT_TELL, error.detail, more_impressions=_until_supported(found, config.support, error))
     gains = np.where(np.abs(values - rewards) < _ROUNDING, 0.0, values - rewards)
     gain = bootstrap(gains, users, config.draws, config.level)
     logged = float(rewards.mean())
     said = f"the gain a list is {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] on {logged:.4f}"
     if gain.low > 0:
-        return Verdict(Answer.BETTER, said, gain)
+        return PolicyVerdict(Answer.BETTER, said, gain)
     if gain.high < 0:
-        return Verdict(Answer.WORSE, said, gain)
+        return PolicyVerdict(Answer.WORSE, said, gain)
     if gain.low == gain.high == 0:
-        return Verdict(Answer.CANNOT_TELL, "both policies do the same on these lists", gain)
-    return Verdict(Answer.CANNOT_TELL, f"{said}, so it may be none", gain, _until_told(gain, logged, found, config))
+        return PolicyVerdict(Answer.CANNOT_TELL, "both policies do the same on these lists", gain)
+    return PolicyVerdict(Answer.CANNOT_TELL, f"{said}, so it may be none", gain, _until_told(gain, logged, found, config))
 
 
 def _until_told(gain: Interval, logged: float, found: Support, config: VerdictConfig) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,7 @@ def weights(found: Analysis) -> str:
     return _svg(figure)
 
 
-def _forest(rows: Mapping[str, Interval], reference: float, label: str, title: str, marked: str = "") -> str:
+def _forest(rows: dict[str, Interval], reference: float, label: str, title: str, marked: str = "") -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 1.4 + 0.35 * len(rows)), layout="constrained")
@@ -63,5 +62,5 @@ def _forest(rows: Mapping[str, Interval], reference: float, label: str, title: s
 
 def _svg(figure: Figure) -> str:
     text = StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return text.getvalue()[text.getvalue().index("<svg") :]

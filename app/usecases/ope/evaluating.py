@@ -19,7 +19,7 @@ from core.ports import ModelRegistry
 from core.settings import Settings
 from evaluation.ope.analysis import Analysis, AnalysisConfig, analyse
 from evaluation.ope.logs import IMPRESSION_COLUMNS, logged_lists
-from evaluation.ope.replay import Replay
+from evaluation.ope.replay import LogReplay
 from lake import recent, tables
 from lake.items_feed import KnownItems
 from lake.ports import Lake
@@ -34,7 +34,7 @@ _HOUR = 3600.0
 
 
 @dataclass(frozen=True)
-class Question:
+class PolicyQuestion:
     """What is to be judged. `release` is a version or an alias; None is the release that made each list."""
 
     policy: Policy
@@ -49,7 +49,7 @@ class Question:
 class Found:
     """The answer, and what it rests on."""
 
-    question: Question
+    question: PolicyQuestion
     analysis: Analysis
     policies: tuple[str, ...]  # ids of those that made the logs
     releases: tuple[str, ...]  # that made them
@@ -58,7 +58,9 @@ class Found:
     seconds: float
 
 
-def evaluate(settings: Settings, question: Question, begin: Callable[[int], object], advance: Callable[[], object]) -> Found:
+def evaluate(
+    settings: Settings, question: PolicyQuestion, begin: Callable[[int], object], advance: Callable[[], object]
+) -> Found:
     """`begin` learns how many lists there are, `advance` is called after each.
 
     Raises NotFound without lists or data, Unsupported for logs without propensities.
@@ -73,7 +75,7 @@ def evaluate(settings: Settings, question: Question, begin: Callable[[int], obje
     lists = logged_lists(impressions, stored.interactions, now, attribution, question.max_lists, question.seed)
     begin(len(lists.lists))
     wanted = None if question.release is None else release_name(registry, question.release)
-    replay = Replay(
+    replay = LogReplay(
         stored.interactions,
         recent.since(lake, tables.IMPRESSIONS, 0.0, (c.ITEM, c.TS)),
         snapshots(lake, registry),

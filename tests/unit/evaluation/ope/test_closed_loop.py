@@ -12,7 +12,7 @@ from small_world import DAY, MIDNIGHT, PAST, SIZE, logs, policy, snapshot, truth
 from core.errors import MarqueeError
 from evaluation.ope.analysis import AnalysisConfig, analyse
 from evaluation.ope.logs import LATER_PAGE, NOT_DRAWN, UNANSWERABLE, LoggedLists, logged_lists
-from evaluation.ope.replay import GONE, Replay, Replayed
+from evaluation.ope.replay import GONE, LogReplay, Replayed
 from evaluation.ope.support import SupportConfig, Unsupported
 from evaluation.ope.verdict import Answer, VerdictConfig
 from evaluation.simulation.shown_lists import ShownLists
@@ -27,7 +27,7 @@ def replayed(shown: ShownLists, evaluated: Policy, logging: Policy | None = LOGG
     lists = logged_lists(shown.impressions, shown.interactions, LATER).lists
     known = {logging.id: logging} if logging else {}
     seen = shown.impressions.select("item_id", "ts")
-    return Replay(shown.interactions, seen, lambda name: NOW if name == NOW.name else None, known).run(lists, evaluated)
+    return LogReplay(shown.interactions, seen, lambda name: NOW if name == NOW.name else None, known).run(lists, evaluated)
 
 
 SHOWN = logs(NOW, LOGGING, 800, 250)
@@ -71,7 +71,7 @@ def test_films_without_titles_are_replayed_as_well(with_facts: bool) -> None:
     now = snapshot(with_facts)
     shown = logs(now, LOGGING, 800, 20)
     lists = logged_lists(shown.impressions, shown.interactions, LATER).lists
-    found = Replay(shown.interactions, shown.impressions, lambda _: now, {LOGGING.id: LOGGING}).run(lists, policy(0.2))
+    found = LogReplay(shown.interactions, shown.impressions, lambda _: now, {LOGGING.id: LOGGING}).run(lists, policy(0.2))
     assert found.reproduced == 1.0
 
 
@@ -124,7 +124,7 @@ def test_what_is_left_out_is_counted() -> None:
     drawn = lists(SHOWN.impressions, max_lists=40)
     assert (len(drawn.lists), drawn.left_out) == (40, {NOT_DRAWN: 210})
     assert [one.ts for one in drawn.lists] == sorted(one.ts for one in drawn.lists)
-    gone = Replay(SHOWN.interactions, SHOWN.impressions, lambda _: None, {}).run(everything.lists, LOGGING)
+    gone = LogReplay(SHOWN.interactions, SHOWN.impressions, lambda _: None, {}).run(everything.lists, LOGGING)
     assert gone.left_out == {GONE: 250}
     assert analyse(gone).verdict.gain is None
 
