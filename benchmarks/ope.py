@@ -2,7 +2,7 @@
 
     python benchmarks/ope.py --lists 800 --logs 4
 
-A simulated world whose users choose with known probabilities is shown lists of five by an exploring policy, `--logs` times with
+A simulated world whose users choose with known probabilities is shown lists of three by an exploring policy, `--logs` times with
 other visitors. From each log every candidate is judged as `marquee ope` does it; then it is run, and earns the mean of the true
 chances of its lists. Printed are, for each candidate and over the logs, what it earns, what each estimator says on average,
 how often the interval has the truth in it, and the verdicts. The release knows films and tastes as they are: what is
@@ -41,7 +41,7 @@ from recommender.policy import Policy
 from recommender.release import Release
 from retrieval.adapters.mirror import MirrorIndex
 
-DAY, SIZE, FILMS = 86_400.0, 5, 200
+DAY, SIZE, FILMS = 86_400.0, 3, 200
 MIDNIGHT = 19_675 * DAY
 LOGGING = 0.5
 CANDIDATES = {"explores less (0.3)": 0.3, "explores a little (0.1)": 0.1, "explores more (0.7)": 0.7, "the same (0.5)": 0.5}
@@ -63,7 +63,7 @@ class TasteEncoder:
 
 
 def policy(epsilon: float) -> Policy:
-    part = {"part": "epsilon", "epsilon": epsilon, "pool": 20}
+    part = {"part": "epsilon", "epsilon": epsilon, "pool": 60}
     sources = [{"part": "two_tower", "k": 100}, {"part": "popular", "k": 50}]
     return Policy.of(
         {

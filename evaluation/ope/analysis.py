@@ -12,7 +12,7 @@ from evaluation.intervals import Interval, bootstrap, empirical_bernstein
 from evaluation.ope import slates
 from evaluation.ope.doubly_robust import doubly_robust, mrdr_importance, shrunk, switched
 from evaluation.ope.replay import Replayed
-from evaluation.ope.reward_model import ModelConfig, fit
+from evaluation.ope.reward_model import ModelConfig, RewardModel, fit
 from evaluation.ope.support import Support, Unsupported, support_of
 from evaluation.ope.verdict import PolicyVerdict, VerdictConfig, verdict
 from evaluation.ope.weighting import clipped_ips, ips, snips
@@ -114,19 +114,27 @@ def _modelled(found: Replayed, weights: Floats, rewards: Floats, config: Analysi
         one = robust if by == "robust" else model
         return lambda: doubly_robust(used, rewards, one.predicted, one.expected) + one.coefficient_error(used, rewards)
 
-    def cascade() -> Floats:
-        constant = model.predicted - model.parts(found.features).sum(axis=1)
-        ratios, parts = found.evaluated / found.logged, model.parts(found.features)
-        return slates.cascade_dr(ratios, found.rewards, parts, model.expected - constant)
-
     return {
         "DM": values(np.zeros(len(weights))),
         "DR": values(weights),
         "switch-DR": values(switched(weights, config.clip)),
         "DRos": values(shrunk(weights, config.shrinkage)),
         "MRDR": values(weights, "robust"),
-        "cascade-DR": cascade,
+        "cascade-DR": lambda: slates.cascade_dr(
+            found.evaluated / found.logged, found.rewards, _by_position(found, model), model.expected
+        ),
     }
+
+
+def _by_position(found: Replayed, model: RewardModel) -> Floats:
+    """The model's reward of each position [n, K]; they sum to that of the list. What is the same for all lists is spread over the
+    positions as the rewards are: left at one of them it would only add variance."""
+    shown = found.shown[:, :, None]
+    usual = np.where(shown, found.features, 0.0).sum(axis=0) / np.maximum(shown.sum(axis=0), 1)
+    parts = model.parts(np.where(shown, found.features - usual, 0.0))
+    earned = found.rewards.sum(axis=0)
+    shares = earned / earned.sum() if earned.any() else np.full(len(earned), 1.0 / max(len(earned), 1))
+    return np.asarray(parts + (model.predicted - parts.sum(axis=1))[:, None] * shares)
 
 
 def _slices(found: Replayed, gains: Floats, rewards: Floats, config: AnalysisConfig) -> tuple[SliceGain, ...]:

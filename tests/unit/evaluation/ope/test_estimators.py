@@ -139,6 +139,7 @@ def test_the_model_splits_a_list_into_its_positions() -> None:
 COVERED = [name for name in ESTIMATORS if name not in ("clipped IPS", "IIPS", "RIPS")]
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_at_the_nominal_rate() -> None:
     """95 % over 200 replications, within three binomial standard errors, of every estimator that claims it. The model can be
     right here, so that DM and what leans on it have no bias; clipping has one."""
