@@ -44,7 +44,7 @@ from retrieval.adapters.mirror import MirrorIndex
 DAY, SIZE, FILMS = 86_400.0, 3, 200
 MIDNIGHT = 19_675 * DAY
 LOGGING = 0.5
-CANDIDATES = {"explores less (0.3)": 0.3, "explores a little (0.1)": 0.1, "explores more (0.7)": 0.7, "the same (0.5)": 0.5}
+CANDIDATES = {"explores less (0.3)": 0.3, "explores a little (0.1)": 0.1, "explores more (0.7)": 0.7}
 PEOPLE = Simulation(
     made_up(FILMS, WorldConfig(dims=8, cold_items=0.0)),
     Arrivals(400, cold=0.0, known=1.0),
@@ -107,7 +107,7 @@ def main() -> None:
     def shown(made_by: Policy, first: int, count: int, seed: int) -> ShownLists:
         return show(PEOPLE, now, made_by, past, visits(first, count), SIZE, MIDNIGHT, 0.9 * DAY / count, seed)
 
-    truth = {name: float(shown(policy(rate), 2000, 2 * given.lists, 99).chances.mean()) for name, rate in CANDIDATES.items()}
+    truth = {name: float(shown(policy(rate), 2000, given.lists, 99).chances.mean()) for name, rate in CANDIDATES.items()}
     said: dict[str, dict[str, list[float]]] = {name: {} for name in CANDIDATES}
     covered: Counter[tuple[str, str]] = Counter()
     verdicts: dict[str, Counter[str]] = {name: Counter() for name in CANDIDATES}

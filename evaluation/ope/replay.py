@@ -136,6 +136,7 @@ def _judge(
 ) -> _Judged:
     size, rows = len(one.items), now.catalogue.rows(one.items)
     drawn = [found.draw(query.seed + number + 1, size) for number in range(DRAWS)]
+    features = position_features(now, found, np.stack([_padded(row, size) for row in (rows, *drawn)]))
     unseen = reproduced = None
     if before is not None:
         others = [logged_on.catalogue.rows(now.catalogue.ids[draw]) for draw in drawn]
@@ -146,12 +147,17 @@ def _judge(
     return _Judged(
         one,
         found.propensities(rows).astype(np.float64),
-        position_features(now, found, rows),
-        np.mean([position_features(now, found, draw).sum(axis=0) for draw in drawn], axis=0),
+        features[0],
+        features[1:].sum(axis=1).mean(axis=0),
         unseen,
         reproduced,
         0 if not events else 1 if events <= 20 else 2,
     )
+
+
+def _padded(rows: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """With -1 behind the end of a list that had to be shorter."""
+    return np.pad(rows, (0, size - len(rows)), constant_values=-1)
 
 
 def _arrays(judged: Sequence[_Judged], left_out: Mapping[str, int]) -> Replayed:
