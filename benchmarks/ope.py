@@ -5,7 +5,7 @@
 A simulated world whose users choose with known probabilities is shown lists of three by an exploring policy, `--logs` times with
 other visitors. From each log every candidate is judged as `marquee ope` does it; then it is run, and earns the mean of the true
 chances of its lists. Printed are, for each candidate and over the logs, what it earns, what each estimator says on average,
-how often the interval has the truth in it, and the verdicts. The release knows films and tastes as they are: what is
+how often the interval has the truth in it (of the logs that support an estimate), and the verdicts. The release knows films and tastes as they are: what is
 measured is the evaluation, not a model.
 """
 
@@ -44,6 +44,7 @@ from retrieval.adapters.mirror import MirrorIndex
 DAY, SIZE, FILMS = 86_400.0, 3, 200
 MIDNIGHT = 19_675 * DAY
 LOGGING = 0.5
+REFUSED = "refused"  # the logs do not support an estimate
 CANDIDATES = {"explores less (0.3)": 0.3, "explores a little (0.1)": 0.1, "explores more (0.7)": 0.7}
 PEOPLE = Simulation(
     made_up(FILMS, WorldConfig(dims=8, cold_items=0.0)),
@@ -120,18 +121,18 @@ def main() -> None:
             start = time.perf_counter()
             found = analyse(replay.run(lists, policy(rate)), AnalysisConfig())
             replayed += time.perf_counter() - start
-            verdicts[name][found.verdict.answer.value] += 1
-            for one in found.estimates:
+            verdicts[name][found.verdict.answer.value if found.verdict.gain else REFUSED] += 1
+            for one in found.estimates if found.verdict.gain else ():
                 said[name].setdefault(one.name, []).append(one.interval.mean)
                 covered[name, one.name] += one.interval.low <= truth[name] <= one.interval.high
     _tell(given.logs, truth, said, covered, verdicts)
     milliseconds = 1e3 * replayed / (given.logs * len(CANDIDATES) * given.lists)
     print(f"{milliseconds:.1f} ms a list; {time.perf_counter() - began:.0f} s")
     metrics = {f"{name} earns": value for name, value in truth.items()}
-    metrics |= {f"{name} by {DECIDES}": float(np.mean(said[name][DECIDES])) for name in CANDIDATES}
+    metrics |= {f"{name} by {DECIDES}": float(np.mean(said[name][DECIDES])) for name in CANDIDATES if said[name]}
     metrics |= {f"{name} verdict {one}": float(count) for name in CANDIDATES for one, count in sorted(verdicts[name].items())}
-    intervals = len(CANDIDATES) * given.logs
-    for one in said[next(iter(CANDIDATES))]:
+    intervals = len(CANDIDATES) * given.logs - sum(one[REFUSED] for one in verdicts.values())
+    for one in _names(said):
         metrics[f"coverage of {one}"] = sum(covered[name, one] for name in CANDIDATES) / intervals
     record.write(
         "ope", "simulated world", metrics | {"ms a list": milliseconds, "intervals": float(intervals)}, tuple(range(given.logs))
@@ -145,12 +146,20 @@ def _tell(
     covered: Counter[tuple[str, str]],
     verdicts: dict[str, Counter[str]],
 ) -> None:
-    names = list(next(iter(said.values())))
+    names = _names(said)
     print(f"{'policy':<26}{'earns':>8}" + "".join(f"{name:>14}" for name in names) + "  verdicts")
     for policy_name, values in said.items():
-        cells = "".join(f"{np.mean(values[name]):>8.4f} {covered[policy_name, name]:>2}/{logs:<2}" for name in names)
+        supported = logs - verdicts[policy_name][REFUSED]
+        cells = "".join(
+            f"{np.mean(values.get(name, [np.nan])):>8.4f} {covered[policy_name, name]:>2}/{supported:<2}" for name in names
+        )
         counts = ", ".join(f"{count} {answer}" for answer, count in verdicts[policy_name].items())
         print(f"{policy_name:<26}{truth[policy_name]:>8.4f}{cells}  {counts}")
+
+
+def _names(said: dict[str, dict[str, list[float]]]) -> list[str]:
+    """The estimators that said something."""
+    return list(dict.fromkeys(name for values in said.values() for name in values))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ _BLUE, _ORANGE, _GREY = "#2457a6", "#d9731a", "#777777"
 
 
 def estimates(found: Analysis) -> str:
-    """What each estimator says, beside what was earned."""
+    """What each estimator says, beside what was earned; empty where the logs support none."""
+    if found.verdict.gain is None:
+        return ""
     rows = {one.name: one.interval for one in found.estimates}
     return _forest(rows, found.logged.mean, "accepted lists, share", "What the policy would earn", DECIDES)
 

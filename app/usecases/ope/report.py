@@ -66,8 +66,10 @@ def support_rows(found: Analysis) -> list[tuple[str, str]]:
 
 
 def estimate_rows(found: Analysis) -> list[tuple[str, str, str, str]]:
-    """Estimator, value and interval, bound, and what it assumes."""
+    """Estimator, value and interval, bound, and what it assumes; of logs that do not support any, what was earned alone."""
     rows = [("logged", _interval(found.logged), "", "nothing: it is what was earned")]
+    if found.verdict.gain is None:
+        return rows
     for one in found.estimates:
         name = f"{one.name} (decides)" if one.name == DECIDES else one.name
         rows.append((name, _interval(one.interval), _interval(one.bound) if one.bound else "", ASSUMES[one.name]))

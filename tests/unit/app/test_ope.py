@@ -101,6 +101,7 @@ def test_a_policy_in_a_file_is_judged_as_well(marquee: Callable[..., Result], tm
     file.write_text('name = "mine"\n[[source]]\npart = "popular"\nk = 5\n[selector]\npart = "greedy"\n')
     told = marquee("ope", "--policy", str(file), "--lists", "230").stdout
     assert "cannot tell" in told
+    assert "DR (decides)" not in told, "there is no estimate where the logs do not support one"
     assert "10 lists: not drawn" in told
     assert (console.settings().folder("evaluation") / "ope" / "mine.html").is_file()
 
