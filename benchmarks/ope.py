@@ -4,9 +4,9 @@
 
 A simulated world whose users choose with known probabilities is shown lists of three by an exploring policy, `--logs` times with
 other visitors. From each log every candidate is judged as `marquee ope` does it; then it is run, and earns the mean of the true
-chances of its lists. Printed are, for each candidate and over the logs, what it earns, what each estimator says on average,
-how often the interval has the truth in it (of the logs that support an estimate), and the verdicts. The release knows films and tastes as they are: what is
-measured is the evaluation, not a model.
+chances of its lists. Printed are, for each candidate and over the logs, what it earns, what each estimator says on average, how
+often the interval has the truth in it (of the logs that support an estimate), and the verdicts. The release knows films and
+tastes as they are: what is measured is the evaluation, not a model.
 """
 
 from __future__ import annotations
