@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,7 @@ def analyse(found: Replayed, config: AnalysisConfig = AnalysisConfig()) -> Analy
     values, not_defined = _values(found, weights, rewards, config)
     level, draws = config.verdict.level, config.verdict.draws
     bound = empirical_bernstein(values["clipped IPS"], users, 0.0, config.clip, level)
+    bound = replace(bound, high=min(bound.high, 1.0))  # no list is accepted more than once
     estimates = tuple(
         Estimated(name, bootstrap(one, users, draws, level), bound if name == "clipped IPS" else None)
         for name, one in values.items()

@@ -17,6 +17,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1000px; margin: 24px auto; padding: 0 16px; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: 4px 12px 4px 0; vertical-align: top; }
 tr { border-bottom: 1px solid #e4e7eb; } svg { width: 100%; height: auto; } .verdict { font-size: 18px; }
+table.figures td:nth-child(-n+3) { white-space: nowrap; }
 .better { color: #1b7a34; } .worse { color: #b3162f; } h2 { margin-top: 32px; }
 """.replace("\n", " ")
 ASSUMES = {
@@ -107,7 +108,7 @@ def write(path: Path, text: str) -> None:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = f"<tr>{''.join(f'<th>{escape(cell)}' for cell in head)}" if head else ""
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}' for cell in row)}" for row in rows)
-    return f"<table>{top}{body}</table>"
+    return f"<table{' class=figures' if head else ''}>{top}{body}</table>"
 
 
 def _interval(one: Interval, sign: bool = False) -> str:

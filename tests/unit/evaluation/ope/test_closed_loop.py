@@ -96,6 +96,17 @@ def test_a_policy_that_would_have_shown_none_of_it_is_refused() -> None:
     assert said.verdict.more_impressions is None
 
 
+def test_the_gains_of_slices_make_up_the_whole_gain() -> None:
+    found = replayed(SHOWN, policy(0.5))
+    labels = np.array(["first"] * 100 + ["second"] * 120 + ["too few"] * 30)
+    said = analyse(replace(found, slices={"part": labels, "all alike": np.array(["one"] * 250)}), EASY)
+    assert [(one.name, one.lists) for one in said.slices] == [("part: first", 100), ("part: second", 120)]
+    whole = analyse(replace(found, slices={"part": np.repeat(["a", "b"], 125)}), EASY)
+    assert whole.verdict.gain is not None
+    assert np.mean([one.gain.mean for one in whole.slices]) == pytest.approx(whole.verdict.gain.mean)
+    assert np.mean([one.logged for one in whole.slices]) == pytest.approx(found.rewards.sum() / 250)
+
+
 def test_thin_support_is_said_with_what_it_would_take() -> None:
     config = replace(EASY, verdict=replace(EASY.verdict, support=SupportConfig(min_effective=10_000.0)))
     said = analyse(replayed(SHOWN, policy(0.5)), config)

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bandit import CHANCE, play
 
 from core.errors import InvalidInput
+from evaluation.ope.doubly_robust import doubly_robust
+from evaluation.ope.reward_model import fit
 from evaluation.ope.support import Support, Unsupported, check, check_propensities, support_of
 from evaluation.ope.verdict import Answer, VerdictConfig, verdict
 
@@ -51,6 +54,19 @@ def test_as_many_more_impressions_as_asked_for_tell_a_gain_that_matters() -> Non
         gains = 0.05 * rewards().mean() + rng.normal(0, 0.4, lists)
         told += verdict(gains, zero, np.arange(lists), ENOUGH, VerdictConfig(draws=300)).answer is Answer.BETTER
     assert 0.6 <= told / runs <= 0.95
+
+
+@pytest.mark.slow
+def test_a_policy_that_earns_the_same_gets_a_verdict_at_the_nominal_rate() -> None:
+    """Whatever is chosen is accepted alike: 200 logs, one in twenty of which may say otherwise, within three standard errors."""
+    wrong = 0
+    for seed in range(200):
+        found = play(600, seed, np.full_like(CHANCE, 0.4))
+        model = fit(found.shown, found.evaluated, found.rewards, found.users)
+        values = doubly_robust(found.weights, found.rewards, model.predicted, model.expected)
+        answer = verdict(values, found.rewards, found.users, ENOUGH, VerdictConfig(draws=300)).answer
+        wrong += answer is not Answer.CANNOT_TELL
+    assert wrong <= 200 * 0.05 + 3 * (200 * 0.05 * 0.95) ** 0.5
 
 
 @pytest.mark.parametrize(
