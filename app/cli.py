@@ -17,6 +17,7 @@ from app.commands import (
     features,
     index,
     items,
+    ope,
     operate,
     reference,
     release,
@@ -53,6 +54,7 @@ app.command("explain-request", epilog="Example: marquee explain-request 01234567
     explain_request.explain_request
 )
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command(epilog=ope.EXAMPLE)(ope.ope)
 app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")(tune.tune)
 app.command(
     epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"

@@ -42,17 +42,26 @@ def answered_lists(
     slot placed does not count: nobody chose it, so it says nothing about who made the list.
     """
     impressions = chosen(impressions)
-    answers = interactions.filter(pl.col(c.KIND).is_in(ACCEPTING)).select(
-        c.REQUEST_ID, c.USER, c.ITEM, pl.col(c.TS).alias("answered_at")
-    )
-    answered = (
-        impressions.select(c.REQUEST_ID, c.USER, c.ITEM, c.TS)
-        .join(answers, on=[c.REQUEST_ID, c.USER, c.ITEM])
-        .filter(pl.col("answered_at") - pl.col(c.TS) <= attribution)
-    )
+    answered = answered_items(impressions, interactions, attribution)
     of_items = {c.ITEM, c.POSITION, c.PROPENSITY, c.SCORE, c.EXPLORED, c.LABEL, c.OFFSET}
     lists = impressions.select(pl.exclude(*of_items)).unique(c.REQUEST_ID, keep="first", maintain_order=True)
     return lists.with_columns(pl.col(c.REQUEST_ID).is_in(answered[c.REQUEST_ID].implode()).alias(ACCEPTED))
+
+
+def answered_items(
+    impressions: pl.DataFrame, interactions: pl.DataFrame, attribution: float = ATTRIBUTION_SECONDS
+) -> pl.DataFrame:
+    """The request, user and item of every item that was accepted from the list that it was shown on. See `answered_lists`."""
+    answers = interactions.filter(pl.col(c.KIND).is_in(ACCEPTING)).select(
+        c.REQUEST_ID, c.USER, c.ITEM, pl.col(c.TS).alias("answered_at")
+    )
+    return (
+        impressions.select(c.REQUEST_ID, c.USER, c.ITEM, c.TS)
+        .join(answers, on=[c.REQUEST_ID, c.USER, c.ITEM])
+        .filter(pl.col("answered_at") - pl.col(c.TS) <= attribution)
+        .select(c.REQUEST_ID, c.USER, c.ITEM)
+        .unique()
+    )
 
 
 def acceptance(

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 from core.bundle import FILES, Comparison, Manifest
+from evaluation.ope.verdict import Answer
+from lifecycle.counterfactual import Counterfactual
 
 NDCG = "ndcg@10"
 POPULARITY_NDCG = "popularity_ndcg@10"
@@ -76,8 +78,13 @@ class GateResult:
         return [f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}" for check in self.checks]
 
 
-def check_gate(candidate: Manifest, production: Manifest | None, config: GateConfig) -> GateResult:
-    """Judge a release by its manifest; `production` is None when there is none yet. A missing metric fails its check."""
+def check_gate(
+    candidate: Manifest, production: Manifest | None, config: GateConfig, counterfactual: Counterfactual | None = None
+) -> GateResult:
+    """Judge a release by its manifest, and by what the logs said of it, where they were asked (`marquee ope --release`).
+
+    `production` is None when there is none yet. A missing metric fails its check.
+    """
     return GateResult(
         (
             _complete(candidate),
@@ -88,6 +95,7 @@ def check_gate(candidate: Manifest, production: Manifest | None, config: GateCon
             _balanced(candidate, config),
             _as_fast(candidate, config),
             _as_much_data(production, candidate, config.min_events),
+            _not_worse_by_the_logs(counterfactual),
         )
     )
 
@@ -173,6 +181,14 @@ def _as_much_data(production: Manifest | None, candidate: Manifest, share: float
         return GateCheck(name, True, "not compared")
     floor = share * production.n_events
     return GateCheck(name, candidate.n_events >= floor, f"{candidate.n_events:,} events, at least {floor:,.0f}")
+
+
+def _not_worse_by_the_logs(found: Counterfactual | None) -> GateCheck:
+    """A release stays out that its users would have accepted less of; what the logs cannot tell keeps none out."""
+    name = "it would not have been accepted less, by the logs"
+    if found is None:
+        return GateCheck(name, True, "not asked; `marquee ope --release VERSION` asks")
+    return GateCheck(name, found.answer is not Answer.WORSE, found.why)
 
 
 def _covers(candidate: Manifest, minimum: float) -> GateCheck:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.popularity import PopularityOrder
 from recommender.roles import Eligible, Query, Selection
@@ -21,11 +22,15 @@ class Completion:
     def __init__(self, popularity: PopularityOrder) -> None:
         self._order = popularity
 
+    def rows(self, above: NDArray[np.intp], count: int, eligible: Eligible) -> NDArray[np.intp]:
+        """The `count` most popular eligible rows that are not among those `above` [m]; fewer if there are no more."""
+        free = eligible.copy()
+        free[above] = False
+        return self._order.best(free, count)
+
     def complete(self, query: Query, selection: Selection, eligible: Eligible) -> Selection:
         """The selection and what it lacked, up to `query.page.end` positions, within what is eligible."""
-        free = eligible.copy()
-        free[selection.rows] = False
-        rows = self._order.best(free, query.page.end - len(selection))
+        rows = self.rows(selection.rows, query.page.end - len(selection), eligible)
         lowest = float(selection.scores.min()) if len(selection) else 0.0
         added = len(rows)
         return replace(

@@ -68,6 +68,17 @@ class Policy(BaseModel):
         path = pipeline_path(name)
         return cls.of(read_toml(path, "pipeline"), path.name)
 
+    @classmethod
+    def named(cls, name: str) -> Policy:
+        """From a TOML file, or by a name in `configs/pipelines`. Raises NotFound, InvalidInput."""
+        path = Path(name)
+        return cls.of(read_toml(path, "pipeline"), path.name) if path.suffix == ".toml" else cls.load(name)
+
+    @classmethod
+    def stored(cls, name: str, body: str) -> Policy:
+        """From a row of the lake's table of policies. Raises InvalidInput for one that this code understands no more."""
+        return cls.of({"name": name, **json.loads(body)}, f"policy {name}")
+
     @property
     def body(self) -> str:
         """All that decides a list, as JSON with sorted keys; the name is not part of it, nor is a setting that was left out."""

@@ -21,6 +21,7 @@ from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
 from ranking.reasons import Explanation
+from recommender.alternatives import Alternatives
 from recommender.assembly import SourceThreads, assemble
 from recommender.candidates import Candidates
 from recommender.explaining import Explainer
@@ -126,6 +127,12 @@ class Recommender:
         """What became of an item (its key) in a request. CPU-bound, and nothing is logged. Raises DependencyUnavailable."""
         return fate_of(self.snapshot, self.policy, self._pipeline, self._primed(query), item)
 
+    async def alternatives(self, query: Query) -> Alternatives:
+        """What could be shown instead, and with what probability. Raises RuntimeError when a part did not answer."""
+        found, trace = await self._pipeline.alternatives(self._primed(query))
+        _all_answered(trace)
+        return found
+
     @cached_property
     def reasons(self) -> Explainer:
         """What explains its lists."""
@@ -168,6 +175,12 @@ def has_history(user: UserFeatures | None, catalogue: Catalogue) -> bool:
     return user is not None and bool((catalogue.rows(user.item_ids) >= 0).any())
 
 
+def _all_answered(trace: Trace) -> None:
+    """Half a pipeline judges nothing. Raises RuntimeError."""
+    if failed := trace.failed():
+        raise RuntimeError(f"{failed[0].stage} {failed[0].part}: {failed[0].error}")
+
+
 class Offline:
     """A recommender asked outside a server: one query after the other, without time-outs, and users encoded in batches."""
 
@@ -186,9 +199,14 @@ class Offline:
         with closing(asyncio.new_event_loop()) as loop:
             for query in self._encoded(queries):
                 made = loop.run_until_complete(self.recommender.recommend(query))
-                if failed := made.trace.failed():
-                    raise RuntimeError(f"{failed[0].stage} {failed[0].part}: {failed[0].error}")
+                _all_answered(made.trace)
                 yield made
+
+    def alternatives(self, queries: Iterable[Query]) -> Iterator[Alternatives]:
+        """What could be shown to each query. Raises RuntimeError when a part did not answer."""
+        with closing(asyncio.new_event_loop()) as loop:
+            for query in self._encoded(queries):
+                yield loop.run_until_complete(self.recommender.alternatives(query))
 
     def candidates(self, queries: Iterable[Query]) -> Iterator[Candidates]:
         """The candidates of each query, with features."""

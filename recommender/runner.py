@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.errors import DependencyUnavailable
+from recommender.alternatives import Alternatives
 from recommender.candidates import Candidates, merge
 from recommender.completion import Completion
 from recommender.eligibility import Eligibility
@@ -75,6 +76,13 @@ class Pipeline:
             query, candidates = rest(query), candidates.only(eligible[candidates.rows])
             selection = self._selected(query, candidates, eligible, trace)
         return replace(selection.positions(query.page), policy_id=self.policy_id), trace
+
+    async def alternatives(self, query: Query) -> tuple[Alternatives, Trace]:
+        """All that the selector may choose from."""
+        trace = Trace()
+        eligible = self._eligible(query, trace)
+        candidates = self._scored(query, await self._candidates(query, eligible, trace), trace)
+        return Alternatives(query, candidates, eligible, self.selector, self.completion), trace
 
     async def candidates(self, query: Query) -> tuple[Candidates, Trace]:
         """What the scorers would get to see: the ranker is trained on it."""

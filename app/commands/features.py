@@ -33,7 +33,7 @@ def materialize(
     """
     from app.usecases.features import materialize as run
 
-    seconds = _seconds(every) if every else 0
+    seconds = seconds_of(every, "--every") if every else 0
     if not every:
         with without_consumer(settings().home):
             run(settings(), echo, engine=engine)
@@ -101,8 +101,9 @@ def show(user_id: Annotated[str, typer.Argument(help="the user")]) -> None:
     out.print("tastes: " + ", ".join(f"{genre} {weight:.2f}" for weight, genre in top), markup=False)
 
 
-def _seconds(every: str) -> int:
-    match = re.fullmatch(r"(\d+)([smhd])", every)
+def seconds_of(text: str, flag: str) -> int:
+    """Of a time such as 30m, 12h or 7d. Raises InvalidInput that names the flag."""
+    match = re.fullmatch(r"(\d+)([smhd])", text)
     if not match or int(match[1]) < 1:
-        raise InvalidInput("--every", every, "a number and s, m, h or d, for example 12h")
+        raise InvalidInput(flag, text, "a number and s, m, h or d, for example 12h")
     return int(match[1]) * _UNITS[match[2]]

@@ -51,6 +51,7 @@ def promote(
 
     `must_compare`: what could not be compared with production stays out, because no person has decided.
     """
+    from lifecycle.counterfactual import counterfactual_of
     from lifecycle.gates import GateConfig, check_gate
     from lifecycle.promotion import promote as move
 
@@ -61,7 +62,8 @@ def promote(
         production = read_manifest(registry.fetch("production"))
     except NotFound:
         production = None
-    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare))
+    asked = counterfactual_of(registry.tags(registry.version(version)))
+    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare), asked)
     for line in verdict.lines():
         echo(line)
     if dry_run:
@@ -84,6 +86,7 @@ def let_in(
     Without a production release, or with no steps in the settings, it is production at once. `must_compare` as in `promote`.
     Raises PromotionRefused, RolloutUnderWay, LedgerUnavailable.
     """
+    from lifecycle.counterfactual import counterfactual_of
     from lifecycle.gates import GateConfig, check_gate
     from lifecycle.ledger_entries import canonical
     from lifecycle.promotion import evidence_of, judged, version_or_none
@@ -95,7 +98,8 @@ def let_in(
         return f"version {version} is production"
     folder = registry.fetch(version)
     candidate, production = read_manifest(folder), read_manifest(registry.fetch("production"))
-    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare))
+    asked = counterfactual_of(registry.tags(registry.version(version)))
+    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare), asked)
     for line in verdict.lines():
         echo(line)
     if dry_run:

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from core.bundle import FILES, RANKER, Comparison, Manifest
+from evaluation.ope.verdict import Answer
+from lifecycle.counterfactual import TAG, Counterfactual, counterfactual_of
 from lifecycle.gates import GateConfig, check_gate
 
 BEHAVED = {"behaviour_repeats": 0.0, "behaviour_short": 0.0, "behaviour_unstable": 0.0, "behaviour_hidden": 0.0}
@@ -134,3 +136,20 @@ def test_a_release_of_much_less_data_stays_out(n_events: int, failed: list[str])
 
 def test_a_release_of_before_there_were_behavioural_tests_is_not_refused_for_them() -> None:
     assert check_gate(manifest({name: value for name, value in GOOD.items() if name not in BEHAVED}), None, CONFIG).passed
+
+
+@pytest.mark.parametrize(("answer", "passes"), [("better", True), ("cannot tell", True), ("worse", False)])
+def test_what_the_logs_say_keeps_out_only_what_is_worse(answer: str, passes: bool) -> None:
+    said = Counterfactual(answer=Answer(answer), why=f"{answer}: so they say", policy="abc", at=1.7e9)
+    verdict = check_gate(manifest(GOOD), None, CONFIG, counterfactual_of({TAG: said.model_dump_json()}))
+    assert verdict.passed is passes
+    [check] = [one for one in verdict.checks if "by the logs" in one.name]
+    assert (check.passed, check.detail) == (passes, f"{answer}: so they say")
+
+
+def test_logs_that_nobody_asked_keep_nothing_out() -> None:
+    assert counterfactual_of({}) is None
+    assert counterfactual_of({TAG: "somebody wrote this"}) is None
+    [check] = [one for one in check_gate(manifest(GOOD), None, CONFIG).checks if "by the logs" in one.name]
+    assert check.passed
+    assert "not asked" in check.detail

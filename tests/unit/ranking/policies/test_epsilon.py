@@ -182,3 +182,18 @@ def test_with_new_items_exactly_k_and_a_longer_list_begins_with_the_shorter_one(
         assert len(chosen.propensities) == len(chosen.explored) == len(chosen.index)
         assert longer.index[:k].tolist() == chosen.index.tolist()
         assert ((chosen.propensities > 0) & (chosen.propensities <= 1)).all()
+
+
+@given(
+    seed=st.integers(0, 2**64 - 1), n=st.integers(0, 40), k=st.integers(1, 40), rate=st.floats(0, 0.99), pool=st.integers(1, 30)
+)
+def test_the_propensities_of_a_list_are_those_that_it_was_made_with(seed: int, n: int, k: int, rate: float, pool: int) -> None:
+    new = with_new(0.5, 1.0, 2.0) if n > 5 else epsilon.NOTHING_NEW
+    chosen = epsilon.choose(many(n), k, rate, pool, seed, new)
+    np.testing.assert_array_equal(epsilon.propensities(many(n), chosen.index, rate, pool, new), chosen.propensities)
+
+
+def test_what_epsilon_cannot_show_has_propensity_zero_and_what_follows_is_given_it() -> None:
+    found = epsilon.propensities(scores(4, 3, 2, 1), np.array([3, -1, 0, 1, 2]), 0.5, 2)
+    # outside the pool, no candidate, the leader of two, the last of the pool, and the one behind it that is left
+    np.testing.assert_allclose(found, [0.0, 0.0, 0.75, 1.0, 1.0])
