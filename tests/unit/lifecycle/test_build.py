@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 
 from core import bundle
+from core.answers import Answers
 from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from core.errors import BundleCorrupt, DatasetError, InvalidInput, SchemaMismatch
 from core.feature_schema import FeatureSchema
+from core.features import Profiles
 from datasets.timeline import timeline
 from evaluation.watched import read_columns
 from lifecycle.build import TrainingData, build_release
@@ -91,9 +93,10 @@ def build(
     train: TrainConfig = TRAIN,
     config: BuildConfig = BUILD,
     production: Release | None = None,
+    profiles: Profiles | None = None,
 ) -> Built:
     said: list[str] = []
-    data = TrainingData(events, CATALOGUE, {"interactions": 3}, "A small world.", "none needed")
+    data = TrainingData(events, CATALOGUE, {"interactions": 3}, "A small world.", "none needed", profiles or {})
     folder = build_release(
         data,
         config,
@@ -206,6 +209,15 @@ def test_the_bundle_is_whole_and_fits_only_its_schema(built: Built) -> None:
     assert bundle.open_bundle(built.folder, replace(SCHEMA, candidate=(*CANDIDATE_FEATURES, "mood"))) == manifest
     with pytest.raises(SchemaMismatch, match=f"candidate feature {CANDIDATE_FEATURES[-1]}"):
         bundle.open_bundle(built.folder, replace(SCHEMA, candidate=CANDIDATE_FEATURES[:-1]))
+
+
+def test_attributes_and_answers_of_users_are_learned_from_and_counted_by_segment(tmp_path: Path) -> None:
+    told = Answers(items=(3,), genres=("Crime",), age_band="25-34").tokens()
+    profiles = {user: ["gender:F", *told] if user % 2 else ["age:56"] for user in range(1, N_USERS + 1)}
+    made = open_release(build(tmp_path, profiles=profiles).folder)
+    assert made.segments is not None
+    assert made.segments.segments == ("age:25", "age:56", "gender:F"), "a told age counts, what somebody likes is no segment"
+    assert made.segments.counts.sum() > 0
 
 
 def test_every_part_of_the_bundle_opens(built: Built) -> None:
