@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from core.kinds import KINDS
+
 HISTORY_LENGTH = 200  # events that the user tower reads; older ones live on in counts, affinities and `consumed`
 Profiles = Mapping[int, Sequence[str]]  # static attributes of users as tokens, by user id
+
+
+# By kind code: the value (stars, minutes, 0 for none) from which an event counts as a liking; infinite for kinds that never do.
+_ENJOYED_FROM = np.array([np.inf if kind.spec.enjoyed_from is None else kind.spec.enjoyed_from for kind in KINDS], np.float32)
 
 
 def _no_ints() -> NDArray[np.int64]:
@@ -43,6 +49,11 @@ class UserFeatures:
     profile: tuple[str, ...] = ()  # static attributes as tokens ("age:25"); no event changes them
     applied_offset: int = -1  # position in the event log up to which events are in; makes redelivery harmless
     external_id: str = ""  # the original id, where it is not an integer; identifies the user, not a feature
+
+    @property
+    def enjoyed(self) -> NDArray[np.bool_]:
+        """Which events of the history [n] say that the user liked the item."""
+        return np.asarray(self.values >= _ENJOYED_FROM[self.kinds], dtype=np.bool_)
 
 
 # name:type of each user feature, in storage order. Dropping or retyping one makes the releases that use it unloadable.

@@ -93,6 +93,7 @@ VERDICTS = TARGETS | CONSUMING  # the user decided for or against the item; the 
 REFUSING = frozenset(kind for kind in KINDS if kind.spec.refuses)
 ACCEPTING = frozenset(kind for kind in KINDS if kind.spec.accepts)
 CLICKS = frozenset(kind for kind in KINDS if kind.spec.clicks)
+LOOKS = frozenset(kind for kind in TARGETS - CONSUMING if kind.spec.enjoyed_from is None)  # attention without a verdict
 STARRED = frozenset(kind for kind in KINDS if kind.spec.value is STARS)
 TIMED = frozenset(kind for kind in KINDS if kind.spec.value is MINUTES)
 

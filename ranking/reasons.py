@@ -13,10 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.features import UserFeatures
-from core.kinds import KINDS
 
-# By kind code: the value (stars, minutes, 0 for none) from which an event counts as a liking; infinite for kinds that never do.
-_ENJOYED_FROM = np.array([np.inf if kind.spec.enjoyed_from is None else kind.spec.enjoyed_from for kind in KINDS], np.float32)
 HISTORY, EXPLORED, POPULAR, NEW, TASTE, TOLD, USER = "history", "explored", "popular", "new", "taste", "told", "user"
 
 
@@ -70,4 +67,4 @@ def by_group(names: Sequence[str], contributions: NDArray[np.float32]) -> Mappin
 def enjoyed(user: UserFeatures, item: int) -> bool:
     """Whether an event of the user's history says that the user liked the item (its key)."""
     at = user.item_ids == item
-    return bool((user.values[at] >= _ENJOYED_FROM[user.kinds[at]]).any())
+    return bool(user.enjoyed[at].any())

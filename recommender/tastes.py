@@ -7,10 +7,6 @@ from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
 from core.features import UserFeatures
-from core.kinds import KINDS
-
-# By kind code: the value (stars, minutes, 0 for none) from which an event counts as a liking; infinite for kinds that never do.
-_ENJOYED_FROM = np.array([np.inf if kind.spec.enjoyed_from is None else kind.spec.enjoyed_from for kind in KINDS], np.float32)
 
 
 def liked_rows(user: UserFeatures | None, catalogue: Catalogue) -> NDArray[np.intp]:
@@ -18,7 +14,7 @@ def liked_rows(user: UserFeatures | None, catalogue: Catalogue) -> NDArray[np.in
     if user is None:
         return np.empty(0, dtype=np.intp)
     rows = catalogue.rows(user.item_ids)
-    return np.asarray(rows[(rows >= 0) & (user.values >= _ENJOYED_FROM[user.kinds])], dtype=np.intp)
+    return np.asarray(rows[(rows >= 0) & user.enjoyed], dtype=np.intp)
 
 
 def genre_weights(user: UserFeatures | None, catalogue: Catalogue) -> NDArray[np.float32]:

@@ -8,14 +8,14 @@ import numpy as np
 from pydantic import Field
 
 from core.catalogue import Catalogue
-from core.kinds import Kind, codes
+from core.kinds import LOOKS, codes
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
 from recommender.parts.part import PartConfig
 from recommender.parts.scale import Scores, raised
 from recommender.roles import Query
 
-LOOKS = codes((Kind.VIEW, Kind.CLICK))
+LOOKED = codes(LOOKS)
 
 
 class SessionConfig(PartConfig):
@@ -43,7 +43,7 @@ class SessionScorer:
         user = query.user
         if user is None:
             return candidates.scores
-        looked = np.isin(user.kinds, LOOKS) & (user.times > query.now - self._seconds) & (user.times <= query.now)
+        looked = np.isin(user.kinds, LOOKED) & (user.times > query.now - self._seconds) & (user.times <= query.now)
         if not looked.any():
             return candidates.scores
         looks = np.zeros(len(self._catalogue), dtype=np.float32)
