@@ -18,7 +18,7 @@ from running import Running, start
 
 from core.bundle import MANIFEST
 
-pytestmark = [pytest.mark.service("milvus"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.service("milvus"), pytest.mark.timeout(1200)]
 FreePort = Callable[[], int]
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from running import Running, start
 
-pytestmark = [pytest.mark.service("milvus"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.service("milvus"), pytest.mark.timeout(1200)]
 NEW_USER = 777_001
 HEAT, TOY_STORY = 6, 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from running import Running
 
-pytestmark = [pytest.mark.service("milvus"), pytest.mark.service("chromium"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.service("milvus"), pytest.mark.service("chromium"), pytest.mark.timeout(1200)]
 QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
