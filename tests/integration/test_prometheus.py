@@ -21,6 +21,7 @@ import yaml
 from fastapi import FastAPI
 from prometheus_client import start_http_server
 
+from app.usecases.experimenting import ExperimentOperations
 from core.events import IMPRESSIONS, INTERACTIONS
 from core.ports import RetrainAnswer
 from feature_repo.adapters.memory import MemoryFeatures
@@ -28,6 +29,8 @@ from lake import tables
 from lake.adapters.memory import MemoryLake
 from lake.items_feed import KnownItems
 from lifecycle.adapters.memory import FolderRegistry
+from lifecycle.experiments import ExperimentRecord
+from lifecycle.ledger import PromotionLedger
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.journal import Journal
 from monitoring.significance import SignificanceConfig
@@ -105,6 +108,9 @@ class Marquee:
             retraining=Refusing(),
             admin_key=None,
             decisions=lambda _: (),
+            onboard=lambda *_: pytest.fail("unused"),
+            experiments=ExperimentOperations(ExperimentRecord(PromotionLedger(self.lake, folder / "ledger")), folder),
+            provenance=lambda _: pytest.fail("unused"),
         )
         self.app: FastAPI = create_app(parts)
         self.consumer = Consumer(self._loops(feeds, release))
