@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
+from full_disk import fill
 
 from core.events import INTERACTIONS, Interaction
 from core.ports import Record
@@ -27,18 +26,6 @@ pytestmark = pytest.mark.timeout(120)
 COUNT = 300
 NOW = 1.7e9
 INTERACTIONS_TABLE = "interactions"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """One mebibyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -96,15 +83,3 @@ def uncommitted(log: EmbeddedEventLog) -> list[str]:
     found = [record.id for record in subscription.poll(10_000, 0.0)]
     subscription.close()
     return found
-
-
-def fill(folder: Path) -> Path:
-    """A file that leaves no page free."""
-    path = folder / "filler"
-    with path.open("wb", buffering=0) as file:
-        try:
-            while file.write(b"x" * 4096):
-                pass
-        except OSError:
-            return path
-    return path
