@@ -166,7 +166,8 @@ def test_ids_that_are_strings_keep_their_keys() -> None:
     items, user = [FIRST_ITEM_KEY + 1, FIRST_ITEM_KEY + 2], user_key("ann@example.org")
     columns = {"request_id": ["r", "r"], "user_id": [user, user], "item_id": items, "ts": [MIDNIGHT, MIDNIGHT]}
     impressions = pl.DataFrame(
-        columns | {"position": [0, 1], "propensity": [0.5, 1.0], "policy": ["p"] * 2, "model_version": ["m"] * 2}
+        columns
+        | {"position": [0, 1], "propensity": [0.5, 1.0], "policy": ["p"] * 2, "model_version": ["m"] * 2, "label": [None] * 2}
     )
     answer = {
         "request_id": ["r"],
@@ -193,3 +194,12 @@ def test_a_request_knows_what_its_user_did_before_it_and_nothing_later() -> None
         if one.user_id == 7:
             assert query.user is not None
             assert query.user.profile == ("age:30",)
+
+
+def test_a_list_with_what_a_slot_placed_is_left_out_and_counted() -> None:
+    placed = SHOWN.impressions["request_id"][0]
+    first = (pl.col("request_id") == placed) & (pl.col("position") == 1)
+    impressions = SHOWN.impressions.with_columns(pl.when(first).then(pl.lit("promoted")).alias("label"))
+    found = logged_lists(impressions, SHOWN.interactions, LATER)
+    assert found.left_out == {"a slot placed one of its items": 1}
+    assert placed not in {one.request_id for one in found.lists}
