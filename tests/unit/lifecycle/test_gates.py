@@ -33,7 +33,7 @@ def test_a_good_first_release_passes_every_check() -> None:
     verdict = check_gate(manifest(GOOD), None, CONFIG)
     assert verdict.passed
     assert verdict.failed == ()
-    assert len(verdict.lines()) == len(verdict.checks) == 8
+    assert len(verdict.lines()) == len(verdict.checks) == 9
     assert all(line.startswith("pass") for line in verdict.lines())
 
 
