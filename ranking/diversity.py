@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Order = NDArray[np.intp]
-NEGLIGIBLE = 1e-6  # what an item adds to the volume, below which the rest is left in its order
+NEGLIGIBLE = 1e-6  # share of its own volume, at or below which an item adds nothing; the rest keeps its order
 
 
 def maximal_marginal_relevance(relevance: NDArray[np.float32], similarity: NDArray[np.float32], trade_off: float) -> Order:
@@ -39,11 +39,12 @@ def determinantal(relevance: NDArray[np.float32], similarity: NDArray[np.float32
     weight = np.exp(theta / (2.0 * (1.0 - theta)) * relevance.astype(np.float64))
     kernel = weight[:, None] * similarity.astype(np.float64) * weight
     rows, volume = np.zeros((n, n)), np.diag(kernel).copy()  # c_i column by column, and d_i squared
-    floor = NEGLIGIBLE * float(volume.max(initial=0.0))
+    floor = NEGLIGIBLE * volume  # of each item by itself: what is left is then no more than the error of computing it
     order: list[int] = []
     for position in range(n):
+        volume[volume <= floor] = -np.inf
         best = int(np.argmax(volume))
-        if volume[best] <= floor:
+        if volume[best] < 0:
             break
         order.append(best)
         added = (kernel[best] - rows[:position].T @ rows[:position, best]) / math.sqrt(volume[best])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ranking.diversity import cosines, determinantal, maximal_marginal_relevance
@@ -20,6 +20,7 @@ def test_marginal_relevance_by_hand() -> None:
     assert maximal_marginal_relevance(RELEVANCE, ALIKE, 0.0).tolist() == [0, 2, 3, 1]
 
 
+@example(n=5, theta=0.95, seed=301)  # what is left of two items is far below the best, and above their own errors
 @given(st.integers(1, 8), st.sampled_from([0.0, 0.3, 0.7, 0.95]), st.integers(0, 10_000))
 def test_the_fast_way_is_the_greedy_one_by_determinants(n: int, theta: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -30,6 +30,7 @@ from lifecycle.ledger import PromotionLedger
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
+from recommender.policy import Policy
 from serving import probes
 from serving.factory import create_app
 from serving.health import Readiness
@@ -44,14 +45,18 @@ WARM, COLD, STRANGE = 7, 999, 8  # a user with a history, one never seen, one wh
 
 
 def make_host(
-    *snapshots: Snapshot, exploration: float = 0.0, look: Callable[[], ItemFacts | None] = lambda: None, **arms: Any
+    *snapshots: Snapshot,
+    exploration: float = 0.0,
+    look: Callable[[], ItemFacts | None] = lambda: None,
+    policy: Policy | None = None,
+    **arms: Any,
 ) -> RecommenderHost:
     """Serves these releases (r1 by default) as arms a, b, ...; all users get the first one unless `arms` says otherwise."""
     known = snapshots or (make_snapshot(),)
     arms = arms or {"control": {"share": 1.0, "release": "r1"}}
     experiment = Experiment.of({"arms": arms}, "test.toml")
     releases = {now.name: LiveRelease("1", now, Feeds(Path("none"), Path("none"), Path("none"))) for now in known}
-    policies = {arm: make_policy(exploration) for arm in arms}
+    policies = {arm: policy or make_policy(exploration) for arm in arms}
     return RecommenderHost(experiment, policies, releases.__getitem__, lambda _: "1", look)
 
 

@@ -72,11 +72,7 @@ def test_the_latest_impressions_of_the_latest_users_are_kept() -> None:
 
 @pytest.mark.anyio
 async def test_a_policy_with_fatigue_drops_what_its_process_showed_too_often(build_world: Any, make_host: Any) -> None:
-    host = make_host()
-    tiring = make_policy(filter=[{"part": "fatigue", "shown": 2}])
-    host._policies = dict.fromkeys(host.experiment.arms, tiring)
-    host.act()
-    world = build_world(host)
+    world = build_world(make_host(policy=make_policy(filter=[{"part": "fatigue", "shown": 2}])))
     async with world.client() as client:
         lists = [(await client.get("/recommend/7?k=10&format=ids")).json()["recommendations"] for _ in range(3)]
     assert lists[0] == lists[1]

@@ -47,7 +47,7 @@ async def test_an_explored_list_is_asked_about_by_its_request_id(build_world, ma
 async def test_what_is_left_out_names_the_stage(world) -> None:
     assert (await ask(world, f"/recommend/{WARM}/why/10"))["part"] == "seen"
     body = await ask(world, f"/recommend/{WARM}/why/60", exclude=60)
-    assert (body["shown"], body["stage"], body["part"], body["reasons"]) == (False, "filter", "eligible", [])
+    assert (body["shown"], body["stage"], body["part"], body["reasons"]) == (False, "filter", "asked_exclude", [])
     shown = (await ask(world, f"/recommend/{WARM}", k=30))["recommendations"][29]
     body = await ask(world, f"/recommend/{WARM}/why/{shown['item_id']}", k=20)
     assert (body["shown"], body["stage"], body["rank"]) == (False, "page", 30)
