@@ -22,6 +22,7 @@ import polars as pl
 import record
 from generated import GENERATED, bare_catalogue
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from tqdm import tqdm
 from watchdog_worlds import Exchanged, Fashion, Shop, still
 
@@ -178,9 +179,13 @@ def plot(folder: Path, false_alarms: Mapping[str, float], curves: Mapping[str, M
 
     folder.mkdir(parents=True, exist_ok=True)
     figure, axes = plt.subplots(figsize=(8, 4))
-    axes.barh(list(false_alarms), list(false_alarms.values()))
+    shares = list(false_alarms.values())
+    bounds = [binomtest(round(share * NULLS), NULLS).proportion_ci() for share in shares]  # 95 %, Clopper and Pearson
+    reach = [[share - one.low for share, one in zip(shares, bounds, strict=True)],
+             [one.high - share for share, one in zip(shares, bounds, strict=True)]]  # fmt: skip
+    axes.errorbar(shares, list(false_alarms), xerr=reach, fmt="o", capsize=4)
     axes.axvline(CONFIG.level, color="black", linestyle="--", label="stated level")
-    axes.set(xlabel="share of null windows that count as drift", title="False alarms")
+    axes.set(xlabel=f"share of {NULLS} null windows that count as drift, 95 %", title="False alarms", xlim=(-0.001, None))
     axes.legend()
     figure.savefig(folder / "false_alarms.png", bbox_inches="tight")
     figure, grid = plt.subplots(2, 3, figsize=(13, 7), sharey=True)
