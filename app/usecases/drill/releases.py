@@ -14,7 +14,6 @@ import numpy as np
 from app.usecases.drill.small_marquee import SmallMarquee
 from core import bundle
 from core.ports import Echo
-from datasets.splits import cutoff
 from lake import tables
 from lifecycle import judging
 from lifecycle.behaviour import behave, some_users
@@ -72,7 +71,7 @@ def trained(marquee: SmallMarquee, echo: Echo) -> Path:
 def remade(marquee: SmallMarquee, change: Callable[[Path], None] = lambda _: None) -> Path:
     """The production release once more, under another name and with a `change` to its files; its bundle.
 
-    It is judged as a build judges: on the newest events since production's training, with the very files that would be served.
+    It is judged as a build judges: on the events since production's training, with the very files that would be served.
     """
     production = open_release(marquee.registry.fetch("production"))
     draft = marquee.home / "train" / "remade"
@@ -80,7 +79,7 @@ def remade(marquee: SmallMarquee, change: Callable[[Path], None] = lambda _: Non
     shutil.copytree(production.folder, draft)
     change(draft)
     events = marquee.lake.read(tables.INTERACTIONS)
-    start, end = max(production.manifest.trained_until, cutoff(events, 1 - _JUDGED / len(events))), after_all(events)
+    start, end = production.manifest.trained_until, after_all(events)
     release = read_release(draft, production.manifest.model_copy(update={"release": new_name()}))
     served = as_served(release, marquee.policy)
     judged = judging.judge(events, served.now, marquee.policy, start, end)
