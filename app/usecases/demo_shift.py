@@ -67,9 +67,7 @@ def show(settings: Settings, stopping: Callable[[], bool]) -> Entry | None:
         err.print("the watchdog did not act on it; `marquee watch --explain` says what it saw")
         return None
     err.print(f"[bold green]the watchdog acted[/]: {acted[0].action}", soft_wrap=True)
-    err.print(
-        "`marquee retrain --status` follows it; `marquee drill drift` shows the whole way, up to the release that is let in"
-    )
+    err.print("`marquee watch --explain` says why; `marquee drill drift` shows the whole way, up to the release that is let in")
     return acted[0]
 
 
