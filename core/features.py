@@ -51,6 +51,11 @@ class UserFeatures:
     external_id: str = ""  # the original id, where it is not an integer; identifies the user, not a feature
 
     @property
+    def tastes(self) -> dict[str, float]:
+        """The decayed affinity with each genre that any event told of; a new dictionary each time."""
+        return dict(zip(self.genres, self.genre_weights.tolist(), strict=True))
+
+    @property
     def enjoyed(self) -> NDArray[np.bool_]:
         """Which events of the history [n] say that the user liked the item."""
         return np.asarray(self.values >= _ENJOYED_FROM[self.kinds], dtype=np.bool_)

@@ -6,6 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
 from core.errors import InvalidInput, NotFound
 
 
@@ -15,6 +18,12 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(what, str(path), f"a readable TOML file ({error})") from error
+
+
+def first_wrong(error: ValidationError) -> tuple[str, ErrorDetails]:
+    """The first field that is wrong, by its dotted name, empty for the whole; and what is wrong with it."""
+    first = error.errors(include_url=False)[0]
+    return ".".join(str(part) for part in first["loc"]), first
 
 
 def named_file(folder: Path, name: str, what: str) -> Path:

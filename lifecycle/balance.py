@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.catalogue import Catalogue
 from core.features import UserFeatures
 from lifecycle.gates import CROWDING, POPULARITY_BIAS, SEQUELS, STEADINESS
+from ranking.unit_vectors import unit
 from recommender.live import Snapshot
 
 Lists = Sequence[NDArray[np.intp]]  # catalogue rows, best first
@@ -68,12 +69,12 @@ def nearness_of_sequels(now: Snapshot) -> float | None:
     ]  # fmt: skip
     if len(pairs) < MIN_PAIRS:
         return None
-    unit = now.item_vectors / np.maximum(np.linalg.norm(now.item_vectors, axis=1, keepdims=True), 1e-9)
+    vectors = unit(now.item_vectors)
     known = np.flatnonzero(now.release.stats.n_events >= MIN_EVENTS)
     shares = []
     for original, sequel in pairs:
-        cosines = unit[known] @ unit[original]
-        shares.append(float((cosines < unit[sequel] @ unit[original]).mean()))
+        cosines = vectors[known] @ vectors[original]
+        shares.append(float((cosines < vectors[sequel] @ vectors[original]).mean()))
     return float(np.mean(shares))
 
 

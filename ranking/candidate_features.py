@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.catalogue import Catalogue, ItemStats
 from core.features import UserFeatures
 from core.kinds import KINDS, STARRED
+from ranking.unit_vectors import unit
 
 RECENT = 5  # events that count as "what the user does now"
 LIKED = 4.0  # stars
@@ -97,7 +98,7 @@ def _of_genres(user: UserFeatures, past: CatalogueRows, catalogue: Catalogue, ro
     genres = catalogue.genres[rows]
     breadth = np.maximum(genres.sum(axis=1), 1.0)
     return {
-        "genre_affinity": genres @ _affinity(user, catalogue) / breadth,
+        "genre_affinity": genres @ affinity(user, catalogue) / breadth,
         "recent_genre_overlap": genres @ catalogue.genres[past[-RECENT:]].mean(axis=0) / breadth,
     }
 
@@ -126,9 +127,9 @@ def _of_vectors(
     past: CatalogueRows, liked: CatalogueRows, item_vectors: NDArray[np.float32], rows: CatalogueRows
 ) -> FeatureColumns:
     """How similar the candidates are to the latest items of the history, and to the latest ones that were `liked`."""
-    vectors = _unit(item_vectors[rows])
+    vectors = unit(item_vectors[rows])
     columns: FeatureColumns = {
-        "cosine_last": vectors @ _unit(item_vectors[past[-1:]])[0],
+        "cosine_last": vectors @ unit(item_vectors[past[-1:]])[0],
         "cosine_recent": vectors @ _centre(item_vectors[past[-RECENT:]]),
     }
     if len(liked):
@@ -141,20 +142,15 @@ def _liked(user: UserFeatures) -> NDArray[np.bool_]:
     return _STARRED[user.kinds] & (user.values >= LIKED)
 
 
-def _affinity(user: UserFeatures, catalogue: Catalogue) -> NDArray[np.float32]:
-    """The user's genre weights for the catalogue's genres [G], normalised to shares."""
-    known = dict(zip(user.genres, user.genre_weights.tolist(), strict=True))
+def affinity(user: UserFeatures, catalogue: Catalogue) -> NDArray[np.float32]:
+    """The user's genre weights for the catalogue's genres [G], normalised to shares; zeros for a user without any."""
+    known = user.tastes
     weights = np.array([known.get(name, 0.0) for name in catalogue.genre_names], dtype=np.float32)
     total = float(weights.sum())
     return weights / np.float32(total) if total > 0 else weights
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return unit
-
-
 def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The unit vector of their mean."""
-    centre: NDArray[np.float32] = _unit(vectors.mean(axis=0, keepdims=True))[0]
+    centre: NDArray[np.float32] = unit(vectors.mean(axis=0, keepdims=True))[0]
     return centre

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking.unit_vectors import unit
+
 Order = NDArray[np.intp]
 NEGLIGIBLE = 1e-6  # share of its own volume, at or below which an item adds nothing; the rest keeps its order
 
@@ -57,7 +59,7 @@ def determinantal(relevance: NDArray[np.float32], similarity: NDArray[np.float32
 
 def cosines(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Similarity [n, n] of vectors [n, d]; a vector of zeros is similar to itself alone."""
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    similarity = unit @ unit.T
+    directions = unit(vectors)
+    similarity = directions @ directions.T
     np.fill_diagonal(similarity, 1.0)
     return np.asarray(similarity, dtype=np.float32)

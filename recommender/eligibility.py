@@ -67,7 +67,7 @@ class Eligibility:
             mask = np.ones(len(self.catalogue), dtype=np.bool_)
             asked.narrow(query, mask)
             if not mask[row]:
-                return f"The request's {asked.what} leaves it out"
+                return asked.refusal
         return "The request leaves it out"
 
     def _of_genres(self, genres: tuple[str, ...]) -> Eligible:
@@ -96,6 +96,11 @@ class Asked:
 
     def __post_init__(self) -> None:
         self.name = f"asked_{self.what}"
+
+    @property
+    def refusal(self) -> str:
+        """What to say of an item that it leaves out."""
+        return f"The request's {self.what} leaves it out"
 
     def narrow(self, query: Query, eligible: Eligible) -> None:  # noqa: ARG002 - the role's signature
         eligible &= self.allowed()

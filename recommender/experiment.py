@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import InvalidInput
 from core.settings import CONFIGS
-from core.toml_file import named_file, read_toml
+from core.toml_file import first_wrong, named_file, read_toml
 
 
 class Arm(BaseModel):
@@ -48,8 +48,7 @@ class Experiment(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
+            field, first = first_wrong(error)
             shown = first["input"] if field else {name: arm["share"] for name, arm in values["arms"].items()}
             raise InvalidInput(f"{field or 'arms'} in {where}", shown, str(first["msg"])) from error
 

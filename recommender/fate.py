@@ -55,7 +55,7 @@ def fate_of(now: Snapshot, policy: Policy, pipeline: Pipeline, query: Query, ite
     for asked in pipeline.eligibility.asked(query):
         asked.narrow(query, eligible)
         if not eligible[row]:
-            return Fate(FILTER, asked.name, pipeline.eligibility.refusal(query, row))
+            return Fate(FILTER, asked.name, asked.refusal)
     for filter_ in pipeline.filters:
         filter_.narrow(query, eligible)
         if not eligible[row]:

@@ -74,7 +74,7 @@ def _standing_for(now: Snapshot, answers: Answers) -> dict[int, str]:
 
 def _tastes(now: Snapshot, user: UserFeatures, answers: Answers) -> dict[str, float]:
     """Genre weights with those of the answers: one for a genre, and one for the genres of an item together."""
-    weights = dict(zip(user.genres, user.genre_weights.tolist(), strict=True))
+    weights = user.tastes
     for genre in answers.genres:
         weights[genre] = weights.get(genre, 0.0) + 1.0
     for row in now.catalogue.known_rows(np.array(answers.items, dtype=np.int64)).tolist():

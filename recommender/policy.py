@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import InvalidInput
 from core.settings import CONFIGS
-from core.toml_file import named_file, read_toml
+from core.toml_file import first_wrong, named_file, read_toml
 from recommender.parts.boost import BoostConfig
 from recommender.parts.fatigue import FATIGUE
 from recommender.parts.maturity import MaturityConfig
@@ -48,8 +48,7 @@ class Policy(BaseModel):
         try:
             policy = cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
+            field, first = first_wrong(error)
             raise InvalidInput(f"{field} in {where}", first["input"], _allowed(first)) from error
         featureless = next((one for one in policy.scorers if isinstance(one, BoostConfig) and one.features), None)
         if featureless is not None and not policy.hydrators:

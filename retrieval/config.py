@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import InvalidInput
-from core.toml_file import read_toml
+from core.toml_file import first_wrong, read_toml
 
 ARCHITECTURE = ("dim", "block", "blocks", "heads", "expansion", "similarity")  # what decides the shape of the weights
 # what no training depends on: it says what is made of trained towers
@@ -88,8 +88,7 @@ class TrainConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
+            field, first = first_wrong(error)
             allowed = f"one of {', '.join(cls.model_fields)}" if first["type"] == "extra_forbidden" else first["msg"]
             raise InvalidInput(field, first["input"], allowed) from error
 

@@ -44,8 +44,9 @@ def ope(
     """
     from rich.progress import Progress
 
+    from app.pages import write
     from app.usecases.ope.evaluating import PolicyQuestion, evaluate, policy_names, remember
-    from app.usecases.ope.report import page, write
+    from app.usecases.ope.report import page
     from recommender.policy import Policy
 
     home = settings()

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.errors import InvalidInput, NotFound
 from core.ids import parse_id, user_key
 from core.settings import CONFIGS
-from core.toml_file import named_file, read_toml
+from core.toml_file import first_wrong, named_file, read_toml
 from recommender.policy import Policy
 from recommender.split import ARMS
 
@@ -99,8 +99,7 @@ class LayeredExperiment(BaseModel):
         try:
             made = cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
+            field, first = first_wrong(error)
             raise InvalidInput(
                 f"{field or 'experiment'} in {where}", first["input"] if field else values.get("name"), str(first["msg"])
             ) from error

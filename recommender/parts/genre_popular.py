@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from ranking.candidate_features import affinity
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
-from recommender.tastes import genre_weights
 from retrieval.adapters.mirror import top_rows
 
 
@@ -37,10 +37,9 @@ class GenrePopularSource:
 
     def fetch(self, query: Query, eligible: Eligible) -> Fetched:
         """Scores are log(1 + recent popularity) times affinity."""
-        weights = genre_weights(query.user, self._catalogue)
-        if not weights.any():
+        if query.user is None or not (tastes := affinity(query.user, self._catalogue)).any():
             return Fetched.nothing()
-        scores = np.asarray(self._shares @ (weights / weights.sum()), dtype=np.float32)
+        scores = np.asarray(self._shares @ tastes, dtype=np.float32)
         found = np.flatnonzero((scores > 0) & eligible)
         best = found[top_rows(scores[found], self._k)]
         return Fetched(best, scores[best], spread=float(scores.std()))

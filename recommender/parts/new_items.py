@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from ranking.policies.impression_budget import is_decided
+from ranking.unit_vectors import unit
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
-from recommender.tastes import unit
 
 RECENT = 10  # latest items of a history that say what the user likes
 

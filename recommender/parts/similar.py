@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from ranking.unit_vectors import unit
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
-from recommender.tastes import liked_rows, unit
+from recommender.tastes import liked_rows
 from retrieval.adapters.mirror import top_rows
 
 

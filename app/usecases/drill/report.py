@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
 
 from app.usecases.drill.chart import drawn, marked
 from app.usecases.drill.config import DrillConfig
@@ -38,12 +37,6 @@ def page(story: Story, seen: Sequence[StepLists], ledger: Sequence[LedgerEntry],
         f'<ol class="marks">{marks}</ol><h2>What was expected</h2>{_expectations(story.expectations)}'
         f"<h2>Timeline</h2>{_timeline(story)}<h2>Promotion ledger</h2>{_ledger(ledger)}</html>\n"
     )
-
-
-def write(path: Path, text: str) -> None:
-    """Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
 
 
 def _expectations(expectations: Iterable[Expectation]) -> str:

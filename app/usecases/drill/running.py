@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from app.pages import write
 from app.usecases.drill import report
 from app.usecases.drill.acts import Drill
 from app.usecases.drill.config import DrillConfig
@@ -28,6 +29,6 @@ def run_drift(config: DrillConfig, page: Path, say: Callable[[Told], object]) ->
         try:
             Drill(marquee, story).run()
         finally:
-            report.write(page, report.page(story, marquee.seen, marquee.ledger.entries(), config))
+            write(page, report.page(story, marquee.seen, marquee.ledger.entries(), config))
             marquee.close()
     return story

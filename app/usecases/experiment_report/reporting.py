@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from app import wiring
+from app.pages import write
 from app.usecases.experiment_report import page, reading
 from core.errors import InvalidInput, NotFound
 from core.settings import Settings
@@ -24,8 +25,7 @@ def report(settings: Settings, name: str, path: Path) -> list[str]:
         raise NotFound(f"the experiment {name!r} was never started; `marquee experiment list` shows those that were")
     attribution = settings.attribution_hours * HOUR
     result = analyse(reading.rows_of(wiring.lake(settings), runs[-1], attribution), runs[-1].experiment, attribution)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page.page(runs[-1], result, time.time()))
+    write(path, page.page(runs[-1], result, time.time()))
     return page.lines(result)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
 
 from app.usecases.ope import charts
 from app.usecases.ope.evaluating import Found
@@ -97,12 +96,6 @@ def page(found: Found, policies: Sequence[str]) -> str:
         f"{slices if said.slices else ''}"
         f"<p>How to read this: docs/counterfactual.md. Made {moment(found.now)} UTC in {found.seconds:.0f} s.</p></html>\n"
     )
-
-
-def write(path: Path, text: str) -> None:
-    """Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
