@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
 
 from core import columns as c
 from core.errors import DatasetError, NotFound
@@ -32,8 +34,13 @@ class Catalogue:
     keywords: tuple[tuple[str, ...], ...] = ()
     posters: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    runtimes: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # [n] minutes, 0 where unknown
+    costs: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # [n] of showing it, 0 where unknown
 
     def __post_init__(self) -> None:
+        for name in ("runtimes", "costs"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros(len(self.ids), dtype=np.float32))
         unknown: dict[str, object] = dict.fromkeys(("overviews", "posters", "languages"), "")
         unknown |= dict.fromkeys(("tags", "people", "keywords"), ())
         for name, nothing in unknown.items():
@@ -62,6 +69,23 @@ class Catalogue:
     def genres_of(self, row: int) -> tuple[str, ...]:
         return tuple(self.genre_names[g] for g in np.flatnonzero(self.genres[row]))
 
+    @cached_property
+    def language_codes(self) -> NDArray[np.int64]:
+        """Numbers from 1 on of the languages, 0 where unknown. [n]"""
+        number = {name: at for at, name in enumerate(sorted(set(self.languages) - {""}), start=1)}
+        return np.array([number.get(name, 0) for name in self.languages], dtype=np.int64)
+
+    @cached_property
+    def with_people(self) -> csr_matrix | None:
+        """Which item names which person [n, persons], 1 where it does; None where nobody is named."""
+        number: dict[str, int] = {}
+        columns = [[number.setdefault(person, len(number)) for person in people] for people in self.people]
+        if not number:
+            return None
+        ends = np.append(0, np.cumsum([len(one) for one in columns]))
+        flat = np.array([column for one in columns for column in one], dtype=np.int64)
+        return csr_matrix((np.ones(len(flat), np.float32), flat, ends), shape=(len(columns), len(number)))
+
     @classmethod
     def from_frame(cls, items: pl.DataFrame) -> Catalogue:
         """From columns item_id, title, genres (list of strings) and year (null where unknown), and what there is of
@@ -89,6 +113,8 @@ class Catalogue:
             keywords=_lists(items[c.KEYWORDS]),
             posters=_texts(items[c.POSTER]),
             languages=_texts(items[c.LANGUAGE]),
+            runtimes=items[c.RUNTIME].fill_null(0).cast(pl.Float32).to_numpy(),
+            costs=items[c.COST].fill_null(0.0).cast(pl.Float32).to_numpy(),
         )
 
     def to_frame(self) -> pl.DataFrame:
@@ -107,6 +133,8 @@ class Catalogue:
             c.KEYWORDS: self.keywords,
             c.POSTER: self.posters,
             c.LANGUAGE: self.languages,
+            c.RUNTIME: self.runtimes.astype(np.int32),
+            c.COST: self.costs,
         }
         return pl.DataFrame([pl.Series(name, values, dtype=ITEM_SCHEMA[name]) for name, values in known.items()])
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
 from core.features import UserFeatures
 from core.kinds import KINDS, STARRED
+from ranking.history_features import HISTORY_FEATURES, RECENT, history_features
+from ranking.source_features import SOURCE_FEATURES, TOWERS, VOTES, Columns, SourceOrder, reciprocal_ranks, source_features
 from ranking.unit_vectors import unit
 
-RECENT = 5  # events that count as "what the user does now"
 LIKED = 4.0  # stars
+HOUR = 3600.0  # seconds
 _STARRED = np.array([kind in STARRED for kind in KINDS])  # by kind code
 
 CatalogueRows = NDArray[np.intp]  # of the catalogue
-FeatureColumns = dict[str, NDArray[np.generic] | float]  # features by name; one number stands for a whole column
 
 CANDIDATE_FEATURES: tuple[str, ...] = (
     "retrieval_score",
@@ -40,60 +39,77 @@ CANDIDATE_FEATURES: tuple[str, ...] = (
     "transition_reciprocal_rank",
     "ease_score",
     "ease_reciprocal_rank",
+    *SOURCE_FEATURES,
+    *HISTORY_FEATURES,
+    "popularity_trend",
+    "runtime",
+    "cost",
+    "hour",
+    "weekday",
 )
-_VOTES = {"transitions": "transition", "ease": "ease"}  # how the features of a source's votes begin
 _COLUMN = {name: at for at, name in enumerate(CANDIDATE_FEATURES)}
 
 
 def candidate_features(
     user: UserFeatures | None,
     rows: CatalogueRows,
-    retrieval_scores: NDArray[np.float32],
+    order: SourceOrder,
     catalogue: Catalogue,
     stats: ItemStats,
     item_vectors: NDArray[np.float32],
-    votes: Mapping[str, NDArray[np.float32]] | None = None,
+    now: float = 0.0,
 ) -> NDArray[np.float32]:
     """Features [n, len(CANDIDATE_FEATURES)] of candidate rows [n]; `item_vectors` [items, d] are the release's.
 
-    `votes` [n] are those of the user's history in each item-to-item table, 0 for an item without any.
-    Nothing here reads the clock, so data served years after it was recorded gives the same features as in training.
+    `now` (Unix seconds) tells the hour and the weekday, in UTC, and nothing else: data served years after it was recorded gives
+    the same features as in training.
     """
     out = np.zeros((len(rows), len(CANDIDATE_FEATURES)), dtype=np.float32)
     if not len(rows):
         return out
     popularity, years = np.log1p(stats.n_events[rows]), catalogue.years[rows]
-    columns: FeatureColumns = {
-        "retrieval_score": retrieval_scores,
-        "retrieval_reciprocal_rank": _reciprocal_ranks(retrieval_scores),
+    recently = np.log1p(stats.recent[rows])
+    retrieved = worst_where_missing(order.of(TOWERS, len(rows)))
+    columns: Columns = {
+        "retrieval_score": retrieved,
+        "retrieval_reciprocal_rank": reciprocal_ranks(retrieved),
         "log_popularity": popularity,
-        "log_recent_popularity": np.log1p(stats.recent[rows]),
+        "log_recent_popularity": recently,
+        "popularity_trend": recently - popularity,
         "rating_mean": stats.rating_mean[rows],
         "film_year": years,
         "item_is_cold": popularity == 0,
+        "runtime": catalogue.runtimes[rows],
+        "cost": catalogue.costs[rows],
+        "hour": now // HOUR % 24,
+        "weekday": (now // (24 * HOUR) + 3) % 7,  # 1970-01-01 was a Thursday; Monday is 0
     }
-    for source, scores in (votes or {}).items():
-        columns[f"{_VOTES[source]}_score"] = scores
-        columns[f"{_VOTES[source]}_reciprocal_rank"] = np.where(scores > 0, _reciprocal_ranks(scores), 0.0)
+    for source, name in VOTES.items():
+        columns[f"{name}_score"] = np.nan_to_num(votes := order.of(source, len(rows)), nan=0.0)
+        columns[f"{name}_reciprocal_rank"] = reciprocal_ranks(votes)
+    columns |= source_features(order, len(rows))
     history = catalogue.rows(user.item_ids) if user is not None else np.empty(0, dtype=np.intp)
     known = history >= 0
     if user is not None and known.any():
-        past = history[known]
+        past, vectors = history[known], unit(item_vectors[rows])
         columns |= _of_genres(user, past, catalogue, rows)
         columns |= _of_history(user, past, catalogue, stats, popularity, years)
-        columns |= _of_vectors(past, past[_liked(user)[known]], item_vectors, rows)
+        columns |= _of_vectors(past, past[_liked(user)[known]], item_vectors, vectors)
+        columns |= history_features(user, past, rows, vectors, catalogue, stats, item_vectors)
     for name, values in columns.items():
         out[:, _COLUMN[name]] = values
     return out
 
 
-def _reciprocal_ranks(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    ranks = np.empty(len(scores), dtype=np.float32)
-    ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
-    return np.float32(1.0) / ranks
+def worst_where_missing(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scores [n] in which an item that a source did not find (NaN) counts as good as the worst that it found; zeros if none."""
+    missing = np.isnan(scores)
+    if missing.all():
+        return np.zeros_like(scores)
+    return np.where(missing, np.nanmin(scores), scores).astype(np.float32)
 
 
-def _of_genres(user: UserFeatures, past: CatalogueRows, catalogue: Catalogue, rows: CatalogueRows) -> FeatureColumns:
+def _of_genres(user: UserFeatures, past: CatalogueRows, catalogue: Catalogue, rows: CatalogueRows) -> Columns:
     """How well the candidates' genres match the user's tastes and the latest items of the history."""
     genres = catalogue.genres[rows]
     breadth = np.maximum(genres.sum(axis=1), 1.0)
@@ -110,7 +126,7 @@ def _of_history(
     stats: ItemStats,
     popularity: NDArray[np.float32],
     years: NDArray[np.float32],
-) -> FeatureColumns:
+) -> Columns:
     """The user's own figures, and how the candidates' `popularity` and `years` [n] differ from those of the history."""
     past_years = catalogue.years[past]
     dated = past_years[past_years > 0]
@@ -124,11 +140,11 @@ def _of_history(
 
 
 def _of_vectors(
-    past: CatalogueRows, liked: CatalogueRows, item_vectors: NDArray[np.float32], rows: CatalogueRows
-) -> FeatureColumns:
-    """How similar the candidates are to the latest items of the history, and to the latest ones that were `liked`."""
-    vectors = unit(item_vectors[rows])
-    columns: FeatureColumns = {
+    past: CatalogueRows, liked: CatalogueRows, item_vectors: NDArray[np.float32], vectors: NDArray[np.float32]
+) -> Columns:
+    """How similar candidates with unit `vectors` [n, d] are to the latest items of the history, and to those of them that were
+    `liked`."""
+    columns: Columns = {
         "cosine_last": vectors @ unit(item_vectors[past[-1:]])[0],
         "cosine_recent": vectors @ _centre(item_vectors[past[-RECENT:]]),
     }

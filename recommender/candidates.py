@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking.candidate_features import worst_where_missing
+
 if TYPE_CHECKING:
     from recommender.roles import Fetched
 
@@ -97,11 +99,7 @@ class Candidates:
 
         Zeros if it found nothing.
         """
-        scores = self.scores_of(source)
-        missing = np.isnan(scores)
-        if missing.all():
-            return np.zeros_like(scores)
-        return np.where(missing, np.nanmin(scores), scores).astype(np.float32)
+        return worst_where_missing(self.scores_of(source))
 
     def standard_scores_of(self, source: str) -> Floats:
         """The same in units of their spread over the catalogue. [n]"""

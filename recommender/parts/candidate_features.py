@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ranking.candidate_features import CANDIDATE_FEATURES, candidate_features
+from ranking.source_features import SourceOrder
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
 from recommender.parts.part import PartConfig
+from recommender.parts.scorers import RetrievalScorer, in_sources_order
 from recommender.roles import Query
-
-RETRIEVAL = "two_tower"  # the source whose score is a feature of every candidate
-COUNTED = ("transitions", "ease")  # and those whose votes are
 
 
 class CandidateFeaturesConfig(PartConfig):
@@ -32,17 +32,27 @@ class CandidateFeatures:
 
     def __init__(self, now: Snapshot) -> None:
         self._now = now
+        self._in_order: RetrievalScorer = in_sources_order(now)
 
     def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
         now, primary = self._now, candidates.primary
         values = np.zeros((len(candidates), len(CANDIDATE_FEATURES)), dtype=np.float32)
-        values[primary] = candidate_features(
-            query.user,
-            candidates.rows[primary],
-            candidates.filled_scores_of(RETRIEVAL)[primary],
-            now.catalogue,
-            now.stats,
-            now.item_vectors,
-            {source: np.nan_to_num(candidates.scores_of(source), nan=0.0)[primary] for source in COUNTED},
-        )
+        if primary.any():
+            values[primary] = candidate_features(
+                query.user,
+                candidates.rows[primary],
+                self._order(candidates, primary),
+                now.catalogue,
+                now.stats,
+                now.item_vectors,
+                query.now,
+            )
         return candidates.with_features(CANDIDATE_FEATURES, values)
+
+    def _order(self, candidates: Candidates, primary: NDArray[np.bool_]) -> SourceOrder:
+        names = [name for name in candidates.sources if name not in candidates.filling]
+        return SourceOrder(
+            scores={name: candidates.scores_of(name)[primary] for name in names},
+            standard={name: candidates.standard_scores_of(name)[primary] for name in names},
+            blended=self._in_order.together(candidates)[primary],
+        )

@@ -34,7 +34,7 @@ class RetrievalConfig(PartConfig):
     part: Literal["retrieval"] = "retrieval"
 
     def build(self, now: Snapshot) -> Scorer:
-        return _in_sources_order(now)
+        return in_sources_order(now)
 
 
 class ReleaseConfig(PartConfig):
@@ -43,10 +43,11 @@ class ReleaseConfig(PartConfig):
     part: Literal["release"] = "release"
 
     def build(self, now: Snapshot) -> Scorer:
-        return RankScorer(now.ranker) if now.release.ranks else _in_sources_order(now)
+        return RankScorer(now.ranker) if now.release.ranks else in_sources_order(now)
 
 
-def _in_sources_order(now: Snapshot) -> RetrievalScorer:
+def in_sources_order(now: Snapshot) -> RetrievalScorer:
+    """The order that the scores of a release's sources give without a ranker."""
     weight, counted = now.release.popularity
     return RetrievalScorer(now.release.blend, weight * priors(now.stats)[counted] if weight else None)
 
@@ -89,24 +90,40 @@ class RetrievalScorer:
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
         scores, ordered = candidates.scores.copy(), candidates.primary
-        primary = [name for name in candidates.sources if name not in candidates.filling]
-        used = [name for name in primary if not np.isnan(candidates.scores_of(name)).all()]
-        weights = {**candidates.weights, **self._blend}
-        if all(name in weights for name in used):
+        used = _that_found(candidates)
+        if self._weighted(used, candidates):
             if used and self._prior is not None:
                 ordered = ordered | ~np.isnan(candidates.scores_of(POPULAR))
             if len(used) > 1 or (used and self._prior is not None):
-                scores[ordered] = self._blended({name: weights[name] for name in used}, candidates)[ordered]
+                scores[ordered] = self.together(candidates)[ordered]
         elif len(used) > 1:
-            table = [candidates.scores_of(name)[ordered] for name in used]
-            scores[ordered] = sum(_reciprocal_ranks(one) for one in table)
+            scores[ordered] = self.together(candidates)[ordered]
         return behind(scores, ordered)
+
+    def together(self, candidates: Candidates) -> NDArray[np.float32]:
+        """The score [n] that orders candidates, comparable from list to list; 0 where no primary source found anything."""
+        used = _that_found(candidates)
+        if not used:
+            return np.zeros(len(candidates), dtype=np.float32)
+        if self._weighted(used, candidates) or len(used) == 1:
+            weights = {used[0]: 1.0, **candidates.weights, **self._blend}
+            return self._blended({name: weights[name] for name in used}, candidates)
+        return np.asarray(np.sum([_reciprocal_ranks(candidates.scores_of(name)) for name in used], axis=0), dtype=np.float32)
+
+    def _weighted(self, used: Sequence[str], candidates: Candidates) -> bool:
+        return all(name in self._blend or name in candidates.weights for name in used)
 
     def _blended(self, weights: Mapping[str, float], candidates: Candidates) -> NDArray[np.float32]:
         parts = [weight * candidates.standard_scores_of(name) for name, weight in weights.items()]
         if self._prior is not None:
             parts.append(self._prior[candidates.rows])
         return np.asarray(np.sum(parts, axis=0), dtype=np.float32)
+
+
+def _that_found(candidates: Candidates) -> list[str]:
+    """The primary sources that found anything."""
+    primary = [name for name in candidates.sources if name not in candidates.filling]
+    return [name for name in primary if not np.isnan(candidates.scores_of(name)).all()]
 
 
 def _reciprocal_ranks(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from recommender.candidates import Features
 
 F = len(CANDIDATE_FEATURES)
 PLANTED = CANDIDATE_FEATURES.index("cosine_liked")
-SMALL = RankerConfig(trees=30, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
+SMALL = RankerConfig(trees=60, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
 
 
 def planted_rule(queries: int, size: int = 10, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int8], list[int]]:
@@ -28,7 +28,7 @@ def planted_rule(queries: int, size: int = 10, seed: int = 0) -> tuple[NDArray[n
 
 @pytest.fixture(scope="module")
 def ranker() -> Ranker:
-    return train_ranker(*planted_rule(150), SMALL, seed=0)
+    return train_ranker(*planted_rule(400), SMALL, seed=0)
 
 
 def test_a_planted_rule_is_learned(ranker: Ranker) -> None:
@@ -53,8 +53,8 @@ def test_the_contributions_of_features_sum_to_the_score(ranker: Ranker) -> None:
 
 def test_the_seed_decides_the_ranker(ranker: Ranker) -> None:
     features, *_ = planted_rule(20, seed=5)
-    again = train_ranker(*planted_rule(150), SMALL, seed=0)
-    other = train_ranker(*planted_rule(150), SMALL, seed=1)
+    again = train_ranker(*planted_rule(400), SMALL, seed=0)
+    other = train_ranker(*planted_rule(400), SMALL, seed=1)
     np.testing.assert_array_equal(ranker.score(features), again.score(features))
     assert (ranker.score(features) != other.score(features)).any()
 
@@ -128,7 +128,7 @@ SOME = ("film_year", "cosine_liked", "retrieval_score")
 
 def test_a_ranker_of_fewer_features_in_another_order_still_reads_its_own(tmp_path: Path) -> None:
     """What older code trained: the code that loads it computes more features than it knows."""
-    features, relevant, groups = planted_rule(150)
+    features, relevant, groups = planted_rule(400)
     mine = features[:, [CANDIDATE_FEATURES.index(name) for name in SOME]]
     trained = train_ranker(mine, relevant, groups, SMALL, seed=0, names=SOME)
     trained.save(tmp_path / "ranker.txt")

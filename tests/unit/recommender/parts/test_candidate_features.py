@@ -4,6 +4,7 @@ import numpy as np
 from synthetic import make_query, make_snapshot, user_of
 
 from ranking.candidate_features import CANDIDATE_FEATURES, candidate_features
+from ranking.source_features import SourceOrder
 from recommender.candidates import Candidates, merge
 from recommender.parts.candidate_features import CandidateFeatures
 from recommender.roles import Fetched
@@ -26,9 +27,10 @@ def test_found_candidates_get_features_and_fill_ups_zeros() -> None:
     made = hydrated(found)
     assert made.features.names == CANDIDATE_FEATURES
     assert not made.features.values[3].any()
-    expected = candidate_features(
-        USER, found.rows[:3], np.array([0.9, 0.5, 0.3], np.float32), NOW.catalogue, NOW.stats, NOW.item_vectors
-    )
+    scores = np.array([0.9, 0.5, 0.3], np.float32)
+    order = SourceOrder({"two_tower": scores}, {"two_tower": scores}, found.scores[:3])
+    query = make_query(user=USER)
+    expected = candidate_features(USER, found.rows[:3], order, NOW.catalogue, NOW.stats, NOW.item_vectors, query.now)
     np.testing.assert_array_equal(made.features.values[:3], expected)
     np.testing.assert_array_equal(made.rows, found.rows)
     np.testing.assert_array_equal(made.scores, found.scores)
