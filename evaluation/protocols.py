@@ -93,13 +93,14 @@ def _without_last(interactions: pl.DataFrame, catalogue: Catalogue) -> tuple[pl.
     asked = ends > starts
     held_out = np.zeros(len(users), dtype=np.bool_)
     held_out[ends[asked]] = True
-    return ordered.filter(pl.Series(~held_out)), _last_events(ordered, starts[asked], ends[asked], catalogue)
+    return ordered.filter(pl.Series(~held_out)), last_events(ordered, starts[asked], ends[asked], catalogue)
 
 
-def _last_events(
+def last_events(
     ordered: pl.DataFrame, starts: NDArray[np.int64], ends: NDArray[np.int64], catalogue: Catalogue
 ) -> Iterator[LabelledQuery]:
-    """A query per user whose last event takes up an item of the catalogue that they had not met before; a skip asks nothing."""
+    """A query for each span of one user's events, rows `starts` [m] to `ends` [m], whose last event takes up an item of the
+    catalogue that they had not met before; a skip asks nothing."""
     items, times = ordered[c.ITEM].to_numpy(), ordered[c.TS].to_numpy()
     values = ordered[c.VALUE].fill_null(0).cast(pl.Float32).to_numpy()
     kinds = ordered[c.KIND].replace_strict(KIND_CODE, return_dtype=pl.Int64).to_numpy()
