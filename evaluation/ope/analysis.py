@@ -67,7 +67,7 @@ class Analysis:
 def analyse(found: Replayed, config: AnalysisConfig = AnalysisConfig()) -> Analysis:
     """Pure. The verdict rests on DECIDES alone; the others show what it depends on."""
     weights, rewards, users = slates.whole_list(found.evaluated / found.logged), found.rewards.sum(axis=1), found.users
-    support = support_of(weights, found.evaluated, found.shown, users, config.clip, found.unseen, found.reproduced)
+    support = support_of(weights, found.evaluated, found.shown, users, config.clip, found.unseen, found.reproduced, found.stored)
     values, not_defined = _values(found, weights, rewards, config)
     level, draws = config.verdict.level, config.verdict.draws
     bound = empirical_bernstein(values["clipped IPS"], users, 0.0, config.clip, level)

@@ -1,15 +1,16 @@
-"""Asks a policy what it would have shown to the requests of the logs, through the recommender that serves.
+"""Asks a policy what it would have shown to the requests of the logs.
 
-A replay sees what the lake and the release know: the user's events before the request, statistics as of the day's beginning, the
-release as it was built. It does not see what a request asked of its list (genres, years), nor vectors that were learned online.
-So the policy that made the logs is replayed beside, and the share of its lists whose logged propensities come out again is
-part of what is reported.
+Where it only chooses otherwise among the same candidates, it is asked with those that were stored with the list
+(`evaluation.ope.stored`), which is exact. Else the request is replayed through the recommender that serves. A replay sees what
+the lake and the release know: the user's events before the request, statistics as of the day's beginning, the release as it was
+built. It does not see what a request asked of its list (genres, years), nor vectors that were learned online. So the policy that
+made the logs is asked beside, and the share of its lists whose logged propensities come out again is part of what is reported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
@@ -20,6 +21,7 @@ from core import columns as c
 from core.features import Profiles
 from evaluation.ope.features import NAMES, position_features
 from evaluation.ope.logs import LoggedList, requests
+from evaluation.ope.stored import StoredDraws
 from feature_repo.item_stats import item_stats
 from recommender.alternatives import Alternatives
 from recommender.live import Snapshot
@@ -49,6 +51,7 @@ class Replayed:
     expected: Floats  # [n, d] of what the evaluated policy would show, summed over positions; mean over DRAWS lists
     unseen: float | None  # share of these lists that the logging policy cannot make; None where that policy is not on record
     reproduced: float | None  # share of the logged lists whose propensities a replay of the logging policy gives again
+    stored: float  # share of these lists that were judged by what they were drawn from, and not by a replay
     slices: Mapping[str, NDArray[np.str_]]  # labels [n] by what they say
     left_out: Mapping[str, int]  # lists, by reason
 
@@ -67,6 +70,7 @@ class LogReplay:
     logging: Mapping[str, Policy]
     of_release: Callable[[str], str] = lambda name: name
     profiles: Profiles | None = None
+    stored: StoredDraws = field(default_factory=StoredDraws)
 
     def run(self, lists: Sequence[LoggedList], policy: Policy, advance: Callable[[], object] = lambda: None) -> Replayed:
         """Ask `policy` for every list; `advance` is called after each. Lists of releases that are gone are left out."""
@@ -97,19 +101,30 @@ class LogReplay:
     def _part(self, lists: tuple[LoggedList, ...], policy: Policy, logged_on: Snapshot, now: Snapshot) -> Iterator[_Judged]:
         """Lists of one release and one day."""
         asked = list(requests(lists, self.interactions, logged_on.catalogue, self.profiles))
-        before = {name: self._alternatives(name, lists, asked, logged_on) for name in {one.policy for one in lists}}
+        left: list[tuple[LoggedList, Query]] = []
+        for one, query in zip(lists, asked, strict=True):
+            drawn = self._stored(one, query, policy, logged_on) if now is logged_on else ()
+            if drawn:
+                yield _judge(one, drawn[0].query, drawn[0], now, drawn[1], logged_on, True)
+            else:
+                left.append((one, query))
+        before = {name: self._alternatives(name, left, logged_on) for name in {one.policy for one, _ in left}}
         with Offline(now, policy) as offline:
-            for one, query, found in zip(lists, asked, offline.alternatives(asked), strict=True):
+            for (one, query), found in zip(left, offline.alternatives(query for _, query in left), strict=True):
                 source = before[one.policy]
                 yield _judge(one, query, found, now, None if source is None else next(source), logged_on)
 
+    def _stored(self, one: LoggedList, query: Query, policy: Policy, now: Snapshot) -> tuple[Alternatives, ...]:
+        logging = self.logging.get(one.policy)
+        return () if logging is None else self.stored.of(one, query, policy, logging, now)
+
     def _alternatives(
-        self, policy: str, lists: tuple[LoggedList, ...], asked: list[Query], now: Snapshot
+        self, policy: str, lists: Sequence[tuple[LoggedList, Query]], now: Snapshot
     ) -> Iterator[Alternatives] | None:
         """What the logging policy could show, of its own lists in order; None where it is not on record."""
         if policy not in self.logging:
             return None
-        mine = [query for one, query in zip(lists, asked, strict=True) if one.policy == policy]
+        mine = [query for one, query in lists if one.policy == policy]
 
         def each() -> Iterator[Alternatives]:
             with Offline(now, self.logging[policy]) as offline:
@@ -129,10 +144,17 @@ class _Judged:
     unseen: float | None
     reproduced: bool | None
     history: int  # key of _HISTORY
+    stored: bool
 
 
 def _judge(
-    one: LoggedList, query: Query, found: Alternatives, now: Snapshot, before: Alternatives | None, logged_on: Snapshot
+    one: LoggedList,
+    query: Query,
+    found: Alternatives,
+    now: Snapshot,
+    before: Alternatives | None,
+    logged_on: Snapshot,
+    stored: bool = False,
 ) -> _Judged:
     size, rows = len(one.items), now.catalogue.rows(one.items)
     drawn = [found.draw(query.seed + number + 1, size) for number in range(DRAWS)]
@@ -152,6 +174,7 @@ def _judge(
         unseen,
         reproduced,
         0 if not events else 1 if events <= 20 else 2,
+        stored,
     )
 
 
@@ -180,6 +203,7 @@ def _arrays(judged: Sequence[_Judged], left_out: Mapping[str, int]) -> Replayed:
         np.array([found.expected for found in judged]).reshape(n, len(NAMES)),
         float(np.mean(unseen)) if unseen else None,
         float(np.mean(reproduced)) if reproduced else None,
+        float(np.mean([one.stored for one in judged])) if judged else 0.0,
         {
             "user's history": np.array([_HISTORY[found.history] for found in judged], dtype=np.str_),
             "release": np.array([found.one.release for found in judged], dtype=np.str_),

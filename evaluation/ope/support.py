@@ -55,7 +55,8 @@ class Support:
     unseen: float | None = (
         None  # share of the evaluated policy's lists that the logging policy cannot make; None: it is not known
     )
-    reproduced: float | None = None  # share of the lists that a replay of the logging policy gives the logged propensities
+    reproduced: float | None = None  # share of the lists for which the logging policy gives the logged propensities again
+    stored: float = 0.0  # share of the lists that were judged by what they were drawn from, and not by a replay
 
 
 def support_of(
@@ -66,6 +67,7 @@ def support_of(
     clip: float,
     unseen: float | None = None,
     reproduced: float | None = None,
+    stored: float = 0.0,
 ) -> Support:
     """`weights` [n] of whole lists; `evaluated` [n, K] propensities of the evaluated policy where `shown` [n, K] is set."""
     total, squares = float(weights.sum()), float((weights**2).sum())
@@ -83,6 +85,7 @@ def support_of(
         impossible=float((shown & (evaluated <= 0)).sum()) / max(impressions, 1),
         unseen=unseen,
         reproduced=reproduced,
+        stored=stored,
     )
 
 

@@ -32,6 +32,10 @@ class LinearBanditConfig(SelectorConfig):
         0.025, ge=0, lt=1, description="probability that a position goes to what the source new_items found, while it finds any"
     )
 
+    @property
+    def _pooled(self) -> int:
+        return self.pool
+
     def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> LinearBanditSelector:
         return LinearBanditSelector(self, catalogue, posterior)
 
@@ -51,8 +55,7 @@ class LinearBanditSelector(CappedSelector):
         new, caps = new_items(candidates, config.new_rate), self._caps(candidates)
         votes = self._votes(contexts)
         choice = ensemble.choose(candidates.scores, k, votes, config.floor, config.pool, query.seed, new, caps)
-        first = None if config.caps else config.pool + k
-        return selection(candidates, choice, Reach(candidates, first, contexts, self._posterior))
+        return selection(candidates, choice, Reach(candidates, config.reach(k), contexts, self._posterior))
 
     def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
         config, index = self._config, candidates.index(rows)

@@ -44,6 +44,15 @@ class SelectorConfig(PartConfig, ABC):
     def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> Selector:
         """The selector; caps need the catalogue."""
 
+    def reach(self, positions: int) -> int | None:
+        """How many of the best candidates a draw of so many positions can reach; None for all, because caps forbid some."""
+        return None if self.caps else positions + self._pooled
+
+    @property
+    def _pooled(self) -> int:
+        """Candidates beyond the best ones that exploration draws from."""
+        return 0
+
 
 class GreedyConfig(SelectorConfig):
     """The best candidates, always."""
@@ -51,7 +60,7 @@ class GreedyConfig(SelectorConfig):
     part: Literal["greedy"] = "greedy"
 
     def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> GreedySelector:  # noqa: ARG002
-        return GreedySelector(self.caps, catalogue)
+        return GreedySelector(self, catalogue)
 
 
 class EpsilonConfig(SelectorConfig):
@@ -66,6 +75,10 @@ class EpsilonConfig(SelectorConfig):
     slots: tuple[int, ...] = Field(
         (), exclude_if=_left_out, description="the positions that explore, from 0; the others are greedy; empty: every position"
     )
+
+    @property
+    def _pooled(self) -> int:
+        return self.pool
 
     def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> EpsilonSelector:  # noqa: ARG002
         return EpsilonSelector(self, catalogue)
@@ -83,6 +96,10 @@ class PlackettLuceConfig(SelectorConfig):
         0.025, ge=0, lt=1, description="probability that a position goes to what the source new_items found, while it finds any"
     )
 
+    @property
+    def _pooled(self) -> int:
+        return self.pool
+
     def selector(self, catalogue: Catalogue | None, posterior: Posterior) -> PlackettLuceSelector:  # noqa: ARG002
         return PlackettLuceSelector(self, catalogue)
 
@@ -97,19 +114,19 @@ class CappedSelector:
     def _caps(self, candidates: Candidates) -> Caps | None:
         return None if self._catalogue is None else caps_of(self._cap_configs, self._catalogue, candidates.rows)
 
-    def _reach(self, candidates: Candidates, first: int) -> Reach:
-        """A draw reaches the `first` best candidates; where caps forbid some of these, any."""
-        return Reach(candidates, None if self._cap_configs else first)
-
 
 class GreedySelector(CappedSelector):
     """`ranking.policies.greedy`."""
 
     name = "greedy"
 
+    def __init__(self, config: GreedyConfig, catalogue: Catalogue | None) -> None:
+        super().__init__(config.caps, catalogue)
+        self._config = config
+
     def select(self, query: Query, candidates: Candidates) -> Selection:
         choice = greedy.choose(candidates.scores, query.page.end, self._caps(candidates))
-        return selection(candidates, choice, self._reach(candidates, query.page.end))
+        return selection(candidates, choice, Reach(candidates, self._config.reach(query.page.end)))
 
     def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
         return greedy.propensities(candidates.scores, candidates.index(rows), self._caps(candidates))
@@ -129,7 +146,7 @@ class EpsilonSelector(CappedSelector):
         config, k, scores = self._config, query.page.end, candidates.scores
         new, caps = new_items(candidates, config.new_share), self._caps(candidates)
         choice = epsilon.choose(scores, k, config.epsilon, config.pool, query.seed, new, self._slots, caps)
-        return selection(candidates, choice, self._reach(candidates, config.pool + k))
+        return selection(candidates, choice, Reach(candidates, config.reach(k)))
 
     def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
         config, index, scores = self._config, candidates.index(rows), candidates.scores
@@ -150,7 +167,7 @@ class PlackettLuceSelector(CappedSelector):
         config, k, scores = self._config, query.page.end, candidates.scores
         new, caps = new_items(candidates, config.new_rate), self._caps(candidates)
         choice = plackett_luce.choose(scores, k, config.temperature, config.pool, query.seed, new, caps)
-        return selection(candidates, choice, self._reach(candidates, config.pool + k))
+        return selection(candidates, choice, Reach(candidates, config.reach(k)))
 
     def propensities(self, query: Query, candidates: Candidates, rows: NDArray[np.intp]) -> NDArray[np.float32]:  # noqa: ARG002
         config, index, scores = self._config, candidates.index(rows), candidates.scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -20,6 +20,7 @@ from core.settings import Settings
 from evaluation.ope.analysis import Analysis, AnalysisConfig, analyse
 from evaluation.ope.logs import IMPRESSION_COLUMNS, logged_lists
 from evaluation.ope.replay import LogReplay
+from evaluation.ope.stored import StoredDraws
 from lake import recent, tables
 from lake.items_feed import KnownItems
 from lake.ports import Lake
@@ -82,6 +83,7 @@ def evaluate(
         logging_policies(lake),
         (lambda name: name) if wanted is None else (lambda _: wanted),
         stored.profiles,
+        stored_draws(lake, question.since, [one.request_id for one in lists.lists]),
     )
     found = replay.run(lists.lists, question.policy, advance)
     return Found(
@@ -93,6 +95,13 @@ def evaluate(
         now,
         time.monotonic() - began,
     )
+
+
+def stored_draws(lake: Lake, since: float, requests: Sequence[str]) -> StoredDraws:
+    """What the lists of these requests were drawn from."""
+    rows = recent.since(lake, tables.LISTS, since - _HOUR, (c.REQUEST_ID, c.MADE_FROM))
+    wanted = rows.filter(pl.col(c.MADE_FROM).is_not_null() & pl.col(c.REQUEST_ID).is_in(list(requests)))
+    return StoredDraws(wanted.iter_rows())
 
 
 def remember(settings: Settings, found: Found) -> bool:

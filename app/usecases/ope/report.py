@@ -61,7 +61,8 @@ def support_rows(found: Analysis) -> list[tuple[str, str]]:
         ("cut by clipping", share(one.clipped)),
         ("impressions that the policy cannot make", share(one.impossible)),
         ("lists of the policy that the logs cannot have", share(one.unseen)),
-        ("lists whose propensities a replay gives again", share(one.reproduced)),
+        ("lists judged by the candidates that were stored with them", f"{one.stored:.1%} (the others by a replay)"),
+        ("lists whose logged propensities come out again", share(one.reproduced)),
     ]
 
 
