@@ -34,14 +34,15 @@ class Catalogue:
     keywords: tuple[tuple[str, ...], ...] = ()
     posters: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
     runtimes: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # [n] minutes, 0 where unknown
-    costs: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # [n] of showing it, 0 where unknown
+    costs: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # [n] of showing it, NaN where unknown
 
     def __post_init__(self) -> None:
-        for name in ("runtimes", "costs"):
+        for name, missing in (("runtimes", 0.0), ("costs", np.nan)):
             if not len(getattr(self, name)):
-                object.__setattr__(self, name, np.zeros(len(self.ids), dtype=np.float32))
-        unknown: dict[str, object] = dict.fromkeys(("overviews", "posters", "languages"), "")
+                object.__setattr__(self, name, np.full(len(self.ids), missing, dtype=np.float32))
+        unknown: dict[str, object] = dict.fromkeys(("overviews", "posters", "languages", "series"), "")
         unknown |= dict.fromkeys(("tags", "people", "keywords"), ())
         for name, nothing in unknown.items():
             if not getattr(self, name):
@@ -113,16 +114,17 @@ class Catalogue:
             keywords=_lists(items[c.KEYWORDS]),
             posters=_texts(items[c.POSTER]),
             languages=_texts(items[c.LANGUAGE]),
+            series=_texts(items[c.SERIES]),
             runtimes=items[c.RUNTIME].fill_null(0).cast(pl.Float32).to_numpy(),
-            costs=items[c.COST].fill_null(0.0).cast(pl.Float32).to_numpy(),
+            costs=items[c.COST].cast(pl.Float32).fill_null(np.nan).to_numpy(),
         )
 
     def to_frame(self) -> pl.DataFrame:
-        """The inverse of `from_frame`; what is unknown is 0 or empty."""
+        """The inverse of `from_frame`; what is unknown is 0 or empty, and null where 0 would be a figure that conditions read."""
         hot = self.genres != 0
         names = np.array(self.genre_names, dtype=object)[np.nonzero(hot)[1]]
         ends = np.cumsum(hot.sum(axis=1)).tolist()
-        known: dict[str, Sequence[object] | NDArray[np.generic]] = {
+        known: dict[str, Sequence[object] | NDArray[np.generic] | pl.Series] = {
             c.ITEM: self.ids,
             c.TITLE: self.titles,
             c.GENRES: [names[start:end].tolist() for start, end in zip([0, *ends], ends, strict=False)],
@@ -133,8 +135,9 @@ class Catalogue:
             c.KEYWORDS: self.keywords,
             c.POSTER: self.posters,
             c.LANGUAGE: self.languages,
-            c.RUNTIME: self.runtimes.astype(np.int32),
-            c.COST: self.costs,
+            c.SERIES: [name or None for name in self.series],
+            c.RUNTIME: [int(minutes) or None for minutes in self.runtimes.tolist()],
+            c.COST: pl.Series(self.costs, dtype=pl.Float64).fill_nan(None),
         }
         return pl.DataFrame([pl.Series(name, values, dtype=ITEM_SCHEMA[name]) for name, values in known.items()])
 

@@ -80,7 +80,7 @@ def candidate_features(
         "film_year": years,
         "item_is_cold": popularity == 0,
         "runtime": catalogue.runtimes[rows],
-        "cost": catalogue.costs[rows],
+        "cost": np.nan_to_num(catalogue.costs[rows], nan=0.0),
         "hour": now // HOUR % 24,
         "weekday": (now // (24 * HOUR) + 3) % 7,  # 1970-01-01 was a Thursday; Monday is 0
     }

@@ -20,9 +20,9 @@ class CapConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: Literal["genre", "tag", "person", "keyword", "language", "decade"] = Field(description="what makes a group")
+    by: Literal["genre", "tag", "person", "keyword", "language", "series", "decade"] = Field(description="what makes a group")
     most: int = Field(ge=1, le=100, description="items of a list that may have one of them in common")
-    prefix: str = Field("", description='only groups that begin so, such as "series:" with by = "tag"')
+    prefix: str = Field("", description='only groups that begin so, such as "mood:" with by = "tag"')
 
     def groups(self, catalogue: Catalogue, rows: NDArray[np.intp]) -> Groups:
         """Which of the groups that catalogue rows [n] have each is of. [n, groups]"""
@@ -36,8 +36,9 @@ class CapConfig(BaseModel):
         if self.by == "decade":
             years = catalogue.years[rows].tolist()
             return [[f"{int(year) // 10 * 10}s"] if year > 0 else [] for year in years]
-        if self.by == "language":
-            return [[catalogue.languages[row]] if catalogue.languages and catalogue.languages[row] else [] for row in at]
+        if self.by in ("language", "series"):
+            one = catalogue.languages if self.by == "language" else catalogue.series
+            return [[one[row]] if one[row] else [] for row in at]
         column = {"tag": catalogue.tags, "person": catalogue.people, "keyword": catalogue.keywords}[self.by]
         return [column[row] if column else () for row in at]
 

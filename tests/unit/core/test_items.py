@@ -56,6 +56,23 @@ def test_a_catalogue_survives_the_bundle(items: pl.DataFrame) -> None:
     assert (again.years == films.years).all()
 
 
+def test_what_rules_go_by_survives_the_bundle_and_stays_unknown_where_it_was() -> None:
+    known = {
+        "item_id": [1, 2],
+        "title": ["a", "b"],
+        "genres": [[], []],
+        "series": [None, "Dune"],
+        "runtime": [None, 155],
+        "cost": [0.0, None],
+    }
+    films = Catalogue.from_frame(complete(pl.DataFrame(known)))
+    frame = Catalogue.from_frame(films.to_frame()).to_frame()
+    assert frame["series"].to_list() == [None, "Dune"]
+    assert frame["runtime"].to_list() == [None, 155]
+    assert frame["cost"].to_list() == [0.0, None], "a licence that costs nothing is not one whose cost nobody knows"
+    assert films.runtimes.tolist() == [0, 155]
+
+
 def test_an_empty_catalogue_is_refused() -> None:
     with pytest.raises(DatasetError, match="the catalogue is empty"):
         Catalogue.from_frame(BARE.clear())

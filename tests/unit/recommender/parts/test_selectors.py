@@ -140,6 +140,7 @@ def test_groups_of_every_kind_and_none_where_nothing_is_known() -> None:
         tags=(("series:matrix", "dark"), ("series:matrix",), (), ("dark",)),
         people=(("Kim",), (), ("Kim", "Lee"), ()),
         languages=("en", "", "fr", "en"),
+        series=("Matrix", "Matrix", "", "Dune"),
     )
 
     def groups(by: str, prefix: str = "") -> list[list[int]]:
@@ -153,6 +154,8 @@ def test_groups_of_every_kind_and_none_where_nothing_is_known() -> None:
     assert groups("person") == [[0, 2], [2]]
     assert groups("decade") == [[0, 1], [3]]
     assert groups("language") == [[0, 3], [2]]
+    assert groups("series") == [[0, 1], [3]]
+    assert groups("series", "D") == [[3]]
     assert groups("keyword") == [], "nothing is known of keywords"
     both = caps_of([CapConfig(by="genre", most=2), CapConfig(by="decade", most=1)], catalogue, np.array([3, 1]))
     assert both is not None
