@@ -86,7 +86,7 @@ def test_a_policy_is_judged_and_the_page_says_how(marquee: Callable[..., Result]
     told = marquee("ope", "--policy", "default", "--exploration", "0.4", "--html", str(tmp_path / "ope.html")).stdout
     for part in ("DR (decides)", "cascade-DR", "MRDR", f"{LISTS:,} lists, {3 * LISTS:,} impressions", "report: "):
         assert part in told
-    [reproduced] = [line for line in told.splitlines() if "replay gives again" in line]
+    [reproduced] = [line for line in told.splitlines() if "come out again" in line]
     assert "100.0%" in reproduced
     page = (tmp_path / "ope.html").read_text()
     assert page.count("<svg") >= 2
