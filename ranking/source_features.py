@@ -59,9 +59,9 @@ def source_features(order: SourceOrder, n: int) -> Columns:
     return columns
 
 
-def reciprocal_ranks(scores: Floats) -> Floats:
-    """1 / rank of each of the scores [n], the first of equal ones first; 0 where a score is NaN."""
+def reciprocal_ranks(scores: Floats, constant: float = 0.0) -> Floats:
+    """1 / (constant + rank) for each of the scores [n], the first of equal ones first; 0 where a score is NaN."""
     ranks = np.zeros(len(scores), dtype=np.float32)
     found = np.flatnonzero(~np.isnan(scores))
-    ranks[found[np.argsort(-scores[found], kind="stable")]] = np.float32(1.0) / np.arange(1, len(found) + 1, dtype=np.float32)
+    ranks[found[np.argsort(-scores[found], kind="stable")]] = 1.0 / (constant + np.arange(1, len(found) + 1))
     return ranks

@@ -69,9 +69,14 @@ class Candidates:
         )
 
     @property
+    def primary_sources(self) -> list[str]:
+        """The sources that do more than fill up, in order."""
+        return [name for name in self.sources if name not in self.filling]
+
+    @property
     def primary_scores(self) -> Floats:
         """The scores of the sources that do more than fill up [n, their number]."""
-        return self.source_scores[:, [column for column, name in enumerate(self.sources) if name not in self.filling]]
+        return self.source_scores[:, [self.sources.index(name) for name in self.primary_sources]]
 
     @property
     def primary(self) -> NDArray[np.bool_]:

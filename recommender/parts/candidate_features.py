@@ -12,7 +12,7 @@ from ranking.source_features import SourceOrder
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
 from recommender.parts.part import PartConfig
-from recommender.parts.scorers import RetrievalScorer, in_sources_order
+from recommender.parts.scorers import in_sources_order
 from recommender.roles import Query
 
 
@@ -32,7 +32,7 @@ class CandidateFeatures:
 
     def __init__(self, now: Snapshot) -> None:
         self._now = now
-        self._in_order: RetrievalScorer = in_sources_order(now)
+        self._in_order = in_sources_order(now)
 
     def hydrate(self, query: Query, candidates: Candidates) -> Candidates:
         now, primary = self._now, candidates.primary
@@ -50,7 +50,7 @@ class CandidateFeatures:
         return candidates.with_features(CANDIDATE_FEATURES, values)
 
     def _order(self, candidates: Candidates, primary: NDArray[np.bool_]) -> SourceOrder:
-        names = [name for name in candidates.sources if name not in candidates.filling]
+        names = candidates.primary_sources
         return SourceOrder(
             scores={name: candidates.scores_of(name)[primary] for name in names},
             standard={name: candidates.standard_scores_of(name)[primary] for name in names},

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranking.ranker import Ranker
+from ranking.source_features import reciprocal_ranks
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
 from recommender.parts.part import PartConfig
@@ -91,12 +92,10 @@ class RetrievalScorer:
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
         scores, ordered = candidates.scores.copy(), candidates.primary
         used = _that_found(candidates)
-        if self._weighted(used, candidates):
-            if used and self._prior is not None:
-                ordered = ordered | ~np.isnan(candidates.scores_of(POPULAR))
-            if len(used) > 1 or (used and self._prior is not None):
-                scores[ordered] = self.together(candidates)[ordered]
-        elif len(used) > 1:
+        with_popular = bool(used) and self._prior is not None and self._weighted(used, candidates)
+        if with_popular:
+            ordered = ordered | ~np.isnan(candidates.scores_of(POPULAR))
+        if with_popular or len(used) > 1:
             scores[ordered] = self.together(candidates)[ordered]
         return behind(scores, ordered)
 
@@ -108,7 +107,8 @@ class RetrievalScorer:
         if self._weighted(used, candidates) or len(used) == 1:
             weights = {used[0]: 1.0, **candidates.weights, **self._blend}
             return self._blended({name: weights[name] for name in used}, candidates)
-        return np.asarray(np.sum([_reciprocal_ranks(candidates.scores_of(name)) for name in used], axis=0), dtype=np.float32)
+        ranks = [reciprocal_ranks(candidates.scores_of(name), RANK_CONSTANT) for name in used]
+        return np.asarray(np.sum(ranks, axis=0), dtype=np.float32)
 
     def _weighted(self, used: Sequence[str], candidates: Candidates) -> bool:
         return all(name in self._blend or name in candidates.weights for name in used)
@@ -122,16 +122,7 @@ class RetrievalScorer:
 
 def _that_found(candidates: Candidates) -> list[str]:
     """The primary sources that found anything."""
-    primary = [name for name in candidates.sources if name not in candidates.filling]
-    return [name for name in primary if not np.isnan(candidates.scores_of(name)).all()]
-
-
-def _reciprocal_ranks(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """1 / (60 + rank) for each score [n], 0 where there is none."""
-    found = np.flatnonzero(~np.isnan(scores))
-    out = np.zeros(len(scores), dtype=np.float32)
-    out[found[np.argsort(-scores[found], kind="stable")]] = 1.0 / (RANK_CONSTANT + np.arange(1, len(found) + 1))
-    return out
+    return [name for name in candidates.primary_sources if not np.isnan(candidates.scores_of(name)).all()]
 
 
 def behind(scores: NDArray[np.float32], primary: NDArray[np.bool_]) -> NDArray[np.float32]:
