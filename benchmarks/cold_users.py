@@ -28,31 +28,31 @@ from app.console import settings
 from app.usecases import steps
 from core import columns as c
 from core.answers import Answers
-from core.bundle import Manifest
 from core.catalogue import Catalogue
 from core.features import Profiles, UserFeatures
 from core.kinds import TARGETS as TARGET_KINDS
 from datasets.splits import before, cutoff, in_time_order
+from evaluation.blended import Learner
 from evaluation.comparison import lift
-from evaluation.marquee_model import MarqueeModel
 from evaluation.metrics import ndcg
+from evaluation.queries import labelled_queries
 from evaluation.ranking import NOT_FOUND
 from feature_repo.item_stats import item_stats
 from feature_repo.transforms import UserEvent, UserState, item_genres
+from lifecycle.cuts import after_all
+from lifecycle.unranked import unranked
 from recommender.live import Snapshot
 from recommender.policy import Policy
 from recommender.recommender import Offline
-from recommender.release import EASE_WEIGHT, POPULARITY, POPULARITY_WEIGHT, TRANSITION_WEIGHT, Release
 from recommender.roles import Page, Query
-from retrieval.adapters.mirror import MirrorIndex
 from retrieval.config import TrainConfig
-from retrieval.encoder import UserEncoder
 from retrieval.preset import Preset
 
 STEPS = (0, 1, 2, 3, 5, 10)
 TARGETS, TOLD_ITEMS, TOLD_GENRES = 10, 3, 2
 PERIODS = 10
 MAX_USERS = 300
+CHOSEN_FROM, MAX_CHOICE = 0.8, 10_000  # share of the events from which on weights are chosen, and queries
 CONFIG = Path("configs/training/demo.toml")
 PLOT = Path("docs/images/cold-users.png")
 
@@ -96,28 +96,19 @@ def new_users(events: pl.DataFrame, catalogue: Catalogue, cut: float, profiles: 
 
 
 def released(train: pl.DataFrame, catalogue: Catalogue, profiles: Profiles, config: TrainConfig, folder: Path) -> Snapshot:
-    """A release of the events before the cut, without a ranker."""
-    model = MarqueeModel(Preset.of(config), folder, 1, True, profiles)
-    model.fit(train, catalogue)
-    assert model.learned is not None
-    assert model.blend is not None
-    (folder / "bundle").mkdir()
-    model.learned.save(folder / "bundle")
-    vectors, weights = model.learned.towers.item_embeddings, model.blend.weights
-    print(model.blend, flush=True)
-    index = MirrorIndex()
-    index.publish("cold-users", catalogue.ids, vectors)
-    chosen = {TRANSITION_WEIGHT: weights.transitions, EASE_WEIGHT: weights.ease}
-    manifest = Manifest(
-        release="cold-users", created="", code_version="", data_version={}, trained_until=0.0, feature_schema="", metrics={},
-        dim=vectors.shape[1], n_items=len(catalogue), files={},
-        config={"scorer": "retrieval", **chosen, POPULARITY_WEIGHT: weights.popularity, POPULARITY: weights.popular},
-    )  # fmt: skip
-    encoder = UserEncoder(folder / "bundle" / "user_tower.onnx", vectors, catalogue)
-    stats = item_stats(train, catalogue, np.inf)
-    learned = model.learned
-    return Snapshot.of(
-        Release(folder, manifest, catalogue, stats, vectors, encoder, None, learned.transitions, learned.ease), index
+    """A release of the events before the cut, without a ranker, chosen as a build chooses."""
+    cut, end = cutoff(train, CHOSEN_FROM), after_all(train)
+    asked = list(labelled_queries(train, catalogue, cut, end, MAX_CHOICE, 1, profiles))
+    learner = Learner(catalogue, profiles, Preset.of(config), folder, 1)
+    chosen, blend = learner.choose(before(train, cut), asked, train)
+    print(blend, flush=True)
+    learned = learner.refit(train, chosen, blend.weights)
+    bundle = folder / "bundle"
+    bundle.mkdir()
+    learned.save(bundle)
+    tables = learned.transitions, learned.ease
+    return unranked(
+        bundle, catalogue, learned.towers.item_embeddings, tables, blend.weights, item_stats(train, catalogue, np.inf)
     )
 
 

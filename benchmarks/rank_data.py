@@ -20,19 +20,17 @@ from generated import GENERATED, bare_catalogue
 
 from core import bundle
 from core import columns as c
-from core.bundle import Manifest
 from core.catalogue import Catalogue
 from datasets.registry import read_any
 from datasets.splits import before, cutoff, in_time_order
 from evaluation.blended import Learner
+from evaluation.blending import BlendWeights
 from evaluation.protocols import folds_of, last_events
 from evaluation.queries import LabelledQuery, labelled_queries
 from feature_repo.item_stats import item_stats
+from lifecycle.unranked import unranked
 from recommender.live import Snapshot
-from recommender.release import EASE_WEIGHT, POPULARITY, POPULARITY_WEIGHT, TRANSITION_WEIGHT, Release
-from retrieval.adapters.mirror import MirrorIndex
 from retrieval.ease import EaseTable
-from retrieval.encoder import UserEncoder
 from retrieval.export import export
 from retrieval.preset import Preset
 from retrieval.transitions import Transitions
@@ -119,15 +117,7 @@ def snapshot(path: Path, which: str, events: pl.DataFrame, catalogue: Catalogue,
         tower = folder / path.stem / which / bundle.USER_TOWER
         tower.parent.mkdir(parents=True, exist_ok=True)
         tower.write_bytes(file.read(f"{which}/{bundle.USER_TOWER}"))
-    index = MirrorIndex()
-    index.publish(path.stem, catalogue.ids, vectors)
-    chosen = {TRANSITION_WEIGHT: weights["transitions"], EASE_WEIGHT: weights["ease"]}
-    manifest = Manifest(
-        release=path.stem, created="", code_version="", data_version={}, trained_until=0.0, feature_schema="", metrics={},
-        dim=vectors.shape[1], n_items=len(catalogue), files={},
-        config={"scorer": "retrieval", **chosen, POPULARITY_WEIGHT: weights["popularity"], POPULARITY: weights["popular"]},
-    )  # fmt: skip
-    ease = EaseTable.fit(events, catalogue, [weights["ridge"]])[weights["ridge"]]
-    encoder = UserEncoder(tower, vectors, catalogue)
-    stats, transitions = item_stats(events, catalogue, np.inf), Transitions.fit(events, catalogue)
-    return Snapshot.of(Release(tower.parent, manifest, catalogue, stats, vectors, encoder, None, transitions, ease), index)
+    chosen = BlendWeights(**weights)
+    ease = EaseTable.fit(events, catalogue, [chosen.ridge])[chosen.ridge]
+    tables = Transitions.fit(events, catalogue), ease
+    return unranked(tower.parent, catalogue, vectors, tables, chosen, item_stats(events, catalogue, np.inf))

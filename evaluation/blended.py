@@ -17,6 +17,7 @@ from core.ports import Echo
 from evaluation.blending import RIDGES, Blend, BlendWeights, choose_blend
 from evaluation.queries import LabelledQuery
 from feature_repo.item_stats import item_stats
+from feature_repo.stats_over_time import StatsOverTime
 from retrieval.config import TrainConfig
 from retrieval.ease import EaseTable
 from retrieval.export import export
@@ -59,8 +60,13 @@ class Learner:
     progress: bool = True
     echo: Echo = lambda _: None
 
-    def choose(self, past: pl.DataFrame, queries: Sequence[LabelledQuery]) -> tuple[Learned, Blend]:
-        """Learn from the past, and weigh the parts by how well they predict these later events."""
+    def choose(
+        self, past: pl.DataFrame, queries: Sequence[LabelledQuery], followed: pl.DataFrame | None = None
+    ) -> tuple[Learned, Blend]:
+        """Learn from the past, and weigh the parts by how well they predict these later events.
+
+        `followed` are all events, where what is popular will be counted as events come. Else the statistics stand still.
+        """
         chosen = self.preset.choose(past, self.catalogue, self.profiles, self.workdir, self.seed, self.progress, self.echo)
         towers = self._towers(past, self.preset.candidates[chosen], self.workdir / chosen)
         start = time.perf_counter()
@@ -68,7 +74,10 @@ class Learner:
         counted = time.perf_counter()
         ease = EaseTable.fit(past, self.catalogue, RIDGES)
         seconds = {"transitions": counted - start, "ease": time.perf_counter() - counted}
-        stats = item_stats(past, self.catalogue, np.inf)
+        if followed is None:
+            stats = StatsOverTime([item_stats(past, self.catalogue, np.inf)])
+        else:
+            stats = StatsOverTime.over(followed, self.catalogue, [query.ts for query in queries])
         blend = choose_blend(towers, transitions, ease, stats, queries, self.catalogue)
         used = ease[blend.weights.ridge] if blend.weights.ease else None
         return Learned(towers, transitions, used, ease, seconds), blend

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.catalogue import Catalogue, ItemStats
+from core.catalogue import Catalogue
 from evaluation.metrics import ndcg
 from evaluation.queries import LabelledQuery, ties_for
 from evaluation.ranking import K, ranks_of
+from feature_repo.stats_over_time import StatsOverTime
 from retrieval.ease import EaseTable
 from retrieval.history import history_of
-from retrieval.popularity_prior import EVER, RECENT, priors
+from retrieval.popularity_prior import EVER, RECENT, PopularityWeight, priors
 from retrieval.training import TrainedTowers
 from retrieval.transitions import Transitions
 
@@ -28,6 +29,8 @@ RELATIVE_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # from the to
 SPECTRAL_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 POPULAR = (RECENT, EVER)
 RIDGES = (50.0, 300.0, 1500.0)  # regularisations of EASE that are compared
+SHORT_HISTORY = 20  # events of a user below which newcomers' weight is chosen
+MIN_SHORT = 100  # queries with a short history, below which nothing is known of newcomers
 MAX_QUERIES = 1_000  # used to choose the weights; with twice as many they came out alike, in three times the time
 _BATCH = 128  # queries whose scores of the whole catalogue are held at a time
 
@@ -38,7 +41,8 @@ Scores = NDArray[np.float32]
 class BlendWeights:
     """The weights of the spectral channel in the towers, and of transitions, EASE and popularity beside them.
 
-    `ridge` is EASE's own, `popular` how popularity is counted (`retrieval.popularity_prior`).
+    `ridge` is EASE's own, `popular` how popularity is counted, and `newcomers` what it weighs in addition for new users
+    (`retrieval.popularity_prior`).
     """
 
     spectral: float
@@ -47,11 +51,17 @@ class BlendWeights:
     ridge: float = RIDGES[1]
     popularity: float = 0.0
     popular: str = RECENT
+    newcomers: float = 0.0
+
+    @property
+    def prior(self) -> PopularityWeight:
+        """The weight of popularity."""
+        return PopularityWeight(self.popularity, self.newcomers, self.popular)
 
     @property
     def counted(self) -> float:
         """How far this is from the towers alone; of two equally good blends the one nearer to them is chosen."""
-        return self.transitions + self.ease + self.popularity
+        return self.transitions + self.ease + self.popularity + self.newcomers
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ class Blend:
         alone = max((figure for weights, figure in self.tried.items() if not weights.counted), default=0.0)
         return (
             f"transitions weigh {chosen.transitions:g}, EASE {chosen.ease:g} (ridge {chosen.ridge:g}) and popularity "
-            f"{chosen.popularity:g} ({chosen.popular}) beside the towers, "
+            f"{chosen.popularity:g} ({chosen.popular}; for newcomers {chosen.newcomers:g} more) beside the towers, "
             f"the spectral channel {chosen.spectral:g} in them: "
             f"NDCG@10 {self.tried[chosen]:.4f} on later events, towers alone {alone:.4f}"
         )
@@ -91,18 +101,19 @@ def choose_blend(
     trained: TrainedTowers,
     transitions: Transitions,
     ease: Mapping[float, EaseTable],
-    stats: ItemStats,
+    stats: StatsOverTime,
     queries: Sequence[LabelledQuery],
     catalogue: Catalogue,
 ) -> Blend:
     """The weights with the highest NDCG@10 on these queries; ties go to the smallest. Sets the spectral weight of the towers.
 
-    `ease` has a table for each ridge, `stats` are as of the moment before the queries. All pairs of weights of the spectral
+    `ease` has a table for each ridge, `stats` are from before the queries. All pairs of weights of the spectral
     channel and the transitions are tried; then, from the best pair on, the weights are improved one after the other until none
     gets better (coordinate ascent). Queries of users without history are not used. If there are no others, the configured weights
-    are kept and nothing is scored.
+    are kept and nothing is scored. What popularity weighs more for newcomers is chosen last, on those with a short history.
     """
-    warm = _drawn([query for query in queries if query.user is not None])
+    known = [query for query in queries if query.user is not None]
+    warm, short = _drawn(known), _drawn([query for query in known if _is_short(query)])
     start = BlendWeights(trained.spectral_weight, ridge=min(ease, default=RIDGES[1]))
     if not warm:
         return Blend(start, {start: 0.0})
@@ -116,8 +127,17 @@ def choose_blend(
             points = axis(best, sorted(ease), spectral)
             tried |= compared.ndcg([point for point in points if point not in tried])
             best = _best(points, tried)
+    if len(short) >= MIN_SHORT:
+        began = best
+        on_short = _Compared(trained, transitions, ease, stats, short, catalogue).ndcg(_of_newcomers(best))
+        best = _best(on_short, on_short)
+        tried |= compared.ndcg([best]) if best != began else {}
     trained.weigh_spectral(best.spectral)
     return Blend(best, tried)
+
+
+def _is_short(query: LabelledQuery) -> bool:
+    return query.user is not None and len(query.user.item_ids) < SHORT_HISTORY
 
 
 def _best(points: Iterable[BlendWeights], tried: Mapping[BlendWeights, float]) -> BlendWeights:
@@ -142,6 +162,12 @@ def _of_spectral(at: BlendWeights, _ridges: Sequence[float], spectral: Sequence[
     return [replace(at, spectral=weight) for weight in spectral]
 
 
+def _of_newcomers(at: BlendWeights) -> list[BlendWeights]:
+    """Where popularity has no weight for everybody, the way of counting is still open."""
+    kinds = (at.popular,) if at.popularity else POPULAR
+    return [at, *(replace(at, newcomers=weight, popular=kind) for kind in kinds for weight in RELATIVE_WEIGHTS[1:])]
+
+
 def _drawn(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
     """At most MAX_QUERIES of them, evenly spaced from first to last."""
     if len(queries) <= MAX_QUERIES:
@@ -157,13 +183,16 @@ class _Compared:
         trained: TrainedTowers,
         transitions: Transitions,
         ease: Mapping[float, EaseTable],
-        stats: ItemStats,
+        stats: StatsOverTime,
         warm: Sequence[LabelledQuery],
         catalogue: Catalogue,
     ) -> None:
         self._items = trained.item_embeddings
         self._counted = transitions, ease
-        self._priors = priors(stats)
+        over_time = [priors(one) for one in stats.stats]
+        self._priors = {kind: np.stack([one[kind] for one in over_time]) for kind in POPULAR}
+        self._moment = stats.at([query.ts for query in warm])
+        self._events = np.array([len(query.user.item_ids) if query.user else 0 for query in warm])
         self._warm = warm
         self._catalogue = catalogue
         users = [query.user for query in warm if query.user is not None]
@@ -195,6 +224,7 @@ class _Compared:
             scores = towers[point.spectral] + np.float32(point.transitions) * votes
             if point.ease:
                 scores += np.float32(point.ease) * linear[point.ridge]
-            if point.popularity:
-                scores += np.float32(point.popularity) * self._priors[point.popular]
+            if point.prior:
+                weights = point.prior.after(self._events[part])
+                scores += weights[:, None] * self._priors[point.popular][self._moment[part]]
             gains[point] += float(ndcg(ranks_of(scores, targets, excluded, ties), K).sum())

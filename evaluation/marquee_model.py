@@ -70,7 +70,8 @@ class MarqueeModel(TwoTowerModel):
         users, weights = [query.user for query in queries], self.blend.weights
         tables = (weights.transitions, self.learned.transitions), (weights.ease, self.learned.ease)
         others = [(weight, table.scores_of(users, self._catalogue)) for weight, table in tables if table is not None]
-        return blend(super().scores(queries), others) + np.float32(weights.popularity) * self._prior
+        popularity = weights.prior.after([0 if user is None else len(user.item_ids) for user in users])
+        return blend(super().scores(queries), others) + popularity[:, None] * self._prior
 
     def _choosing(self, train: pl.DataFrame, catalogue: Catalogue) -> Fold:
         """A fold within the training part: the events to learn from, and the queries to choose by."""

@@ -38,12 +38,15 @@ from lifecycle.face_off import Served, as_served, face_off
 from lifecycle.figures import Figures
 from lifecycle.model_kinds import compare_kinds, kinds_of, models_table
 from lifecycle.sealing import new_name, seal
+from lifecycle.unranked import blend_config, unranked
 from ranking.ranker import Ranker, train_ranker
 from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
-from recommender.release import EASE_WEIGHT, POPULARITY, POPULARITY_WEIGHT, TRANSITION_WEIGHT, Release, read_release
+from recommender.release import (
+    Release,
+    read_release,
+)
 from recommender.segments import segment_counts
-from retrieval.adapters.mirror import MirrorIndex
 from retrieval.encoder import UserEncoder
 from retrieval.preset import Preset
 
@@ -87,11 +90,8 @@ class JudgedTwin:
         """The choices, as a manifest has them."""
         return {
             "spectral_weight": self.weights.spectral,
-            TRANSITION_WEIGHT: self.weights.transitions,
-            EASE_WEIGHT: self.weights.ease,
             EASE_RIDGE: self.weights.ridge,
-            POPULARITY_WEIGHT: self.weights.popularity,
-            POPULARITY: self.weights.popular,
+            **blend_config(self.weights),
             "scorer": self.scorer,
         }
 
@@ -181,7 +181,7 @@ class _Builder:
             data.interactions, data.catalogue, cuts.towers, cuts.ranker, self.config.ranker_queries, self.seed, data.profiles
         )
         learner = Learner(data.catalogue, data.profiles, self.preset, self.workdir, self.seed, echo=echo)
-        learned, blend = learner.choose(past, found)
+        learned, blend = learner.choose(past, found, data.interactions)
         echo(f"trained in {time.perf_counter() - start:.0f} s, {learned.towers.metrics['epochs']:.0f} epochs")
         echo(str(blend))
         learned.save(draft)
@@ -234,35 +234,14 @@ class _Builder:
 
     def _snapshot(self, draft: Path, learned: Learned, weights: BlendWeights) -> Snapshot:
         """What was learned, as the recommender sees a release."""
-        catalogue, vectors = self.data.catalogue, learned.towers.item_embeddings
-        encoder = UserEncoder(draft / bundle.USER_TOWER, vectors, catalogue)
-        index = MirrorIndex()
-        index.publish(draft.name, catalogue.ids, vectors)
+        catalogue = self.data.catalogue
         stats = item_stats(self.data.interactions, catalogue, self.cuts.towers)
-        manifest = Manifest(
-            release=draft.name,
-            created="",
-            code_version="",
-            data_version={},
-            trained_until=self.cuts.towers,
-            feature_schema="",
-            dim=vectors.shape[1],
-            n_items=len(catalogue),
-            metrics={},
-            config={
-                TRANSITION_WEIGHT: weights.transitions,
-                EASE_WEIGHT: weights.ease,
-                POPULARITY_WEIGHT: weights.popularity,
-                POPULARITY: weights.popular,
-            },
-            files={},
-        )
-        release = Release(draft, manifest, catalogue, stats, vectors, encoder, None, learned.transitions, learned.ease)
-        return Snapshot.of(release, index)
+        tables = learned.transitions, learned.ease
+        return unranked(draft, catalogue, learned.towers.item_embeddings, tables, weights, stats)
 
     def _ranker(self, found: Sequence[LabelledQuery], now: Snapshot) -> Ranker:
         """Learn from the policy's candidates for events that the towers had not seen."""
-        rows = judging.ranking_rows(found, now, self.policy.scored_by("retrieval"))
+        rows = judging.ranking_rows(found, now, self.policy.scored_by("retrieval"), self.data.interactions)
         self.echo(f"the ranker learns from {len(rows.groups):,} of {len(found):,} queries; the others' item was not a candidate")
         return train_ranker(rows.features, rows.relevant, rows.groups, self.config.ranker, self.seed)
 

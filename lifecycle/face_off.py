@@ -1,7 +1,7 @@
 """A candidate and the release in production on the same newest events, which neither has learned from, by the same recommender.
 
-Each serves the lists that it would have served: its own catalogue, statistics as of the start of the window, the same policy
-without exploration. An item that production does not know counts as a miss of production, as it is for users.
+Each serves the lists that it would have served: its own catalogue, statistics from before each event, the same policy without
+exploration. An item that production does not know counts as a miss of production, as it is for users.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from evaluation.comparison import lift
 from evaluation.metrics import ndcg
 from evaluation.queries import LabelledQuery
 from evaluation.ranking import K, rank_lists
-from feature_repo.item_stats import item_stats
 from lifecycle import judging
 from recommender.live import Snapshot
 from recommender.policy import Policy
@@ -47,7 +46,7 @@ def face_off(
     found = judging.queries(interactions, catalogue, start, end, MAX_QUERIES, profiles=profiles)
     ranks, seconds = [], []
     for side in (candidate, production):
-        lists = _lists(found, side, interactions, start, catalogue)
+        lists = _lists(found, side, interactions, catalogue)
         ranked = rank_lists((rows for rows, _ in lists), found, side.now.name)
         ranks.append(ranked.ranks)
         seconds.append(float(np.median([took for _, took in lists])) if lists else 0.0)
@@ -76,13 +75,14 @@ def as_served(release: Release, policy: Policy) -> Served:
 
 
 def _lists(
-    found: Sequence[LabelledQuery], side: Served, interactions: pl.DataFrame, start: float, catalogue: Catalogue
+    found: Sequence[LabelledQuery], side: Served, interactions: pl.DataFrame, catalogue: Catalogue
 ) -> list[tuple[NDArray[np.intp], float]]:
     """The list of each query as rows of `catalogue`, and the seconds that it took."""
     own = side.now.catalogue
-    now, lists = side.now.with_stats(item_stats(interactions, own, start)), []
-    with Offline(now, side.policy.greedy()) as offline:
-        for made in offline.recommend(judging.requests(found, judging.DEPTH)):
-            rows = catalogue.rows(own.ids[made.selection.rows])
-            lists.append((rows[rows >= 0].astype(np.intp), made.seconds))
+    lists = []
+    for now, part in judging.as_time_passes(found, side.now, judging.over(found, interactions, own)):
+        with Offline(now, side.policy.greedy()) as offline:
+            for made in offline.recommend(judging.requests(part, judging.DEPTH)):
+                rows = catalogue.rows(own.ids[made.selection.rows])
+                lists.append((rows[rows >= 0].astype(np.intp), made.seconds))
     return lists

@@ -1,39 +1,44 @@
 """Evaluates a release: successive prediction of later events over the whole catalogue, compared with popularity.
 
 The lists are those of the recommender that will serve them: same policy, same parts, same filters. Only exploration is off,
-because how much to explore is a choice and not a property of the release. Statistics are as of the start of the period.
+because how much to explore is a choice and not a property of the release. What is popular is counted up to shortly before each
+event, as it is when a release serves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.catalogue import Catalogue, ItemStats
+from core.catalogue import Catalogue
 from core.errors import DatasetError
 from core.features import Profiles, UserFeatures
 from evaluation.beyond import popularity_shares
 from evaluation.comparison import lift
 from evaluation.metrics import Facts, measure, ndcg
 from evaluation.queries import LabelledQuery, labelled_queries
-from evaluation.ranking import FixedScores, K, Ranked, rank_all, rank_lists
+from evaluation.ranking import K, Ranked, rank_all, rank_lists
 from evaluation.report import markdown
-from feature_repo.item_stats import item_stats
+from feature_repo.stats_over_time import StatsOverTime
 from ranking.candidate_features import CANDIDATE_FEATURES
 from recommender.live import Snapshot
 from recommender.policy import Policy
 from recommender.recommender import Offline
 from recommender.roles import Page, Query
+from retrieval.popularity_prior import EVER, RECENT
 
 PROTOCOL = (
     "Successive prediction: events later than everything that the release, or a choice about it, has seen are predicted one "
     "by one from what their users did before, ranked in the whole catalogue without what the user consumed, ties broken by a "
-    "hash. The lists are the serving pipeline's own, without exploration. Popularity is the stronger of recent and all-time. "
+    "hash. The lists are the serving pipeline's own, without exploration. Popularity is the stronger of recent and all-time, and "
+    "like all statistics it is counted anew ten times within the period. "
     "Intervals: bootstrap over users, 95 %."
 )
 JUDGED = ("hr@10", "ndcg@10", "mrr", "debiased_ndcg@10", "coverage@10")
@@ -75,19 +80,42 @@ def queries(
     return list(labelled_queries(interactions, catalogue, start, end, max_queries, seed, profiles))
 
 
-def ranking_rows(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> RankingRows:
-    """The policy's own candidates for those queries whose next film is among them; the ranker cannot learn from the others."""
+def ranking_rows(
+    found: Sequence[LabelledQuery], now: Snapshot, policy: Policy, followed: pl.DataFrame | None = None
+) -> RankingRows:
+    """The policy's own candidates for those queries whose next film is among them; the ranker cannot learn from the others.
+
+    `followed` are all events, where what is popular is counted as they come. Else the statistics are those of `now`.
+    """
     features, relevant, groups = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)], []
     known = [query for query in found if query.user is not None]
-    with Offline(now, policy.greedy()) as offline:
-        made = offline.candidates(requests(known, DEPTH))
-        for query, candidates in zip(known, tqdm(made, "candidates", len(known), leave=False, disable=None), strict=True):
-            hit = candidates.rows[candidates.primary] == query.target
-            if hit.any():
-                features.append(candidates.features.matrix(CANDIDATE_FEATURES)[candidates.primary])
-                relevant.append(hit.astype(np.int8))
-                groups.append(len(hit))
+    stats = StatsOverTime([now.stats]) if followed is None else over(known, followed, now.catalogue)
+    progress = tqdm(desc="candidates", total=len(known), leave=False, disable=None)
+    for then, part in as_time_passes(known, now, stats):
+        with Offline(then, policy.greedy()) as offline:
+            for query, candidates in zip(part, offline.candidates(requests(part, DEPTH)), strict=True):
+                progress.update()
+                hit = candidates.rows[candidates.primary] == query.target
+                if hit.any():
+                    features.append(candidates.features.matrix(CANDIDATE_FEATURES)[candidates.primary])
+                    relevant.append(hit.astype(np.int8))
+                    groups.append(len(hit))
+    progress.close()
     return RankingRows(np.concatenate(features), np.concatenate(relevant), groups)
+
+
+def over(found: Sequence[LabelledQuery], interactions: pl.DataFrame, catalogue: Catalogue) -> StatsOverTime:
+    """Statistics from shortly before each of the queries."""
+    return StatsOverTime.over(interactions, catalogue, [query.ts for query in found])
+
+
+def as_time_passes(
+    found: Sequence[LabelledQuery], now: Snapshot, stats: StatsOverTime
+) -> Iterator[tuple[Snapshot, Sequence[LabelledQuery]]]:
+    """Queries that follow on each other, with the release as it would have served them: its statistics from before them."""
+    pairs = zip(stats.at([query.ts for query in found]).tolist(), found, strict=True)
+    for moment, part in groupby(pairs, key=itemgetter(0)):
+        yield now.with_stats(stats.stats[moment]), [query for _, query in part]
 
 
 def judge(
@@ -99,10 +127,12 @@ def judge(
     """
     catalogue = release.catalogue
     found, stats = _period(interactions, catalogue, start, end, profiles)
-    served = rank_lists(_served(found, release.with_stats(stats), policy), found, "as served")
-    retrieval = rank_all(TowerScorer(release, stats.recent), found, catalogue)
-    popular = _best_popularity(found, stats, catalogue)
-    return _judgement(found, stats, catalogue, {"as served": served, "two towers": retrieval} | popular)
+    served = rank_lists(_served(found, release, stats, policy), found, "as served")
+    popular = {one.name: one for one in (Popularity("popular now", stats, RECENT), Popularity("popular ever", stats, EVER))}
+    retrieval = rank_all(TowerScorer(release, popular["popular now"]), found, catalogue)
+    ranked = {name: rank_all(scorer, found, catalogue) for name, scorer in popular.items()}
+    best = max(ranked, key=lambda name: float(ndcg(ranked[name].ranks, K).mean()))  # not a baseline chosen to be weak
+    return _judgement(found, stats, catalogue, {"as served": served, "two towers": retrieval, best: ranked[best]})
 
 
 def compare(
@@ -118,36 +148,49 @@ def compare(
     The same figures as `judge` has, without the alternatives and the intervals. Raises DatasetError as `judge` does.
     """
     found, stats = _period(interactions, release.catalogue, start, end, profiles)
-    now = release.with_stats(stats)
     return {
-        name: float(ndcg(rank_lists(_served(found, now, policy), found, name).ranks, K).mean())
+        name: float(ndcg(rank_lists(_served(found, release, stats, policy), found, name).ranks, K).mean())
         for name, policy in policies.items()
     }
 
 
 @dataclass(frozen=True, eq=False)
+class Popularity:
+    """How often items were taken up before each query, as a scorer."""
+
+    name: str
+    stats: StatsOverTime
+    counted: str  # RECENT or EVER
+
+    def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
+        counts = np.stack([one.recent if self.counted == RECENT else one.n_events for one in self.stats.stats])
+        return np.asarray(counts[self.stats.at([query.ts for query in queries])])
+
+
+@dataclass(frozen=True, eq=False)
 class TowerScorer:
-    """The towers alone as a scorer of the whole catalogue; users without history get the popularity [n]."""
+    """The towers alone as a scorer of the whole catalogue; users without history get what is popular."""
 
     release: Snapshot
-    popularity: NDArray[np.float32]
+    popularity: Popularity
     name: str = "two towers"
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
         users = [query.user or UserFeatures(query.user_id) for query in queries]
         scores = self.release.encoder.encode_many(users) @ self.release.item_vectors.T
-        scores[[query.user is None for query in queries]] = self.popularity
+        unknown = np.array([query.user is None for query in queries], dtype=np.bool_)
+        scores[unknown] = self.popularity.scores(queries)[unknown]
         return scores
 
 
 def _period(
     interactions: pl.DataFrame, catalogue: Catalogue, start: float, end: float, profiles: Profiles | None
-) -> tuple[list[LabelledQuery], ItemStats]:
-    """The events to predict, and the statistics as of the start. Raises DatasetError for a period without any."""
+) -> tuple[list[LabelledQuery], StatsOverTime]:
+    """The events to predict, and the statistics from before each. Raises DatasetError for a period without any."""
     found = queries(interactions, catalogue, start, end, profiles=profiles)
     if not found:
         raise DatasetError(f"no event on a known item lies from {start:.0f} to {end:.0f}: there is nothing to judge by")
-    return found, item_stats(interactions, catalogue, start)
+    return found, over(found, interactions, catalogue)
 
 
 def requests(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
@@ -156,24 +199,19 @@ def requests(found: Iterable[LabelledQuery], depth: int) -> Iterator[Query]:
         yield Query(f"judged-{number}", query.user_id, query.ts, seed=number, user=query.user, page=Page(depth))
 
 
-def _served(found: Sequence[LabelledQuery], now: Snapshot, policy: Policy) -> Iterator[NDArray[np.intp]]:
+def _served(found: Sequence[LabelledQuery], now: Snapshot, stats: StatsOverTime, policy: Policy) -> Iterator[NDArray[np.intp]]:
     """The list of each query, as rows."""
-    with Offline(now, policy.greedy()) as offline:
-        for made in offline.recommend(requests(found, DEPTH)):
-            yield made.selection.rows
+    for then, part in as_time_passes(found, now, stats):
+        with Offline(then, policy.greedy()) as offline:
+            for made in offline.recommend(requests(part, DEPTH)):
+                yield made.selection.rows
 
 
-def _best_popularity(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue) -> dict[str, Ranked]:
-    """The stronger of recent and all-time popularity on these queries, by name: not a baseline chosen to be weak."""
-    both = (FixedScores("popular now", stats.recent), FixedScores("popular ever", stats.n_events))
-    ranked = {scorer.name: rank_all(scorer, found, catalogue) for scorer in both}
-    best = max(ranked, key=lambda name: float(ndcg(ranked[name].ranks, K).mean()))
-    return {best: ranked[best]}
-
-
-def _judgement(found: Sequence[LabelledQuery], stats: ItemStats, catalogue: Catalogue, ranked: dict[str, Ranked]) -> Judgement:
+def _judgement(
+    found: Sequence[LabelledQuery], stats: StatsOverTime, catalogue: Catalogue, ranked: dict[str, Ranked]
+) -> Judgement:
     """`ranked` are, in this order and by name, what is served, retrieval alone, and popularity."""
-    facts = Facts.of(found, stats.n_events.astype(np.float64), catalogue)
+    facts = Facts.of(found, stats.stats[0].n_events.astype(np.float64), catalogue)
     summaries = {name: measure(JUDGED, [(one, facts)]) for name, one in ranked.items()}
     prefixes = zip(("", "retrieval_", "popularity_"), summaries.values(), strict=True)
     metrics = {prefix + name: value for prefix, summary in prefixes for name, value in summary.items()}

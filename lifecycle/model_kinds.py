@@ -29,7 +29,7 @@ from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery
 from evaluation.ranking import K, Ranked, rank_all, rank_lists
 from evaluation.report import markdown
-from feature_repo.item_stats import item_stats
+from feature_repo.stats_over_time import StatsOverTime
 from lifecycle import judging
 from lifecycle.figures import Figures, ModelFigures
 from recommender.live import Snapshot
@@ -95,8 +95,8 @@ def compare_kinds(
     """Predict events from `start` to `end` (of the timeline) with each kind; differences are to the first."""
     catalogue = kinds[0].now.catalogue
     found = judging.queries(interactions, catalogue, start, end, MAX_QUERIES, profiles=profiles)
-    stats, users = item_stats(interactions, catalogue, start), np.array([query.user_id for query in found], dtype=np.int64)
-    made = [_lists(kind.now.with_stats(stats), kind.policy, found, kind.name) for kind in kinds]
+    stats, users = judging.over(found, interactions, catalogue), np.array([query.user_id for query in found], dtype=np.int64)
+    made = [_lists(kind, found, stats) for kind in kinds]
     first = made[0][0].ranks
     return [_figures(kind, ranked, first, users, seconds) for kind, (ranked, seconds) in zip(kinds, made, strict=True)]
 
@@ -145,17 +145,22 @@ def _figures(
     )
 
 
-def _lists(now: Snapshot, policy: Policy, found: Sequence[LabelledQuery], name: str) -> tuple[Ranked, list[float]]:
+def _lists(kind: ModelKind, found: Sequence[LabelledQuery], stats: StatsOverTime) -> tuple[Ranked, list[float]]:
     """The lists as ranks, and the seconds that each took. One request after the other, so the user's encoding counts too."""
     rows, seconds = [], []
-    with Offline(now, policy.greedy()) as offline, closing(asyncio.new_event_loop()) as loop:
-        for query in tqdm(judging.requests(found, K), name, len(found), leave=False, disable=None):
-            made = loop.run_until_complete(offline.recommender.recommend(query))
-            if failed := made.trace.failed():
-                raise RuntimeError(f"{failed[0].stage} {failed[0].part}: {failed[0].error}")
-            rows.append(made.selection.rows)
-            seconds.append(made.seconds)
-    return rank_lists(rows, found, name), seconds
+    progress = tqdm(desc=kind.name, total=len(found), leave=False, disable=None)
+    with closing(asyncio.new_event_loop()) as loop:
+        for now, part in judging.as_time_passes(found, kind.now, stats):
+            with Offline(now, kind.policy.greedy()) as offline:
+                for query in judging.requests(part, K):
+                    made = loop.run_until_complete(offline.recommender.recommend(query))
+                    if failed := made.trace.failed():
+                        raise RuntimeError(f"{failed[0].stage} {failed[0].part}: {failed[0].error}")
+                    rows.append(made.selection.rows)
+                    seconds.append(made.seconds)
+                    progress.update()
+    progress.close()
+    return rank_lists(rows, found, kind.name), seconds
 
 
 def _alone(served: Snapshot, ease: EaseTable | None = None) -> Snapshot:

@@ -21,12 +21,13 @@ from recommender.segments import SegmentPopularity
 from retrieval.ease import EaseTable
 from retrieval.encoder import UserEncoder
 from retrieval.item_to_item import ItemToItem
-from retrieval.popularity_prior import RECENT
+from retrieval.popularity_prior import RECENT, PopularityWeight
 from retrieval.transitions import Transitions
 
 # in a manifest's config: the weight of each source's scores beside those of the towers
 TRANSITION_WEIGHT, EASE_WEIGHT = "transition_weight", "ease_weight"
 POPULARITY_WEIGHT, POPULARITY = "popularity_weight", "popularity"  # and that of popularity, and how it is counted
+NEWCOMER_WEIGHT = "newcomer_popularity_weight"  # and how much more popularity weighs for new users
 Table = TypeVar("Table", bound=ItemToItem)
 _WEIGHTS = {"transitions": TRANSITION_WEIGHT, "ease": EASE_WEIGHT}
 
@@ -58,10 +59,11 @@ class Release:
         return {"two_tower": 1.0, **chosen} if chosen else {}
 
     @property
-    def popularity(self) -> tuple[float, str]:
-        """The weight of popularity in the blend, and how it is counted (`retrieval.popularity_prior`)."""
+    def popularity(self) -> PopularityWeight:
+        """The weight of popularity in the blend."""
         config = self.manifest.config
-        return float(str(config.get(POPULARITY_WEIGHT, 0.0))), str(config.get(POPULARITY, RECENT))
+        everybody, newcomers = (float(str(config.get(key, 0.0))) for key in (POPULARITY_WEIGHT, NEWCOMER_WEIGHT))
+        return PopularityWeight(everybody, newcomers, str(config.get(POPULARITY, RECENT)))
 
     @cached_property
     def _covariance(self) -> NDArray[np.float32]:

@@ -7,13 +7,37 @@ popular, that loses to counting. Its weight is chosen on events, like those of t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from core.catalogue import ItemStats
 
 RECENT, EVER = "recent", "ever"  # counted with a half-life, or without
+
+
+FADES = 5.0  # events of a user, after which half of what newcomers get in addition is left
+
+
+@dataclass(frozen=True)
+class PopularityWeight:
+    """How much popularity weighs beside the other sources, which depends on how much is known of the user.
+
+    A short history says little, so a list by it alone is a bad guess. What newcomers get in addition fades as the evidence grows,
+    in the way that a prior does in a Bayesian average.
+    """
+
+    everybody: float = 0.0
+    newcomers: float = 0.0  # before the first event, in addition
+    counted: str = RECENT
+
+    def __bool__(self) -> bool:
+        return self.everybody > 0 or self.newcomers > 0
+
+    def after(self, n_events: ArrayLike) -> NDArray[np.float32]:
+        """The weights of users with so many events [m]."""
+        return np.asarray(self.everybody + self.newcomers * FADES / (FADES + np.asarray(n_events)), dtype=np.float32)
 
 
 def priors(stats: ItemStats) -> Mapping[str, NDArray[np.float32]]:

@@ -41,7 +41,7 @@ class CandidateFeatures:
             values[primary] = candidate_features(
                 query.user,
                 candidates.rows[primary],
-                self._order(candidates, primary),
+                self._order(query, candidates, primary),
                 now.catalogue,
                 now.stats,
                 now.item_vectors,
@@ -49,10 +49,10 @@ class CandidateFeatures:
             )
         return candidates.with_features(CANDIDATE_FEATURES, values)
 
-    def _order(self, candidates: Candidates, primary: NDArray[np.bool_]) -> SourceOrder:
+    def _order(self, query: Query, candidates: Candidates, primary: NDArray[np.bool_]) -> SourceOrder:
         names = candidates.primary_sources
         return SourceOrder(
             scores={name: candidates.scores_of(name)[primary] for name in names},
             standard={name: candidates.standard_scores_of(name)[primary] for name in names},
-            blended=self._in_order.together(candidates)[primary],
+            blended=self._in_order.together(query, candidates)[primary],
         )

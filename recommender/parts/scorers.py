@@ -15,9 +15,10 @@ from recommender.live import Snapshot
 from recommender.parts.part import PartConfig
 from recommender.parts.popular import POPULAR
 from recommender.roles import Query, Scorer
-from retrieval.popularity_prior import priors
+from retrieval.popularity_prior import PopularityWeight, priors
 
 RANK_CONSTANT = 60.0  # of reciprocal rank fusion, as in its paper
+_AS_IT_IS = PopularityWeight(1.0)
 
 
 class LambdaMartConfig(PartConfig):
@@ -49,8 +50,8 @@ class ReleaseConfig(PartConfig):
 
 def in_sources_order(now: Snapshot) -> RetrievalScorer:
     """The order that the scores of a release's sources give without a ranker."""
-    weight, counted = now.release.popularity
-    return RetrievalScorer(now.release.blend, weight * priors(now.stats)[counted] if weight else None)
+    weight = now.release.popularity
+    return RetrievalScorer(now.release.blend, priors(now.stats)[weight.counted] if weight else None, weight)
 
 
 class RankScorer:
@@ -84,39 +85,46 @@ class RetrievalScorer:
 
     name = "retrieval"
 
-    def __init__(self, blend: Mapping[str, float] | None = None, prior: NDArray[np.float32] | None = None) -> None:
-        """`blend`: weight by source. `prior` [n]: what popularity adds to the score of each catalogue row."""
+    def __init__(
+        self,
+        blend: Mapping[str, float] | None = None,
+        prior: NDArray[np.float32] | None = None,
+        popularity: PopularityWeight = _AS_IT_IS,
+    ) -> None:
+        """`blend`: weight by source. `prior` [n]: the popularity of each catalogue row, and how much it weighs."""
         self._blend = blend or {}
         self._prior = prior
+        self._popularity = popularity
 
-    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
+    def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
         scores, ordered = candidates.scores.copy(), candidates.primary
         used = _that_found(candidates)
         with_popular = bool(used) and self._prior is not None and self._weighted(used, candidates)
         if with_popular:
             ordered = ordered | ~np.isnan(candidates.scores_of(POPULAR))
         if with_popular or len(used) > 1:
-            scores[ordered] = self.together(candidates)[ordered]
+            scores[ordered] = self.together(query, candidates)[ordered]
         return behind(scores, ordered)
 
-    def together(self, candidates: Candidates) -> NDArray[np.float32]:
+    def together(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:
         """The score [n] that orders candidates, comparable from list to list; 0 where no primary source found anything."""
         used = _that_found(candidates)
         if not used:
             return np.zeros(len(candidates), dtype=np.float32)
         if self._weighted(used, candidates) or len(used) == 1:
             weights = {used[0]: 1.0, **candidates.weights, **self._blend}
-            return self._blended({name: weights[name] for name in used}, candidates)
+            return self._blended({name: weights[name] for name in used}, query, candidates)
         ranks = [reciprocal_ranks(candidates.scores_of(name), RANK_CONSTANT) for name in used]
         return np.asarray(np.sum(ranks, axis=0), dtype=np.float32)
 
     def _weighted(self, used: Sequence[str], candidates: Candidates) -> bool:
         return all(name in self._blend or name in candidates.weights for name in used)
 
-    def _blended(self, weights: Mapping[str, float], candidates: Candidates) -> NDArray[np.float32]:
+    def _blended(self, weights: Mapping[str, float], query: Query, candidates: Candidates) -> NDArray[np.float32]:
         parts = [weight * candidates.standard_scores_of(name) for name, weight in weights.items()]
         if self._prior is not None:
-            parts.append(self._prior[candidates.rows])
+            n_events = len(query.user.item_ids) if query.user is not None else 0
+            parts.append(self._popularity.after(n_events) * self._prior[candidates.rows])
         return np.asarray(np.sum(parts, axis=0), dtype=np.float32)
 
 

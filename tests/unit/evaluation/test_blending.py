@@ -16,9 +16,11 @@ from core.features import UserFeatures
 from evaluation import blending
 from evaluation.blending import RELATIVE_WEIGHTS, Blend, BlendWeights, choose_blend, standardised
 from evaluation.queries import LabelledQuery
+from feature_repo.stats_over_time import StatsOverTime
 from retrieval.config import TrainConfig
 from retrieval.ease import EaseTable
 from retrieval.history import EncodedHistory
+from retrieval.popularity_prior import PopularityWeight
 from retrieval.transitions import Transitions
 
 N = 40
@@ -82,7 +84,7 @@ def chosen(
     stats: ItemStats = ALIKE,
 ) -> Blend:
     tables = ease or {1.0: EaseTable(csr_matrix((N, N)))}
-    return choose_blend(towers, chain(), tables, stats, found, CATALOGUE)  # type: ignore[arg-type]
+    return choose_blend(towers, chain(), tables, StatsOverTime([stats]), found, CATALOGUE)  # type: ignore[arg-type]
 
 
 def test_counts_lead_where_they_predict_and_towers_know_nothing() -> None:
@@ -117,6 +119,46 @@ def test_popularity_leads_where_everybody_takes_the_same_and_the_way_of_counting
     assert found.tried[found.weights] > 2 * found.tried[replace(found.weights, popularity=0.0)]
     found = chosen(towers, queries(20), stats=ItemStats(0.0, late, 100 - late, late))
     assert found.weights.popular == "ever"
+
+
+def with_history(query: LabelledQuery, n: int) -> LabelledQuery:
+    """After n events, all on the same item."""
+    user = query.user
+    assert user is not None
+    again = [np.repeat(one, n) for one in (user.item_ids, user.kinds, user.values, user.times)]
+    return replace(query, user=UserFeatures(user.user_id, *again, consumed=user.consumed))
+
+
+def test_popularity_weighs_more_for_newcomers_alone_where_others_know_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has a long history takes what the towers say, who is new what is popular."""
+    monkeypatch.setattr(blending, "MIN_SHORT", 5)
+    right = np.zeros(N, np.float32)
+    right[30:] = np.arange(10, 0, -1)
+    late = np.zeros(N, np.float32)
+    late[24:30] = np.arange(6, 0, -1) * 100.0
+    old = [replace(with_history(query, 200), target=30) for query in queries(1)] * 4
+    new = [replace(query, target=24) for query in queries(1)]
+    found = chosen(FixedTowers(right), old + new, stats=ItemStats(0.0, late, late, late))
+    assert found.weights.newcomers > 0
+    assert found.weights.prior.after(0) > 1.5 * found.weights.prior.after(200)
+    assert found.tried[found.weights] >= found.tried[replace(found.weights, newcomers=0.0)]
+    monkeypatch.setattr(blending, "MIN_SHORT", 11)
+    assert chosen(FixedTowers(right), old + new, stats=ItemStats(0.0, late, late, late)).weights.newcomers == 0
+
+
+def test_newcomers_get_nothing_more_where_popularity_misleads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blending, "MIN_SHORT", 5)
+    right = np.where(np.arange(N) >= 24, 5.0, 0.0).astype(np.float32)
+    stats = ItemStats(0.0, *(100 - right for _ in range(3)))
+    assert chosen(FixedTowers(right), queries(20), stats=stats).weights.newcomers == 0
+
+
+def test_what_newcomers_get_fades_as_events_come() -> None:
+    weight = PopularityWeight(0.5, 2.0)
+    assert weight.after([0, 5, 15]).tolist() == [2.5, 1.5, 1.0]
+    assert weight.after(10**9) == pytest.approx(0.5)
+    assert PopularityWeight(0.5).after([0, 100]).tolist() == [0.5, 0.5]
+    assert (bool(PopularityWeight()), bool(PopularityWeight(0, 0.1)), bool(weight)) == (False, True, True)
 
 
 def test_the_spectral_channel_gets_the_weight_that_predicts_best_and_keeps_it() -> None:

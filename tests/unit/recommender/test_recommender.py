@@ -102,8 +102,9 @@ def test_without_exploration_it_is_the_blend_that_was_chosen(trained: Snapshot) 
     ]
     assert others
     votes = [(weight, table.scores(KNOWN, trained.catalogue)[None]) for weight, table in others]
-    weight, counted = release.popularity
-    scores = blend((trained.item_vectors @ vector)[None], votes)[0] + weight * priors(trained.stats)[counted]
+    popularity = release.popularity
+    weight = popularity.after(len(KNOWN.item_ids))
+    scores = blend((trained.item_vectors @ vector)[None], votes)[0] + weight * priors(trained.stats)[popularity.counted]
     scores[trained.catalogue.rows(HISTORY)] = -np.inf
     assert made.selection.rows.tolist() == np.argsort(-scores, kind="stable")[:10].tolist()
 
