@@ -28,7 +28,8 @@ from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery
 from evaluation.ranking import NOT_FOUND, K
 from lifecycle.judging import DEPTH, RankingRows, ranking_rows, requests
-from ranking.ranker import Ranker, RankerConfig, train_ranker
+from ranking.ranker import Ranker
+from ranking.ranker_training import RankerConfig, train_ranker
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
 from recommender.policy import Policy

@@ -39,13 +39,11 @@ from lifecycle.figures import Figures
 from lifecycle.model_kinds import compare_kinds, kinds_of, models_table
 from lifecycle.sealing import new_name, seal
 from lifecycle.unranked import blend_config, unranked
-from ranking.ranker import Ranker, train_ranker
+from ranking.ranker import Ranker
+from ranking.ranker_training import train_ranker
 from recommender.live import Snapshot
 from recommender.policy import SCORERS, Policy
-from recommender.release import (
-    Release,
-    read_release,
-)
+from recommender.release import Release, read_release
 from recommender.segments import segment_counts
 from retrieval.encoder import UserEncoder
 from retrieval.preset import Preset
@@ -243,7 +241,9 @@ class _Builder:
         """Learn from the policy's candidates for events that the towers had not seen."""
         rows = judging.ranking_rows(found, now, self.policy.scored_by("retrieval"), self.data.interactions)
         self.echo(f"the ranker learns from {len(rows.groups):,} of {len(found):,} queries; the others' item was not a candidate")
-        return train_ranker(rows.features, rows.relevant, rows.groups, self.config.ranker, self.seed)
+        ranker = train_ranker(rows.features, rows.relevant, rows.groups, self.config.ranker, self.seed)
+        self.echo(f"the ranker has {ranker.trees} trees, and the sources' order weighs {ranker.order_weight:g} beside them")
+        return ranker
 
     def _scorer(self, now: Snapshot) -> str:
         """`lambdamart` if it beat the sources' own order on the period of the choice, else `retrieval`."""

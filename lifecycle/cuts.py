@@ -14,7 +14,7 @@ import polars as pl
 from core import columns as c
 from core.errors import InvalidInput
 from datasets.splits import cutoff
-from ranking.ranker import RankerConfig
+from ranking.ranker_training import RankerConfig
 
 
 @dataclass(frozen=True)

@@ -3,67 +3,69 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BundleCorrupt, DatasetError
+from core.errors import BundleCorrupt
 from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.source_features import ORDER_SCORE
 
 if TYPE_CHECKING:
     import lightgbm as lgb  # imported where it is needed: it takes a second
 
 
-@dataclass(frozen=True)
-class RankerConfig:
-    """Few leaves and a low learning rate: the retriever is strong, and an overfitted booster is worse (docs/benchmarks.md)."""
-
-    trees: int = 300
-    leaves: int = 7
-    learning_rate: float = 0.03
-    min_rows_per_leaf: int = 1000
-    feature_fraction: float = 0.5
-    threads: int = 2  # for training; scoring uses one
+_END = "\nend of parameters\n"
+_ORDER_WEIGHT = "marquee_order_weight"
 
 
 class Ranker:
     """Scores candidates by the features in `names`, on which it was trained. Thread-safe; scoring runs on one thread.
 
-    Raises BundleCorrupt when this code does not compute all of them.
+    The score is that of the trees and, `order_weight` times, that of the sources' own order. Raises BundleCorrupt when this code
+    does not compute all features.
     """
 
-    def __init__(self, booster: lgb.Booster) -> None:
+    def __init__(self, booster: lgb.Booster, order_weight: float = 0.0) -> None:
         self.names: tuple[str, ...] = tuple(booster.feature_name())
         unknown = [name for name in self.names if name not in CANDIDATE_FEATURES]
         if unknown:
             raise BundleCorrupt(f"it was trained on {', '.join(unknown)}, which this code does not compute")
+        if order_weight and ORDER_SCORE not in self.names:
+            raise BundleCorrupt(f"the sources' order weighs {order_weight:g} in it, but {ORDER_SCORE} is none of its features")
         self._booster = booster
+        self.order_weight = order_weight
 
     @classmethod
     def load(cls, path: Path) -> Ranker:
-        """From LightGBM's text format. Raises BundleCorrupt when it is damaged or was trained on other features."""
+        """From what `save` wrote. Raises BundleCorrupt when it is damaged or was trained on other features."""
         import lightgbm as lgb
 
         try:
             _check_trees(path)
-            return cls(lgb.Booster(model_file=str(path)))
+            return cls(lgb.Booster(model_file=str(path)), _order_weight(path))
         except BundleCorrupt as error:
             raise BundleCorrupt(f"{path}: {error}") from error
         except (OSError, UnicodeDecodeError, lgb.basic.LightGBMError) as error:
             raise BundleCorrupt(f"{path} is not a ranker that LightGBM can read: {error}") from error
 
     def save(self, path: Path) -> None:
-        self._booster.save_model(path)
+        """In LightGBM's text format; the weight of the sources' order is behind the parameters, where LightGBM reads nothing."""
+        text = self._booster.model_to_string()
+        if text.count(_END) != 1:
+            raise RuntimeError(f"LightGBM's format has changed: {_END.strip()!r} is not in it once")
+        path.write_text(text.replace(_END, f"{_END}\n{_ORDER_WEIGHT}={self.order_weight:g}\n"))
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features [n, len(names)] -> scores [n]; only their order is meaningful."""
         if not len(features):
             return np.empty(0, dtype=np.float32)
-        return cast("NDArray[np.float32]", np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float32))
+        scores = np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float32)
+        if self.order_weight:
+            scores += np.float32(self.order_weight) * features[:, self.names.index(ORDER_SCORE)]
+        return scores
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """How much of each row's score comes from each feature [n, len(names)]; with a constant they sum to `score`.
@@ -73,12 +75,30 @@ class Ranker:
         if not len(features):
             return np.empty((0, len(self.names)), dtype=np.float32)
         found = np.asarray(self._booster.predict(features, pred_contrib=True, num_threads=1), dtype=np.float32)
-        return found[:, :-1]  # the last column is the constant
+        found = found[:, :-1]  # the last column is the constant
+        if self.order_weight:
+            at = self.names.index(ORDER_SCORE)
+            found[:, at] += np.float32(self.order_weight) * features[:, at]
+        return found
+
+    @property
+    def trees(self) -> int:
+        """How many it has."""
+        return int(self._booster.num_trees())
 
     def importance(self) -> dict[str, float]:
-        """The share of the total gain that each feature brought."""
+        """The share of the trees' total gain that each feature brought."""
         gain = self._booster.feature_importance("gain")
         return dict(zip(self.names, (gain / max(gain.sum(), 1e-9)).tolist(), strict=True))
+
+
+def _order_weight(path: Path) -> float:
+    """That of a saved ranker; 0 for one of before there was any."""
+    found = re.search(rf"^{_ORDER_WEIGHT}=(.*)$", path.read_text(), re.MULTILINE)
+    try:
+        return float(found[1]) if found else 0.0
+    except ValueError as error:
+        raise BundleCorrupt(f"{_ORDER_WEIGHT} is not a number in it: {error}") from error
 
 
 def _check_trees(path: Path) -> None:
@@ -91,37 +111,3 @@ def _check_trees(path: Path) -> None:
     found = raw.find(b"end of trees") - raw.find(b"Tree=0")
     if promised is None or sum(map(int, promised[1].split())) != found:
         raise BundleCorrupt(f"{path} is not a whole ranker: its trees do not have the lengths that its header says")
-
-
-def train_ranker(
-    features: NDArray[np.float32],
-    relevant: NDArray[np.int8],
-    groups: Sequence[int],
-    config: RankerConfig,
-    seed: int,
-    names: Sequence[str] = CANDIDATE_FEATURES,
-) -> Ranker:
-    """Train on candidates of several queries: `groups` are the candidate counts, `relevant` is 1 for the next item.
-
-    `features` [n, len(names)] are the columns of `CANDIDATE_FEATURES` with these names. Raises DatasetError when no query has a
-    relevant candidate.
-    """
-    import lightgbm as lgb
-
-    if not relevant.any():
-        raise DatasetError("no training query has a relevant candidate: the ranker has nothing to learn")
-    parameters = {
-        "objective": "lambdarank",
-        "lambdarank_truncation_level": 20,
-        "num_leaves": config.leaves,
-        "learning_rate": config.learning_rate,
-        "min_data_in_leaf": config.min_rows_per_leaf,
-        "feature_fraction": config.feature_fraction,
-        "num_threads": config.threads,
-        "seed": seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
-    data = lgb.Dataset(features, label=relevant, group=list(groups), feature_name=list(names))
-    return Ranker(lgb.train(parameters, data, num_boost_round=config.trees))

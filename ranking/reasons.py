@@ -44,7 +44,11 @@ GROUPS = (
     FeatureGroup(POPULAR, frozenset({"popularity", "trend"}), "How popular it is counts in its favour"),
     FeatureGroup("year", frozenset({"year", "decade", "age"}), "From years that suit what you take up"),
     FeatureGroup(NEW, frozenset({"cold", "new"}), "New here"),
-    FeatureGroup(HISTORY, frozenset({"retrieval", "cosine", "transition", "ease"}), "Goes with what you took up lately"),
+    FeatureGroup(
+        HISTORY,
+        frozenset({"retrieval", "cosine", "transition", "ease", "order", "best", "source"}),
+        "Goes with what you took up lately",
+    ),
 )
 OTHER = FeatureGroup("other", frozenset(), "Other things that are known of it count in its favour")
 

@@ -25,7 +25,16 @@ SOURCE_FEATURES: tuple[str, ...] = (
     "best_reciprocal_rank",
     "source_count",
 )
+ORDER_SCORE = "order_score"  # what the order of all sources together says
 _STANDARD = {TOWERS: "retrieval", **VOTES}
+_OPINIONS = ("score", "reciprocal_rank", "standard_score")
+# What the sources think of a candidate: with all else alike, more of it must not make a candidate worse.
+RISING = frozenset(f"{source}_{name}" for source in _STANDARD.values() for name in _OPINIONS) | {
+    ORDER_SCORE,
+    "order_gap",
+    "order_reciprocal_rank",
+    "best_reciprocal_rank",
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from core.bundle import MANIFEST
 from core.catalogue import Catalogue
 from lifecycle.build import TrainingData, build_release
 from lifecycle.cuts import BuildConfig
-from ranking.ranker import RankerConfig
+from ranking.ranker_training import RankerConfig
 from recommender.policy import Policy
 from recommender.release import expected_schema
 from retrieval.config import TrainConfig

@@ -105,7 +105,7 @@ def make_bundle(settings: Settings, preset: str | None, seed: int, workdir: Path
     from app.hosting import policies_of
     from lifecycle.build import TrainingData, build_release
     from lifecycle.cuts import BuildConfig
-    from ranking.ranker import RankerConfig
+    from ranking.ranker_training import RankerConfig
     from recommender.experiment import Experiment
     from recommender.release import expected_schema
     from retrieval.preset import Preset

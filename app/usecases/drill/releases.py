@@ -22,7 +22,7 @@ from lifecycle.cuts import BuildConfig, after_all
 from lifecycle.face_off import as_served, face_off
 from lifecycle.promotion import version_or_none
 from lifecycle.sealing import new_name, seal
-from ranking.ranker import RankerConfig
+from ranking.ranker_training import RankerConfig
 from recommender.release import expected_schema, open_release, read_release
 from retrieval.config import TrainConfig
 from retrieval.ease import EaseTable

@@ -21,7 +21,8 @@ from lifecycle.build import TrainingData, build_release
 from lifecycle.cuts import BuildConfig, Cuts
 from lifecycle.figures import read_figures
 from ranking.candidate_features import CANDIDATE_FEATURES
-from ranking.ranker import Ranker, RankerConfig
+from ranking.ranker import Ranker
+from ranking.ranker_training import RankerConfig
 from recommender.policy import Policy
 from recommender.release import Release, open_release
 from retrieval.config import TrainConfig

@@ -17,7 +17,7 @@ from feature_repo.item_stats import item_stats
 from feature_repo.stats_over_time import StatsOverTime
 from lifecycle.judging import DEPTH, Judgement, RankingRows, judge, queries, ranking_rows
 from ranking.candidate_features import CANDIDATE_FEATURES
-from ranking.ranker import RankerConfig, train_ranker
+from ranking.ranker_training import RankerConfig, train_ranker
 from recommender.live import Snapshot
 from recommender.recommender import Offline
 from recommender.release import Release

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from core.errors import BundleCorrupt, DatasetError
 from ranking.candidate_features import CANDIDATE_FEATURES
-from ranking.ranker import Ranker, RankerConfig, train_ranker
+from ranking.ranker import Ranker
+from ranking.ranker_training import RankerConfig, train_ranker
 from recommender.candidates import Features
 
 F = len(CANDIDATE_FEATURES)
-PLANTED = CANDIDATE_FEATURES.index("cosine_liked")
+PLANTED, ORDER = (CANDIDATE_FEATURES.index(name) for name in ("cosine_liked", "order_score"))
 SMALL = RankerConfig(trees=60, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
 
 
@@ -96,8 +97,21 @@ def test_a_ranker_that_found_no_split_survives_the_disk(tmp_path: Path) -> None:
     features, relevant, groups = planted_rule(3)
     flat = train_ranker(np.zeros_like(features), relevant, groups, SMALL, seed=0)
     flat.save(tmp_path / "ranker.txt")
-    assert len(set(Ranker.load(tmp_path / "ranker.txt").score(features).tolist())) == 1
+    loaded = Ranker.load(tmp_path / "ranker.txt")
+    assert loaded.order_weight == flat.order_weight > 0
+    expected = loaded.order_weight * features[:, ORDER]
+    np.testing.assert_allclose(loaded.score(features), expected + loaded.score(features[:1]) - expected[0], atol=1e-6)
     assert not any(flat.importance().values())
+
+
+def test_a_file_of_before_the_sources_order_had_a_weight_is_scored_by_its_trees(ranker: Ranker, tmp_path: Path) -> None:
+    path, (features, *_) = tmp_path / "ranker.txt", planted_rule(10, seed=4)
+    ranker.save(path)
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if "order_weight" not in line))
+    old = Ranker.load(path)
+    assert old.order_weight == 0
+    trees = ranker.score(features) - ranker.order_weight * features[:, ORDER]
+    np.testing.assert_allclose(old.score(features), trees, atol=1e-5)
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -110,6 +124,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "a hole in a tree": lambda raw: raw.replace(raw[raw.index(b"leaf_value=") :][:40], b"", 1),
     "other lengths": lambda raw: raw.replace(b"tree_sizes=", b"tree_sizes=1 "),
     "other feature names": lambda raw: raw.replace(b"film_year", b"film_jahr"),
+    "a weight that is no number": lambda raw: raw.replace(b"order_weight=", b"order_weight=much"),
     "feature names in no encoding": lambda raw: raw.replace(b"film_year", b"\xff\xfe"),
 }
 

@@ -14,6 +14,8 @@ from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
 from core.item_facts import ItemFacts
+from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.ranker_training import RankerConfig, train_ranker
 from ranking.reasons import Explanation
 from recommender.assembly import SourceThreads
 from recommender.influence import LATEST, VOTERS, influence, without
@@ -95,6 +97,13 @@ def test_a_stranger_learns_what_is_popular_and_nothing_else(trained: Snapshot, u
 def test_what_the_ranker_saw_is_named_in_words(trained: Snapshot) -> None:
     """The groups of features that are named do speak for the item, by the booster's own account."""
     fan = replace(KNOWN, genres=("Drama",), genre_weights=np.ones(1, np.float32))
+    wanted = [CANDIDATE_FEATURES.index(name) for name in ("log_popularity", "genre_affinity", "rating_mean")]
+    features = np.random.default_rng(0).normal(size=(200, 10, len(CANDIDATE_FEATURES))).astype(np.float32)
+    merit = features[:, :, wanted].sum(axis=2)
+    relevant = (merit == merit.max(axis=1, keepdims=True)).astype(np.int8).ravel()
+    config = RankerConfig(trees=30, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
+    ranker = train_ranker(features.reshape(2000, -1), relevant, [10] * 200, config, seed=0)
+    trained = replace(trained, release=replace(trained.release, ranker=ranker))
     made = recommend(trained, make_query(20, fan), DEFAULT.scored_by("lambdamart"))
     named = [one for because in made.reasons() for one in because if one.item is None]
     assert named

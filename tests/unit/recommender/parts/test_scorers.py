@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from synthetic import make_query
 
 from ranking.candidate_features import CANDIDATE_FEATURES
-from ranking.ranker import Ranker, RankerConfig, train_ranker
+from ranking.ranker import Ranker
+from ranking.ranker_training import RankerConfig, train_ranker
 from recommender.candidates import Candidates, merge
 from recommender.live import Snapshot
 from recommender.parts.scorers import LambdaMartConfig, RankScorer, ReleaseConfig, RetrievalConfig, RetrievalScorer, behind
