@@ -28,6 +28,7 @@ from evaluation.blending import BlendWeights
 from evaluation.protocols import folds_of, last_events
 from evaluation.queries import LabelledQuery, labelled_queries
 from feature_repo.item_stats import item_stats
+from lifecycle.cuts import BuildConfig
 from lifecycle.unranked import unranked
 from recommender.live import Snapshot
 from retrieval.ease import EaseTable
@@ -38,7 +39,7 @@ from retrieval.transitions import Transitions
 CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)  # of the films' rolling folds
 FILMS, WHOLE, SHORT = "films", "ml-1m", "short-ml-1m"
 SETS = (*(f"{FILMS}-{cut}" for cut in CUTS), WHOLE, SHORT, *GENERATED)
-TOWERS_UNTIL, MAX_LEARNT_FROM = 0.8, 10_000  # share of a fold's training events, and queries that the ranker learns from
+TOWERS_UNTIL = 0.8  # share of a fold's training events
 TWIN, REFIT = "twin", "refit"
 _WEIGHTS, _ITEMS = "weights.json", "items.npy"
 
@@ -55,15 +56,18 @@ class RankData:
     digest: str
 
 
-def read_set(name: str, data: Path) -> RankData:
-    """A rolling fold of the bundled films, or a set by leave-one-out; `data` is where ml-1m-sequences.zip is."""
+def read_set(name: str, data: Path, learnt_from: int = BuildConfig().ranker_queries) -> RankData:
+    """A rolling fold of the bundled films, or a set by leave-one-out, with so many queries at most for the ranker to learn from.
+
+    `data` is where ml-1m-sequences.zip is.
+    """
     if name.startswith(FILMS):
         films = read_any("ml-latest-small")
         catalogue = Catalogue.from_frame(films.items)
         folds = folds_of("successive", films.interactions, catalogue, folds=len(CUTS))
         fold = folds[[f"{FILMS}-{cut}" for cut in CUTS].index(name)]
         cut, end = cutoff(fold.train, TOWERS_UNTIL), float(np.nextafter(fold.train[c.TS].to_numpy().max(), np.inf))
-        asked = list(labelled_queries(fold.train, catalogue, cut, end, MAX_LEARNT_FROM, seed=1))
+        asked = list(labelled_queries(fold.train, catalogue, cut, end, learnt_from, seed=1))
         return RankData(catalogue, before(fold.train, cut), fold.train, asked, fold.queries, "ml-latest-small")
     if name in GENERATED:
         events, n = GENERATED[name](np.random.default_rng(1))
@@ -75,19 +79,21 @@ def read_set(name: str, data: Path) -> RankData:
         events, catalogue, digest = whole.interactions, Catalogue.from_frame(whole.items), "ml-1m-sequences"
         events = short(events) if name == SHORT else events
     fold = folds_of("loo", events, catalogue)[0]
-    past, asked = _without_latest(fold.train, catalogue, 3 if name == WHOLE else 1)
+    past, asked = _without_latest(fold.train, catalogue, 3 if name == WHOLE else 1, learnt_from)
     return RankData(catalogue, past, fold.train, asked, fold.queries, digest)
 
 
-def _without_latest(train: pl.DataFrame, catalogue: Catalogue, m: int) -> tuple[pl.DataFrame, list[LabelledQuery]]:
-    """All but each user's m latest events, of which one at least stays, and those events as queries."""
+def _without_latest(
+    train: pl.DataFrame, catalogue: Catalogue, m: int, n_queries: int
+) -> tuple[pl.DataFrame, list[LabelledQuery]]:
+    """All but each user's m latest events, of which one at least stays, and some of those events as queries."""
     at, n = pl.int_range(pl.len()).over(c.USER), pl.len().over(c.USER)
     ordered = in_time_order(train).with_columns(at=at, later=(at >= n - m) & (at >= 1))
     ordered = ordered.sort(c.USER, maintain_order=True)
     ends = np.flatnonzero(ordered["later"].to_numpy())
     past, plain = ordered.filter(~pl.col("later")), ordered.drop("at", "later")
     asked = list(last_events(plain, ends - ordered["at"].to_numpy()[ends], ends, catalogue))
-    kept = np.random.default_rng(1).permutation(len(asked))[:MAX_LEARNT_FROM]
+    kept = np.random.default_rng(1).permutation(len(asked))[:n_queries]
     return past.drop("at", "later"), [asked[one] for one in np.sort(kept)]
 
 

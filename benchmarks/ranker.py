@@ -3,11 +3,13 @@
     python benchmarks/ranker.py films-0.9 ml-1m seasons            # or --help for all sets
     python benchmarks/ranker.py ml-1m --preset ml-1m --learn DIR   # only train, into DIR: for a machine with a GPU
     python benchmarks/ranker.py ml-1m --learned DIR                # with what was trained there
+    python benchmarks/ranker.py ml-1m --queries 20000              # the ranker learns from more than a build's default
 
 Sources learn the past, the ranker learns from the candidates that the default policy makes for later events, the sources learn
 everything before the judged events, and the ranker that was learned on the twin orders their candidates: as a release is built.
 `films-*` are the five rolling cut-offs of the bundled ratings, all others leave-one-out. A target that is no candidate counts as
-not found. Intervals: paired bootstrap over users, 95 %. `oracle`: the best that any order of these candidates can reach.
+not found. Intervals: paired bootstrap over users, 95 %. `oracle`: the best that any order of these candidates can reach. Of several
+folds of the films a last line has all queries together, each fold against its own best single source.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from evaluation.intervals import paired_bootstrap
 from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery
 from evaluation.ranking import NOT_FOUND, K
+from lifecycle.cuts import BuildConfig
 from lifecycle.judging import DEPTH, RankingRows, ranking_rows, requests
 from ranking.ranker import Ranker
 from ranking.ranker_training import RankerConfig, train_ranker
@@ -152,21 +155,31 @@ def trained(rows: RankingRows, seed: int) -> Ranker:
     return train_ranker(rows.features, rows.relevant, rows.groups, RankerConfig(), seed)
 
 
-def row(name: str, given: argparse.Namespace) -> None:
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Of each query [m]: the user, and the ranks of its target by the ranker and by the best single source."""
+
+    users: NDArray[np.int64]
+    ranker: NDArray[np.int64]
+    single: NDArray[np.int64]
+
+
+def row(name: str, given: argparse.Namespace) -> Pair:
     """Measure one set, print a line, and record it."""
-    found = read_set(name, given.data)
+    found = read_set(name, given.data, given.queries)
     folder = given.learned or given.workdir / "learned"
     path = folder / f"{name}.zip"
     if not path.is_file():
         path = learn(name, found, Preset.named(given.preset), folder, given.workdir, given.seed)
     twin = snapshot(path, TWIN, found.past, found.catalogue, given.workdir)
-    rows = ranking_rows(some(found.learnt_from, MAX_JUDGED), twin, default_policy())
+    rows = ranking_rows(some(found.learnt_from, given.queries), twin, default_policy())
     ranker = trained(rows, given.seed)
     now = snapshot(path, REFIT, found.train, found.catalogue, given.workdir)
     queries = some(found.judged, MAX_JUDGED)
     judged = Judged.of(now, ranker, queries)
     users = np.array([query.user_id for query in queries], dtype=np.int64)
     figures = {"queries": float(len(queries)), "learnt from": float(len(rows.groups))}
+    figures |= {"trees": float(ranker.trees), "weight of the sources' order": ranker.order_weight}
     figures |= compared(judged, users, slices(found, queries, now.stats.n_events)) | recall(now, some(queries, MAX_RECALLED))
     gains = sorted(ranker.importance().items(), key=lambda one: -one[1])[:10]
     figures |= {f"share of gain {feature}": share for feature, share in gains}
@@ -178,7 +191,27 @@ def row(name: str, given: argparse.Namespace) -> None:
         f"| {figures['oracle ndcg@10']:.3f} |",
         flush=True,
     )
-    record.write(f"ranker-{name}", found.digest, figures, (given.seed,))
+    more = "" if given.queries == BuildConfig().ranker_queries else f"-{given.queries}"
+    record.write(f"ranker-{name}{more}", found.digest, figures, (given.seed,))
+    return Pair(users, judged.ranks[RANKER], judged.ranks[judged.best_single])
+
+
+def together(pairs: Sequence[Pair], given: argparse.Namespace) -> None:
+    """The lead over all folds of the films; a user may be in several of them, and is drawn with all."""
+    users = np.concatenate([pair.users for pair in pairs])
+    figures = {"queries": float(len(users)), "users": float(len(np.unique(users)))}
+    for metric, name in ((ndcg, "ndcg@10"), (hit_rate, "hr@10")):
+        mine, theirs = (np.concatenate([metric(ranks, K) for ranks in side]) for side in _sides(pairs))
+        lead = paired_bootstrap(mine, theirs, users)
+        figures |= {f"{name} ranker": float(mine.mean()), f"{name} best single": float(theirs.mean())}
+        figures |= {f"{name} lead {part}": getattr(lead, part) for part in ("mean", "low", "high")}
+        figures[f"{name} lead relative"] = lead.mean / max(float(theirs.mean()), 1e-9)
+        print(f"{len(pairs)} folds together: {name} {figures[f'{name} lead relative']:+.1%} [{lead.low:+.4f}, {lead.high:+.4f}]")
+    record.write(f"ranker-{FILMS}-together", "ml-latest-small", figures, (given.seed,))
+
+
+def _sides(pairs: Sequence[Pair]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    return [pair.ranker for pair in pairs], [pair.single for pair in pairs]
 
 
 def main() -> None:
@@ -188,6 +221,7 @@ def main() -> None:
     parser.add_argument("--preset", default="auto", help="of the towers' training")
     parser.add_argument("--learn", type=Path, help="only train, and write what was learned into this folder")
     parser.add_argument("--learned", type=Path, help="a folder that --learn wrote")
+    parser.add_argument("--queries", type=int, default=BuildConfig().ranker_queries, help="for the ranker to learn from")
     parser.add_argument("--workdir", type=Path, default=Path("var/benchmarks/ranker"))
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -200,8 +234,10 @@ def main() -> None:
         return
     print("| data | queries | best source | blend | ranker | lead over the best source | HR@10 | over the blend | oracle |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
-    for name in given.sets:
-        row(name, given)
+    measured = {name: row(name, given) for name in given.sets}
+    folds = [pair for name, pair in measured.items() if name.startswith(FILMS)]
+    if len(folds) > 1:
+        together(folds, given)
 
 
 if __name__ == "__main__":
