@@ -8,8 +8,8 @@
 Sources learn the past, the ranker learns from the candidates that the default policy makes for later events, the sources learn
 everything before the judged events, and the ranker that was learned on the twin orders their candidates: as a release is built.
 `films-*` are the five rolling cut-offs of the bundled ratings, all others leave-one-out. A target that is no candidate counts as
-not found. Intervals: paired bootstrap over users, 95 %. `oracle`: the best that any order of these candidates can reach. Of several
-folds of the films a last line has all queries together, each fold against its own best single source.
+not found. Intervals: paired bootstrap over users, 95 %. `oracle`: the best that any order of these candidates can reach. After
+several folds of the films a last line has all queries together, each fold against its own best single source.
 """
 
 from __future__ import annotations
