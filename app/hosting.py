@@ -172,3 +172,5 @@ def _warm(snapshot: Snapshot) -> None:
     snapshot.popularity.best(np.ones(len(snapshot.catalogue), dtype=np.bool_), 1)
     if snapshot.release.ranker is not None:
         snapshot.ranker.score(np.zeros((1, len(snapshot.ranker.names)), dtype=np.float32))
+    if snapshot.release.mlp is not None:
+        snapshot.mlp.score(np.zeros((1, len(snapshot.mlp.names)), dtype=np.float32))

@@ -3,6 +3,7 @@
     python benchmarks/ranker.py films-0.9 ml-1m seasons            # or --help for all sets
     python benchmarks/ranker.py ml-1m --preset ml-1m --learn DIR   # only train, into DIR: for a machine with a GPU
     python benchmarks/ranker.py ml-1m --learned DIR                # with what was trained there
+    python benchmarks/ranker.py films-0.9 --mlp                    # judges the MLP as well
     python benchmarks/ranker.py ml-1m --queries 20000              # the ranker learns from more than a build's default
 
 Sources learn the past, the ranker learns from the candidates that the default policy makes for later events, the sources learn
@@ -30,9 +31,13 @@ from evaluation.metrics import hit_rate, ndcg
 from evaluation.queries import LabelledQuery
 from evaluation.ranking import NOT_FOUND, K
 from lifecycle.cuts import BuildConfig
-from lifecycle.judging import DEPTH, RankingRows, ranking_rows, requests
+from lifecycle.judging import DEPTH, ranking_rows, requests
+from ranking.mlp import MlpRanker
+from ranking.mlp_config import MlpConfig
+from ranking.mlp_training import train_mlp
 from ranking.ranker import Ranker
 from ranking.ranker_training import RankerConfig, train_ranker
+from ranking.ranking_rows import RankingRows
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
 from recommender.policy import Policy
@@ -40,7 +45,7 @@ from recommender.recommender import Offline
 from retrieval.preset import Preset
 
 SOURCES = ("two_tower", "transitions", "ease")
-BLEND, RANKER = "blend", "ranker"
+BLEND, RANKER, MLP = "blend", "ranker", "mlp"
 DEPTHS = (200, 500)
 MAX_JUDGED, MAX_RECALLED = 10_000, 1_000  # queries
 NEW, HEAVY = 10, 50  # events of a history: below, from
@@ -72,8 +77,8 @@ class Judged:
     is_candidate: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, now: Snapshot, ranker: Ranker, queries: Sequence[LabelledQuery]) -> Judged:
-        names = (*SOURCES, BLEND, RANKER)
+    def of(cls, now: Snapshot, rankers: Mapping[str, Ranker | MlpRanker], queries: Sequence[LabelledQuery]) -> Judged:
+        names = (*SOURCES, BLEND, *rankers)
         ranks = {name: np.full(len(queries), NOT_FOUND, dtype=np.int64) for name in names}
         inside = np.zeros(len(queries), dtype=np.bool_)
         with Offline(now, default_policy()) as offline:
@@ -83,7 +88,7 @@ class Judged:
                 inside[at] = hit.any()
                 by = {name: found.scores_of(name)[primary] for name in SOURCES}
                 by[BLEND] = found.features.matrix(["order_score"])[primary, 0]
-                by[RANKER] = ranker.score(found.features.matrix(ranker.names)[primary])
+                by |= {name: one.score(found.features.matrix(one.names)[primary]) for name, one in rankers.items()}
                 for name, scores in by.items():
                     ranks[name][at] = rank_in(scores, hit)
         return cls(ranks, inside)
@@ -143,6 +148,9 @@ def compared(judged: Judged, users: NDArray[np.int64], parts: Mapping[str, NDArr
             lead, against = paired_bootstrap(mine, theirs, users), "best single" if other == base else BLEND
             figures |= {f"{name} lead over {against} {part}": getattr(lead, part) for part in ("mean", "low", "high")}
             figures[f"{name} lead over {against} relative"] = lead.mean / max(float(theirs.mean()), 1e-9)
+    if MLP in judged.ranks:
+        lead = paired_bootstrap(ndcg(judged.ranks[MLP], K), ndcg(judged.ranks[RANKER], K), users)
+        figures |= {f"ndcg@10 lead of the mlp over the ranker {part}": getattr(lead, part) for part in ("mean", "low", "high")}
     for name, inside in parts.items():
         mine, theirs = (ndcg(judged.ranks[one][inside], K) for one in (RANKER, base))
         lead = paired_bootstrap(mine, theirs, users[inside])
@@ -152,7 +160,7 @@ def compared(judged: Judged, users: NDArray[np.int64], parts: Mapping[str, NDArr
 
 
 def trained(rows: RankingRows, seed: int) -> Ranker:
-    return train_ranker(rows.features, rows.relevant, rows.groups, RankerConfig(), seed)
+    return train_ranker(rows, RankerConfig(), seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +184,8 @@ def row(name: str, given: argparse.Namespace) -> Pair:
     ranker = trained(rows, given.seed)
     now = snapshot(path, REFIT, found.train, found.catalogue, given.workdir)
     queries = some(found.judged, MAX_JUDGED)
-    judged = Judged.of(now, ranker, queries)
+    rankers = {RANKER: ranker} | ({MLP: train_mlp(rows, MlpConfig(), given.seed)} if given.mlp else {})
+    judged = Judged.of(now, rankers, queries)
     users = np.array([query.user_id for query in queries], dtype=np.int64)
     figures = {"queries": float(len(queries)), "learnt from": float(len(rows.groups))}
     figures |= {"trees": float(ranker.trees), "weight of the sources' order": ranker.order_weight}
@@ -221,6 +230,7 @@ def main() -> None:
     parser.add_argument("--preset", default="auto", help="of the towers' training")
     parser.add_argument("--learn", type=Path, help="only train, and write what was learned into this folder")
     parser.add_argument("--learned", type=Path, help="a folder that --learn wrote")
+    parser.add_argument("--mlp", action="store_true", help="train the MLP as well, and judge its order too")
     parser.add_argument("--queries", type=int, default=BuildConfig().ranker_queries, help="for the ranker to learn from")
     parser.add_argument("--workdir", type=Path, default=Path("var/benchmarks/ranker"))
     parser.add_argument("--seed", type=int, default=1)

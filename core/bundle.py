@@ -22,6 +22,7 @@ ITEM_EMBEDDINGS = "item_embeddings.npy"
 CATALOGUE = "catalogue.parquet"
 ITEM_STATS = "item_stats.parquet"
 RANKER = "ranker.txt"
+MLP_RANKER = "ranker.onnx"  # beside it, where a build was asked for one
 TRANSITIONS, EASE = "transitions.npz", "ease.npz"  # item-to-item tables; not in every bundle
 SEGMENTS = "segments.parquet"  # what is popular among users of the same attributes; not in every bundle
 MODEL_CARD = "model_card.md"

@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         "(affinity, container) and that are free when it begins; more than that is slower",
     )
 
+    mlp_ranker: bool = Field(
+        False,
+        description="train a multilayer perceptron beside LambdaMART when a release is built; whichever orders held-out events "
+        "best orders its lists",
+    )
+
     learn: bool = Field(True, description="let item vectors learn from the stream between two releases (online learning)")
     learn_interval: float = Field(
         1.0, gt=0, description="seconds between two versions of the learned vectors, and between two checks for a new one"

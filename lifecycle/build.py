@@ -39,9 +39,12 @@ from lifecycle.figures import Figures
 from lifecycle.model_kinds import compare_kinds, kinds_of, models_table
 from lifecycle.sealing import new_name, seal
 from lifecycle.unranked import blend_config, unranked
+from ranking.mlp import MlpRanker
+from ranking.mlp_training import train_mlp
 from ranking.ranker import Ranker
 from ranking.ranker_training import train_ranker
 from recommender.live import Snapshot
+from recommender.parts.scorers import MLP
 from recommender.policy import SCORERS, Policy
 from recommender.release import Release, read_release
 from recommender.segments import segment_counts
@@ -156,6 +159,24 @@ def build_release(
 
 
 @dataclass(frozen=True, eq=False)
+class Rankers:
+    """LambdaMART, and the MLP where the build was asked for one."""
+
+    trees: Ranker
+    mlp: MlpRanker | None = None
+
+    def of(self, now: Snapshot) -> Snapshot:
+        """With these rankers."""
+        return replace(now, release=replace(now.release, ranker=self.trees, mlp=self.mlp))
+
+    def save(self, folder: Path) -> None:
+        """Their files of a release bundle."""
+        self.trees.save(folder / bundle.RANKER)
+        if self.mlp is not None:
+            self.mlp.save(folder / bundle.MLP_RANKER)
+
+
+@dataclass(frozen=True, eq=False)
 class _Builder:
     """Makes every choice and every figure from `data`, whose events lie on one timeline."""
 
@@ -185,10 +206,10 @@ class _Builder:
         learned.save(draft)
         unranked = self._snapshot(draft, learned, blend.weights)
         start = time.perf_counter()
-        ranker = self._ranker(found, unranked)
+        rankers = self._rankers(found, unranked)
         ranking_seconds = time.perf_counter() - start
-        ranker.save(draft / bundle.RANKER)
-        ranked = replace(unranked, release=replace(unranked.release, ranker=ranker))
+        rankers.save(draft)
+        ranked = rankers.of(unranked)
         scorer = self._scorer(ranked)
         policy = self.policy.scored_by(scorer)
         judged = judging.judge(data.interactions, ranked, policy, cuts.choice, cuts.end, data.profiles)
@@ -199,11 +220,11 @@ class _Builder:
         models = compare_kinds(kinds, data.interactions, cuts.choice, cuts.end, data.profiles)
         figures = Figures(judged=judged.table, popularity=judged.popularity, models=models)
         echo(f"each kind of model alone, in {time.perf_counter() - start:.0f} s:\n{models_table(figures)}")
-        compared = self._compared(learned, blend.weights, ranker, policy)
+        compared = self._compared(learned, blend.weights, rankers, policy)
         learned = replace(learned, eases={})  # nobody needs them any more, and they take space
-        return JudgedTwin(learned, blend.weights, ranker, scorer, metrics, figures, compared)
+        return JudgedTwin(learned, blend.weights, rankers.trees, scorer, metrics, figures, compared)
 
-    def _compared(self, chosen: Learned, weights: BlendWeights, ranker: Ranker, policy: Policy) -> Comparison | None:
+    def _compared(self, chosen: Learned, weights: BlendWeights, rankers: Rankers, policy: Policy) -> Comparison | None:
         """The same settings trained up to the newest events, beside production on those events.
 
         Not the twin: it knows nothing of the newest fifth, and production may have learned most of it. Production has learned
@@ -221,8 +242,7 @@ class _Builder:
         )
         learned.save(folder / "bundle")
         plain = self._snapshot(folder / "bundle", learned, weights)
-        ranked = replace(plain, release=replace(plain.release, ranker=ranker))
-        served = Served(ranked, policy), as_served(self.production, self.policy)
+        served = Served(rankers.of(plain), policy), as_served(self.production, self.policy)
         found = face_off(data.interactions, *served, start, self.cuts.end, data.profiles)
         self.echo(
             f"beside production, release {found.production}, on {found.queries:,} events that both have not seen: NDCG@10 "
@@ -237,17 +257,21 @@ class _Builder:
         tables = learned.transitions, learned.ease
         return unranked(draft, catalogue, learned.towers.item_embeddings, tables, weights, stats)
 
-    def _ranker(self, found: Sequence[LabelledQuery], now: Snapshot) -> Ranker:
+    def _rankers(self, found: Sequence[LabelledQuery], now: Snapshot) -> Rankers:
         """Learn from the policy's candidates for events that the towers had not seen."""
         rows = judging.ranking_rows(found, now, self.policy.scored_by("retrieval"), self.data.interactions)
         self.echo(f"the ranker learns from {len(rows.groups):,} of {len(found):,} queries; the others' item was not a candidate")
-        ranker = train_ranker(rows.features, rows.relevant, rows.groups, self.config.ranker, self.seed)
-        self.echo(f"the ranker has {ranker.trees} trees, and the sources' order weighs {ranker.order_weight:g} beside them")
-        return ranker
+        trees = train_ranker(rows, self.config.ranker, self.seed)
+        self.echo(f"the ranker has {trees.trees} trees, and the sources' order weighs {trees.order_weight:g} beside them")
+        if self.config.mlp is None:
+            return Rankers(trees)
+        mlp = train_mlp(rows, self.config.mlp, self.seed)
+        self.echo(f"the MLP learned for {mlp.epochs} epochs, and the sources' order weighs {mlp.order_weight:g} beside it")
+        return Rankers(trees, mlp)
 
     def _scorer(self, now: Snapshot) -> str:
-        """`lambdamart` if it beat the sources' own order on the period of the choice, else `retrieval`."""
-        decided = {scorer: self.policy.scored_by(scorer) for scorer in SCORERS}
+        """A ranker if it beat the others and the sources' own order on the period of the choice, else `retrieval`."""
+        decided = {scorer: self.policy.scored_by(scorer) for scorer in SCORERS if scorer != MLP or now.release.mlp is not None}
         interactions, cuts = self.data.interactions, self.cuts
         scores = judging.compare(interactions, now, decided, cuts.ranker, cuts.choice, self.data.profiles)
         best = max(scores, key=lambda scorer: scores[scorer])

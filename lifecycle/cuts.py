@@ -14,6 +14,7 @@ import polars as pl
 from core import columns as c
 from core.errors import InvalidInput
 from datasets.splits import cutoff
+from ranking.mlp_config import MlpConfig
 from ranking.ranker_training import RankerConfig
 
 
@@ -29,6 +30,7 @@ class BuildConfig:
     choice_until: float = 0.95
     ranker_queries: int = 10_000
     ranker: RankerConfig = field(default_factory=RankerConfig)
+    mlp: MlpConfig | None = None  # trained beside it where there is one
     refit: bool = True
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ from evaluation.ranking import K, Ranked, rank_all, rank_lists
 from evaluation.report import markdown
 from feature_repo.stats_over_time import StatsOverTime
 from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.ranking_rows import RankingRows
 from recommender.live import Snapshot
 from recommender.policy import Policy
 from recommender.recommender import Offline
@@ -45,15 +46,6 @@ JUDGED = ("hr@10", "ndcg@10", "mrr", "debiased_ndcg@10", "coverage@10")
 MAX_QUERIES = 4000  # at most this many events of a period are predicted, drawn evenly: seconds instead of minutes
 DEPTH = 200  # positions of the lists that are judged
 TAKEN_UP = "taken up"  # the events themselves, beside what lists show
-
-
-@dataclass(frozen=True, eq=False)
-class RankingRows:
-    """Training rows of the ranker: features [n, F], relevant [n], and how many rows each query has."""
-
-    features: NDArray[np.float32]
-    relevant: NDArray[np.int8]
-    groups: list[int]
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,8 @@ def ranking_rows(
 
     `followed` are all events, where what is popular is counted as they come. Else the statistics are those of `now`.
     """
-    features, relevant, groups = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)], []
+    features, relevant = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)]
+    groups: list[int] = []
     known = [query for query in found if query.user is not None]
     stats = StatsOverTime([now.stats]) if followed is None else over(known, followed, now.catalogue)
     progress = tqdm(desc="candidates", total=len(known), leave=False, disable=None)
@@ -101,7 +94,8 @@ def ranking_rows(
                     relevant.append(hit.astype(np.int8))
                     groups.append(len(hit))
     progress.close()
-    return RankingRows(np.concatenate(features), np.concatenate(relevant), groups)
+    counts = np.array(groups, dtype=np.int64)
+    return RankingRows(CANDIDATE_FEATURES, np.concatenate(features), np.concatenate(relevant), counts)
 
 
 def over(found: Sequence[LabelledQuery], interactions: pl.DataFrame, catalogue: Catalogue) -> StatsOverTime:

@@ -44,7 +44,7 @@ from retrieval.ease import EaseTable
 MAX_QUERIES = 1_000  # that every kind answers, drawn evenly: some ten seconds a kind
 SERVED = "as served"
 TOWER_FILES = (bundle.USER_TOWER, bundle.TOWER_WEIGHTS, bundle.ITEM_EMBEDDINGS)
-COUNTED_FILES = (bundle.TRANSITIONS, bundle.EASE, bundle.RANKER)  # the other models of a bundle
+COUNTED_FILES = (bundle.TRANSITIONS, bundle.EASE, bundle.RANKER, bundle.MLP_RANKER)  # the other models of a bundle
 LEGEND = (
     "Difference: negative where the kind is worse than what is served; 95 %, paired bootstrap over users. Training: one of the "
     "chosen configuration; of EASE with every ridge that was compared; as served: all of them and the ranker. A list: median, "

@@ -24,6 +24,7 @@ from lake.later_transitions import PublishedTransitions
 from lake.learned_vectors import PublishedVectors
 from lake.published_stats import PublishedStats
 from ranking.linear_bandit import Posterior
+from ranking.mlp import MlpRanker
 from ranking.published_posterior import PublishedPosterior
 from ranking.ranker import Ranker
 from recommender.popularity import PopularityOrder
@@ -72,6 +73,15 @@ class Snapshot:
         if self.release.ranker is None:
             raise BundleCorrupt(f"release {self.name} has no ranker; a policy that orders by it cannot serve it")
         return self.release.ranker
+
+    @property
+    def mlp(self) -> MlpRanker:
+        """Raises BundleCorrupt for a release without one."""
+        if self.release.mlp is None:
+            raise BundleCorrupt(
+                f"release {self.name} has no MLP ranker; build one with MARQUEE_MLP_RANKER=true, or order by another scorer"
+            )
+        return self.release.mlp
 
     @cached_property
     def popularity(self) -> PopularityOrder:

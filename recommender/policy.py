@@ -26,7 +26,7 @@ from recommender.parts.scorers import ReleaseConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig
 from recommender.slots import SlotConfig
 
-SCORERS = ("lambdamart", "retrieval")  # what the scorer `release` can turn out to be
+SCORERS = ("lambdamart", "mlp", "retrieval")  # what the scorer `release` can turn out to be
 
 
 class Policy(BaseModel):

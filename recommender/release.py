@@ -16,6 +16,7 @@ from core.bundle import Manifest
 from core.catalogue import Catalogue, ItemStats
 from core.feature_schema import FeatureSchema
 from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.mlp import MlpRanker
 from ranking.ranker import Ranker
 from recommender.segments import SegmentPopularity
 from retrieval.ease import EaseTable
@@ -46,6 +47,7 @@ class Release:
     transitions: Transitions | None = None  # None in a release of before there were any
     ease: EaseTable | None = None  # None where it was not chosen as well
     segments: SegmentPopularity | None = None  # None where nothing is known of users
+    mlp: MlpRanker | None = None  # None where the build was not asked for one
 
     @property
     def name(self) -> str:
@@ -93,9 +95,9 @@ class Release:
         return np.array(self._with_people.get(person, ()), dtype=np.intp)
 
     @property
-    def ranks(self) -> bool:
-        """Whether the learned ranker beat the retriever's own order when the release was judged."""
-        return self.manifest.config["scorer"] == "lambdamart"
+    def scorer(self) -> str:
+        """What ordered candidates best when the release was chosen: the name of one of the scorers."""
+        return str(self.manifest.config["scorer"])
 
 
 def expected_schema() -> FeatureSchema:
@@ -123,6 +125,7 @@ def read_release(folder: Path, manifest: Manifest) -> Release:
         transitions=_table(Transitions, folder / bundle.TRANSITIONS),
         ease=_table(EaseTable, folder / bundle.EASE),
         segments=SegmentPopularity.load(segments, catalogue) if (segments := folder / bundle.SEGMENTS).is_file() else None,
+        mlp=MlpRanker.load(mlp) if (mlp := folder / bundle.MLP_RANKER).is_file() else None,
     )
 
 

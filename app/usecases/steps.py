@@ -105,6 +105,7 @@ def make_bundle(settings: Settings, preset: str | None, seed: int, workdir: Path
     from app.hosting import policies_of
     from lifecycle.build import TrainingData, build_release
     from lifecycle.cuts import BuildConfig
+    from ranking.mlp_config import MlpConfig
     from ranking.ranker_training import RankerConfig
     from recommender.experiment import Experiment
     from recommender.release import expected_schema
@@ -124,7 +125,10 @@ def make_bundle(settings: Settings, preset: str | None, seed: int, workdir: Path
                 found.profiles,
                 found.tags,
             ),
-            BuildConfig(ranker=RankerConfig(threads=min(RankerConfig().threads, threads))),
+            BuildConfig(
+                ranker=RankerConfig(threads=min(RankerConfig().threads, threads)),
+                mlp=MlpConfig() if settings.mlp_ranker else None,
+            ),
             chosen,
             workdir,
             policy=policies_of(settings, experiment)[experiment.largest],

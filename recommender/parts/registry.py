@@ -23,7 +23,7 @@ from recommender.parts.new_items import NewItemsConfig
 from recommender.parts.new_releases import NewReleasesConfig
 from recommender.parts.popular import PopularConfig
 from recommender.parts.popular_segment import PopularSegmentConfig
-from recommender.parts.scorers import LambdaMartConfig, ReleaseConfig, RetrievalConfig
+from recommender.parts.scorers import LambdaMartConfig, MlpScorerConfig, ReleaseConfig, RetrievalConfig
 from recommender.parts.seen import SeenConfig
 from recommender.parts.selectors import EpsilonConfig, GreedyConfig, PlackettLuceConfig
 from recommender.parts.session import SessionConfig
@@ -51,7 +51,7 @@ AnySource = Annotated[
 ]
 AnyFilter = Annotated[SeenConfig | MaturityConfig | LanguageConfig | DropConfig | FatigueFilterConfig, _BY_NAME]
 AnyHydrator = CandidateFeaturesConfig
-AnyOrderScorer = ReleaseConfig | LambdaMartConfig | RetrievalConfig
+AnyOrderScorer = ReleaseConfig | LambdaMartConfig | MlpScorerConfig | RetrievalConfig
 AnyRuleScorer = BoostConfig | ValueConfig | FreshnessConfig | SessionConfig | FatigueScorerConfig | MmrConfig | DppConfig
 AnyScorer = Annotated[AnyOrderScorer | AnyRuleScorer, _BY_NAME]
 AnySelector = Annotated[EpsilonConfig | GreedyConfig | PlackettLuceConfig | LinearBanditConfig, _BY_NAME]

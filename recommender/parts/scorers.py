@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ranking.mlp import MlpRanker
 from ranking.ranker import Ranker
 from ranking.source_features import reciprocal_ranks
 from recommender.candidates import Candidates
@@ -17,6 +18,7 @@ from recommender.parts.popular import POPULAR
 from recommender.roles import Query, Scorer
 from retrieval.popularity_prior import PopularityWeight, priors
 
+LAMBDAMART, MLP = "lambdamart", "mlp"
 RANK_CONSTANT = 60.0  # of reciprocal rank fusion, as in its paper
 _AS_IT_IS = PopularityWeight(1.0)
 
@@ -27,7 +29,16 @@ class LambdaMartConfig(PartConfig):
     part: Literal["lambdamart"] = "lambdamart"
 
     def build(self, now: Snapshot) -> Scorer:
-        return RankScorer(now.ranker)
+        return RankScorer(LAMBDAMART, now.ranker)
+
+
+class MlpScorerConfig(PartConfig):
+    """Order by the release's multilayer perceptron, which a build has to be asked for (`MARQUEE_MLP_RANKER`)."""
+
+    part: Literal["mlp"] = "mlp"
+
+    def build(self, now: Snapshot) -> Scorer:
+        return RankScorer(MLP, now.mlp)
 
 
 class RetrievalConfig(PartConfig):
@@ -45,7 +56,9 @@ class ReleaseConfig(PartConfig):
     part: Literal["release"] = "release"
 
     def build(self, now: Snapshot) -> Scorer:
-        return RankScorer(now.ranker) if now.release.ranks else in_sources_order(now)
+        if now.release.scorer == MLP:
+            return MlpScorerConfig().build(now)
+        return LambdaMartConfig().build(now) if now.release.scorer == LAMBDAMART else in_sources_order(now)
 
 
 def in_sources_order(now: Snapshot) -> RetrievalScorer:
@@ -55,11 +68,10 @@ def in_sources_order(now: Snapshot) -> RetrievalScorer:
 
 
 class RankScorer:
-    """Orders the primary candidates by the ranker; those that only fill up come behind."""
+    """Orders the primary candidates by a ranker; those that only fill up come behind."""
 
-    name = "lambdamart"
-
-    def __init__(self, ranker: Ranker) -> None:
+    def __init__(self, name: str, ranker: Ranker | MlpRanker) -> None:
+        self.name = name
         self._ranker = ranker
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature

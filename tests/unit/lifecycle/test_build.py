@@ -21,6 +21,7 @@ from lifecycle.build import TrainingData, build_release
 from lifecycle.cuts import BuildConfig, Cuts
 from lifecycle.figures import read_figures
 from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.mlp_config import MlpConfig
 from ranking.ranker import Ranker
 from ranking.ranker_training import RankerConfig
 from recommender.policy import Policy
@@ -248,6 +249,18 @@ def test_the_scorer_is_the_one_that_the_choice_named(built: Built) -> None:
     scorer = built.manifest.config["scorer"]
     assert scorer in ("lambdamart", "retrieval")
     assert any(line.startswith(f"order by {scorer}: ") for line in built.said)
+
+
+def test_an_mlp_is_trained_where_it_is_asked_for_and_can_be_the_one_that_orders(built: Built, tmp_path: Path) -> None:
+    other = build(tmp_path, config=replace(BUILD, mlp=MlpConfig(hidden=(4,), epochs=2)))
+    release = open_release(other.folder)
+    assert release.mlp is not None
+    assert release.mlp.names == CANDIDATE_FEATURES
+    assert other.manifest.config["scorer"] in ("lambdamart", "mlp", "retrieval")
+    assert any("mlp NDCG@10" in line for line in other.said if line.startswith("order by"))
+    assert (other.folder / bundle.RANKER).read_bytes() == (built.folder / bundle.RANKER).read_bytes()
+    assert bundle.MLP_RANKER in other.manifest.files
+    assert open_release(built.folder).mlp is None
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def rows(unranked: Snapshot) -> RankingRows:
 def now(unranked: Snapshot, rows: RankingRows) -> Snapshot:
     """The towers and a ranker on top of them."""
     config = RankerConfig(trees=10, leaves=4, min_rows_per_leaf=20, threads=1)
-    ranker = train_ranker(rows.features, rows.relevant, rows.groups, config, seed=0)
+    ranker = train_ranker(rows, config, seed=0)
     return replace(unranked, release=replace(unranked.release, ranker=ranker))
 
 
@@ -114,7 +114,7 @@ def test_each_training_query_of_the_ranker_has_one_relevant_candidate(rows: Rank
 def test_without_queries_there_are_no_rows(unranked: Snapshot) -> None:
     nothing = ranking_rows([], unranked, RETRIEVAL)
     assert nothing.features.shape == (0, len(CANDIDATE_FEATURES))
-    assert (len(nothing.relevant), nothing.groups) == (0, [])
+    assert (len(nothing.relevant), nothing.groups.tolist()) == (0, [])
 
 
 def test_towers_that_learned_the_tastes_beat_popularity(judged: Judgement) -> None:
@@ -165,7 +165,7 @@ def test_lists_are_made_with_what_was_popular_by_then(now: Snapshot) -> None:
 
 def test_the_ranker_learns_what_popularity_was_by_then(unranked: Snapshot, rows: RankingRows) -> None:
     followed = ranking_rows(queries(EVENTS, CATALOGUE, TOWERS, RANKER), unranked, RETRIEVAL, EVENTS)
-    assert followed.groups == rows.groups
+    assert followed.groups.tolist() == rows.groups.tolist()
     popularity = CANDIDATE_FEATURES.index("log_popularity")
     assert followed.features[0, popularity] == rows.features[0, popularity], "the first query stands at the start"
     assert followed.features[-12:, popularity].sum() > rows.features[-12:, popularity].sum(), "later ones know of more events"

@@ -13,6 +13,7 @@ from core.errors import BundleCorrupt, DatasetError
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker
 from ranking.ranker_training import RankerConfig, train_ranker
+from ranking.ranking_rows import RankingRows
 from recommender.candidates import Features
 
 F = len(CANDIDATE_FEATURES)
@@ -27,9 +28,13 @@ def planted_rule(queries: int, size: int = 10, seed: int = 0) -> tuple[NDArray[n
     return features.reshape(-1, F), relevant.ravel(), [size] * queries
 
 
+def rows_of(features: NDArray[np.float32], relevant: NDArray[np.int8], groups: list[int]) -> RankingRows:
+    return RankingRows(CANDIDATE_FEATURES, features, relevant, np.array(groups, dtype=np.int64))
+
+
 @pytest.fixture(scope="module")
 def ranker() -> Ranker:
-    return train_ranker(*planted_rule(400), SMALL, seed=0)
+    return train_ranker(rows_of(*planted_rule(400)), SMALL, seed=0)
 
 
 def test_a_planted_rule_is_learned(ranker: Ranker) -> None:
@@ -54,8 +59,8 @@ def test_the_contributions_of_features_sum_to_the_score(ranker: Ranker) -> None:
 
 def test_the_seed_decides_the_ranker(ranker: Ranker) -> None:
     features, *_ = planted_rule(20, seed=5)
-    again = train_ranker(*planted_rule(400), SMALL, seed=0)
-    other = train_ranker(*planted_rule(400), SMALL, seed=1)
+    again = train_ranker(rows_of(*planted_rule(400)), SMALL, seed=0)
+    other = train_ranker(rows_of(*planted_rule(400)), SMALL, seed=1)
     np.testing.assert_array_equal(ranker.score(features), again.score(features))
     assert (ranker.score(features) != other.score(features)).any()
 
@@ -68,7 +73,7 @@ def test_queries_may_differ_in_size() -> None:
     for size in groups:
         relevant[start + features[start : start + size, PLANTED].argmax()] = 1
         start += size
-    trained = train_ranker(features, relevant, groups, SMALL, seed=0)
+    trained = train_ranker(rows_of(features, relevant, groups), SMALL, seed=0)
     probe = np.zeros((2, F), dtype=np.float32)
     probe[1, PLANTED] = 2.0
     low, high = trained.score(probe)
@@ -78,9 +83,9 @@ def test_queries_may_differ_in_size() -> None:
 def test_without_a_relevant_candidate_there_is_nothing_to_learn() -> None:
     features, relevant, groups = planted_rule(3)
     with pytest.raises(DatasetError, match="nothing to learn"):
-        train_ranker(features, np.zeros_like(relevant), groups, SMALL, seed=0)
+        train_ranker(rows_of(features, np.zeros_like(relevant), groups), SMALL, seed=0)
     with pytest.raises(DatasetError):
-        train_ranker(np.empty((0, F), np.float32), np.empty(0, np.int8), [], SMALL, seed=0)
+        train_ranker(rows_of(np.empty((0, F), np.float32), np.empty(0, np.int8), []), SMALL, seed=0)
 
 
 def test_no_candidates_no_scores(ranker: Ranker) -> None:
@@ -95,7 +100,7 @@ def test_saved_and_loaded_it_scores_the_same(ranker: Ranker, tmp_path: Path) -> 
 
 def test_a_ranker_that_found_no_split_survives_the_disk(tmp_path: Path) -> None:
     features, relevant, groups = planted_rule(3)
-    flat = train_ranker(np.zeros_like(features), relevant, groups, SMALL, seed=0)
+    flat = train_ranker(rows_of(np.zeros_like(features), relevant, groups), SMALL, seed=0)
     flat.save(tmp_path / "ranker.txt")
     loaded = Ranker.load(tmp_path / "ranker.txt")
     assert loaded.order_weight == flat.order_weight > 0
@@ -145,7 +150,7 @@ def test_a_ranker_of_fewer_features_in_another_order_still_reads_its_own(tmp_pat
     """What older code trained: the code that loads it computes more features than it knows."""
     features, relevant, groups = planted_rule(400)
     mine = features[:, [CANDIDATE_FEATURES.index(name) for name in SOME]]
-    trained = train_ranker(mine, relevant, groups, SMALL, seed=0, names=SOME)
+    trained = train_ranker(RankingRows(SOME, mine, relevant, np.array(groups)), SMALL, seed=0)
     trained.save(tmp_path / "ranker.txt")
     loaded = Ranker.load(tmp_path / "ranker.txt")
     assert loaded.names == trained.names == SOME

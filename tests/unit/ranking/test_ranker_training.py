@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from core.errors import BundleCorrupt
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker import Ranker
-from ranking.ranker_training import MIN_HELD_OUT, ORDER_WEIGHTS, RankerConfig, Rows, train_ranker
+from ranking.ranker_training import RankerConfig, train_ranker
+from ranking.ranking_rows import MIN_HELD_OUT, ORDER_WEIGHTS, RankingRows
 from ranking.source_features import ORDER_SCORE, RISING
 
 F = len(CANDIDATE_FEATURES)
@@ -17,17 +18,19 @@ ORDER, YEAR = CANDIDATE_FEATURES.index(ORDER_SCORE), CANDIDATE_FEATURES.index("f
 SMALL = RankerConfig(trees=40, leaves=4, learning_rate=0.1, min_rows_per_leaf=20, threads=1)
 
 
-def rows(queries: int, by: dict[int, float], noise: float = 0.0, size: int = 20, seed: int = 0) -> Rows:
+def rows(queries: int, by: dict[int, float], noise: float = 0.0, size: int = 20, seed: int = 0) -> RankingRows:
     """The next item is the best by weighted features (by column) and what nobody knows of."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(queries, size, F)).astype(np.float32)
     merit = sum(weight * features[:, :, column] for column, weight in by.items()) + noise * rng.normal(size=(queries, size))
     relevant = merit == merit.max(axis=1, keepdims=True)
-    return Rows(features.reshape(-1, F), relevant.ravel().astype(np.int8), np.full(queries, size, dtype=np.int64))
+    return RankingRows(
+        CANDIDATE_FEATURES, features.reshape(-1, F), relevant.ravel().astype(np.int8), np.full(queries, size, dtype=np.int64)
+    )
 
 
-def trained(found: Rows, config: RankerConfig = SMALL) -> Ranker:
-    return train_ranker(found.features, found.relevant, found.groups.tolist(), config, seed=0)
+def trained(found: RankingRows, config: RankerConfig = SMALL) -> Ranker:
+    return train_ranker(found, config, seed=0)
 
 
 def test_the_sources_order_weighs_most_where_it_is_right_and_nothing_where_it_misleads() -> None:
@@ -70,10 +73,10 @@ def test_more_of_what_a_source_says_never_makes_a_candidate_worse() -> None:
 
 
 def test_ndcg_is_that_of_the_relevant_candidate_and_ties_count_against_it() -> None:
-    two = Rows(np.zeros((6, F), np.float32), np.array([0, 1, 0, 0, 0, 1], np.int8), np.array([3, 3]))
+    two = RankingRows(CANDIDATE_FEATURES, np.zeros((6, F), np.float32), np.array([0, 1, 0, 0, 0, 1], np.int8), np.array([3, 3]))
     assert two.ndcg(np.array([3.0, 2.0, 1.0, 0.0, 0.0, 1.0])) == pytest.approx((1 / np.log2(3) + 1) / 2)
     assert two.ndcg(np.zeros(6)) == pytest.approx(1 / np.log2(4))
-    deep = Rows(np.zeros((12, F), np.float32), np.eye(12, dtype=np.int8)[11], np.array([12]))
+    deep = RankingRows(CANDIDATE_FEATURES, np.zeros((12, F), np.float32), np.eye(12, dtype=np.int8)[11], np.array([12]))
     assert deep.ndcg(-np.arange(12.0)) == 0.0
 
 
@@ -81,7 +84,7 @@ def test_ndcg_is_that_of_the_relevant_candidate_and_ties_count_against_it() -> N
 def test_a_sample_has_the_best_some_others_and_what_is_relevant(size: int) -> None:
     found = rows(30, {YEAR: 1.0}, size=size)
     order = found.features[:, ORDER]
-    some = found.sampled(order, 4, 6, np.random.default_rng(0))
+    some = found.sampled(4, 6, np.random.default_rng(0))
     assert some.relevant.sum() == 30
     assert some.groups.min() >= min(size, 10)
     assert some.groups.max() <= min(size, 11)
@@ -93,7 +96,7 @@ def test_a_sample_has_the_best_some_others_and_what_is_relevant(size: int) -> No
 
 def test_the_order_cannot_weigh_in_a_ranker_that_does_not_know_it() -> None:
     found = rows(60, {YEAR: 1.0})
-    ranker = train_ranker(found.features[:, [YEAR]], found.relevant, found.groups.tolist(), SMALL, 0, ["film_year"])
+    ranker = train_ranker(RankingRows(("film_year",), found.features[:, [YEAR]], found.relevant, found.groups), SMALL, seed=0)
     assert ranker.order_weight == 0
     with pytest.raises(BundleCorrupt, match="order_score is none of its features"):
         Ranker(ranker._booster, 0.2)

@@ -16,6 +16,7 @@ from core.features import UserFeatures
 from core.item_facts import ItemFacts
 from ranking.candidate_features import CANDIDATE_FEATURES
 from ranking.ranker_training import RankerConfig, train_ranker
+from ranking.ranking_rows import RankingRows
 from ranking.reasons import Explanation
 from recommender.assembly import SourceThreads
 from recommender.influence import LATEST, VOTERS, influence, without
@@ -102,7 +103,8 @@ def test_what_the_ranker_saw_is_named_in_words(trained: Snapshot) -> None:
     merit = features[:, :, wanted].sum(axis=2)
     relevant = (merit == merit.max(axis=1, keepdims=True)).astype(np.int8).ravel()
     config = RankerConfig(trees=30, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
-    ranker = train_ranker(features.reshape(2000, -1), relevant, [10] * 200, config, seed=0)
+    rows = RankingRows(CANDIDATE_FEATURES, features.reshape(2000, -1), relevant, np.full(200, 10))
+    ranker = train_ranker(rows, config, seed=0)
     trained = replace(trained, release=replace(trained.release, ranker=ranker))
     made = recommend(trained, make_query(20, fan), DEFAULT.scored_by("lambdamart"))
     named = [one for because in made.reasons() for one in because if one.item is None]

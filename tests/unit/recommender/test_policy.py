@@ -68,7 +68,7 @@ def wrong(role: str, part: dict[str, Any], only: bool) -> dict[str, Any]:
         ("source", ["two_tower", "transitions", "ease", "popular_segment", "popular", "new_items"]),
         ("filter", ["seen"]),
         ("hydrator", ["candidate_features"]),
-        ("scorer", ["release", "lambdamart", "retrieval"]),
+        ("scorer", ["release", "lambdamart", "mlp", "retrieval"]),
         ("selector", ["epsilon", "greedy"]),
     ],
 )

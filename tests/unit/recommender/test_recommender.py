@@ -74,7 +74,7 @@ def test_a_user_who_saw_nearly_everything_gets_the_rest(trained: Snapshot) -> No
 
 def test_every_stage_of_the_file_runs(trained: Snapshot) -> None:
     made = recommend(trained, make_query(10, KNOWN), DEFAULT)
-    scorer = "lambdamart" if trained.release.ranks else "retrieval"
+    scorer = trained.release.scorer
     assert [(stage.stage, stage.part) for stage in made.trace.stages] == [
         ("filter", "eligible"),
         ("filter", "seen"),

@@ -9,12 +9,24 @@ import pytest
 from numpy.typing import NDArray
 from synthetic import make_query
 
+from core.errors import BundleCorrupt
 from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.mlp_config import MlpConfig
+from ranking.mlp_training import train_mlp
 from ranking.ranker import Ranker
 from ranking.ranker_training import RankerConfig, train_ranker
+from ranking.ranking_rows import RankingRows
 from recommender.candidates import Candidates, merge
 from recommender.live import Snapshot
-from recommender.parts.scorers import LambdaMartConfig, RankScorer, ReleaseConfig, RetrievalConfig, RetrievalScorer, behind
+from recommender.parts.scorers import (
+    LambdaMartConfig,
+    MlpScorerConfig,
+    RankScorer,
+    ReleaseConfig,
+    RetrievalConfig,
+    RetrievalScorer,
+    behind,
+)
 from recommender.release import Release
 from recommender.roles import Fetched
 from retrieval.adapters.mirror import MirrorIndex
@@ -30,7 +42,8 @@ def ranker() -> Ranker:
     """Learned that the candidate with the highest value of one feature comes next."""
     features = np.random.default_rng(0).normal(size=(150, 10, F)).astype(np.float32)
     relevant = (features[:, :, PLANTED] == features[:, :, PLANTED].max(axis=1, keepdims=True)).astype(np.int8)
-    return train_ranker(features.reshape(-1, F), relevant.ravel(), [10] * 150, CONFIG, seed=0)
+    rows = RankingRows(CANDIDATE_FEATURES, features.reshape(-1, F), relevant.ravel(), np.full(150, 10))
+    return train_ranker(rows, CONFIG, seed=0)
 
 
 def fetched(rows: list[int], scores: list[float]) -> Fetched:
@@ -58,7 +71,7 @@ def order(scores: NDArray[np.float32], candidates: Candidates) -> list[int]:
 
 
 def test_the_ranker_orders_what_retrieval_found_and_fill_ups_follow_in_their_own_order(ranker: Ranker) -> None:
-    assert order(RankScorer(ranker).score(QUERY, mixed()), mixed()) == [1, 0, 2, 3, 4, 5]
+    assert order(RankScorer("lambdamart", ranker).score(QUERY, mixed()), mixed()) == [1, 0, 2, 3, 4, 5]
 
 
 def test_a_ranker_of_fewer_features_finds_its_own_by_name() -> None:
@@ -66,15 +79,15 @@ def test_a_ranker_of_fewer_features_finds_its_own_by_name() -> None:
     names = ("film_year", "cosine_liked")
     features = np.random.default_rng(0).normal(size=(150, 10, 2)).astype(np.float32)
     relevant = (features[:, :, 1] == features[:, :, 1].max(axis=1, keepdims=True)).astype(np.int8)
-    old = train_ranker(features.reshape(-1, 2), relevant.ravel(), [10] * 150, CONFIG, seed=0, names=names)
-    assert order(RankScorer(old).score(QUERY, mixed()), mixed()) == [1, 0, 2, 3, 4, 5]
+    old = train_ranker(RankingRows(names, features.reshape(-1, 2), relevant.ravel(), np.full(150, 10)), CONFIG, seed=0)
+    assert order(RankScorer("lambdamart", old).score(QUERY, mixed()), mixed()) == [1, 0, 2, 3, 4, 5]
 
 
 def test_a_second_primary_source_competes_by_score(ranker: Ranker) -> None:
     """Its items do not land behind the first one's: the ranker reads their features like any other's."""
     sources = {"two_tower": fetched([0, 1], [0.9, 0.5]), "other": fetched([2, 3], [7.0, 6.0]), "popular": fetched([4], [1.0])}
     found = with_planted(merge(sources, ["popular"]), [0.0, -2.0, 2.0, -1.0, 9.0])
-    scores = RankScorer(ranker).score(QUERY, found)
+    scores = RankScorer("lambdamart", ranker).score(QUERY, found)
     assert order(scores, found)[0] == 2
     assert order(scores, found)[-1] == 4
 
@@ -130,26 +143,26 @@ def test_a_source_without_a_weight_is_fused_by_rank() -> None:
 
 
 def test_only_fill_ups_keep_their_order(ranker: Ranker) -> None:
-    for scorer in (RankScorer(ranker), RetrievalScorer()):
+    for scorer in (RankScorer("lambdamart", ranker), RetrievalScorer()):
         assert order(scorer.score(QUERY, only_fill_ups()), only_fill_ups()) == [3, 4, 5]
 
 
 def test_scoring_changes_nothing_that_it_was_given(ranker: Ranker) -> None:
     candidates = mixed()
     before = candidates.scores.copy()
-    RankScorer(ranker).score(QUERY, candidates)
+    RankScorer("lambdamart", ranker).score(QUERY, candidates)
     RetrievalScorer().score(QUERY, candidates)
     np.testing.assert_array_equal(candidates.scores, before)
 
 
 def test_nothing_found_nothing_scored(ranker: Ranker) -> None:
     nothing = merge({"two_tower": Fetched.nothing(), "popular": Fetched.nothing()}, ["popular"])
-    assert len(RankScorer(ranker).score(QUERY, nothing)) == len(RetrievalScorer().score(QUERY, nothing)) == 0
+    assert len(RankScorer("lambdamart", ranker).score(QUERY, nothing)) == len(RetrievalScorer().score(QUERY, nothing)) == 0
 
 
 def test_scoring_before_hydrating_names_the_missing_feature(ranker: Ranker) -> None:
     with pytest.raises(KeyError, match=CANDIDATE_FEATURES[0]):
-        RankScorer(ranker).score(QUERY, merge({"two_tower": fetched([0, 1], [1, 2])}))
+        RankScorer("lambdamart", ranker).score(QUERY, merge({"two_tower": fetched([0, 1], [1, 2])}))
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3, 1e6])
@@ -168,6 +181,26 @@ def test_fill_ups_stay_behind_on_every_scale_and_no_order_is_turned(scale: float
 def test_the_scorer_release_is_the_one_that_won(release: Release, won: str, scorer: type) -> None:
     manifest = release.manifest.model_copy(update={"config": {**release.manifest.config, "scorer": won}})
     assert type(ReleaseConfig().build(Snapshot.of(replace(release, manifest=manifest), MirrorIndex()))) is scorer
+
+
+def test_an_mlp_orders_where_it_won_and_is_missed_where_there_is_none(release: Release) -> None:
+    names = ("log_popularity", "cosine_liked")
+    features = np.random.default_rng(0).normal(size=(60, 5, 2)).astype(np.float32)
+    relevant = (features[:, :, 1] == features[:, :, 1].max(axis=1, keepdims=True)).astype(np.int8).ravel()
+    rows = RankingRows(names, features.reshape(-1, 2), relevant, np.full(60, 5))
+    manifest = release.manifest.model_copy(update={"config": {**release.manifest.config, "scorer": "mlp"}})
+    without = Snapshot.of(replace(release, manifest=manifest), MirrorIndex())
+    for config in (ReleaseConfig(), MlpScorerConfig()):
+        with pytest.raises(BundleCorrupt, match="no MLP ranker; build one with MARQUEE_MLP_RANKER=true"):
+            config.build(without)
+    mlp = train_mlp(rows, MlpConfig(hidden=(4,), epochs=3, learning_rate=0.05), seed=0)
+    scorer = ReleaseConfig().build(replace(without, release=replace(without.release, mlp=mlp)))
+    assert isinstance(scorer, RankScorer)
+    assert scorer.name == "mlp"
+    found = mixed().with_features(names, np.array([[9, 0], [0, 3], [0, 2], [0, 1], [9, 0], [9, 0]], np.float32))
+    scored = scorer.score(QUERY, found)
+    np.testing.assert_allclose(scored[found.primary], mlp.score(found.features.matrix(names)[found.primary]))
+    assert scored[~found.primary].max() < scored[found.primary].min()
 
 
 def test_a_file_can_name_its_scorer(release: Release) -> None:
