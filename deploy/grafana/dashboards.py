@@ -193,7 +193,7 @@ DASHBOARDS: dict[str, tuple[str, Sequence[Panel]]] = {
                   {"{{arm}}": quantile(0.99, "marquee_list_seconds", "arm")}),
             EXPLORATION,
             ACCEPTANCE,
-            Panel("Lift of the bandit", "none", "Accepted items per list minus those of the release's order; it rolls back below 0",
+            Panel("Lift of the bandit", "none", "Accepted items per list minus those of the release's order; rolled back below 0",
                   {"lift": "max(marquee_bandit_lift)",
                    "rollbacks of a day": "sum(increase(marquee_bandit_rollbacks_total[1d]))"}),
             Panel("What the bandit has learned", "none", "Versions of its posterior; a flat line: no lists of it were answered",
