@@ -13,6 +13,7 @@ OFFSET = "log_offset"  # position in the event log; -1 for rows that were import
 
 POSITION = "position"
 PROPENSITY = "propensity"
+WEIGHT = "weight"  # how much an event counts when a ranker learns from it
 SCORE = "score"
 POLICY = "policy"
 ARM = "arm"

@@ -20,12 +20,13 @@ from feature_repo.transforms import UserEvent, UserState, item_genres
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledQuery:
-    """One event to predict. `user` is None where it is the user's first."""
+    """One event to predict. `user` is None where it is the user's first. `weight`: how much a ranker learns from it."""
 
     user_id: int
     user: UserFeatures | None
     target: int  # catalogue row
     ts: float
+    weight: float = 1.0
 
     def excluded(self, catalogue: Catalogue) -> NDArray[np.intp]:
         """Catalogue rows that may no longer be recommended to this user."""
@@ -47,8 +48,9 @@ def labelled_queries(
 
     Events on films that the user consumed or skipped earlier are history and not targets: lists leave out consumed films, so
     they could not contain such a target, while a full ranking that re-admits it could.
-    `max_queries` of them are drawn uniformly at random. Events of the same second are ordered by a hash, not by their position in
-    the file. A user with one of the `profiles` (static attributes by user id) is known from it before the first event.
+    Weights are those of the column `WEIGHT`, where there is one. `max_queries` of them are drawn uniformly at random. Events of
+    the same second are ordered by a hash, not by their position in the file. A user with one of the `profiles` (static attributes
+    by user id) is known from it before the first event.
     """
     ordered = in_time_order(interactions.filter(pl.col(c.TS) < end))
     wanted = _drawn((ordered[c.TS].to_numpy() >= start) & _is_target(ordered), max_queries, seed)
@@ -58,7 +60,9 @@ def labelled_queries(
     states: dict[int, UserState] = {}
     rows = catalogue.rows(ordered[c.ITEM].to_numpy()).tolist()
     columns = ordered.select(c.USER, c.ITEM, c.KIND, c.VALUE, c.TS).iter_rows()
-    for is_query, matters, row, values in zip(wanted.tolist(), relevant.to_list(), rows, columns, strict=True):
+    weights = ordered[c.WEIGHT].to_list() if c.WEIGHT in ordered.columns else [1.0] * len(ordered)
+    events = zip(wanted.tolist(), relevant.to_list(), rows, columns, weights, strict=True)
+    for is_query, matters, row, values, weight in events:
         if not matters:  # no query of this user in the period, so the history is not needed
             continue
         event = UserEvent(*values)
@@ -66,7 +70,7 @@ def labelled_queries(
         if state is None and event.user_id in known:
             state = states.setdefault(event.user_id, UserState(UserFeatures(event.user_id, profile=tuple(known[event.user_id]))))
         if is_query and row >= 0:
-            yield LabelledQuery(event.user_id, state.features() if state else None, row, event.ts)
+            yield LabelledQuery(event.user_id, state.features() if state else None, row, event.ts, weight)
         if state is None:
             state = states.setdefault(event.user_id, UserState(UserFeatures(event.user_id)))
         state.add(event, genres.get(event.item_id, ()))

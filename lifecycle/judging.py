@@ -81,6 +81,7 @@ def ranking_rows(
     """
     features, relevant = [np.empty((0, len(CANDIDATE_FEATURES)), np.float32)], [np.empty(0, np.int8)]
     groups: list[int] = []
+    weights: list[float] = []
     known = [query for query in found if query.user is not None]
     stats = StatsOverTime([now.stats]) if followed is None else over(known, followed, now.catalogue)
     progress = tqdm(desc="candidates", total=len(known), leave=False, disable=None)
@@ -93,9 +94,11 @@ def ranking_rows(
                     features.append(candidates.features.matrix(CANDIDATE_FEATURES)[candidates.primary])
                     relevant.append(hit.astype(np.int8))
                     groups.append(len(hit))
+                    weights.append(query.weight)
     progress.close()
     counts = np.array(groups, dtype=np.int64)
-    return RankingRows(CANDIDATE_FEATURES, np.concatenate(features), np.concatenate(relevant), counts)
+    counted = np.array(weights, dtype=np.float32)
+    return RankingRows(CANDIDATE_FEATURES, np.concatenate(features), np.concatenate(relevant), counts, counted)
 
 
 def over(found: Sequence[LabelledQuery], interactions: pl.DataFrame, catalogue: Catalogue) -> StatsOverTime:

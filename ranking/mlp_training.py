@@ -73,7 +73,7 @@ def _epochs(rows: RankingRows, config: MlpConfig, epochs: int, seed: int) -> Ite
     """The same model after each epoch, from 1."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     some = rows.sampled(config.near, config.far, rng)
-    lists, mask, target = _padded(some)
+    lists, mask, target, weights = _padded(some)
     deviations = some.features.std(axis=0)
     means = torch.from_numpy(some.features.mean(axis=0))
     with torch.random.fork_rng():
@@ -85,23 +85,24 @@ def _epochs(rows: RankingRows, config: MlpConfig, epochs: int, seed: int) -> Ite
             model.train()
             for part in torch.randperm(len(lists), generator=generator).split(config.batch):  # type: ignore[no-untyped-call]
                 scores = model(features[lists[part]]).masked_fill(~mask[part], -torch.inf)
-                loss = nn.functional.cross_entropy(scores, target[part])
+                losses = nn.functional.cross_entropy(scores, target[part], reduction="none")
+                loss = (losses * weights[part]).sum() / weights[part].sum().clamp_min(1e-9)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
             yield epoch, model.eval()
 
 
-def _padded(rows: RankingRows) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each query with a relevant candidate: the rows of its candidates [m, longest], which of them are there, and which came
-    next [m]."""
+def _padded(rows: RankingRows) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of each query with a relevant candidate: the rows of its candidates [m, longest], which of them are there, which came next
+    [m], and the query's weight [m]."""
     has = np.maximum.reduceat(rows.relevant, rows.starts) > 0
     starts, groups = rows.starts[has], rows.groups[has]
     at = np.arange(groups.max())
     mask = at < groups[:, None]
     lists = np.where(mask, starts[:, None] + at, starts[:, None])
     target = np.where(mask, rows.relevant[lists], 0).argmax(axis=1)
-    return torch.from_numpy(lists), torch.from_numpy(mask), torch.from_numpy(target)
+    return torch.from_numpy(lists), torch.from_numpy(mask), torch.from_numpy(target), torch.from_numpy(rows.weights[has])
 
 
 @torch.inference_mode()

@@ -75,5 +75,6 @@ def _boosted(rows: RankingRows, config: RankerConfig, trees: int, seed: int, rng
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lgb.Dataset(some.features, label=some.relevant, group=some.groups, feature_name=list(rows.names))
+    weights = np.repeat(some.weights, some.groups)
+    data = lgb.Dataset(some.features, label=some.relevant, group=some.groups, weight=weights, feature_name=list(rows.names))
     return lgb.train(parameters, data, num_boost_round=trees)

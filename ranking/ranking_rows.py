@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +18,23 @@ _K = 10  # of the NDCG that chooses
 
 @dataclass(frozen=True, eq=False)
 class RankingRows:
-    """Candidates of several queries, one after the other: features [n, len(names)], relevant [n] (1 for the next item), and the
-    candidate counts of the queries, in order of time."""
+    """Candidates of several queries, one after the other: features [n, len(names)], and relevant [n], 1 for the next item.
+
+    Of the m queries, in order of time: the candidate counts, and how much each of them counts (`evaluation.event_weights`).
+    """
 
     names: tuple[str, ...]
     features: NDArray[np.float32]
     relevant: NDArray[np.int8]
     groups: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def alike(
+        cls, names: Sequence[str], features: NDArray[np.float32], relevant: NDArray[np.int8], groups: Sequence[int]
+    ) -> RankingRows:
+        """With queries that count alike."""
+        return cls(tuple(names), features, relevant, np.array(groups, dtype=np.int64), np.ones(len(groups), dtype=np.float32))
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -49,8 +59,12 @@ class RankingRows:
             return None
         first = len(self.groups) - n
         at = int(self.groups[:first].sum())
-        learned = RankingRows(self.names, self.features[:at], self.relevant[:at], self.groups[:first])
-        return learned, RankingRows(self.names, self.features[at:], self.relevant[at:], self.groups[first:])
+        parts = (slice(at), slice(first)), (slice(at, None), slice(first, None))
+        learned, later = (
+            RankingRows(self.names, self.features[rows], self.relevant[rows], self.groups[queries], self.weights[queries])
+            for rows, queries in parts
+        )
+        return learned, later
 
     def sampled(self, near: int, far: int, rng: np.random.Generator) -> RankingRows:
         """Of each query the relevant candidate, the `near` first in the sources' order, and `far` others."""
@@ -65,13 +79,15 @@ class RankingRows:
             own[rng.choice(best[near:], far, replace=False)] = True
         kept |= self.relevant > 0
         groups = np.add.reduceat(kept.astype(np.int64), self.starts)
-        return RankingRows(self.names, self.features[kept], self.relevant[kept], groups)
+        return RankingRows(self.names, self.features[kept], self.relevant[kept], groups, self.weights)
 
     def ndcg(self, scores: NDArray[np.floating]) -> float:
-        """NDCG@10 of the order by scores [n], over the queries with a relevant candidate; ties count against it."""
+        """NDCG@10 of the order by scores [n]: a weighted mean over queries, each of which has a relevant candidate. Ties count
+        against it."""
         own = np.repeat(np.maximum.reduceat(np.where(self.relevant > 0, scores, -np.inf), self.starts), self.groups)
         ahead = np.add.reduceat((scores >= own) & (self.relevant == 0), self.starts, dtype=np.int64)
-        return float(np.where(ahead < _K, 1 / np.log2(2 + ahead), 0.0).mean())
+        gains = np.where(ahead < _K, 1 / np.log2(2 + ahead), 0.0)
+        return float(gains @ self.weights / max(float(self.weights.sum()), 1e-9))
 
     def best(self, scores: Mapping[int, NDArray[np.floating]]) -> tuple[int, float]:
         """Of rankers of several sizes, by what they score [n]: the size, and the weight of the sources' order beside it, that put

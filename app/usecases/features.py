@@ -12,16 +12,17 @@ from tqdm import tqdm
 
 from app import wiring
 from app.usecases import steps
+from app.usecases.weighing import signal_weights
 from core import columns as c
 from core.errors import DependencyUnavailable, InvalidInput
 from core.features import USER_SCHEMA, UserFeatures
 from core.ids import ExternalId
 from core.ports import Echo, FeatureReader
-from core.settings import CONFIGS, Settings
+from core.settings import Settings
 from feature_repo.adapters.feast_store import FeastFeatures
 from feature_repo.engines.batch import batch_features as polars_features
 from feature_repo.engines.spark import local_session, spark_frame
-from feature_repo.signals import Signals, SignalWeights, popularity
+from feature_repo.signals import Signals, popularity
 from feature_repo.table import to_users
 from feature_repo.transforms import GENRE_TOLERANCE, item_genres
 from lake.tables import INTERACTIONS, USERS, read_or_empty
@@ -34,8 +35,7 @@ _EXACT = tuple(name for name in (one.split(":")[0] for one in USER_SCHEMA) if na
 
 def signals(settings: Settings, interactions: pl.DataFrame) -> Signals:
     """The weights of events. Popularity is that of the imported history, which no event changes: stream and batch agree on it."""
-    weights = SignalWeights.load(CONFIGS / "signals" / f"{settings.signals}.toml")
-    return Signals(weights, popularity(interactions.filter(pl.col(c.OFFSET) < 0)))
+    return Signals(signal_weights(settings), popularity(interactions.filter(pl.col(c.OFFSET) < 0)))
 
 
 def batch_features(settings: Settings, engine: str = "polars") -> list[UserFeatures]:

@@ -103,6 +103,7 @@ def build(settings: Settings, preset: str | None, seed: int, promote_it: bool, e
 def make_bundle(settings: Settings, preset: str | None, seed: int, workdir: Path, echo: Echo) -> Path:
     """Train a release from what the lake holds, in `workdir`; returns its bundle. Raises AlreadyRunning beside another build."""
     from app.hosting import policies_of
+    from app.usecases.weighing import for_ranking
     from lifecycle.build import TrainingData, build_release
     from lifecycle.cuts import BuildConfig
     from ranking.mlp_config import MlpConfig
@@ -113,11 +114,12 @@ def make_bundle(settings: Settings, preset: str | None, seed: int, workdir: Path
     from retrieval.threads import training_threads
 
     found, chosen = stored(settings), Preset.named(preset or usual_preset(settings))
+    interactions = for_ranking(settings, wiring.lake(settings), found.interactions)
     experiment = Experiment.load(settings.experiment)
     with sole_builder(settings.home), training_threads(settings.train_threads) as threads:
         return build_release(
             TrainingData(
-                found.interactions,
+                interactions,
                 found.catalogue,
                 found.data_version,
                 _described(settings, found),

@@ -251,6 +251,16 @@ def test_the_scorer_is_the_one_that_the_choice_named(built: Built) -> None:
     assert any(line.startswith(f"order by {scorer}: ") for line in built.said)
 
 
+def test_the_ranker_alone_learns_by_what_events_count(built: Built, tmp_path: Path) -> None:
+    every, some = (pl.lit(1.0), pl.when(pl.col("user_id") > N_USERS // 2).then(0.05).otherwise(1.0))
+    alike = build(tmp_path / "alike", EVENTS.with_columns(weight=every))
+    unlike = build(tmp_path / "unlike", EVENTS.with_columns(weight=some))
+    for name in (bundle.ITEM_EMBEDDINGS, bundle.TRANSITIONS, bundle.ITEM_STATS, bundle.CATALOGUE):
+        assert (unlike.folder / name).read_bytes() == (built.folder / name).read_bytes(), name
+    assert (alike.folder / bundle.RANKER).read_bytes() == (built.folder / bundle.RANKER).read_bytes()
+    assert (unlike.folder / bundle.RANKER).read_bytes() != (built.folder / bundle.RANKER).read_bytes()
+
+
 def test_an_mlp_is_trained_where_it_is_asked_for_and_can_be_the_one_that_orders(built: Built, tmp_path: Path) -> None:
     other = build(tmp_path, config=replace(BUILD, mlp=MlpConfig(hidden=(4,), epochs=2)))
     release = open_release(other.folder)

@@ -29,7 +29,7 @@ def planted_rule(queries: int, size: int = 10, seed: int = 0) -> tuple[NDArray[n
 
 
 def rows_of(features: NDArray[np.float32], relevant: NDArray[np.int8], groups: list[int]) -> RankingRows:
-    return RankingRows(CANDIDATE_FEATURES, features, relevant, np.array(groups, dtype=np.int64))
+    return RankingRows.alike(CANDIDATE_FEATURES, features, relevant, groups)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_a_ranker_of_fewer_features_in_another_order_still_reads_its_own(tmp_pat
     """What older code trained: the code that loads it computes more features than it knows."""
     features, relevant, groups = planted_rule(400)
     mine = features[:, [CANDIDATE_FEATURES.index(name) for name in SOME]]
-    trained = train_ranker(RankingRows(SOME, mine, relevant, np.array(groups)), SMALL, seed=0)
+    trained = train_ranker(RankingRows.alike(SOME, mine, relevant, groups), SMALL, seed=0)
     trained.save(tmp_path / "ranker.txt")
     loaded = Ranker.load(tmp_path / "ranker.txt")
     assert loaded.names == trained.names == SOME

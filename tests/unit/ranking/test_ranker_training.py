@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -24,9 +26,7 @@ def rows(queries: int, by: dict[int, float], noise: float = 0.0, size: int = 20,
     features = rng.normal(size=(queries, size, F)).astype(np.float32)
     merit = sum(weight * features[:, :, column] for column, weight in by.items()) + noise * rng.normal(size=(queries, size))
     relevant = merit == merit.max(axis=1, keepdims=True)
-    return RankingRows(
-        CANDIDATE_FEATURES, features.reshape(-1, F), relevant.ravel().astype(np.int8), np.full(queries, size, dtype=np.int64)
-    )
+    return RankingRows.alike(CANDIDATE_FEATURES, features.reshape(-1, F), relevant.ravel().astype(np.int8), [size] * queries)
 
 
 def trained(found: RankingRows, config: RankerConfig = SMALL) -> Ranker:
@@ -73,10 +73,10 @@ def test_more_of_what_a_source_says_never_makes_a_candidate_worse() -> None:
 
 
 def test_ndcg_is_that_of_the_relevant_candidate_and_ties_count_against_it() -> None:
-    two = RankingRows(CANDIDATE_FEATURES, np.zeros((6, F), np.float32), np.array([0, 1, 0, 0, 0, 1], np.int8), np.array([3, 3]))
+    two = RankingRows.alike(CANDIDATE_FEATURES, np.zeros((6, F), np.float32), np.array([0, 1, 0, 0, 0, 1], np.int8), [3, 3])
     assert two.ndcg(np.array([3.0, 2.0, 1.0, 0.0, 0.0, 1.0])) == pytest.approx((1 / np.log2(3) + 1) / 2)
     assert two.ndcg(np.zeros(6)) == pytest.approx(1 / np.log2(4))
-    deep = RankingRows(CANDIDATE_FEATURES, np.zeros((12, F), np.float32), np.eye(12, dtype=np.int8)[11], np.array([12]))
+    deep = RankingRows.alike(CANDIDATE_FEATURES, np.zeros((12, F), np.float32), np.eye(12, dtype=np.int8)[11], [12])
     assert deep.ndcg(-np.arange(12.0)) == 0.0
 
 
@@ -96,7 +96,7 @@ def test_a_sample_has_the_best_some_others_and_what_is_relevant(size: int) -> No
 
 def test_the_order_cannot_weigh_in_a_ranker_that_does_not_know_it() -> None:
     found = rows(60, {YEAR: 1.0})
-    ranker = train_ranker(RankingRows(("film_year",), found.features[:, [YEAR]], found.relevant, found.groups), SMALL, seed=0)
+    ranker = train_ranker(replace(found, names=("film_year",), features=found.features[:, [YEAR]]), SMALL, seed=0)
     assert ranker.order_weight == 0
     with pytest.raises(BundleCorrupt, match="order_score is none of its features"):
         Ranker(ranker._booster, 0.2)

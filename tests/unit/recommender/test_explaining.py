@@ -103,7 +103,7 @@ def test_what_the_ranker_saw_is_named_in_words(trained: Snapshot) -> None:
     merit = features[:, :, wanted].sum(axis=2)
     relevant = (merit == merit.max(axis=1, keepdims=True)).astype(np.int8).ravel()
     config = RankerConfig(trees=30, leaves=7, learning_rate=0.1, min_rows_per_leaf=5, threads=1)
-    rows = RankingRows(CANDIDATE_FEATURES, features.reshape(2000, -1), relevant, np.full(200, 10))
+    rows = RankingRows.alike(CANDIDATE_FEATURES, features.reshape(2000, -1), relevant, [10] * 200)
     ranker = train_ranker(rows, config, seed=0)
     trained = replace(trained, release=replace(trained.release, ranker=ranker))
     made = recommend(trained, make_query(20, fan), DEFAULT.scored_by("lambdamart"))

@@ -42,7 +42,7 @@ def ranker() -> Ranker:
     """Learned that the candidate with the highest value of one feature comes next."""
     features = np.random.default_rng(0).normal(size=(150, 10, F)).astype(np.float32)
     relevant = (features[:, :, PLANTED] == features[:, :, PLANTED].max(axis=1, keepdims=True)).astype(np.int8)
-    rows = RankingRows(CANDIDATE_FEATURES, features.reshape(-1, F), relevant.ravel(), np.full(150, 10))
+    rows = RankingRows.alike(CANDIDATE_FEATURES, features.reshape(-1, F), relevant.ravel(), [10] * 150)
     return train_ranker(rows, CONFIG, seed=0)
 
 
@@ -79,7 +79,7 @@ def test_a_ranker_of_fewer_features_finds_its_own_by_name() -> None:
     names = ("film_year", "cosine_liked")
     features = np.random.default_rng(0).normal(size=(150, 10, 2)).astype(np.float32)
     relevant = (features[:, :, 1] == features[:, :, 1].max(axis=1, keepdims=True)).astype(np.int8)
-    old = train_ranker(RankingRows(names, features.reshape(-1, 2), relevant.ravel(), np.full(150, 10)), CONFIG, seed=0)
+    old = train_ranker(RankingRows.alike(names, features.reshape(-1, 2), relevant.ravel(), [10] * 150), CONFIG, seed=0)
     assert order(RankScorer("lambdamart", old).score(QUERY, mixed()), mixed()) == [1, 0, 2, 3, 4, 5]
 
 
@@ -187,7 +187,7 @@ def test_an_mlp_orders_where_it_won_and_is_missed_where_there_is_none(release: R
     names = ("log_popularity", "cosine_liked")
     features = np.random.default_rng(0).normal(size=(60, 5, 2)).astype(np.float32)
     relevant = (features[:, :, 1] == features[:, :, 1].max(axis=1, keepdims=True)).astype(np.int8).ravel()
-    rows = RankingRows(names, features.reshape(-1, 2), relevant, np.full(60, 5))
+    rows = RankingRows.alike(names, features.reshape(-1, 2), relevant, [5] * 60)
     manifest = release.manifest.model_copy(update={"config": {**release.manifest.config, "scorer": "mlp"}})
     without = Snapshot.of(replace(release, manifest=manifest), MirrorIndex())
     for config in (ReleaseConfig(), MlpScorerConfig()):
