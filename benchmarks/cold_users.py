@@ -1,6 +1,7 @@
 """How soon lists become personal: NDCG@10 of new users' lists after 0, 1, 2, 3, 5 and 10 events, beside what is popular.
 
     MARQUEE_HOME=var python benchmarks/cold_users.py [--name films] [--trained 0.5] [--epochs 12]
+    MARQUEE_HOME=var python benchmarks/cold_users.py --learned DIR --newcomers 0.8    # what ranker.py --learn wrote of films
 
 Learns from the first part of the home's events and asks for users whose first event comes later: always the same users, each with
 at least `TARGETS` items more after the tenth event. A list is that of the recommender as it is served, without exploration and
@@ -23,6 +24,7 @@ import numpy as np
 import polars as pl
 import record
 from numpy.typing import NDArray
+from rank_data import FILMS, REFIT, snapshot
 
 from app.console import settings
 from app.usecases import steps
@@ -223,18 +225,25 @@ def main() -> None:
     parser.add_argument("--name", default="films", help="what to call the data of this home in the results")
     parser.add_argument("--trained", type=float, default=0.5, help="share of the events to learn from")
     parser.add_argument("--epochs", type=int, default=0, help="fewer than the configuration has")
+    parser.add_argument("--learned", type=Path, help="a folder that ranker.py --learn wrote, in place of a training")
+    parser.add_argument("--newcomers", type=float, default=0.0, help="with --learned: what popularity weighs more for new users")
     parser.add_argument("--plot", type=Path, default=PLOT)
     given = parser.parse_args()
     found = steps.stored(settings())
+    config = TrainConfig.load(CONFIG)
     cut = cutoff(found.interactions, given.trained)
     users = list(new_users(found.interactions, found.catalogue, cut, found.profiles))
     drawn = np.sort(np.random.default_rng(1).permutation(len(users))[:MAX_USERS])
     users = [users[at] for at in drawn.tolist()]
     print(f"{len(users)} new users", flush=True)
-    config = TrainConfig.load(CONFIG)
     config = config.model_copy(update={"epochs": given.epochs}) if given.epochs else config
     with tempfile.TemporaryDirectory() as folder:
-        now = released(before(found.interactions, cut), found.catalogue, found.profiles, config, Path(folder))
+        train = before(found.interactions, cut)
+        if given.learned:
+            path = given.learned / f"{FILMS}-{given.trained:g}.zip"
+            now = snapshot(path, REFIT, train, found.catalogue, Path(folder), newcomers=given.newcomers)
+        else:
+            now = released(train, found.catalogue, found.profiles, config, Path(folder))
         metrics = {"users": float(len(users))} | curves(Asked(found.interactions, now, users), found.catalogue)
     plot(metrics, len(users), given.plot)
     record.write(f"cold-users-{given.name}", given.name, metrics, (1,))

@@ -115,15 +115,18 @@ def learn(name: str, found: RankData, preset: Preset, folder: Path, workdir: Pat
     return path
 
 
-def snapshot(path: Path, which: str, events: pl.DataFrame, catalogue: Catalogue, folder: Path) -> Snapshot:
-    """What the recommender needs of a set that `learn` wrote; the item-to-item tables are counted anew from the same events."""
+def snapshot(path: Path, which: str, events: pl.DataFrame, catalogue: Catalogue, folder: Path, **changed: float) -> Snapshot:
+    """What the recommender needs of a set that `learn` wrote; the item-to-item tables are counted anew from the same events.
+
+    `changed` are weights of the blend in place of those that were chosen.
+    """
     with zipfile.ZipFile(path) as file:
         weights = json.loads(file.read(_WEIGHTS))
         vectors = np.load(io.BytesIO(file.read(f"{which}/{_ITEMS}")), allow_pickle=False).astype(np.float32)
         tower = folder / path.stem / which / bundle.USER_TOWER
         tower.parent.mkdir(parents=True, exist_ok=True)
         tower.write_bytes(file.read(f"{which}/{bundle.USER_TOWER}"))
-    chosen = BlendWeights(**weights)
+    chosen = BlendWeights(**{**weights, **changed})
     ease = EaseTable.fit(events, catalogue, [chosen.ridge])[chosen.ridge]
     tables = Transitions.fit(events, catalogue), ease
     return unranked(tower.parent, catalogue, vectors, tables, chosen, item_stats(events, catalogue, np.inf))
