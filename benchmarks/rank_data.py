@@ -28,7 +28,7 @@ from evaluation.blending import BlendWeights
 from evaluation.protocols import folds_of, last_events
 from evaluation.queries import LabelledQuery, labelled_queries
 from feature_repo.item_stats import item_stats
-from lifecycle.cuts import BuildConfig
+from lifecycle.cuts import BuildConfig, after_all
 from lifecycle.unranked import unranked
 from recommender.live import Snapshot
 from retrieval.ease import EaseTable
@@ -66,7 +66,7 @@ def read_set(name: str, data: Path, learnt_from: int = BuildConfig().ranker_quer
         catalogue = Catalogue.from_frame(films.items)
         folds = folds_of("successive", films.interactions, catalogue, folds=len(CUTS))
         fold = folds[[f"{FILMS}-{cut}" for cut in CUTS].index(name)]
-        cut, end = cutoff(fold.train, TOWERS_UNTIL), float(np.nextafter(fold.train[c.TS].to_numpy().max(), np.inf))
+        cut, end = cutoff(fold.train, TOWERS_UNTIL), after_all(fold.train)
         asked = list(labelled_queries(fold.train, catalogue, cut, end, learnt_from, seed=1))
         return RankData(catalogue, before(fold.train, cut), fold.train, asked, fold.queries, "ml-latest-small")
     if name in GENERATED:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue, ItemStats
+from core.errors import BundleCorrupt
 from core.features import UserFeatures
 from core.kinds import KINDS, STARRED
 from ranking.history_features import HISTORY_FEATURES, RECENT, history_features
@@ -48,6 +51,13 @@ CANDIDATE_FEATURES: tuple[str, ...] = (
     "weekday",
 )
 _COLUMN = {name: at for at, name in enumerate(CANDIDATE_FEATURES)}
+
+
+def check_computed(names: Sequence[str]) -> None:
+    """Raise BundleCorrupt that names the features among these on which a ranker was trained and that are not computed here."""
+    unknown = [name for name in names if name not in CANDIDATE_FEATURES]
+    if unknown:
+        raise BundleCorrupt(f"it was trained on {', '.join(unknown)}, which this code does not compute")
 
 
 def candidate_features(

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from core.errors import BundleCorrupt
-from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.candidate_features import check_computed
 from ranking.source_features import ORDER_SCORE
 
 INPUT, OUTPUT = "features", "scores"
@@ -34,9 +34,7 @@ class MlpRanker:
             self._means = np.array(json.loads(metadata[MEANS]), dtype=np.float32)
         except Exception as error:  # ONNX Runtime raises a class of its own for each reason
             raise BundleCorrupt(f"it is not an MLP ranker that ONNX Runtime can read: {error}") from error
-        unknown = [name for name in self.names if name not in CANDIDATE_FEATURES]
-        if unknown:
-            raise BundleCorrupt(f"it was trained on {', '.join(unknown)}, which this code does not compute")
+        check_computed(self.names)
 
     @classmethod
     def load(cls, path: Path) -> MlpRanker:

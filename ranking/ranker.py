@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BundleCorrupt
-from ranking.candidate_features import CANDIDATE_FEATURES
+from ranking.candidate_features import check_computed
 from ranking.source_features import ORDER_SCORE
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ class Ranker:
 
     def __init__(self, booster: lgb.Booster, order_weight: float = 0.0) -> None:
         self.names: tuple[str, ...] = tuple(booster.feature_name())
-        unknown = [name for name in self.names if name not in CANDIDATE_FEATURES]
-        if unknown:
-            raise BundleCorrupt(f"it was trained on {', '.join(unknown)}, which this code does not compute")
+        check_computed(self.names)
         if order_weight and ORDER_SCORE not in self.names:
             raise BundleCorrupt(f"the sources' order weighs {order_weight:g} in it, but {ORDER_SCORE} is none of its features")
         self._booster = booster

@@ -93,6 +93,17 @@ class HostSetup:
         return RecommenderHost(experiment, chosen, self.load, self.version, look, 0.0, lambda: self.now, rollouts, experiments)
 
 
+@dataclass
+class ListLog:
+    """A side effect that notes the release of each list."""
+
+    name: str = "log"
+    seen: list[str] = field(default_factory=list)
+
+    def run(self, made: RecommendationResult) -> None:
+        self.seen.append(made.snapshot.name)
+
+
 def ask(host: RecommenderHost, arm: str = "control", **asked: Any) -> RecommendationResult:
     return asyncio.run(host.of(arm).recommend(make_query(**{"k": 10, "user": KNOWN} | asked)))
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from host_setup import BOTH, PATIENT, YES, HostSetup, ask, served
+from host_setup import BOTH, PATIENT, YES, HostSetup, ListLog, ask, served
 from prometheus_client import REGISTRY
 from synthetic import POPULAR, TWO_TOWER, make_policy
 
@@ -23,7 +23,6 @@ from lake.learned_vectors import LearnedVectors
 from lifecycle.promotion import promote, rollback
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
-from recommender.recommender import RecommendationResult
 from serving import probes
 from serving.health import Status
 
@@ -263,14 +262,7 @@ def test_one_arm_is_refused_and_the_other_moves_on(world: HostSetup) -> None:
 
 
 def test_side_effects_act_on_every_list_also_after_a_swap(world: HostSetup, host: RecommenderHost) -> None:
-    class Log:
-        name = "log"
-        seen: list[str] = []  # noqa: RUF012
-
-        def run(self, made: RecommendationResult) -> None:
-            self.seen.append(made.snapshot.name)
-
-    log = Log()
+    log = ListLog()
     host.act(log)
     ask(host)
     world.registry.point("production", "2")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from host_setup import BOTH, KNOWN, USERS, HostSetup, let_in, releases_of
+from host_setup import BOTH, KNOWN, USERS, HostSetup, ListLog, let_in, releases_of
 from prometheus_client import REGISTRY
 from synthetic import make_query
 
 from core.bundle import RANKER
 from recommender.host import RecommenderHost
-from recommender.recommender import RecommendationResult
 
 
 def test_a_canary_gets_its_share_of_the_users_and_keeps_them_while_it_grows(world: HostSetup, host: RecommenderHost) -> None:
@@ -84,14 +83,7 @@ def test_a_rollback_in_probation_loads_nothing(world: HostSetup, host: Recommend
 
 
 def test_a_release_in_shadow_makes_lists_that_nobody_sees(world: HostSetup, host: RecommenderHost) -> None:
-    class Log:
-        name = "log"
-        seen: list[str] = []  # noqa: RUF012
-
-        def run(self, made: RecommendationResult) -> None:
-            self.seen.append(made.snapshot.name)
-
-    log = Log()
+    log = ListLog()
     host.act(log)
     world.registry.point("staging", "2")
     host.look()
