@@ -29,7 +29,7 @@ class Recent:
 
     def __init__(self, start: int, window: int = WINDOW) -> None:
         """`start`: the offset from which on records are handed over; those before it are only remembered."""
-        self._start = start
+        self.start = start
         self._window = window
         self._seen: OrderedDict[str, int] = OrderedDict()
         self.next = start  # the offset after the last record taken in
@@ -42,7 +42,7 @@ class Recent:
         while next(iter(self._seen.values())) < record.offset - self._window:
             self._seen.popitem(last=False)
         self.next = max(self.next, record.offset + 1)
-        if record.offset < self._start:
+        if record.offset < self.start:
             return False
         self.filling = False
         return before is None or record.offset - before > self._window
@@ -75,11 +75,14 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer.subscribe([topic], listener=self)
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """The partitions may go to another member, or come back to this one from the last commit on."""
+        """The partitions may go to another member, or come back to this one: then the client goes on where it was reading.
+
+        Where a memory was being filled, that is before what the group has handled, so the filling begins anew.
+        """
         for place in revoked:
             self._polled.pop(place, None)
             if place in self._recent and self._recent[place].filling:
-                del self._recent[place]
+                self._consumer.seek(place, self._recent.pop(place).start)
 
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Nothing to do: positions are the group's committed ones."""

@@ -86,6 +86,24 @@ def test_a_memory_that_is_being_filled_commits_no_step_back(log: KafkaEventLog, 
     third.close()
 
 
+def test_a_rebalance_while_a_memory_is_being_filled_hands_nothing_over_twice(
+    log: KafkaEventLog, kafka_bootstrap: str, topic: str
+) -> None:
+    log.append(topic, numbered(0, 30))
+    first = subscribe(kafka_bootstrap, topic)
+    assert len(polled(first, 25)) == 25
+    first.commit()
+    first.close()
+    second = subscribe(kafka_bootstrap, topic)
+    consumer = second._consumer
+    deadline = time.monotonic() + WAIT
+    while not any(0 < consumer.position(place) < 20 for place in consumer.assignment()):  # it is reading what is handled
+        assert second.poll(1, 0.0) == [] and time.monotonic() < deadline
+    consumer._coordinator.request_rejoin()
+    assert polled(second, 5) == [f"e{number}" for number in range(25, 30)]
+    second.close()
+
+
 def test_a_member_that_comes_back_under_its_name_need_not_wait_for_its_own_end(
     log: KafkaEventLog, kafka_bootstrap: str, topic: str
 ) -> None:
