@@ -98,7 +98,8 @@ def test_a_rebalance_while_a_memory_is_being_filled_hands_nothing_over_twice(
     consumer = second._consumer
     deadline = time.monotonic() + WAIT
     while not any(0 < consumer.position(place) < 20 for place in consumer.assignment()):  # it is reading what is handled
-        assert second.poll(1, 0.0) == [] and time.monotonic() < deadline
+        assert second.poll(1, 0.0) == []
+        assert time.monotonic() < deadline
     consumer._coordinator.request_rejoin()
     assert polled(second, 5) == [f"e{number}" for number in range(25, 30)]
     second.close()
