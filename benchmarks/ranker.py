@@ -40,8 +40,10 @@ from ranking.ranker_training import RankerConfig, train_ranker
 from ranking.ranking_rows import RankingRows
 from recommender.candidates import Candidates
 from recommender.live import Snapshot
+from recommender.parts.scorers import RankScorer, in_sources_order
 from recommender.policy import Policy
 from recommender.recommender import Offline
+from recommender.roles import Query, Scorer
 from retrieval.preset import Preset
 
 SOURCES = ("two_tower", "transitions", "ease")
@@ -81,14 +83,15 @@ class Judged:
         names = (*SOURCES, BLEND, *rankers)
         ranks = {name: np.full(len(queries), NOT_FOUND, dtype=np.int64) for name in names}
         inside = np.zeros(len(queries), dtype=np.bool_)
+        orders: dict[str, Scorer] = {name: RankScorer(name, one) for name, one in rankers.items()}
         with Offline(now, default_policy()) as offline:
-            for at, (query, found) in enumerate(_candidates(offline, queries)):
+            for at, (query, asked, found) in enumerate(_candidates(offline, queries)):
                 primary = found.primary
                 hit = (found.rows == query.target)[primary]
                 inside[at] = hit.any()
                 by = {name: found.scores_of(name)[primary] for name in SOURCES}
-                by[BLEND] = found.features.matrix(["order_score"])[primary, 0]
-                by |= {name: one.score(found.features.matrix(one.names)[primary]) for name, one in rankers.items()}
+                by[BLEND] = in_sources_order(now).together(asked, found)[primary]
+                by |= {name: order.score(asked, found)[primary] for name, order in orders.items()}
                 for name, scores in by.items():
                     ranks[name][at] = rank_in(scores, hit)
         return cls(ranks, inside)
@@ -98,9 +101,10 @@ class Judged:
         return max(SOURCES, key=lambda name: float(ndcg(self.ranks[name], K).mean()))
 
 
-def _candidates(offline: Offline, queries: Sequence[LabelledQuery]) -> Iterator[tuple[LabelledQuery, Candidates]]:
-    made = offline.candidates(requests(queries, DEPTH))
-    yield from zip(queries, tqdm(made, "candidates", len(queries), leave=False, disable=None), strict=True)
+def _candidates(offline: Offline, queries: Sequence[LabelledQuery]) -> Iterator[tuple[LabelledQuery, Query, Candidates]]:
+    asked = list(requests(queries, DEPTH))
+    made = offline.candidates(asked)
+    yield from zip(queries, asked, tqdm(made, "candidates", len(queries), leave=False, disable=None), strict=True)
 
 
 def recall(now: Snapshot, queries: Sequence[LabelledQuery]) -> dict[str, float]:
@@ -109,12 +113,12 @@ def recall(now: Snapshot, queries: Sequence[LabelledQuery]) -> dict[str, float]:
     deep = tuple(one.model_copy(update={"k": max(DEPTHS)}) for one in policy.sources)
     ranks: dict[str, list[int]] = {name: [] for name in (*SOURCES, "union")}
     with Offline(now, policy.model_copy(update={"sources": deep})) as offline:
-        for query, found in _candidates(offline, queries):
+        for query, asked, found in _candidates(offline, queries):
             primary = found.primary
             hit = (found.rows == query.target)[primary]
             for name in SOURCES:
                 ranks[name].append(rank_in(found.scores_of(name)[primary], hit))
-            ranks["union"].append(rank_in(found.features.matrix(["order_score"])[primary, 0], hit))
+            ranks["union"].append(rank_in(in_sources_order(now).together(asked, found)[primary], hit))
     return {f"recall@{k} {name}": float((np.array(own) < k).mean()) for k in DEPTHS for name, own in ranks.items()}
 
 

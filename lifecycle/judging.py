@@ -75,7 +75,7 @@ def queries(
 def ranking_rows(
     found: Sequence[LabelledQuery], now: Snapshot, policy: Policy, followed: pl.DataFrame | None = None
 ) -> RankingRows:
-    """The policy's own candidates for those queries whose next film is among them; the ranker cannot learn from the others.
+    """The candidates that the policy has ranked, for those queries whose next item is among them: others teach a ranker nothing.
 
     `followed` are all events, where what is popular is counted as they come. Else the statistics are those of `now`.
     """
@@ -89,9 +89,9 @@ def ranking_rows(
         with Offline(then, policy.greedy()) as offline:
             for query, candidates in zip(part, offline.candidates(requests(part, DEPTH)), strict=True):
                 progress.update()
-                hit = candidates.rows[candidates.primary] == query.target
+                hit = candidates.rows[candidates.ranked] == query.target
                 if hit.any():
-                    features.append(candidates.features.matrix(CANDIDATE_FEATURES)[candidates.primary])
+                    features.append(candidates.features.matrix(CANDIDATE_FEATURES)[candidates.ranked])
                     relevant.append(hit.astype(np.int8))
                     groups.append(len(hit))
                     weights.append(query.weight)

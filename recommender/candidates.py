@@ -50,6 +50,7 @@ class Candidates:
     spreads: tuple[float, ...] = ()  # of each source's scores over the whole catalogue; 1 where there is none
     weights: Mapping[str, float] = field(default_factory=dict)  # what the policy says of sources that no release weighs
     features: Features = field(default_factory=lambda: Features((), np.empty((0, 0), dtype=np.float32)))
+    chosen: NDArray[np.bool_] | None = None  # [n] which of the primary ones a ranker orders; all of them where nobody chose
     contexts: Floats | None = (
         None  # of the best ones, best first, where a list of a bandit is drawn again (`ranking.linear_bandit`)
     )
@@ -66,6 +67,7 @@ class Candidates:
             scores=self.scores[kept],
             source_scores=self.source_scores[kept],
             features=features,
+            chosen=None if self.chosen is None else self.chosen[kept],
         )
 
     @property
@@ -82,6 +84,11 @@ class Candidates:
     def primary(self) -> NDArray[np.bool_]:
         """Which items one of those sources found. [n]"""
         return np.asarray(~np.isnan(self.primary_scores).all(axis=1), dtype=np.bool_)
+
+    @property
+    def ranked(self) -> NDArray[np.bool_]:
+        """Which items a ranker orders: those that have features. [n]"""
+        return self.primary if self.chosen is None else self.chosen
 
     @property
     def found(self) -> NDArray[np.bool_]:

@@ -86,7 +86,7 @@ class Explainer:
         ranker = next((one for one in self._pipeline.scorers if isinstance(one, RankScorer)), None)
         if ranker is None:
             return {}
-        place = {row: at for at, row in enumerate(scored.rows.tolist()) if scored.primary[at]}
+        place = {row: at for at, row in enumerate(scored.rows.tolist()) if scored.ranked[at]}
         seen = np.array([place.get(row, -1) for row in rows.tolist()], dtype=np.intp)
         names, contributions = ranker.contributions(scored, seen[seen >= 0])
         every = np.zeros((len(rows), len(names)), dtype=np.float32)

@@ -68,17 +68,17 @@ def in_sources_order(now: Snapshot) -> RetrievalScorer:
 
 
 class RankScorer:
-    """Orders the primary candidates by a ranker; those that only fill up come behind."""
+    """Orders by a ranker what has features; other primary candidates come behind, and behind them what only fills up."""
 
     def __init__(self, name: str, ranker: Ranker | MlpRanker) -> None:
         self.name = name
         self._ranker = ranker
 
     def score(self, query: Query, candidates: Candidates) -> NDArray[np.float32]:  # noqa: ARG002 - the role's signature
-        scores, primary = candidates.scores.copy(), candidates.primary
-        if primary.any():
-            scores[primary] = self._ranker.score(candidates.features.matrix(self._ranker.names)[primary])
-        return behind(scores, primary)
+        scores, ranked = behind(candidates.scores.copy(), candidates.primary), candidates.ranked
+        if ranked.any():
+            scores[ranked] = self._ranker.score(candidates.features.matrix(self._ranker.names)[ranked])
+        return behind(scores, ranked)
 
     def contributions(self, candidates: Candidates, at: NDArray[np.intp]) -> tuple[Sequence[str], NDArray[np.float32]]:
         """The names of the ranker's features, and how much of the score of candidates [m] comes from each [m, names]."""

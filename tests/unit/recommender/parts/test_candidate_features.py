@@ -1,12 +1,17 @@
 """The hydrator computes features of what personal sources found, and leaves fill-ups at zero."""
 
+from typing import cast
+
 import numpy as np
+from numpy.typing import NDArray
 from synthetic import make_query, make_snapshot, user_of
 
 from ranking.candidate_features import CANDIDATE_FEATURES, candidate_features
+from ranking.ranker import Ranker
 from ranking.source_features import SourceOrder
 from recommender.candidates import Candidates, merge
 from recommender.parts.candidate_features import CandidateFeatures
+from recommender.parts.scorers import RankScorer
 from recommender.roles import Fetched
 
 NOW = make_snapshot()
@@ -18,8 +23,8 @@ def fetched(rows: list[int], scores: list[float]) -> Fetched:
     return Fetched(np.array(rows, dtype=np.intp), np.array(scores, dtype=np.float32))
 
 
-def hydrated(candidates: Candidates) -> Candidates:
-    return CandidateFeatures(NOW).hydrate(make_query(user=USER), candidates)
+def hydrated(candidates: Candidates, max_ranked: int | None = None) -> Candidates:
+    return CandidateFeatures(NOW, max_ranked).hydrate(make_query(user=USER), candidates)
 
 
 def test_found_candidates_get_features_and_fill_ups_zeros() -> None:
@@ -56,3 +61,33 @@ def test_only_fill_ups() -> None:
 
 def test_no_candidates() -> None:
     assert hydrated(merge({"two_tower": Fetched.nothing()})).features.values.shape == (0, len(CANDIDATE_FEATURES))
+
+
+FIVE = merge({"two_tower": fetched([4, 0, 5, 6], [0.9, 0.5, 0.3, 0.1]), "popular": fetched([3, 0], [50.0, 40.0])}, ["popular"])
+
+
+def test_only_the_best_by_the_sources_order_are_ranked() -> None:
+    made = hydrated(FIVE, 2)
+    assert made.ranked.tolist() == [True, True, False, False, False]
+    alone = hydrated(merge({"two_tower": fetched([4, 0], [0.9, 0.5])}))
+    np.testing.assert_array_equal(made.features.values[:2], alone.features.values)
+    assert not made.features.values[2:].any()
+    assert made.only(np.array([False, True, True, True, True])).ranked.tolist() == [True, False, False, False]
+
+
+def test_those_that_are_not_ranked_keep_the_sources_order_before_what_fills_up() -> None:
+    class Backwards:
+        names = ("retrieval_score",)
+
+        def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+            return -features[:, 0]
+
+    made = hydrated(FIVE, 2)
+    scores = RankScorer("backwards", cast(Ranker, Backwards())).score(make_query(user=USER), made)
+    assert made.rows[np.argsort(-scores)].tolist() == [0, 4, 5, 6, 3]
+
+
+def test_as_many_as_there_are_or_no_limit_is_the_same() -> None:
+    every = hydrated(FIVE)
+    np.testing.assert_array_equal(hydrated(FIVE, 4).features.values, every.features.values)
+    assert every.ranked.tolist() == hydrated(FIVE, 4).ranked.tolist() == [True, True, True, True, False]
