@@ -42,6 +42,10 @@ class Echo(Protocol):
 class VectorIndex(Protocol):
     """Item embeddings of releases, one collection per release; a user vector only meets the items of its own release."""
 
+    @property
+    def in_process(self) -> bool:
+        """Whether a search only computes here; one that may wait for a service is asked from a thread, under a time-out."""
+
     def publish(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Store [n] ids and [n, d] vectors as the release's collection, replacing it, and point the live alias at it."""
 

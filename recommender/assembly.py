@@ -42,7 +42,7 @@ def assemble(policy: Policy, now: Snapshot, threads: SourceThreads, bounded: boo
         TimedSource(
             source=config.build(now),
             timeout=config.timeout_ms / 1e3,
-            threads=threads.of(config.part) if bounded and config.blocks else None,
+            threads=threads.of(config.part) if bounded and config.waits(now) else None,
             fills=config.fills,
             weight=config.weight,
         )

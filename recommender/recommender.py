@@ -74,7 +74,7 @@ class RecommendationResult:
 
 
 class SideEffect(Protocol):
-    """Acts on a finished list, for example logs impressions. May block: it runs in a thread."""
+    """Acts on a finished list, for example has its impressions logged. Runs in the event loop, so it may not wait."""
 
     name: str
 
@@ -116,7 +116,7 @@ class Recommender:
             seconds=time.perf_counter() - start,
         )
         for effect in self._side_effects:
-            await _affect(effect, made)
+            _affect(effect, made)
         return made
 
     async def candidates(self, query: Query) -> Candidates:
@@ -161,10 +161,10 @@ class Recommender:
         return POPULAR_SEGMENT if selection.found_by(POPULAR_SEGMENT).any() else POPULAR_FALLBACK
 
 
-async def _affect(effect: SideEffect, made: RecommendationResult) -> None:
+def _affect(effect: SideEffect, made: RecommendationResult) -> None:
     with made.trace.stage("side_effect", effect.name) as report:
         try:
-            await asyncio.to_thread(effect.run, made)
+            effect.run(made)
             report(len(made.selection), 0, None)
         except DependencyUnavailable as error:
             report(0, 0, error.detail)

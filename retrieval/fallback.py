@@ -22,6 +22,8 @@ class FallbackIndex:
     mirror, so that a dead service costs one caller an occasional time-out and not every caller.
     """
 
+    in_process = False
+
     def __init__(
         self,
         primary: VectorIndex,

@@ -22,6 +22,10 @@ class VerifiedMirror:
         self._degraded = False
 
     @property
+    def in_process(self) -> bool:
+        return self._mirror.in_process
+
+    @property
     def degraded(self) -> bool:
         return self._degraded
 

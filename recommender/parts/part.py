@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from recommender.live import Snapshot
 
 
 class PartConfig(BaseModel):
@@ -18,7 +21,7 @@ class PartConfig(BaseModel):
 class SourceConfig(PartConfig):
     """What every source can be told."""
 
-    blocks: ClassVar[bool] = True  # whether it may wait for something outside this process; such a source gets threads
+    blocks: ClassVar[bool] = True  # whether it may wait for something outside this process
 
     k: int = Field(200, ge=1, le=10_000, description="candidates that it fetches")
     timeout_ms: float = Field(100.0, gt=0, le=60_000, description="how long a request waits for it")
@@ -30,3 +33,11 @@ class SourceConfig(PartConfig):
         "the ranker, no say in the order; without one the ranks of all sources are fused",
     )
     fills: bool = Field(False, description="it only fills lists up: its items come behind those of every other source")
+
+    def waits(self, now: Snapshot) -> bool:  # noqa: ARG002 - for sources to which it matters
+        """Whether it may wait for something outside this process: it is then asked from a thread, under its time-out.
+
+        What only computes runs in the request's own thread. With one core a second thread saves nothing, and handing Python's lock
+        to and fro cost more than the computing.
+        """
+        return self.blocks

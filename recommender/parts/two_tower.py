@@ -23,6 +23,9 @@ class TwoTowerConfig(SourceConfig):
     def build(self, now: Snapshot) -> TwoTowerSource:
         return TwoTowerSource(now, self.k)
 
+    def waits(self, now: Snapshot) -> bool:
+        return not now.index.in_process
+
 
 class TwoTowerSource:
     """The k eligible items nearest to the user's vector; nothing for a user without a vector.

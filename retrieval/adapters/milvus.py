@@ -52,6 +52,8 @@ class MilvusTuning:
 class MilvusIndex:
     """A `VectorIndex` on Milvus or Milvus Lite. Connects at the first call, and again after a failure."""
 
+    in_process = False
+
     def __init__(
         self,
         uri: str,

@@ -22,6 +22,8 @@ class _Items:
 class MirrorIndex:
     """A `VectorIndex` in arrays. Searches take no lock: a writer swaps in a new table, a reader keeps the one it has."""
 
+    in_process = True
+
     def __init__(self) -> None:
         self._releases: Mapping[str, _Items] = {}
         self._writing = threading.Lock()
