@@ -63,7 +63,7 @@ class Interaction(_Event):
 
 
 class Impression(_Event):
-    """One item shown at one position of one list.
+    """One item shown at one position of one list. Since version 4 the items of a page are logged together, as a `ShownPage`.
 
     `propensity` is the probability with which `policy` put this item at this position, given the items above it, and
     `explored` says that it was not the best remaining candidate. `label` is that of the slot which placed the item, and null
@@ -95,6 +95,53 @@ class Impression(_Event):
     def event_id(self) -> str:
         """The idempotency key: a list shows one item per position."""
         return f"{self.request_id}:{self.position}"
+
+
+class ShownPage(_Event):
+    """The items of one page of one list, from position `offset` on: version 4 of the impressions' contract.
+
+    The columns are as long as `item_ids`, and mean what they mean in an `Impression`; no `labels` where nobody placed an item.
+    One record costs a twentieth of twenty, for the answer that waits and for everybody who reads it.
+    """
+
+    schema_version: Literal[4] = 4  # type: ignore[assignment]  # narrower than the other event's
+    request_id: Token
+    user_id: Id
+    policy: str
+    arm: str
+    model_version: str
+    ts: Finite = Field(ge=0)
+    offset: int = Field(ge=0, le=99)
+    item_ids: list[Id] = Field(min_length=1, max_length=100)
+    propensities: list[Annotated[float, Field(gt=0, le=1)]]
+    scores: list[Finite]
+    explored: list[bool]
+    labels: list[Annotated[str, Field(max_length=32)] | None] | None = None
+
+    @model_validator(mode="after")
+    def _columns_are_as_long(self) -> ShownPage:
+        for name in ("propensities", "scores", "explored", "labels"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.item_ids):
+                raise ValueError(f"{name} has {len(column)} values; allowed: one for each of the {len(self.item_ids)} item_ids")
+        return self
+
+    @property
+    def event_id(self) -> str:
+        """The idempotency key: a list shows a position once."""
+        return f"{self.request_id}:{self.offset}"
+
+    def impressions(self) -> list[Impression]:
+        """One for each position."""
+        same = {name: getattr(self, name) for name in ("request_id", "user_id", "policy", "arm", "model_version", "ts")}
+        labels = self.labels or [None] * len(self.item_ids)
+        columns = zip(self.item_ids, self.propensities, self.scores, self.explored, labels, strict=True)
+        return [
+            Impression.model_construct(
+                **same, item_id=item, position=position, propensity=propensity, score=score, explored=explored, label=label
+            )
+            for position, (item, propensity, score, explored, label) in enumerate(columns, self.offset)
+        ]
 
 
 class MadeFrom(BaseModel):

@@ -6,14 +6,15 @@ it, so that every consumer group, and every later read, gets the same result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from core.deadletter import DeadLetter
-from core.events import DEFAULT_CLOCK_RULE, ClockRule, Impression, Interaction, ListMade, check_clock
+from core.events import DEFAULT_CLOCK_RULE, ClockRule, Impression, Interaction, ListMade, ShownPage, check_clock
 from core.ids import ExternalId, user_key
 from core.ports import LoggedRecord
 
@@ -29,7 +30,9 @@ CLOCK = "clock"  # a time that cannot be true
 REASONS = (TOO_LARGE, ENCODING, MALFORMED, SCHEMA_VERSION, SCHEMA, UNKNOWN_ITEM, CLOCK, ID_COLLISION)
 
 MAX_EVENT_BYTES = 16_384  # of an event; the contract's fields come to less than one kilobyte
+MAX_LIST_BYTES = 131_072  # of what is logged of a list: a hundred items whose ids may have 128 characters each
 
+_PAGES = ShownPage.model_fields["schema_version"].default
 Event = TypeVar("Event", bound=BaseModel)
 
 
@@ -87,22 +90,45 @@ def decode(record: LoggedRecord, contract: Contract, now: float) -> Decoded | De
     return Decoded(record, event, user_key(event.user_id), item)
 
 
-def decode_impression(record: LoggedRecord, now: float, items: ItemKeys) -> tuple[Impression, int] | DeadLetter:
-    """The impression in a record and its item's key, or a dead letter dated `now` (Unix seconds).
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A record of the impressions' topic: the event in it, the impressions that it stands for, and the keys of their items."""
 
-    The item may have left the catalogue: it was shown, whatever has become of it since. An integer id is therefore always
+    event: Impression | ShownPage
+    impressions: Sequence[Impression]
+    items: Sequence[int]
+
+
+def decode_impressions(record: LoggedRecord, now: float, items: ItemKeys) -> Shown | DeadLetter:
+    """The impressions in a record, or a dead letter dated `now` (Unix seconds): one, or since version 4 those of a page.
+
+    An item may have left the catalogue: it was shown, whatever has become of it since. An integer id is therefore always
     accepted.
     """
-    event = _parsed(record, Impression, now)
+    page = _is_page(record)
+    event = _parsed(record, ShownPage, now, MAX_LIST_BYTES) if page else _parsed(record, Impression, now)
     if isinstance(event, DeadLetter):
         return event
-    item = items.key_ever(event.item_id)
-    return (event, item) if item > 0 else dead(record, UNKNOWN_ITEM, f"item {event.item_id} was never in the catalogue", now)
+    impressions = event.impressions() if isinstance(event, ShownPage) else [event]
+    keys = [items.key_ever(one.item_id) for one in impressions]
+    unknown = next((one.item_id for one, key in zip(impressions, keys, strict=True) if key <= 0), None)
+    if unknown is not None:
+        return dead(record, UNKNOWN_ITEM, f"item {unknown} was never in the catalogue", now)
+    return Shown(event, impressions, keys)
+
+
+def _is_page(record: LoggedRecord) -> bool:
+    """Whether a record of the impressions' topic is of version 4. What cannot be read is left to the validation to name."""
+    try:
+        found = orjson.loads(record.value)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict) and found.get("schema_version") == _PAGES
 
 
 def decode_list(record: LoggedRecord, now: float) -> ListMade | DeadLetter:
     """How a list was made, as a record says, or a dead letter dated `now` (Unix seconds)."""
-    return _parsed(record, ListMade, now)
+    return _parsed(record, ListMade, now, MAX_LIST_BYTES)
 
 
 def decode_all(records: Iterable[LoggedRecord], contract: Contract, now: float) -> tuple[list[Decoded], list[DeadLetter]]:
@@ -118,9 +144,9 @@ def decode_all(records: Iterable[LoggedRecord], contract: Contract, now: float) 
     return good, letters
 
 
-def _parsed(record: LoggedRecord, schema: type[Event], now: float) -> Event | DeadLetter:
-    if len(record.value) > MAX_EVENT_BYTES:
-        return dead(record, TOO_LARGE, f"{len(record.value)} bytes; allowed: at most {MAX_EVENT_BYTES}", now)
+def _parsed(record: LoggedRecord, schema: type[Event], now: float, most: int = MAX_EVENT_BYTES) -> Event | DeadLetter:
+    if len(record.value) > most:
+        return dead(record, TOO_LARGE, f"{len(record.value)} bytes; allowed: at most {most}", now)
     try:
         return schema.model_validate_json(record.value)
     except ValidationError as error:

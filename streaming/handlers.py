@@ -15,7 +15,7 @@ from core.ids import original, user_key
 from core.ports import LoggedRecord
 from feature_repo.signals import DEFAULT_SIGNALS, Signals
 from feature_repo.transforms import UserEvent, UserState
-from streaming.decoding import Contract, Decoded, ItemKeys, decode_all, decode_impression, decode_list
+from streaming.decoding import Contract, Decoded, ItemKeys, decode_all, decode_impressions, decode_list
 
 
 class Rows(NamedTuple):
@@ -77,12 +77,12 @@ def impression_rows(records: Iterable[LoggedRecord], now: float, items: ItemKeys
     rows: list[dict[str, object]] = []
     dead: list[DeadLetter] = []
     for record in records:
-        outcome = decode_impression(record, now, items)
+        outcome = decode_impressions(record, now, items)
         if isinstance(outcome, DeadLetter):
             dead.append(outcome)
         else:
-            event, item = outcome
-            rows.append(_row(record, event, user_key(event.user_id), item))
+            user = user_key(outcome.event.user_id)
+            rows += [_row(record, one, user, item) for one, item in zip(outcome.impressions, outcome.items, strict=True)]
     return Rows(pl.DataFrame(rows, schema_overrides={c.EXPLORED: pl.Boolean, c.LABEL: pl.String}), dead)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.events import Impression
+import orjson
+
 from core.ports import Record
 from recommender.recommender import RecommendationResult
 from serving.lists.write_behind import WriteBehind
@@ -11,7 +12,7 @@ LOG_IMPRESSIONS = "log_impressions"
 
 
 class LogImpressions:
-    """Hands one Impression per position to the log's writer, which makes them durable a moment later."""
+    """Hands one `core.events.ShownPage` to the log's writer, which makes it durable a moment later."""
 
     name = LOG_IMPRESSIONS
 
@@ -20,30 +21,26 @@ class LogImpressions:
 
     def run(self, made: RecommendationResult) -> None:
         """Raises DependencyUnavailable when the writer's queue is full."""
-        query, chosen = made.query, made.selection
-        if not len(chosen):
-            return
-        items = [made.snapshot.facts.id_of(key) for key in made.snapshot.catalogue.ids[chosen.rows].tolist()]
-        labels = chosen.labels or ("",) * len(chosen)
-        columns = (items, chosen.propensities.tolist(), chosen.scores.tolist(), chosen.explored.tolist(), labels)
-        impressions = [
-            Impression(
-                request_id=query.request_id,
-                user_id=query.shown_user,
-                item_id=item_id,
-                position=position,
-                propensity=propensity,
-                score=score,
-                policy=chosen.policy_id,
-                arm=query.context.arm,
-                model_version=made.snapshot.name,
-                ts=query.now,
-                explored=explored,
-                label=label or None,
-            )
-            for position, (item_id, propensity, score, explored, label) in enumerate(
-                zip(*columns, strict=True), query.page.offset
-            )
-        ]
-        key = str(query.shown_user)
-        self._writer.submit([Record(key, i.event_id, i.model_dump_json().encode()) for i in impressions])
+        if len(made.selection):
+            self._writer.submit([record_of(made)])
+
+
+def record_of(made: RecommendationResult) -> Record:
+    """The page as the log keeps it. Its values are ours, so nothing is validated: its readers do that."""
+    query, chosen, facts = made.query, made.selection, made.snapshot.facts
+    page = {
+        "schema_version": 4,
+        "request_id": query.request_id,
+        "user_id": query.shown_user,
+        "policy": chosen.policy_id,
+        "arm": query.context.arm,
+        "model_version": made.snapshot.name,
+        "ts": query.now,
+        "offset": query.page.offset,
+        "item_ids": [facts.id_of(key) for key in made.snapshot.catalogue.ids[chosen.rows].tolist()],
+        "propensities": chosen.propensities.tolist(),
+        "scores": chosen.scores.tolist(),
+        "explored": chosen.explored.tolist(),
+        "labels": [label or None for label in chosen.labels] if chosen.labels else None,
+    }
+    return Record(str(query.shown_user), f"{query.request_id}:{query.page.offset}", orjson.dumps(page))

@@ -37,6 +37,7 @@ from serving.lists.shown_lists import ShownLists
 from serving.lists.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
+GATHER_SECONDS = 0.02  # for which impressions wait for others: one fsync for all of them
 
 
 class RecommendService:
@@ -59,7 +60,8 @@ class RecommendService:
         """
         self.host = host
         self.features = features
-        self.impressions = WriteBehind(log, IMPRESSIONS, STAGE_ERRORS.labels("side_effect", LOG_IMPRESSIONS).inc)
+        failed = STAGE_ERRORS.labels("side_effect", LOG_IMPRESSIONS).inc
+        self.impressions = WriteBehind(log, IMPRESSIONS, failed, gather=GATHER_SECONDS)
         self.outcomes = Outcomes(log, code_version)
         self.shown = ShownLists()
         self.exposures = Exposures()

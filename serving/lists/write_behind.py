@@ -33,7 +33,7 @@ class WriteBehind:
         log: EventLog,
         topic: str,
         on_failure: Callable[[], None],
-        capacity: int = 100_000,
+        capacity: int = 20_000,
         retry_after: float = 1.0,
         gather: float = 0.0,
     ) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.deadletter import DeadLetter, closing_record
-from core.events import DEADLETTER, IMPRESSIONS, LISTS, Impression, Interaction, ListMade
+from core.events import DEADLETTER, IMPRESSIONS, LISTS, Impression, Interaction, ListMade, ShownPage
 from core.ports import EventLog, LoggedRecord, Record
-from streaming.decoding import Contract, decode, decode_impression, decode_list
+from streaming.decoding import Contract, decode, decode_impressions, decode_list
 
 
 def repaired(letter: DeadLetter, contract: Contract, now: float) -> Record | DeadLetter:
@@ -19,13 +19,13 @@ def repaired(letter: DeadLetter, contract: Contract, now: float) -> Record | Dea
     return Record(str(event.user_id), _id(letter, event.event_id), letter.value)
 
 
-def _event(record: LoggedRecord, contract: Contract, now: float) -> Interaction | Impression | ListMade | DeadLetter:
+def _event(record: LoggedRecord, contract: Contract, now: float) -> Interaction | Impression | ShownPage | ListMade | DeadLetter:
     """What the topic's readers would make of the record."""
     if record.topic == LISTS:
         return decode_list(record, now)
     if record.topic == IMPRESSIONS:
-        shown = decode_impression(record, now, contract.items)
-        return shown if isinstance(shown, DeadLetter) else shown[0]
+        shown = decode_impressions(record, now, contract.items)
+        return shown if isinstance(shown, DeadLetter) else shown.event
     done = decode(record, contract, now)
     return done if isinstance(done, DeadLetter) else done.event
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.events import ClockRule, Impression, Interaction, ListMade, check_clock
+from core.events import ClockRule, Impression, Interaction, ListMade, ShownPage, check_clock
 from core.kinds import CONSUMING, KIND_CODE, KINDS, Kind
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -21,10 +21,46 @@ def test_golden_interactions_round_trip(case: dict[str, dict[str, object]]) -> N
 
 
 def test_golden_impression_round_trips_and_is_identified_by_its_place() -> None:
-    text = (GOLDEN / "impression.json").read_text()
+    text = (GOLDEN / "impression_v3.json").read_text()
     impression = Impression.model_validate_json(text)
     assert json.loads(impression.model_dump_json()) == json.loads(text)
     assert impression.event_id == "r-9:0"
+
+
+def test_a_golden_page_round_trips_and_is_one_impression_for_each_position() -> None:
+    text = (GOLDEN / "shown_page.json").read_text()
+    page = ShownPage.model_validate_json(text)
+    assert json.loads(page.model_dump_json()) == json.loads(text)
+    assert page.event_id == "r-9:20"
+    first, second = page.impressions()
+    golden = Impression.model_validate_json((GOLDEN / "impression_v3.json").read_text())
+    assert first == golden.model_copy(update={"position": 20})
+    assert (second.item_id, second.position, second.propensity, second.explored, second.label) == (
+        "tt-0001",
+        21,
+        0.00125,
+        True,
+        None,
+    )
+    for one in page.impressions():
+        assert Impression.model_validate(one.model_dump()) == one, "what is made without validation is valid"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scores": [1.0]}, "scores has 1 values"),
+        ({"labels": []}, "labels has 0 values"),
+        ({"propensities": [0.5, 0.0]}, "propensities"),
+        ({"item_ids": [], "propensities": [], "scores": [], "explored": [], "labels": None}, "item_ids"),
+        ({"offset": 100}, "offset"),
+        ({"schema_version": 3}, "schema_version"),
+    ],
+)
+def test_a_page_that_cannot_be(change: dict[str, object], said: str) -> None:
+    page = json.loads((GOLDEN / "shown_page.json").read_text())
+    with pytest.raises(ValidationError, match=said):
+        ShownPage.model_validate({**page, **change})
 
 
 def test_a_golden_list_round_trips_and_its_shadow_is_another_event() -> None:
@@ -47,7 +83,7 @@ def test_an_impression_of_version_2_stays_readable_and_nobody_placed_it() -> Non
 
 
 def test_since_version_2_an_impression_has_explored() -> None:
-    known = json.loads((GOLDEN / "impression.json").read_text())
+    known = json.loads((GOLDEN / "impression_v3.json").read_text())
     with pytest.raises(ValidationError, match="explored"):
         Impression.model_validate({**known, "explored": None})
     del known["explored"], known["schema_version"]

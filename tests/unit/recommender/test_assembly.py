@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from synthetic import POPULAR, TWO_TOWER, make_policy, make_snapshot
 
 from recommender.assembly import SourceThreads, assemble
+from recommender.live import Snapshot
 from recommender.parts.selectors import EpsilonSelector, GreedySelector
+from retrieval.adapters.mirror import MirrorIndex
+
+
+class Elsewhere(MirrorIndex):
+    """An index that may wait for a service."""
+
+    in_process = False
+
+
+def searched_elsewhere(name: str = "r1") -> Snapshot:
+    return replace(make_snapshot(name), index=Elsewhere())
+
 
 POLICY = make_policy(source=[TWO_TOWER | {"timeout_ms": 70}, POPULAR])
 
 
 def test_time_outs_come_from_the_file_and_only_sources_that_may_block_have_threads() -> None:
-    towers, popular = assemble(POLICY, make_snapshot(), SourceThreads()).sources
+    towers, popular = assemble(POLICY, searched_elsewhere(), SourceThreads()).sources
     assert (towers.timeout, towers.fills) == (0.07, False)
     assert popular.fills
     assert towers.threads is not None
     assert popular.threads is None
 
 
+def test_a_search_inside_the_process_needs_no_thread() -> None:
+    towers, _ = assemble(POLICY, make_snapshot(), SourceThreads()).sources
+    assert towers.threads is None
+
+
 def test_offline_no_source_has_threads_nor_so_a_time_out() -> None:
-    assert [timed.threads for timed in assemble(POLICY, make_snapshot(), SourceThreads(), bounded=False).sources] == [None, None]
+    assert [timed.threads for timed in assemble(POLICY, searched_elsewhere(), SourceThreads(), bounded=False).sources] == [
+        None,
+        None,
+    ]
 
 
 def test_the_next_release_shares_the_threads() -> None:
     threads = SourceThreads()
-    first, second = (assemble(POLICY, make_snapshot(name), threads) for name in ("r1", "r2"))
+    first, second = (assemble(POLICY, searched_elsewhere(name), threads) for name in ("r1", "r2"))
     assert first.sources[0].threads is second.sources[0].threads is threads.of("two_tower")
     assert threads.of("two_tower") is not threads.of("another")
 

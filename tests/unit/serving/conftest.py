@@ -18,6 +18,7 @@ from app.usecases.experimenting import ExperimentOperations
 from app.usecases.onboarding import remember
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable
+from core.events import IMPRESSIONS, Impression, ShownPage
 from core.features import UserFeatures
 from core.item_facts import ItemFacts
 from feature_repo.adapters.memory import MemoryFeatures
@@ -97,6 +98,11 @@ class ApiSetup:
     def read_log(self, topic: str) -> list[Any]:
         assert self.service.impressions.flush()
         return self.log.inner.subscribe(topic, "test").poll(10_000, 0.0)
+
+    def shown(self) -> list[Impression]:
+        """Every impression in the log."""
+        pages = [ShownPage.model_validate_json(record.value) for record in self.read_log(IMPRESSIONS)]
+        return [one for page in pages for one in page.impressions()]
 
     @property
     def catalogue(self) -> Catalogue:

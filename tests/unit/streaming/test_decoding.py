@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from core.deadletter import DeadLetter
 from core.events import ClockRule
 from core.ports import LoggedRecord
-from streaming.decoding import MAX_EVENT_BYTES, REASONS, Contract, Decoded, IntegerKeys, decode, decode_all, decode_impression
+from streaming.decoding import (
+    MAX_EVENT_BYTES,
+    REASONS,
+    Contract,
+    Decoded,
+    IntegerKeys,
+    Shown,
+    decode,
+    decode_all,
+    decode_impressions,
+)
 
 NOW = 1_790_000_000.0
 CONTRACT = Contract(IntegerKeys(frozenset({1, 2})))
@@ -73,7 +83,7 @@ def test_time_is_compared_with_the_time_of_acceptance_and_not_with_now() -> None
 
 
 def test_an_invalid_impression_is_a_dead_letter() -> None:
-    letter = decode_impression(logged(b"{}"), NOW, CONTRACT.items)
+    letter = decode_impressions(logged(b"{}"), NOW, CONTRACT.items)
     assert isinstance(letter, DeadLetter)
     assert letter.reason == "schema"
 
@@ -99,15 +109,66 @@ class Catalogue:
 
 @pytest.mark.parametrize(("item", "key"), [("here", 2**53), ("left", 2**53 + 1), (10**6, 10**6)])
 def test_an_impression_of_an_item_that_left_the_catalogue_counts(item: object, key: int) -> None:
-    outcome = decode_impression(shown(item), NOW, Catalogue())
+    outcome = decode_impressions(shown(item), NOW, Catalogue())
     assert not isinstance(outcome, DeadLetter), outcome
-    assert outcome[1] == key
+    assert list(outcome.items) == [key]
 
 
 def test_an_impression_of_an_item_that_never_was_is_a_dead_letter() -> None:
-    outcome = decode_impression(shown("never"), NOW, Catalogue())
+    outcome = decode_impressions(shown("never"), NOW, Catalogue())
     assert isinstance(outcome, DeadLetter)
     assert outcome.reason == "unknown_item"
+
+
+def page(**changes: object) -> LoggedRecord:
+    shown = {"schema_version": 4, "user_id": "u-1", "request_id": "r", "policy": "p", "arm": "a", "model_version": "m", "ts": NOW}
+    columns = {"item_ids": ["here", 7], "propensities": [1.0, 0.5], "scores": [0.5, 0.4], "explored": [False, True]}
+    return logged(json.dumps(shown | {"offset": 20} | columns | changes).encode())
+
+
+def test_a_page_is_an_impression_for_each_position() -> None:
+    outcome = decode_impressions(page(), NOW, Catalogue())
+    assert isinstance(outcome, Shown), outcome
+    assert list(outcome.items) == [2**53, 7]
+    assert [(one.item_id, one.position, one.propensity) for one in outcome.impressions] == [("here", 20, 1.0), (7, 21, 0.5)]
+    assert outcome.event.event_id == "r:20"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "detail"),
+    [
+        ({"item_ids": ["here", "never"]}, "unknown_item", "item never"),
+        ({"scores": [0.5]}, "schema", "scores has 1 values"),
+        ({"item_ids": ["x" * 200, 7]}, "schema", "item_ids.0"),
+        ({"schema_version": 5}, "schema_version", "schema_version"),
+        ({"policy": "x" * 200_000}, "too_large", "131072"),
+    ],
+)
+def test_a_page_that_cannot_be_used_is_a_dead_letter_as_a_whole(changes: dict[str, object], reason: str, detail: str) -> None:
+    letter = decode_impressions(page(**changes), NOW, Catalogue())
+    assert isinstance(letter, DeadLetter)
+    assert letter.reason == reason
+    assert detail in letter.detail
+
+
+def test_the_longest_page_that_there_can_be_is_accepted() -> None:
+    ids = [f"{number:03d}" + "\u4e2d" * 125 for number in range(100)]
+    many = {
+        "propensities": [0.123456789] * 100,
+        "scores": [0.123456789] * 100,
+        "explored": [True] * 100,
+        "labels": ["x" * 32] * 100,
+    }
+    record = page(item_ids=ids, offset=0, **many)
+
+    class Everything(Catalogue):
+        def key_ever(self, id_: object) -> int:
+            return 1
+
+    raw = LoggedRecord(
+        record.topic, 0, record.offset, "", "", json.dumps(json.loads(record.value), ensure_ascii=False).encode(), NOW
+    )
+    assert isinstance(decode_impressions(raw, NOW, Everything()), Shown)
 
 
 @given(value=st.binary(max_size=300) | st.text(max_size=100).map(str.encode) | st.fixed_dictionaries(
@@ -116,3 +177,6 @@ def test_an_impression_of_an_item_that_never_was_is_a_dead_letter() -> None:
 def test_no_bytes_are_an_accident(value: bytes) -> None:
     outcome = decode(logged(value), CONTRACT, NOW)
     assert isinstance(outcome, Decoded) or outcome.reason in REASONS
+    shown = decode_impressions(logged(value), NOW, CONTRACT.items)
+    assert isinstance(shown, DeadLetter)
+    assert shown.reason in REASONS

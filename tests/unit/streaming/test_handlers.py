@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from core.events import Impression, Interaction
+from core.events import Impression, Interaction, ShownPage
 from core.features import UserFeatures
 from core.ids import user_key
 from core.ports import LoggedRecord
@@ -85,9 +85,28 @@ def test_rows_for_the_lake_fit_its_tables() -> None:
         ts=1.0,
         explored=False,
     )
-    records = [logged(9, impression.model_dump_json().encode()), logged(10, b"[]")]
+    page = ShownPage(
+        request_id="r2",
+        user_id=7,
+        policy="p",
+        arm="a",
+        model_version="m",
+        ts=2.0,
+        offset=20,
+        item_ids=[2, 1],
+        propensities=[0.25, 1.0],
+        scores=[1.0, 0.5],
+        explored=[True, False],
+        labels=[None, "promoted"],
+    )
+    records = [logged(9, impression.model_dump_json().encode()), logged(10, b"[]"), logged(11, page.model_dump_json().encode())]
     shown, [letter] = impression_rows(records, NOW, ITEMS)
     assert (letter.reason, letter.offset) == ("schema", 10)
+    assert shown.select("request_id", "item_id", "position", "propensity", "explored", "label", "log_offset").rows() == [
+        ("r", 1, 0, 0.5, False, None, 9),
+        ("r2", 2, 20, 0.25, True, None, 11),
+        ("r2", 1, 21, 1.0, False, "promoted", 11),
+    ]
     assert set(shown.columns) == set(SCHEMAS[IMPRESSIONS]) - {"day"}
     assert interaction_rows([]).is_empty()
     assert known_interaction_rows([view, logged(4, b"{")], NOW, Contract(ITEMS)).table["event_id"].to_list() == ["v"]

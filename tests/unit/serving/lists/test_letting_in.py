@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from synthetic import make_policy, make_snapshot
 
 from core.errors import DependencyUnavailable, NotFound
-from core.events import IMPRESSIONS, LISTS, Impression, ListMade
+from core.events import LISTS, ListMade
 from recommender import split
 from recommender.experiment import Experiment
 from recommender.host import RecommenderHost, Rollouts
@@ -114,7 +114,7 @@ async def test_a_canary_that_fails_costs_nobody_a_list(make: Any) -> None:
     body = await two.ask()
     assert (body["arm"], body["model_version"], len(body["recommendations"])) == ("control-canary", "r1", 10)
     assert [(made.arm, made.model_version, made.failed) for made in two.lists()] == [("control-canary", "r2", True)]
-    assert {Impression.model_validate_json(record.value).arm for record in two.world.read_log(IMPRESSIONS)} == {"control-canary"}
+    assert {one.arm for one in two.world.shown()} == {"control-canary"}
     assert REGISTRY.get_sample_value("marquee_release_failures_total", {"arm": "control-canary"}) == before + 1
 
 
@@ -144,7 +144,7 @@ async def test_a_shadow_is_seen_by_nobody_and_compared_with_the_list_that_was(ma
     assert (shadow.arm, shadow.model_version, shadow.shadow, shadow.failed) == ("control-shadow", "r2", True, False)
     assert shadow.overlap is not None
     assert 0 <= shadow.overlap < 1
-    assert len(two.world.read_log(IMPRESSIONS)) == 10, "those of the list that was shown"
+    assert len(two.world.shown()) == 10, "those of the list that was shown"
 
 
 async def test_a_shadow_that_fails_is_known_and_nothing_else(make: Any) -> None:

@@ -10,7 +10,6 @@ import pytest
 from synthetic import make_catalogue, make_snapshot
 
 from core.catalogue import Catalogue
-from core.events import IMPRESSIONS, Impression
 from core.ids import FIRST_ITEM_KEY, ExternalId
 from core.item_facts import ItemFacts
 
@@ -48,7 +47,7 @@ async def test_five_pages_are_the_list_of_a_hundred(skus: Any, user: ExternalId)
     assert {type(item) for item in shown} == {int, str}
     whole = await page(skus, user, k=PAGE * PAGES, page_of=of)
     assert [entry["item_id"] for entry in whole["recommendations"]] == shown
-    logged = [Impression.model_validate_json(record.value) for record in skus.read_log(IMPRESSIONS)]
+    logged = skus.shown()
     assert [one.position for one in logged] == [*range(100), *range(100)]
     assert {one.user_id for one in logged} == {user}
     paged, at_once = logged[:100], logged[100:]
@@ -106,7 +105,7 @@ async def test_no_page_repeats_an_item_though_the_user_changed_in_between(skus: 
         assert len(items_of(body)) == PAGE
         shown += items_of(body)
     assert len(shown) == len(set(shown)) == PAGE * PAGES
-    logged = [Impression.model_validate_json(record.value) for record in skus.read_log(IMPRESSIONS)]
+    logged = skus.shown()
     assert [one.position for one in logged] == list(range(PAGE * PAGES))
     assert all(0 < one.propensity <= 1 for one in logged)
 

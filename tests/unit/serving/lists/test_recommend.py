@@ -13,7 +13,6 @@ import pytest
 from prometheus_client import REGISTRY
 from synthetic import make_snapshot
 
-from core.events import IMPRESSIONS, Impression
 from core.item_facts import ItemFacts
 from recommender.roles import Page
 from serving.lists.feature_gate import FeatureGate
@@ -62,7 +61,7 @@ async def test_pages_of_one_list_are_that_list(build_world, make_host, user: int
 async def test_the_impressions_of_a_page_have_its_positions(world) -> None:
     first = await get(world, f"/recommend/{WARM}", k=3)
     second = await get(world, f"/recommend/{WARM}", k=3, offset=3, page_of=first["request_id"])
-    logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
+    logged = world.shown()
     assert [one.position for one in logged] == [0, 1, 2, 3, 4, 5]
     assert [(one.request_id, one.item_id) for one in logged[3:]] == [(second["request_id"], item) for item in ids(second)]
 
@@ -142,7 +141,7 @@ async def test_k_films_even_when_every_source_is_dead(world, refuse) -> None:
     body = await get(world, f"/recommend/{WARM}", k=100)
     assert len(set(ids(body))) == 100
     assert not set(ids(body)) & {10, 20, 30, 40, 50}
-    assert len(world.read_log(IMPRESSIONS)) == 100
+    assert len(world.shown()) == 100
 
 
 async def test_without_the_feature_store_the_list_is_popular(world, refuse) -> None:
@@ -182,11 +181,11 @@ async def test_a_list_is_served_while_the_log_is_down_and_its_impressions_are_st
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
     world.log.broken = None
-    assert len(world.read_log(IMPRESSIONS)) == 20
+    assert len(world.shown()) == 20
 
 
 async def test_a_full_writer_costs_the_impressions_and_not_the_list(world) -> None:
-    world.service.impressions._capacity = 10
+    world.service.impressions._capacity = 0
     body = await get(world, f"/recommend/{WARM}", trace=True)
     assert len(body["recommendations"]) == 20
     assert "records are waiting" in body["trace"]["stages"][-1]["error"]
@@ -195,7 +194,7 @@ async def test_a_full_writer_costs_the_impressions_and_not_the_list(world) -> No
 async def test_an_impression_records_whether_its_position_explored(build_world, make_host) -> None:
     world = build_world(make_host(exploration=0.6))
     await get(world, f"/recommend/{WARM}", k=50)
-    logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
+    logged = world.shown()
     assert {one.explored for one in logged} == {True, False}
     assert all(one.propensity < 0.1 for one in logged[:40] if one.explored)
     assert all(one.propensity > 0.4 for one in logged if not one.explored)
@@ -203,7 +202,7 @@ async def test_an_impression_records_whether_its_position_explored(build_world, 
 
 async def test_impressions_are_the_list_with_propensities(world) -> None:
     body = await get(world, f"/recommend/{WARM}", k=7)
-    logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
+    logged = world.shown()
     assert [impression.item_id for impression in logged] == ids(body)
     assert [impression.position for impression in logged] == list(range(7))
     assert {(i.request_id, i.user_id, i.policy, i.arm, i.model_version) for i in logged} == {
@@ -220,7 +219,7 @@ async def test_ids_is_the_same_list_in_the_compact_form(world) -> None:
     body = compact.json()
     assert body == {"cold_start": False, "recommendations": ids(full)}
     CompactList.model_validate(body)
-    assert compact.headers["x-request-id"] in {json.loads(r.value)["request_id"] for r in world.read_log(IMPRESSIONS)}
+    assert compact.headers["x-request-id"] in {one.request_id for one in world.shown()}
 
 
 async def test_the_header_names_the_list(world) -> None:
@@ -285,7 +284,7 @@ async def test_the_arm_decides_the_release_before_the_list_is_made(build_world, 
     bodies = [await get(world, f"/recommend/{user}") for user in range(1, 41)]
     assert {(body["arm"], body["model_version"]) for body in bodies} == {("a", "r1"), ("b", "r2")}
     assert all(body["arm"] == host.experiment.arm(body["user_id"]) for body in bodies)
-    logged = [Impression.model_validate_json(record.value) for record in world.read_log(IMPRESSIONS)]
+    logged = world.shown()
     assert {(one.arm, one.model_version) for one in logged} == {("a", "r1"), ("b", "r2")}
 
 
@@ -318,7 +317,7 @@ async def test_when_nothing_is_left_the_list_is_empty_and_says_so(world, user: i
     body = await get(world, f"/recommend/{user}", genre="Western", trace=True)
     assert (body["recommendations"], body["strategy"]) == ([], "nothing_eligible")
     RecommendationList.model_validate(body)
-    assert world.read_log(IMPRESSIONS) == []
+    assert world.shown() == []
 
 
 async def test_a_hundred_requests_at_once_do_not_mix_users(world) -> None:
