@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from core import columns as c
 from core.errors import DatasetError, NotFound
 from core.items import ITEM_SCHEMA, complete
-from core.sorted_keys import rows_of
+from core.sorted_keys import KeyRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Catalogue:
 
     def rows(self, item_ids: ArrayLike) -> NDArray[np.intp]:
         """The row of each id, -1 for an id that is not in the catalogue. Shape [m] -> [m]."""
-        return rows_of(self.ids, item_ids)
+        return self._rows.of(item_ids)
 
     def known_rows(self, item_ids: ArrayLike) -> NDArray[np.intp]:
         """The rows of those ids that are in the catalogue. Shape [m] -> at most [m]."""
@@ -69,6 +69,10 @@ class Catalogue:
 
     def genres_of(self, row: int) -> tuple[str, ...]:
         return tuple(self.genre_names[g] for g in np.flatnonzero(self.genres[row]))
+
+    @cached_property
+    def _rows(self) -> KeyRows:
+        return KeyRows(self.ids)
 
     @cached_property
     def language_codes(self) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from core.catalogue import Catalogue
 from core.expressions import Columns, Expression, readable
 from core.ids import ExternalId
 from core.items import BUSINESS_SCHEMA, complete
-from core.sorted_keys import rows_of
+from core.sorted_keys import KeyRows
 
 # What expressions can say of an item.
 FACT_COLUMNS: Columns = {
@@ -48,6 +48,7 @@ class ItemFacts:
         """
         self._items = complete(items).unique(c.ITEM, keep="last").sort(c.ITEM)
         self.keys: NDArray[np.int64] = self._items[c.ITEM].to_numpy()
+        self._rows = KeyRows(self.keys)
         self.years: NDArray[np.int32] = self._items[c.YEAR].fill_null(0).to_numpy()
         self.shown: NDArray[np.bool_] = ~(
             self._items[c.HIDDEN].fill_null(False) | self._items[c.ABSENT].fill_null(False)
@@ -68,7 +69,7 @@ class ItemFacts:
 
     def rows(self, keys: ArrayLike) -> NDArray[np.intp]:
         """The row of each key, -1 for one that is not here. Shape [m] -> [m]."""
-        return rows_of(self.keys, keys)
+        return self._rows.of(keys)
 
     def row(self, key: int) -> int:
         """The row of one key, or -1."""
