@@ -22,6 +22,7 @@ ITEM_EMBEDDINGS = "item_embeddings.npy"
 CATALOGUE = "catalogue.parquet"
 ITEM_STATS = "item_stats.parquet"
 RANKER = "ranker.txt"
+RANKER_TREES = "ranker_trees.onnx"  # its trees for serving (ranking.tree_scorer); made again where an older bundle has none
 MLP_RANKER = "ranker.onnx"  # beside it, where a build was asked for one
 TRANSITIONS, EASE = "transitions.npz", "ease.npz"  # item-to-item tables; not in every bundle
 SEGMENTS = "segments.parquet"  # what is popular among users of the same attributes; not in every bundle

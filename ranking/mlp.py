@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from core.errors import BundleCorrupt
+from core.onnx_session import one_thread_session
 from ranking.candidate_features import check_computed
 from ranking.source_features import ORDER_SCORE
 
@@ -27,13 +27,13 @@ class MlpRanker:
     def __init__(self, model: bytes) -> None:
         self._model = model
         try:
-            self._session = onnxruntime.InferenceSession(model, _on_one_thread(), providers=["CPUExecutionProvider"])
+            self._session = one_thread_session(model)
             metadata = self._session.get_modelmeta().custom_metadata_map
             self.names: tuple[str, ...] = tuple(json.loads(metadata[NAMES]))
             self.order_weight, self.epochs = float(metadata[ORDER_WEIGHT]), int(metadata[EPOCHS])
             self._means = np.array(json.loads(metadata[MEANS]), dtype=np.float32)
-        except Exception as error:  # ONNX Runtime raises a class of its own for each reason
-            raise BundleCorrupt(f"it is not an MLP ranker that ONNX Runtime can read: {error}") from error
+        except (KeyError, ValueError) as error:
+            raise BundleCorrupt(f"it is not an MLP ranker: {error}") from error
         check_computed(self.names)
 
     @classmethod
@@ -69,9 +69,3 @@ class MlpRanker:
         without[each, :, each] = self._means[:, None]
         lacking = self.score(without.reshape(-1, len(self.names))).reshape(len(self.names), len(features))
         return np.asarray((self.score(features) - lacking).T)
-
-
-def _on_one_thread() -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return options

@@ -54,7 +54,7 @@ def train_ranker(rows: RankingRows, config: RankerConfig, seed: int) -> Ranker:
         trees, weight = later.best(
             {n: np.asarray(booster.predict(later.features, num_iteration=n, num_threads=config.threads)) for n in sizes}
         )
-    return Ranker(_boosted(rows, config, trees, seed, rng), weight)
+    return Ranker.of(_boosted(rows, config, trees, seed, rng), weight)
 
 
 def _boosted(rows: RankingRows, config: RankerConfig, trees: int, seed: int, rng: np.random.Generator) -> lgb.Booster:

@@ -120,7 +120,16 @@ class Pipeline:
         return eligible
 
     async def _candidates(self, query: Query, eligible: Eligible, trace: Trace) -> Candidates:
-        found = await asyncio.gather(*(self._fetch(timed, query, eligible, trace) for timed in self.sources))
+        asked = [
+            asyncio.create_task(self._waited_for(timed, timed.threads, query, eligible, trace))
+            for timed in self.sources
+            if timed.threads is not None
+        ]
+        if asked:
+            await asyncio.sleep(0)  # they are on their way while the others compute
+        computed = iter([self._computed(timed.source, query, eligible, trace) for timed in self.sources if timed.threads is None])
+        waited = iter(await asyncio.gather(*asked) if asked else [])
+        found = [next(computed if timed.threads is None else waited) for timed in self.sources]
         return self._merged(query, found, trace)
 
     def _merged(self, query: Query, found: Sequence[Fetched], trace: Trace) -> Candidates:
@@ -165,14 +174,21 @@ class Pipeline:
             report(len(placed), self.slots.active(query) - len(placed), None)
         return placed
 
-    async def _fetch(self, timed: TimedSource, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
+    def _computed(self, source: Source, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
+        with trace.stage("source", source.name) as report:
+            try:
+                fetched = source.fetch(query, eligible)
+            except DependencyUnavailable as error:
+                report(0, 0, error.detail)
+                return Fetched.nothing()
+            report(len(fetched.rows), 0, None)
+            return fetched
+
+    async def _waited_for(self, timed: TimedSource, threads: Executor, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
         with trace.stage("source", timed.source.name) as report:
             try:
-                if timed.threads is None:
-                    fetched = timed.source.fetch(query, eligible)
-                else:
-                    fetching = asyncio.get_running_loop().run_in_executor(timed.threads, timed.source.fetch, query, eligible)
-                    fetched = await asyncio.wait_for(fetching, timed.timeout)
+                fetching = asyncio.get_running_loop().run_in_executor(threads, timed.source.fetch, query, eligible)
+                fetched = await asyncio.wait_for(fetching, timed.timeout)
             except DependencyUnavailable as error:
                 report(0, 0, error.detail)
             except TimeoutError:

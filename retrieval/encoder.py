@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
 from core.feature_schema import LEGACY
 from core.features import UserFeatures
+from core.onnx_session import Session, one_thread_session
 from retrieval.history import EncodedHistory, history_of, tower_inputs
 
 _INPUTS = ("items", "kinds", "values", "gaps", "length", "profile")
@@ -82,15 +82,11 @@ def _has_input(history: EncodedHistory) -> bool:
     return len(history) > 0 or len(history.profile) > 0
 
 
-def _session(tower: Path) -> onnxruntime.InferenceSession:
-    """One thread, because a request has one small history and the server parallelises over requests."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
+def _session(tower: Path) -> Session:
     try:
-        session = onnxruntime.InferenceSession(tower, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime raises a different class for every kind of damage, without a common base
-        raise BundleCorrupt(f"{tower} is not a model that ONNX Runtime can read: {error}") from error
+        session = one_thread_session(tower)
+    except BundleCorrupt as error:
+        raise BundleCorrupt(f"{tower}: {error}") from error
     found = {entry.name for entry in session.get_inputs()}
     if found != set(_INPUTS):
         raise BundleCorrupt(f"{tower} reads {sorted(found)}; the user tower's contract is {sorted(_INPUTS)}")

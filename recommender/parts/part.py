@@ -37,7 +37,6 @@ class SourceConfig(PartConfig):
     def waits(self, now: Snapshot) -> bool:  # noqa: ARG002 - for sources to which it matters
         """Whether it may wait for something outside this process: it is then asked from a thread, under its time-out.
 
-        What only computes runs in the request's own thread. With one core a second thread saves nothing, and handing Python's lock
-        to and fro cost more than the computing.
+        What only computes runs in the request's own thread: handing Python's lock over and back cost more than the computing.
         """
         return self.blocks

@@ -201,7 +201,8 @@ def mirrored_from(start: float) -> pl.DataFrame:
 def test_the_bundle_is_whole_and_fits_only_its_schema(built: Built) -> None:
     manifest = built.manifest
     assert built.folder.name == manifest.release
-    assert set(manifest.files) - {bundle.EASE} == {*bundle.FILES, bundle.TRANSITIONS, bundle.FIGURES, bundle.USER_REFERENCE}
+    others = {bundle.TRANSITIONS, bundle.FIGURES, bundle.USER_REFERENCE, bundle.RANKER_TREES}
+    assert set(manifest.files) - {bundle.EASE} == {*bundle.FILES, *others}
     assert (bundle.EASE in manifest.files) == (manifest.config["ease_weight"] > 0)
     assert sorted(path.name for path in built.folder.iterdir()) == sorted([*manifest.files, bundle.MANIFEST])
     assert (manifest.dim, manifest.n_items, manifest.code_version) == (8, N_ITEMS, "abc")

@@ -99,4 +99,4 @@ def test_the_order_cannot_weigh_in_a_ranker_that_does_not_know_it() -> None:
     ranker = train_ranker(replace(found, names=("film_year",), features=found.features[:, [YEAR]]), SMALL, seed=0)
     assert ranker.order_weight == 0
     with pytest.raises(BundleCorrupt, match="order_score is none of its features"):
-        Ranker(ranker._booster, 0.2)
+        Ranker.of(ranker._booster, 0.2)
