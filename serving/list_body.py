@@ -1,7 +1,8 @@
-"""The body of `POST /recommend/{user_id}`: what the query of the GET can say, for requests that exclude many items."""
+"""What a list is asked for with: the query of `GET /recommend/{user_id}`, and the body of the POST, which can exclude more."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -11,7 +12,8 @@ from core.ids import Id
 from serving.http.problems import ALLOWED_IN_LIST_BODY, InvalidFields, MalformedJson, field_error
 
 MAX_POSITIONS = 100  # of a list, over all its pages
-MAX_GENRES, MAX_LANGUAGES, MAX_EXCLUDED_IN_BODY = 20, 20, 10_000
+MAX_GENRES, MAX_LANGUAGES = 20, 20
+MAX_EXCLUDED, MAX_EXCLUDED_IN_BODY = 1000, 10_000  # in a query, in a body
 Year = Annotated[int, Field(ge=1, le=9999)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -33,6 +35,30 @@ class ListRequest(BaseModel):
     year_max: Year | None = None
     maturity_max: int | None = Field(None, ge=0, le=99)
     language: list[Name] = Field([], max_length=MAX_LANGUAGES)
+
+
+class ListQuery(ListRequest):
+    """The same as the query of the GET, where everything is a string."""
+
+    model_config = ConfigDict(strict=False)
+
+    exclude: list[Id] = Field([], max_length=MAX_EXCLUDED)
+
+
+_REPEATABLE = frozenset({"genre", "exclude", "language"})
+
+
+def list_query_in(parameters: Iterable[tuple[str, str]]) -> ListQuery:
+    """Raises ValueError for anything that is not as it should be, without saying what."""
+    values: dict[str, Any] = {}
+    for name, value in parameters:
+        if name in _REPEATABLE:
+            values.setdefault(name, []).append(value)
+        elif name in values:
+            raise ValueError(name)
+        else:
+            values[name] = value
+    return ListQuery.model_validate(values)
 
 
 LIST_BODY: dict[str, Any] = {

@@ -9,7 +9,7 @@ from serving.http.parameters import known_parameters
 from serving.routes import admin, events, experiments, items, lists, operations, provenance, users
 
 ROUTERS = (
-    *(lists.router, events.router, items.router, users.router, operations.router),
+    *(lists.router, lists.list_router, events.router, items.router, users.router, operations.router),
     *(admin.router, experiments.router, provenance.router),
 )
 ROUTES = tuple(

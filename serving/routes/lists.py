@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
 from core.errors import InvalidInput, NotFound
-from core.ids import ExternalId
+from core.ids import ExternalId, parse_id
 from core.ids import Id as ItemId
 from recommender.roles import Constraints, Page
 from serving import examples, models
 from serving.http.openapi import answers, problems
 from serving.http.problems import request_id_of
-from serving.list_body import LIST_BODY, MAX_GENRES, MAX_LANGUAGES, MAX_POSITIONS, ListRequest, list_request_in
+from serving.http.short_way import with_short_way
+from serving.list_body import (
+    LIST_BODY,
+    MAX_EXCLUDED,
+    MAX_GENRES,
+    MAX_LANGUAGES,
+    MAX_POSITIONS,
+    ListRequest,
+    list_query_in,
+    list_request_in,
+)
 from serving.lists import rendering
 from serving.lists.service import RecommendService
 from serving.routes.api import Id, Limit, api_of, check_admin, json
 
 router = APIRouter(default_response_class=Response)
 
-MAX_EXCLUDED = 1000  # in a query; a body may have more
+_VARIANT = "x-experiment-variant"
 ListId = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")]
 Year = Annotated[int | None, Query(ge=1, le=9999)]
 
@@ -61,6 +72,17 @@ async def asked(
 AskedFor = Annotated[ListRequest, Depends(asked)]
 
 
+def short_way(request: Request) -> Awaitable[Response] | None:
+    """The list, where nothing is wrong with what it is asked for with, and no variant of an experiment is asked for."""
+    if _VARIANT in request.headers:
+        return None
+    try:
+        user_id, wanted = parse_id(request.path_params["user_id"]), list_query_in(request.query_params.multi_items())
+    except ValueError:
+        return None
+    return _list(request, user_id, wanted)
+
+
 @router.get(
     "/recommend/{user_id:path}/why/{item_id:path}",
     tags=["lists"],
@@ -87,7 +109,10 @@ async def why(request: Request, user_id: Id, item_id: Id, wanted: AskedFor) -> R
     return json(found.as_json())
 
 
-@router.get(
+list_router = APIRouter(default_response_class=Response, route_class=with_short_way(short_way))
+
+
+@list_router.get(
     "/recommend/{user_id:path}",
     tags=["lists"],
     summary="A list for a user",
