@@ -76,6 +76,17 @@ class FeatureReader(Protocol):
 
 
 @runtime_checkable
+class AsyncFeatureReader(FeatureReader, Protocol):
+    """Also reads from an event loop, where the store behind it can."""
+
+    @property
+    def reads_async(self) -> bool: ...
+
+    async def read_async(self, user_id: int) -> UserFeatures | None:
+        """As `read`. May be cancelled at any time."""
+
+
+@runtime_checkable
 class FeatureWriter(Protocol):
     """Writes and erases online features; a later write of a user replaces the earlier one whole."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
-from core.ports import FeatureReader, Monotonic
+from core.ports import AsyncFeatureReader, FeatureReader, Monotonic
 
 SERVICE = "feature store"
 
@@ -30,6 +31,7 @@ class FeatureGate:
     ) -> None:
         """`timeout` and `retry_after` in seconds. It has threads of its own, so that a dead store blocks nothing else."""
         self._reader = reader
+        self._async = reader if isinstance(reader, AsyncFeatureReader) and reader.reads_async else None
         self._timeout = timeout
         self._retry_after = retry_after
         self._clock = clock
@@ -40,9 +42,9 @@ class FeatureGate:
         """The user's features, None for a user never seen. Raises DependencyUnavailable."""
         if self._clock() < self._closed_until:
             raise DependencyUnavailable(SERVICE, "it did not answer a moment ago", "see /health/ready")
-        reading = asyncio.get_running_loop().run_in_executor(self._threads, self._reader.read, user_id)
         try:
-            return await asyncio.wait_for(reading, self._timeout)
+            async with asyncio.timeout(self._timeout):
+                return await self._read(user_id)
         except TimeoutError as error:
             self._trip()
             reason = f"no answer within {self._timeout * 1e3:.0f} ms"
@@ -53,6 +55,11 @@ class FeatureGate:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, user_id: int) -> Awaitable[UserFeatures | None]:
+        if self._async is not None:
+            return self._async.read_async(user_id)
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._reader.read, user_id)
 
     def _trip(self) -> None:
         self._closed_until = self._clock() + self._retry_after
