@@ -85,6 +85,9 @@ class AsyncFeatureReader(FeatureReader, Protocol):
     async def read_async(self, user_id: int) -> UserFeatures | None:
         """As `read`. May be cancelled at any time."""
 
+    async def disconnect_async(self) -> None:
+        """Close the connections of this event loop, before it ends."""
+
 
 @runtime_checkable
 class FeatureWriter(Protocol):

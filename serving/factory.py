@@ -28,6 +28,7 @@ def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Call
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
+            await api.service.features.disconnect()
             for close in (api.readiness.close, api.ingestion.close, api.service.close, *closers):
                 close()
 

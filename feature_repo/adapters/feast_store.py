@@ -103,6 +103,11 @@ class FeastFeatures:
             [(written, values)] = await self._online.online_read_async(self.repo_config, self._view, keys)
         return self._decoded(user_id, written, values)
 
+    async def disconnect_async(self) -> None:
+        """Close the connections of this event loop."""
+        if isinstance(self._online, BoundedRedisOnlineStore):
+            await self._online.disconnect_async()
+
     def _decoded(self, user_id: int, written: datetime | None, values: Mapping[str, Any] | None) -> UserFeatures | None:
         if values is None or written is None:
             return None

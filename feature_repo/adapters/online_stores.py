@@ -124,6 +124,12 @@ class BoundedRedisOnlineStore(RedisOnlineStore):
             known = self._async_client = loop, made
         return known[1]
 
+    async def disconnect_async(self) -> None:
+        """Close the connections of this event loop."""
+        known, self._async_client = self._async_client, None
+        if known is not None and known[0] is asyncio.get_running_loop():
+            await known[1].aclose()
+
     def forget(self, config: Any, table: Any, keys: Sequence[Any]) -> None:  # noqa: ARG002 - the key holds one view only
         """Delete the hashes of these entity keys."""
         version = config.entity_key_serialization_version

@@ -16,6 +16,7 @@ from core.features import UserFeatures
 from core.ports import AsyncFeatureReader, FeatureReader, Monotonic
 
 SERVICE = "feature store"
+_STOOD_STILL = 1.5  # times the time-out
 
 
 class FeatureGate:
@@ -43,8 +44,7 @@ class FeatureGate:
         if self._clock() < self._closed_until:
             raise DependencyUnavailable(SERVICE, "it did not answer a moment ago", "see /health/ready")
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._read(user_id)
+            return await self._in_time(user_id)
         except TimeoutError as error:
             self._trip()
             reason = f"no answer within {self._timeout * 1e3:.0f} ms"
@@ -52,6 +52,23 @@ class FeatureGate:
         except DependencyUnavailable:
             self._trip()
             raise
+
+    async def _in_time(self, user_id: int) -> UserFeatures | None:
+        """Raises TimeoutError. One that comes much too late says that this process stood still: the store is asked again."""
+        start = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._read(user_id)
+        except TimeoutError:
+            if time.monotonic() - start < _STOOD_STILL * self._timeout:
+                raise
+        async with asyncio.timeout(self._timeout):
+            return await self._read(user_id)
+
+    async def disconnect(self) -> None:
+        """Close the connections of this event loop."""
+        if self._async is not None:
+            await self._async.disconnect_async()
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

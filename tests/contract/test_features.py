@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import time
@@ -18,7 +19,7 @@ from redis.exceptions import RedisError
 
 from core.errors import DependencyUnavailable
 from core.features import HISTORY_LENGTH, UserFeatures
-from core.ports import FeatureReader, FeatureWriter
+from core.ports import AsyncFeatureReader, FeatureReader, FeatureWriter
 from feature_repo.adapters.feast_store import FeastConfig, FeastFeatures
 from feature_repo.adapters.memory import MemoryFeatures
 
@@ -153,6 +154,31 @@ def test_threads_read_while_one_writes(store: Store) -> None:
         assert list(reads) == [1 + k % 8 for k in range(400)]
 
 
+@pytest.mark.service("redis")
+def test_an_event_loop_reads_the_same(redis_url: str, tmp_path: Path) -> None:
+    with Redis.from_url(redis_url) as client:
+        client.flushdb()
+    features = FeastFeatures(FeastConfig(tmp_path, redis_url=redis_url), clock=lambda: NOW)
+    features.write([someone(user) for user in range(1, 9)])
+
+    async def read() -> list[UserFeatures | None]:
+        try:
+            return list(await asyncio.gather(*(features.read_async(user) for user in range(1, 10))))
+        finally:
+            await features.disconnect_async()
+
+    for _ in range(2):  # each in a loop of its own
+        found = asyncio.run(read())
+        assert found[8] is None
+        for one in found[:8]:
+            assert one is not None
+            assert_identical(one, someone(one.user_id))
+    assert isinstance(features, AsyncFeatureReader)
+    assert features.reads_async
+    assert not FeastFeatures(FeastConfig(tmp_path)).reads_async, "a file would block the loop"
+    features.close()
+
+
 # --- Redis goes away -------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +218,15 @@ def test_redis_stopped_and_back_empty(start_redis: Callable[[], tuple[str, subpr
         with pytest.raises(DependencyUnavailable, match="feature store is unavailable: ConnectionError") as failure:
             call()
         assert failure.value.service == "feature store"
+
+    async def read_and_close() -> None:
+        try:
+            await features.read_async(5)
+        finally:
+            await features.disconnect_async()
+
+    with pytest.raises(DependencyUnavailable, match="feature store is unavailable: ConnectionError"):
+        asyncio.run(read_and_close())
     start_redis()
     assert features.read(5) is None
     features.write([someone(5)])
@@ -207,5 +242,19 @@ def test_redis_that_hangs_is_given_up(start_redis: Callable[[], tuple[str, subpr
     process.send_signal(signal.SIGSTOP)
     with pytest.raises(DependencyUnavailable, match="TimeoutError"):
         features.read(5)
-    process.send_signal(signal.SIGCONT)
+
+    async def give_up() -> None:
+        async with asyncio.timeout(0.3):
+            await features.read_async(5)
+
+    async def and_again() -> UserFeatures | None:
+        with pytest.raises(TimeoutError):
+            await give_up()
+        process.send_signal(signal.SIGCONT)
+        try:
+            return await features.read_async(5)
+        finally:
+            await features.disconnect_async()
+
+    assert_identical(asyncio.run(and_again()), someone(5))  # an answer that comes late is nobody else's
     assert_identical(features.read(5), someone(5))

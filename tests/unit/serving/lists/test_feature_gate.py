@@ -1,0 +1,63 @@
+"""The gate blames the store for what the store does, and not for a process that stood still."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from core.errors import DependencyUnavailable
+from core.features import UserFeatures
+from serving.lists.feature_gate import FeatureGate
+
+pytestmark = pytest.mark.anyio
+
+
+class Store:
+    """Answers from the loop after `seconds`; `stands_still` holds the whole process up, once."""
+
+    reads_async = True
+
+    def __init__(self, seconds: float = 0.0, stands_still: float = 0.0) -> None:
+        self.seconds, self.stands_still, self.asked = seconds, stands_still, 0
+
+    def read(self, user_id: int) -> UserFeatures | None:
+        raise AssertionError("there is a loop to read in")
+
+    async def disconnect_async(self) -> None: ...
+
+    async def read_async(self, user_id: int) -> UserFeatures | None:
+        self.asked += 1
+        if self.stands_still:
+            wait, self.stands_still = self.stands_still, 0.0
+            asyncio.get_running_loop().call_soon(time.sleep, wait)
+        await asyncio.sleep(self.seconds)
+        return UserFeatures(user_id)
+
+
+async def test_a_store_that_can_is_read_in_the_loop() -> None:
+    store = Store()
+    threads = threading.active_count()
+    found = await FeatureGate(store).read(5)
+    assert found is not None
+    assert (found.user_id, threading.active_count()) == (5, threads)
+
+
+async def test_a_store_that_hangs_is_left_alone_for_a_while() -> None:
+    store, now = Store(seconds=60.0), [0.0]
+    gate = FeatureGate(store, timeout=0.2, retry_after=10.0, clock=lambda: now[0])
+    with pytest.raises(DependencyUnavailable, match="no answer within 200 ms"):
+        await gate.read(5)
+    with pytest.raises(DependencyUnavailable, match="a moment ago"):
+        await gate.read(5)
+    assert store.asked == 1
+    now[0], store.seconds = 11.0, 0.0
+    assert await gate.read(5) is not None
+
+
+async def test_a_process_that_stood_still_asks_again() -> None:
+    store = Store(seconds=0.05, stands_still=0.8)
+    assert await FeatureGate(store, timeout=0.2).read(5) is not None
+    assert store.asked == 2
