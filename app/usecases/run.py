@@ -22,6 +22,7 @@ from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
 from core.background import Background
 from core.errors import InvalidInput
+from core.garbage import freeze
 from core.ids import ExternalId, shown
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
@@ -94,8 +95,10 @@ def serve(settings: Settings) -> None:
     """The API until SIGINT or SIGTERM."""
     import uvicorn
 
+    made = api(settings)
+    freeze()
     uvicorn.run(
-        api(settings),
+        made,
         host=settings.api_host,
         port=settings.api_port,
         log_level="warning",

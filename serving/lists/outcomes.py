@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
 
 from core.errors import DependencyUnavailable
 from core.events import LISTS, ListMade, MadeFrom
@@ -20,20 +21,23 @@ GATHER_SECONDS = 0.5  # a process that is killed loses what it made in the last 
 
 
 class Outcomes:
-    """Makes outcomes durable behind the answer. One that finds no room is counted and lost: the list is shown all the same.
-
-    What a list was made from is packed in a thread, in a tenth of a millisecond that no answer waits for.
-    """
+    """Makes outcomes durable behind the answer. One that finds no room is counted and lost: the list is shown all the same."""
 
     def __init__(self, log: EventLog, code_version: str = "") -> None:
         self._code_version = code_version
         self._failed = STAGE_ERRORS.labels("side_effect", LOG_LISTS)
-        self._packer = ThreadPoolExecutor(1, thread_name_prefix=LOG_LISTS)
+        self._unpacked: deque[tuple[str, str, RecommendationResult, bool]] = deque()  # in the order in which they were shown
         self.writer = WriteBehind(log, LISTS, self._failed.inc, gather=GATHER_SECONDS)
 
     def shown(self, arm: str, release: str, made: RecommendationResult, failed: bool) -> None:
-        """A list that was shown; `failed` says that `release` could not make it."""
-        self._packer.submit(self._shown, arm, release, made, failed)
+        """A list that was shown; `failed` says that `release` could not make it.
+
+        What it was made from is packed when the event loop comes round, which is after the answer was sent: in a tenth of a
+        millisecond that no answer waits for. A thread would have to fight for Python's lock with the next request, and under load
+        it fell behind, with every list in memory that it had not packed yet.
+        """
+        self._unpacked.append((arm, release, made, failed))
+        asyncio.get_running_loop().call_soon(self._pack)
 
     def shadow(self, query: Query, arm: str, release: str, seconds: float, overlap: float | None) -> None:
         """A list that nobody sees; no `overlap` if it could not be made."""
@@ -41,16 +45,20 @@ class Outcomes:
 
     def flush(self) -> bool:
         """Wait until everything is in the log; False if that takes too long."""
-        self._packer.submit(lambda: None).result()
+        self._pack()
         return self.writer.flush()
 
     def close(self) -> None:
         """Store what waits, and stop."""
-        self._packer.shutdown()
+        self._pack()
         self.writer.close()
 
+    def _pack(self) -> None:
+        while self._unpacked:
+            self._shown(*self._unpacked.popleft())
+
     def _shown(self, arm: str, release: str, made: RecommendationResult, failed: bool) -> None:
-        """In the packer's thread, where nobody else would see a bug."""
+        """Behind the answer, where nobody else would see a bug."""
         try:
             stored, degraded = made_from(made, self._code_version), bool(made.trace.failed())
             self._log(made.query, arm, release, made.seconds, failed=failed, degraded=degraded, stored=stored)
