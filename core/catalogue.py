@@ -75,6 +75,11 @@ class Catalogue:
         return KeyRows(self.ids)
 
     @cached_property
+    def decade_codes(self) -> NDArray[np.int64]:
+        """The decade of each item, such as 199, 0 where unknown. [n]"""
+        return np.floor(self.years / 10.0).astype(np.int64)
+
+    @cached_property
     def language_codes(self) -> NDArray[np.int64]:
         """Numbers from 1 on of the languages, 0 where unknown. [n]"""
         number = {name: at for at, name in enumerate(sorted(set(self.languages) - {""}), start=1)}

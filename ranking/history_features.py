@@ -46,7 +46,7 @@ def history_features(
         "mean_cosine": cosines.mean(axis=1),
         "recent_popularity_gap": np.log1p(stats.recent[rows]) - np.log1p(stats.recent[past[-RECENT:]]).mean(),
         "recent_year_gap": _gap(catalogue.years, past[-RECENT:], rows),
-        "decade_affinity": _share(np.floor(catalogue.years / 10.0).astype(np.int64), past, weights, rows),
+        "decade_affinity": _share(catalogue.decade_codes, past, weights, rows),
         "language_affinity": _share(catalogue.language_codes, past, weights, rows),
         "people_affinity": _people(catalogue, past, weights, rows),
         "runtime_gap": _gap(catalogue.runtimes, past[-LATEST:], rows),
@@ -71,12 +71,10 @@ def _gap(values: NDArray[np.float32], past: Rows, rows: Rows) -> NDArray[np.floa
 
 def _share(codes: NDArray[np.int64], past: Rows, weights: NDArray[np.float32], rows: Rows) -> NDArray[np.float32]:
     """The decayed share of the history that has the same code as each candidate [n]; 0 for an unknown one, which is 0."""
-    if not codes.any():
-        return np.zeros(len(rows), dtype=np.float32)
-    own = codes[past]
-    shares = np.bincount(own, weights, minlength=int(codes.max()) + 1)
+    own, asked = codes[past], codes[rows]
+    shares = np.bincount(own, weights, minlength=int(asked.max(initial=0)) + 1)
     shares[0] = 0.0
-    return shares[codes[rows]].astype(np.float32)
+    return shares[asked].astype(np.float32)
 
 
 def _people(catalogue: Catalogue, past: Rows, weights: NDArray[np.float32], rows: Rows) -> NDArray[np.float32] | float:
