@@ -77,7 +77,7 @@ class Catalogue:
     @cached_property
     def decade_codes(self) -> NDArray[np.int64]:
         """The decade of each item, such as 199, 0 where unknown. [n]"""
-        return np.floor(self.years / 10.0).astype(np.int64)
+        return np.asarray(np.floor(self.years / 10.0), dtype=np.int64)
 
     @cached_property
     def language_codes(self) -> NDArray[np.int64]:

@@ -27,11 +27,14 @@ FIRST_ITEM_KEY = 2**53
 FIRST_USER_KEY = 2**62
 ALLOWED = (
     f"an integer from 1 to {MAX_INTEGER}, or a string of 1 to {MAX_LENGTH} characters without control characters, not only spaces"
+    ", and without . or .. between slashes"
 )
 
 ExternalId = int | str  # an integer where the id is a whole number, else a string
 
 _WHOLE = re.compile(r"[1-9][0-9]{0,15}")
+# Browsers and proxies take these out of an address (RFC 3986, section 5.2.4), so that nobody could ask for such an id
+_DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.?(?:$|[/\\])")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -43,7 +46,7 @@ def parse_id(raw: object) -> ExternalId:
     if isinstance(raw, str):
         if _WHOLE.fullmatch(raw) and int(raw) <= MAX_INTEGER:
             return int(raw)
-        if raw.strip() and len(raw) <= MAX_LENGTH and not _UNPRINTABLE.search(raw):
+        if raw.strip() and len(raw) <= MAX_LENGTH and not _UNPRINTABLE.search(raw) and not _DOT_SEGMENT.search(raw):
             return raw
     elif isinstance(raw, int) and not isinstance(raw, bool) and 1 <= raw <= MAX_INTEGER:
         return raw

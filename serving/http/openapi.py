@@ -34,6 +34,7 @@ PROBLEMS = {
     404: "Not found",
     409: "The id has the key of another id that came earlier; nothing was changed",
     413: "The body is too large",
+    415: "The body is not sent as plain JSON: another content-type, or packed",
     422: "A value is outside its allowed range; `errors` names it",
     503: "A required service is unavailable; `Retry-After` says when to retry",
 }

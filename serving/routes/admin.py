@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from core.errors import MarqueeError
 from serving import examples, models
+from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.http.problems import InvalidFields, MalformedJson, field_error
 from serving.routes.api import Limit, api_of, check_admin, json
@@ -52,7 +53,7 @@ class RetrainingRefused(MarqueeError):
     openapi_extra=_BODY,
     responses={
         **answers(models.RetrainingAsked, examples.RETRAINING_ASKED, "Asked for", status=202),
-        **problems(400, 401, 403, 409, 413, 422),
+        **problems(400, 401, 403, 409, 413, 415, 422),
     },
 )
 async def retrain(request: Request, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None) -> Response:
@@ -63,7 +64,7 @@ async def retrain(request: Request, x_admin_key: Annotated[str | None, Header(de
     """
     api = api_of(request)
     check_admin(api.admin_key, x_admin_key)
-    reasons = _reasons(await request.body())
+    reasons = _reasons(await json_body(request))
     answer = await asyncio.to_thread(api.retraining.ask, "manual", reasons)
     if not answer.started:
         raise RetrainingRefused(answer.reason, next_at=answer.next_at)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from serving import examples, models
+from serving.http.json_body import json_body
 from serving.http.openapi import EVENT_BODY, answers, problems
 from serving.routes.api import api_of, json
 
@@ -23,7 +24,7 @@ router = APIRouter(default_response_class=Response)
     openapi_extra=EVENT_BODY,
     responses={
         **answers(models.Receipt, examples.RECEIPT, "Durable, and on the way into the features", status=202),
-        **problems(400, 413, 422, 503),
+        **problems(400, 413, 415, 422, 503),
     },
 )
 async def post_events(request: Request) -> Response:
@@ -31,5 +32,5 @@ async def post_events(request: Request) -> Response:
 
     Events on items that the catalogue does not have are kept in the dead-letter topic and reported as quarantined.
     """
-    receipt = await api_of(request).ingestion.ingest(await request.body())
+    receipt = await api_of(request).ingestion.ingest(await json_body(request))
     return json(asdict(receipt), status=202)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from core.errors import NotFound
 from serving import examples, models
+from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.item_patch import ITEM_BODY, changes_in
 from serving.routes.api import Id, api_of, check_admin, json
@@ -50,7 +51,7 @@ async def item(request: Request, item_id: Id) -> Response:
     openapi_extra=ITEM_BODY,
     responses={
         **answers(models.ItemChanged, examples.ITEM_CHANGED, "Stored"),
-        **problems(400, 401, 403, 404, 413, 422, 503),
+        **problems(400, 401, 403, 404, 413, 415, 422, 503),
     },
 )
 async def change_item(
@@ -65,7 +66,7 @@ async def change_item(
     """
     api = api_of(request)
     check_admin(api.admin_key, x_admin_key)
-    values = changes_in(await request.body())
+    values = changes_in(await json_body(request))
     async with api.changing:
         found = await asyncio.to_thread(api.change_item, item_id, values)
     return json({"item_id": item_id, "changed": bool(found.changed)})

@@ -14,6 +14,7 @@ from core.ids import ExternalId, parse_id
 from core.ids import Id as ItemId
 from recommender.roles import Constraints, Page
 from serving import examples, models
+from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.http.problems import request_id_of
 from serving.http.short_way import with_short_way
@@ -161,14 +162,14 @@ async def recommend(
     summary="A list for a user, asked for with a body",
     response_model=None,
     openapi_extra=LIST_BODY,
-    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(400, 413, 422)},
+    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(400, 413, 415, 422)},
 )
 async def recommend_with_body(request: Request, user_id: Id) -> Response:
     """The same as GET, with its parameters in a JSON object: `exclude` may then have 10,000 ids.
 
     It changes nothing, and the body may be left out.
     """
-    return await _list(request, user_id, list_request_in(await request.body()))
+    return await _list(request, user_id, list_request_in(await json_body(request)))
 
 
 async def _list(request: Request, user_id: ExternalId, wanted: ListRequest, forced: dict[str, str] | None = None) -> Response:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from serving import examples, models
+from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.lists.history import history_of
 from serving.onboarding_answers import ONBOARDING_BODY, answers_in
@@ -48,7 +49,7 @@ async def history(request: Request, user_id: Id, limit: Limit = 20) -> Response:
     summary="What a new user says that they like",
     response_model=None,
     openapi_extra=ONBOARDING_BODY,
-    responses={**answers(models.Onboarded, examples.ONBOARDED, "Stored"), **problems(400, 409, 413, 422, 503)},
+    responses={**answers(models.Onboarded, examples.ONBOARDED, "Stored"), **problems(400, 409, 413, 415, 422, 503)},
 )
 async def onboarding(request: Request, user_id: Id) -> Response:
     """The next list is made from it, with the strategy `onboarding`, until there are ten events of the user's own.
@@ -58,7 +59,7 @@ async def onboarding(request: Request, user_id: Id) -> Response:
     """
     api = api_of(request)
     host = api.service.host
-    told = answers_in(await request.body(), host.facts, host.main.snapshot)
+    told = answers_in(await json_body(request), host.facts, host.main.snapshot)
     await asyncio.to_thread(api.onboard, user_id, told)
     items = [host.facts.id_of(item) for item in told.items]
     return json({"user_id": user_id, "items": items, "genres": told.genres, "people": told.people, "age_band": told.age_band})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -24,7 +25,9 @@ from core.ids import (
     user_key,
 )
 
-TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=MAX_LENGTH).filter(str.strip)
+TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=MAX_LENGTH).filter(
+    lambda text: text.strip() and not {".", ".."} & set(re.split(r"[/\\]", text))
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,8 @@ TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_s
         ("-1", "-1"),
         ("4.0", "4.0"),
         ("SKU/é 1", "SKU/é 1"),
+        ("a..b/.c/d.", "a..b/.c/d."),
+        ("...", "..."),
         ("٣", "٣"),  # a digit, but not one of ours
         ("x" * MAX_LENGTH, "x" * MAX_LENGTH),
     ],
@@ -50,7 +55,28 @@ def test_valid_ids_are_parsed(raw: object, id_: ExternalId) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [0, -1, MAX_INTEGER + 1, 1.0, True, None, "", "  ", "x" * (MAX_LENGTH + 1), "a\nb", "\0", "\ud800", [1]]
+    "raw",
+    [
+        0,
+        -1,
+        MAX_INTEGER + 1,
+        1.0,
+        True,
+        None,
+        "",
+        "  ",
+        "x" * (MAX_LENGTH + 1),
+        "a\nb",
+        "\0",
+        "\ud800",
+        [1],
+        ".",
+        "..",
+        "../etc",
+        "a/../b",
+        "a/.",
+        "..\\x",
+    ],
 )
 def test_invalid_ids_are_refused(raw: object) -> None:
     with pytest.raises(ValueError, match="allowed: an integer from 1 to"):

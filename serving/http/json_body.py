@@ -1,0 +1,64 @@
+"""A body as bytes of JSON in which nothing is ambiguous: of the right media type, not packed, with no key twice in one object.
+
+Which of two values of one key counts is up to the parser (RFC 8259, section 4), so that a gateway and Marquee could read two
+different events. Packed bodies are refused rather than unpacked: a kilobyte can become a gigabyte.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import Request
+
+from core.errors import MarqueeError
+from serving.http.problems import InvalidFields, field_error
+
+MAX_NAME_LENGTH = 64  # characters of a key that are repeated to its sender
+
+
+class UnsupportedMediaType(MarqueeError):
+    """The body is not sent as plain JSON."""
+
+    status = 415
+    slug = "unsupported-media-type"
+    title = "The body is not sent as JSON"
+
+
+async def json_body(request: Request) -> bytes:
+    """The body. Raises UnsupportedMediaType, and InvalidFields for a key that an object has twice.
+
+    Whether it is JSON at all is left to whoever reads it.
+    """
+    body = await request.body()
+    if body:
+        _check_headers(request)
+    twice = key_twice_in(body)
+    if twice is not None:
+        raise InvalidFields([field_error(twice[:MAX_NAME_LENGTH], "sent twice", "each key once in an object")])
+    return body
+
+
+def key_twice_in(body: bytes) -> str | None:
+    """The first key that an object of the body has twice; None if there is none, and of what is not JSON."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        if not found and len({name for name, _ in pairs}) < len(pairs):
+            names = [name for name, _ in pairs]
+            found.append(next(name for at, name in enumerate(names) if name in names[:at]))
+
+    try:
+        json.loads(body, object_pairs_hook=look, parse_int=len, parse_float=len)  # numbers may have any length: nobody reads them
+    except (ValueError, RecursionError):
+        return None
+    return found[0] if found else None
+
+
+def _check_headers(request: Request) -> None:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UnsupportedMediaType(f"its content-type is {kind[:MAX_NAME_LENGTH]!r}; send application/json")
+    packed = request.headers.get("content-encoding", "identity").strip().lower()
+    if packed != "identity":
+        raise UnsupportedMediaType(f"its content-encoding is {packed[:MAX_NAME_LENGTH]!r}; send it as it is")
