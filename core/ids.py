@@ -17,9 +17,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 MAX_INTEGER = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 MAX_LENGTH = 128  # characters
@@ -39,7 +39,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def parse_id(raw: object) -> ExternalId:
-    """An id as it came from JSON, a path or a file. `"42"` and `42` are the same id; `"042"` is another.
+    """An id as it came from JSON, a path or a file. `"42"`, `42` and, in JSON, `42.0` are the same id; `"042"` is another.
 
     Raises ValueError for anything that cannot be an id.
     """
@@ -48,12 +48,15 @@ def parse_id(raw: object) -> ExternalId:
             return int(raw)
         if raw.strip() and len(raw) <= MAX_LENGTH and not _UNPRINTABLE.search(raw) and not _DOT_SEGMENT.search(raw):
             return raw
-    elif isinstance(raw, int) and not isinstance(raw, bool) and 1 <= raw <= MAX_INTEGER:
-        return raw
+    elif isinstance(raw, int | float) and not isinstance(raw, bool) and 1 <= raw <= MAX_INTEGER and raw == int(raw):
+        return int(raw)
     raise ValueError(f"allowed: {ALLOWED}")
 
 
-Id = Annotated[ExternalId, BeforeValidator(parse_id)]
+PRINTABLE = r"(?=.*\S)[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]+"  # for JSON Schema: no control characters, not only spaces
+_TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": rf"^(?!(.*[/\\])?\.\.?([/\\]|$)){PRINTABLE}$"}
+ID_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}, _TEXT]}
+Id = Annotated[ExternalId, BeforeValidator(parse_id), WithJsonSchema(ID_SCHEMA)]
 
 
 def user_key(id_: ExternalId) -> int:

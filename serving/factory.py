@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from serving import pages
 from serving.http import openapi, problems
 from serving.http.middleware import BodyLimit, RequestContext
-from serving.routes.all import include
+from serving.http.slashes import EncodedSlashes
+from serving.routes.all import ROUTES, include
 from serving.routes.api import Api
 
 
@@ -32,12 +33,15 @@ def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Call
             for close in (api.readiness.close, api.ingestion.close, api.service.close, *closers):
                 close()
 
-    app = FastAPI(title="Marquee", version=version("marquee"), docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Marquee", version=version("marquee"), docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan
+    )
     app.state.api = api
     include(app)
     pages.install(app)
-    problems.install(app)
+    problems.install(app, ROUTES)
     openapi.describe(app, api.ingestion.max_batch)
     app.add_middleware(BodyLimit, limit=max_body_bytes)
+    app.add_middleware(EncodedSlashes)
     app.add_middleware(RequestContext)
     return app

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from core import columns as c
+from core.ids import PRINTABLE
 from lake.item_changes import (
     CHANGEABLE,
     MAX_COST,
@@ -22,10 +23,13 @@ from lake.item_changes import (
     MAX_YEAR,
     complaints,
 )
+from serving.http.json_body import whole
 from serving.http.problems import InvalidFields, MalformedJson, field_error
 
 _FIELDS = ", ".join(CHANGEABLE)
-_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_GENRE}
+_PATTERN = f"^{PRINTABLE}$"
+_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_GENRE, "pattern": _PATTERN}
+_WHOLE = (c.YEAR, c.MATURITY, c.RUNTIME)
 _TIME = {"type": ["number", "null"], "minimum": 0, "maximum": MAX_TIME, "description": "Unix seconds"}
 _SCHEMA: dict[str, Any] = {
     "title": "ItemChanges",
@@ -33,7 +37,7 @@ _SCHEMA: dict[str, Any] = {
     "minProperties": 1,
     "additionalProperties": False,
     "properties": {
-        c.TITLE: {"type": "string", "minLength": 1, "maxLength": MAX_TITLE},
+        c.TITLE: {"type": "string", "minLength": 1, "maxLength": MAX_TITLE, "pattern": _PATTERN},
         c.GENRES: {
             "type": "array",
             "items": _NAME,
@@ -44,10 +48,10 @@ _SCHEMA: dict[str, Any] = {
         c.YEAR: {"type": "integer", "minimum": 1, "maximum": MAX_YEAR},
         c.HIDDEN: {"type": "boolean", "description": "true takes it out of every list"},
         c.MATURITY: {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_MATURITY, "description": "suitable from this age"},
-        c.LANGUAGE: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_LANGUAGE},
+        c.LANGUAGE: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_LANGUAGE, "pattern": _PATTERN},
         c.AVAILABLE_FROM: _TIME,
         c.AVAILABLE_UNTIL: _TIME,
-        c.SERIES: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_SERIES},
+        c.SERIES: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_SERIES, "pattern": _PATTERN},
         c.PEOPLE: {"type": "array", "items": _NAME, "maxItems": MAX_PEOPLE, "uniqueItems": True, "description": "cast and crew"},
         c.COST: {"type": ["number", "null"], "minimum": 0, "maximum": MAX_COST, "description": "of the licence, for one play"},
         c.RUNTIME: {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_RUNTIME, "description": "minutes"},
@@ -83,7 +87,7 @@ def changes_in(body: bytes) -> dict[str, object]:
     unknown = [
         field_error(name[:64], value, f"no such field; {_FIELDS}") for name, value in values.items() if name not in CHANGEABLE
     ]
-    known = {name: value for name, value in values.items() if name in CHANGEABLE}
+    known = {name: whole(value) if name in _WHOLE else value for name, value in values.items() if name in CHANGEABLE}
     wrong = [field_error(name, values[name], allowed) for name, allowed in complaints(known)]
     if unknown or wrong:
         raise InvalidFields([*unknown, *wrong])

@@ -9,13 +9,15 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.ids import Id
+from serving.http.json_body import Whole
 from serving.http.problems import ALLOWED_IN_LIST_BODY, InvalidFields, MalformedJson, field_error
 
 MAX_POSITIONS = 100  # of a list, over all its pages
 MAX_GENRES, MAX_LANGUAGES = 20, 20
 MAX_EXCLUDED, MAX_EXCLUDED_IN_BODY = 1000, 10_000  # in a query, in a body
-Year = Annotated[int, Field(ge=1, le=9999)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+NO_SURROGATES = r"^[^\ud800-\udfff]*$"  # halves of characters, which JSON can write and no text has
+Year = Annotated[Whole, Field(ge=1, le=9999)]
+Name = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra={"pattern": NO_SURROGATES})]
 
 
 class ListRequest(BaseModel):
@@ -23,8 +25,8 @@ class ListRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    k: int = Field(20, ge=1, le=100)
-    offset: int = Field(0, ge=0, le=MAX_POSITIONS - 1)
+    k: Whole = Field(20, ge=1, le=100)
+    offset: Whole = Field(0, ge=0, le=MAX_POSITIONS - 1)
     page_of: str | None = Field(None, pattern="^[0-9a-f]{32}$")
     explain: bool = False
     trace: bool = False
@@ -33,7 +35,7 @@ class ListRequest(BaseModel):
     exclude: list[Id] = Field([], max_length=MAX_EXCLUDED_IN_BODY)
     year_min: Year | None = None
     year_max: Year | None = None
-    maturity_max: int | None = Field(None, ge=0, le=99)
+    maturity_max: Whole | None = Field(None, ge=0, le=99)
     language: list[Name] = Field([], max_length=MAX_LANGUAGES)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from core.answers import AGE_BANDS, MAX_ANSWERS, Answers
-from core.ids import parse_id
+from core.ids import ID_SCHEMA, parse_id
 from core.item_facts import ItemFacts
 from recommender.live import Snapshot
 from serving.http.problems import InvalidFields, MalformedJson, field_error
@@ -27,7 +27,12 @@ ONBOARDING_BODY: dict[str, Any] = {
                     "minProperties": 1,
                     "additionalProperties": False,
                     "properties": {
-                        "items": {"type": "array", "items": {}, "maxItems": MAX_ANSWERS, "description": "ids of items they like"},
+                        "items": {
+                            "type": "array",
+                            "items": ID_SCHEMA,
+                            "maxItems": MAX_ANSWERS,
+                            "description": "ids of items they like",
+                        },
                         "genres": _NAMES,
                         "people": _NAMES,
                         "age_band": {"type": "string", "enum": list(AGE_BANDS)},

@@ -7,13 +7,21 @@ different events. Packed bodies are refused rather than unpacked: a kilobyte can
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Request
+from pydantic import BeforeValidator
 
 from core.errors import MarqueeError
 from serving.http.problems import InvalidFields, field_error
 
+
+def whole(value: Any) -> Any:
+    """43 for 43.0, which is an integer in JSON Schema; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(whole)]
 MAX_NAME_LENGTH = 64  # characters of a key that are repeated to its sender
 
 

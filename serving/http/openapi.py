@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import UnionType
 from typing import Any
 
 from fastapi import FastAPI
@@ -70,7 +71,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": PROBLEMS[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses}
 
 
-def answers(model: type[BaseModel], example: object, description: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+def answers(
+    model: type[BaseModel] | UnionType, example: object, description: str, status: int = 200
+) -> dict[int | str, dict[str, Any]]:
     """The good response of a route."""
     return {status: {"model": model, "description": description, "content": {"application/json": {"example": example}}}}
 

@@ -152,9 +152,12 @@ def plain(value: Any) -> Any:
     return _cut(value if isinstance(value, str) else repr(value))
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of routing, validation and the domain as a problem. Unexpected exceptions are left to the middleware."""
+def install(app: FastAPI, routes: Sequence[tuple[str, str]] = ()) -> None:
+    """Answer every error of routing, validation and the domain as a problem. Unexpected exceptions are left to the middleware.
 
+    `routes` are (method, path) of all of them: the framework knows only the methods of the first one that has the path.
+    """
+    app.state.routes = routes
     app.add_exception_handler(HTTPException, cast("ExceptionHandler", _on_http))
     app.add_exception_handler(RequestValidationError, cast("ExceptionHandler", _on_validation))
     app.add_exception_handler(MarqueeError, cast("ExceptionHandler", _on_domain))
@@ -166,8 +169,14 @@ def request_id_of(request: Request) -> str:
 
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
-    response = problem(error.status_code, *_http_words(request, error), request_id_of(request))
-    response.headers.update(error.headers or {})
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        path = getattr(request.scope.get("route"), "path_format", "")
+        headers["Allow"] = (
+            ", ".join(sorted(method for method, known in request.app.state.routes if known == path)) or headers["Allow"]
+        )
+    response = problem(error.status_code, *_http_words(request, error, headers), request_id_of(request))
+    response.headers.update(headers)
     return response
 
 
@@ -179,14 +188,14 @@ async def _on_domain(request: Request, error: MarqueeError) -> Response:
     return of_error(error, request_id_of(request))
 
 
-def _http_words(request: Request, error: HTTPException) -> tuple[str, str, str]:
+def _http_words(request: Request, error: HTTPException, headers: Mapping[str, str]) -> tuple[str, str, str]:
     """(slug, title, detail) of an error that the framework raised."""
-    path = plain(request.url.path)
+    path = plain(request.scope["raw_path"].decode("ascii", "replace"))
     if error.status_code == 404:
         return "unknown-route", "There is no such route", f"there is nothing at {path}; see /docs"
     if error.status_code == 405:
-        allow = (error.headers or {}).get("Allow", "")
-        return "method-not-allowed", "This route does not support this method", f"{path} accepts {allow}, not {request.method}"
+        words = f"{path} accepts {headers['Allow']}, not {request.method}"
+        return "method-not-allowed", "This route does not support this method", words
     phrase = HTTPStatus(error.status_code).phrase
     return phrase.lower().replace(" ", "-"), phrase, str(error.detail)
 

@@ -18,6 +18,7 @@ from core.ids import ExternalId
 from core.ports import Retraining
 from lake.item_changes import Changed
 from serving.health import Readiness
+from serving.http import slashes
 from serving.http.problems import Forbidden, Unauthorized
 from serving.intake.ingestion import Ingestion
 from serving.lists.service import RecommendService
@@ -27,6 +28,7 @@ Id = Annotated[
     Path(description=f"an integer, or any string of up to {ids.MAX_LENGTH} characters (URL-encoded)"),
 ]
 Limit = Annotated[int, Query(ge=1, le=100)]
+slashes.know_ids()
 
 
 class ExperimentControl(Protocol):

@@ -19,7 +19,7 @@ router = APIRouter(default_response_class=Response)
 
 
 @router.get(
-    "/items/{item_id:path}",
+    "/items/{item_id:id}",
     tags=["catalogue"],
     summary="A film",
     response_model=None,
@@ -44,7 +44,7 @@ async def item(request: Request, item_id: Id) -> Response:
 
 
 @router.patch(
-    "/items/{item_id:path}",
+    "/items/{item_id:id}",
     tags=["catalogue"],
     summary="Hide, show or correct a film",
     response_model=None,

@@ -35,6 +35,7 @@ from serving.routes.api import Id, Limit, api_of, check_admin, json
 router = APIRouter(default_response_class=Response)
 
 _VARIANT = "x-experiment-variant"
+LIST = answers(models.RecommendationList | models.CompactList, examples.LIST, "The list, best first")
 ListId = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")]
 Year = Annotated[int | None, Query(ge=1, le=9999)]
 
@@ -85,7 +86,7 @@ def short_way(request: Request) -> Awaitable[Response] | None:
 
 
 @router.get(
-    "/recommend/{user_id:path}/why/{item_id:path}",
+    "/recommend/{user_id:id}/why/{item_id:id}",
     tags=["lists"],
     summary="Why an item is on a user's list, or not",
     response_model=None,
@@ -114,11 +115,14 @@ list_router = APIRouter(default_response_class=Response, route_class=with_short_
 
 
 @list_router.get(
-    "/recommend/{user_id:path}",
+    "/recommend/{user_id:id}",
     tags=["lists"],
     summary="A list for a user",
     response_model=None,
-    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(401, 403, 422)},
+    responses={
+        **LIST,
+        **problems(401, 403, 422),
+    },
 )
 async def recommend(
     request: Request,
@@ -157,12 +161,15 @@ async def recommend(
 
 
 @router.post(
-    "/recommend/{user_id:path}",
+    "/recommend/{user_id:id}",
     tags=["lists"],
     summary="A list for a user, asked for with a body",
     response_model=None,
     openapi_extra=LIST_BODY,
-    responses={**answers(models.RecommendationList, examples.LIST, "The list, best first"), **problems(400, 413, 415, 422)},
+    responses={
+        **LIST,
+        **problems(400, 413, 415, 422),
+    },
 )
 async def recommend_with_body(request: Request, user_id: Id) -> Response:
     """The same as GET, with its parameters in a JSON object: `exclude` may then have 10,000 ids.

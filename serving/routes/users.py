@@ -30,7 +30,7 @@ async def users(request: Request, limit: Limit = 10) -> Response:
 
 
 @router.get(
-    "/users/{user_id:path}/history",
+    "/users/{user_id:id}/history",
     tags=["users"],
     summary="The recent events of a user, newest first",
     response_model=None,
@@ -44,7 +44,7 @@ async def history(request: Request, user_id: Id, limit: Limit = 20) -> Response:
 
 
 @router.post(
-    "/users/{user_id:path}/onboarding",
+    "/users/{user_id:id}/onboarding",
     tags=["users"],
     summary="What a new user says that they like",
     response_model=None,
@@ -66,7 +66,7 @@ async def onboarding(request: Request, user_id: Id) -> Response:
 
 
 @router.delete(
-    "/users/{user_id:path}",
+    "/users/{user_id:id}",
     tags=["users"],
     summary="Erase a user's features and lake rows",
     response_model=None,

@@ -34,6 +34,7 @@ TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_s
     ("raw", "id_"),
     [
         (42, 42),
+        (42.0, 42),
         ("42", 42),
         (MAX_INTEGER, MAX_INTEGER),
         (str(MAX_INTEGER), MAX_INTEGER),
@@ -60,7 +61,9 @@ def test_valid_ids_are_parsed(raw: object, id_: ExternalId) -> None:
         0,
         -1,
         MAX_INTEGER + 1,
-        1.0,
+        1.5,
+        float("nan"),
+        float("inf"),
         True,
         None,
         "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from urllib.parse import quote
 
 import pytest
 
@@ -20,7 +21,7 @@ ADMIN = {"X-Admin-Key": "secret"}
 async def erased(world, user: ExternalId):
     world.app.state.api = replace(world.app.state.api, erase=partial(erasing.erase, world.features, MemoryLake()))
     async with world.client() as client:
-        return await client.delete(f"/users/{user}", headers=ADMIN)
+        return await client.delete(f"/users/{quote(str(user), safe='')}", headers=ADMIN)
 
 
 @pytest.mark.parametrize("user", [7, "anna@example.com"])

@@ -99,7 +99,7 @@ async def test_a_variant_that_is_asked_for_is_looked_at_by_fastapi(world, ways: 
 
 
 def test_the_short_way_knows_every_parameter_of_the_route() -> None:
-    route = next(one for one in lists.list_router.routes if one.path == "/recommend/{user_id:path}")  # type: ignore[attr-defined]
+    route = next(one for one in lists.list_router.routes if one.path_format == "/recommend/{user_id}")  # type: ignore[attr-defined]
     waiting, names = [route.dependant], set()  # type: ignore[attr-defined]
     while waiting:
         one = waiting.pop()
