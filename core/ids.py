@@ -53,8 +53,12 @@ def parse_id(raw: object) -> ExternalId:
     raise ValueError(f"allowed: {ALLOWED}")
 
 
-PRINTABLE = r"(?=.*\S)[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]+"  # for JSON Schema: no control characters, not only spaces
-_TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": rf"^(?!(.*[/\\])?\.\.?([/\\]|$)){PRINTABLE}$"}
+_NOT_CONTROL = r"[^\u0000-\u001f\u007f-\u009f]*"
+PRINTABLE = rf"^{_NOT_CONTROL}[^\s\u0000-\u001f\u007f-\u009f]{_NOT_CONTROL}$"  # for JSON Schema, in what every dialect knows
+_TEXT = {
+    **{"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": PRINTABLE},
+    "not": {"pattern": r"(^|[/\\])\.\.?($|[/\\])"},
+}
 ID_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}, _TEXT]}
 Id = Annotated[ExternalId, BeforeValidator(parse_id), WithJsonSchema(ID_SCHEMA)]
 

@@ -27,8 +27,7 @@ from serving.http.json_body import whole
 from serving.http.problems import InvalidFields, MalformedJson, field_error
 
 _FIELDS = ", ".join(CHANGEABLE)
-_PATTERN = f"^{PRINTABLE}$"
-_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_GENRE, "pattern": _PATTERN}
+_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_GENRE, "pattern": PRINTABLE}
 _WHOLE = (c.YEAR, c.MATURITY, c.RUNTIME)
 _TIME = {"type": ["number", "null"], "minimum": 0, "maximum": MAX_TIME, "description": "Unix seconds"}
 _SCHEMA: dict[str, Any] = {
@@ -37,7 +36,7 @@ _SCHEMA: dict[str, Any] = {
     "minProperties": 1,
     "additionalProperties": False,
     "properties": {
-        c.TITLE: {"type": "string", "minLength": 1, "maxLength": MAX_TITLE, "pattern": _PATTERN},
+        c.TITLE: {"type": "string", "minLength": 1, "maxLength": MAX_TITLE, "pattern": PRINTABLE},
         c.GENRES: {
             "type": "array",
             "items": _NAME,
@@ -48,10 +47,10 @@ _SCHEMA: dict[str, Any] = {
         c.YEAR: {"type": "integer", "minimum": 1, "maximum": MAX_YEAR},
         c.HIDDEN: {"type": "boolean", "description": "true takes it out of every list"},
         c.MATURITY: {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_MATURITY, "description": "suitable from this age"},
-        c.LANGUAGE: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_LANGUAGE, "pattern": _PATTERN},
+        c.LANGUAGE: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_LANGUAGE, "pattern": PRINTABLE},
         c.AVAILABLE_FROM: _TIME,
         c.AVAILABLE_UNTIL: _TIME,
-        c.SERIES: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_SERIES, "pattern": _PATTERN},
+        c.SERIES: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_SERIES, "pattern": PRINTABLE},
         c.PEOPLE: {"type": "array", "items": _NAME, "maxItems": MAX_PEOPLE, "uniqueItems": True, "description": "cast and crew"},
         c.COST: {"type": ["number", "null"], "minimum": 0, "maximum": MAX_COST, "description": "of the licence, for one play"},
         c.RUNTIME: {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_RUNTIME, "description": "minutes"},

@@ -6,18 +6,20 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from core.ids import Id
-from serving.http.json_body import Whole
+from serving.http.json_body import whole
 from serving.http.problems import ALLOWED_IN_LIST_BODY, InvalidFields, MalformedJson, field_error
 
 MAX_POSITIONS = 100  # of a list, over all its pages
 MAX_GENRES, MAX_LANGUAGES = 20, 20
 MAX_EXCLUDED, MAX_EXCLUDED_IN_BODY = 1000, 10_000  # in a query, in a body
-NO_SURROGATES = r"^[^\ud800-\udfff]*$"  # halves of characters, which JSON can write and no text has
-Year = Annotated[Whole, Field(ge=1, le=9999)]
-Name = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra={"pattern": NO_SURROGATES})]
+Year = Annotated[int, Field(ge=1, le=9999), BeforeValidator(whole)]
+Age = Annotated[int, Field(ge=0, le=99), BeforeValidator(whole)]
+Size = Annotated[int, Field(ge=1, le=100), BeforeValidator(whole)]
+Offset = Annotated[int, Field(ge=0, le=MAX_POSITIONS - 1), BeforeValidator(whole)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class ListRequest(BaseModel):
@@ -25,8 +27,8 @@ class ListRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    k: Whole = Field(20, ge=1, le=100)
-    offset: Whole = Field(0, ge=0, le=MAX_POSITIONS - 1)
+    k: Size = 20
+    offset: Offset = 0
     page_of: str | None = Field(None, pattern="^[0-9a-f]{32}$")
     explain: bool = False
     trace: bool = False
@@ -35,7 +37,7 @@ class ListRequest(BaseModel):
     exclude: list[Id] = Field([], max_length=MAX_EXCLUDED_IN_BODY)
     year_min: Year | None = None
     year_max: Year | None = None
-    maturity_max: Whole | None = Field(None, ge=0, le=99)
+    maturity_max: Age | None = None
     language: list[Name] = Field([], max_length=MAX_LANGUAGES)
 
 

@@ -35,7 +35,7 @@ ONBOARDING_BODY: dict[str, Any] = {
                         },
                         "genres": _NAMES,
                         "people": _NAMES,
-                        "age_band": {"type": "string", "enum": list(AGE_BANDS)},
+                        "age_band": {"enum": [*AGE_BANDS, None]},
                     },
                 },
                 "examples": {

@@ -7,10 +7,9 @@ different events. Packed bodies are refused rather than unpacked: a kilobyte can
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Request
-from pydantic import BeforeValidator
 
 from core.errors import MarqueeError
 from serving.http.problems import InvalidFields, field_error
@@ -21,7 +20,6 @@ def whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(whole)]
 MAX_NAME_LENGTH = 64  # characters of a key that are repeated to its sender
 
 

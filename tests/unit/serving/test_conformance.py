@@ -1,0 +1,71 @@
+"""The API keeps to its own description, whatever is sent: Schemathesis makes requests from it, right ones and wrong ones.
+
+What it may not find: a server error, a status or a media type that is not described, an answer that breaks its schema, a method
+that is answered although it is not described, and a wrong request that is accepted.
+"""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import CHECKS
+from schemathesis.generation.modes import GenerationMode
+from schemathesis.schemas import BaseSchema
+
+from core.errors import NotFound
+from core.ports import RetrainAnswer
+from serving.routes.all import ROUTES
+
+ADMIN = {"X-Admin-Key": "secret"}
+# A body can be wrong in a way that no schema says: a page beyond the list, an answer about an item that the catalogue lacks.
+OF_MEANING = "positive_data_acceptance"
+# An erased user is one that was never seen, of whom the API says that nothing is known: there is no other answer for either.
+OF_ERASURE = ("use_after_free", "ensure_resource_availability")
+# Every request here has the admin key; that routes refuse others is in test_admin and test_hostile.
+OF_KEYS = "ignored_auth"
+LEFT_OUT = {OF_MEANING, *OF_ERASURE, OF_KEYS}
+
+
+QUIET = settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Retraining:
+    """Says yes to everything."""
+
+    def ask(self, *_: object, **__: object) -> RetrainAnswer:
+        return RetrainAnswer(True, "a retraining begins", 5.0)
+
+
+def no_such_list(request_id: str) -> dict[str, object]:
+    raise NotFound(f"no list {request_id} is on record")
+
+
+@pytest.fixture
+def api(build_world) -> BaseSchema:
+    world = build_world(retraining=Retraining(), provenance=no_such_list)
+    return schemathesis.openapi.from_asgi("/openapi.json", world.app)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as described", "otherwise"])
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=[f"{method} {path}" for method, path in ROUTES])
+def test_the_api_is_what_it_says(api: BaseSchema, method: str, path: str, mode: GenerationMode) -> None:
+    operation = api[path][method]
+
+    @QUIET
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def check(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers=ADMIN, excluded_checks=[CHECKS.get_one(name) for name in LEFT_OUT])
+
+    try:
+        check()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE, "of some requests none can be wrong"
