@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up install test check format reference clean kafka kafka-stop
+.PHONY: demo up install test bench check format reference clean kafka kafka-stop
 
 demo: install  ## load, train, release, serve and replay: the whole loop
 	$(BIN)/marquee demo
@@ -22,6 +22,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 test: install  ## everything that needs no service but Python's own packages; more where services are found
 	$(BIN)/python -m pytest
+
+bench: install  ## how fast one core serves what the demo prepared, beside what a user would write instead
+	$(BIN)/python benchmarks/serving.py --home $(or $(MARQUEE_HOME),var)
 
 check: install  ## what a reviewer's machine would complain about
 	$(BIN)/ruff format --check .
