@@ -277,8 +277,7 @@ def compared(paths: Path, home: Path, redis: str, trivial: Path, seconds: float)
 
 def data_hash(home: Path) -> str:
     """Which release was served."""
-    with Settings(home=home).folder("releases") as releases:
-        return ",".join(sorted(one.name for one in releases.iterdir()))
+    return ",".join(sorted(one.name for one in Settings(home=home).folder("releases").iterdir() if one.is_dir()))
 
 
 if __name__ == "__main__":

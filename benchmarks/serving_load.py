@@ -54,10 +54,14 @@ class Connection(asyncio.Protocol):
             self._buffer = b""
             self._answer.set_result((int(head[9:12]), body))
 
+    @property
+    def open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
     async def get(self, path: str) -> tuple[int, bytes]:
         """Status and body. Raises OSError when the connection breaks."""
-        if self._transport is None or self._transport.is_closing():
-            raise ConnectionResetError("closed by the server")
+        if self._transport is None:
+            raise ConnectionResetError("not connected")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         return await self._answer
@@ -114,12 +118,15 @@ class Load:
         await asyncio.gather(*(client() for _ in range(clients)))
 
     async def _connection(self) -> Connection:
-        if self._idle.empty() and self._opened < MAX_CONNECTIONS:
-            self._opened += 1
-            loop = asyncio.get_running_loop()
-            _, made = await loop.create_connection(Connection, "127.0.0.1", self._port)
-            return made
-        return await self._idle.get()
+        """An idle one that the server has not closed for being idle, or a new one."""
+        while not self._idle.empty() or self._opened >= MAX_CONNECTIONS:
+            found = await self._idle.get()
+            if found.open:
+                return found
+            self._opened -= 1
+        self._opened += 1
+        _, made = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", self._port)
+        return made
 
 
 def main() -> None:
