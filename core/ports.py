@@ -188,6 +188,9 @@ class ModelRegistry(Protocol):
     def version(self, alias_or_version: str) -> str:
         """The version that an alias means now. Raises NotFound."""
 
+    def aliases(self) -> Mapping[str, str]:
+        """What each alias means now, a version; empty before the first release."""
+
     def fetch(self, alias_or_version: str) -> Path:
         """A local folder with that bundle. Raises NotFound."""
 

@@ -63,6 +63,10 @@ class FolderRegistry:
         except KeyError:
             raise NotFound(f"there is no release {alias_or_version!r}; build one with `marquee release build`") from None
 
+    def aliases(self) -> Mapping[str, str]:
+        """See `ModelRegistry`."""
+        return self._aliases()
+
     def fetch(self, alias_or_version: str) -> Path:
         """The folder of that bundle. Raises NotFound."""
         return self._folder(self.version(alias_or_version))

@@ -88,6 +88,15 @@ class MlflowRegistry:
         """The version that an alias means. Raises NotFound."""
         return str(self._find(alias_or_version).version)
 
+    def aliases(self) -> Mapping[str, str]:
+        """See `ModelRegistry`."""
+        try:
+            with translated("list the aliases", unknown=lambda: NotFound("nothing was registered yet")):
+                found = self._mlflow.client().get_registered_model(self._model).aliases
+        except NotFound:
+            return {}
+        return {str(alias): str(version) for alias, version in found.items()}
+
     def fetch(self, alias_or_version: str) -> Path:
         """A local folder with that bundle: from the cache if possible, and while MLflow is unavailable the last known version.
 

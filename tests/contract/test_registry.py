@@ -93,13 +93,19 @@ def test_versions_are_distinct_and_a_registered_bundle_may_change_or_vanish(
 
 def test_an_alias_moves_and_survives_the_process(make_registry: Make, bundles: tuple[Path, Path]) -> None:
     registry = make_registry()
+    assert registry.aliases() == {}
     first, second = (registry.register(bundle) for bundle in bundles)
+    assert registry.aliases() == {}
     registry.point("production", first)
     assert make_registry().version("production") == first
+    assert make_registry().aliases() == {"production": first}
     registry.point("production", second)
     registry.point("previous", first)
     again = make_registry()
     assert (again.version("production"), again.version("previous")) == (second, first)
+    assert again.aliases() == {"production": second, "previous": first}
+    registry.remove("previous")
+    assert again.aliases() == {"production": second}
     assert open_bundle(again.fetch("production"), SCHEMA).release == "release-b"
     assert again.fetch("production") == again.fetch(second)
 

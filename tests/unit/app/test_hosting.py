@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +18,7 @@ from app.usecases import steps
 from core.errors import NotFound
 from core.settings import Settings
 from lake.tables import ITEMS
+from lifecycle.adapters.memory import FolderRegistry
 from recommender.experiment import Experiment
 from recommender.parts.selectors import EpsilonConfig
 from recommender.release import Release
@@ -156,3 +157,33 @@ def test_a_process_without_memory_for_its_release_says_so_and_does_not_start(
     monkeypatch.setattr(hosting, "available_memory", lambda: 1_000)
     with pytest.raises(hosting.ReleaseTooLarge, match="MiB of memory"):
         host_of(settings)
+
+
+class Counting(FolderRegistry):
+    """Counts how often it is asked for all aliases."""
+
+    asked = 0
+
+    def aliases(self) -> Mapping[str, str]:
+        self.asked += 1
+        return super().aliases()
+
+
+def test_the_aliases_of_one_look_are_one_question(tmp_path: Path) -> None:
+    registry, now = Counting(tmp_path), [0.0]
+    versions = hosting.VersionsNow(registry, 1.0, lambda: now[0])
+    (tmp_path / "1").mkdir()
+    (tmp_path / "2").mkdir()
+    registry.point("production", "1")
+    assert versions.of("production") == "1"
+    for alias in ("staging", "canary", "previous"):
+        with pytest.raises(NotFound, match=alias):
+            versions.of(alias)
+    assert registry.asked == 1
+    registry.point("production", "2")
+    registry.point("canary", "1")
+    now[0] = 1.0
+    assert (versions.of("production"), versions.of("canary"), versions.of("2")) == ("2", "1", "2")
+    assert registry.asked == 2
+    with pytest.raises(NotFound, match="build one"):
+        versions.of("challenger")
