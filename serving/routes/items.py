@@ -10,11 +10,13 @@ from starlette.responses import Response
 
 from core.errors import NotFound
 from serving import examples, models
+from serving.http.caching import NOT_MODIFIED, held
 from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.item_patch import ITEM_BODY, changes_in
 from serving.routes.api import Id, api_of, check_admin, json
 
+HELD_SECONDS = 30
 router = APIRouter(default_response_class=Response)
 
 
@@ -23,10 +25,17 @@ router = APIRouter(default_response_class=Response)
     tags=["catalogue"],
     summary="A film",
     response_model=None,
-    responses={**answers(models.ItemDetails, examples.ITEM, "The film"), **problems(404, 422)},
+    responses={**answers(models.ItemDetails, examples.ITEM, "The film"), **NOT_MODIFIED, **problems(404, 422)},
 )
-async def item(request: Request, item_id: Id) -> Response:
-    """What is known of it now. `in_release` is false for a film that came after the release that is served."""
+async def item(
+    request: Request,
+    item_id: Id,
+    if_none_match: Annotated[str | None, Header(description="the ETag of a copy that the client has")] = None,
+) -> Response:
+    """What is known of it now. `in_release` is false for a film that came after the release that is served.
+
+    The answer may be held for half a minute; lists go by a change at once.
+    """
     host = api_of(request).service.host
     key = host.facts.key_of(item_id)
     if key < 0:
@@ -40,7 +49,7 @@ async def item(request: Request, item_id: Id) -> Response:
         "popularity_now": float(now.stats.recent[at]) if at >= 0 else 0.0,
         "rating_mean": float(now.stats.rating_mean[at]) if at >= 0 else None,
     }
-    return json(host.facts.describe(row) | host.facts.business(row) | known)
+    return held(host.facts.describe(row) | host.facts.business(row) | known, HELD_SECONDS, if_none_match)
 
 
 @router.patch(

@@ -48,6 +48,20 @@ async def test_a_film(world) -> None:
     models.ItemDetails.model_validate(body)
 
 
+async def test_a_copy_of_a_film_is_right_until_it_changes(world) -> None:
+    first = await get(world, "/items/10")
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"] == "public, max-age=30"
+    async with world.client() as client:
+        for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+            again = await client.get("/items/10", headers={"If-None-Match": known})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        for other in ('"other"', tag[:-2] + '"', ""):
+            assert (await client.get("/items/10", headers={"If-None-Match": other})).json() == first.json()
+        assert (await client.get("/items/20", headers={"If-None-Match": tag})).status_code == 200
+        assert (await client.get("/recommend/7", headers={"If-None-Match": "*"})).headers["cache-control"] == "no-store"
+
+
 async def test_a_history_is_newest_first_and_keeps_what_the_release_does_not_know(world) -> None:
     world.remember(7, [60], kind="watch", value=90.0)
     world.remember(7, [70], kind="view", value=None)
