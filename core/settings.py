@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(None, description="SQLAlchemy URL of the Feast registry; a file if unset")
     milvus_uri: str = Field("", description="Milvus address; the Milvus Lite of `marquee up` if empty")
+    list_patience: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="seconds that a request for a list waits for its turn in an API process before it is refused with 503",
+    )
     milvus_timeout: float = Field(2.0, gt=0, description="seconds before a Milvus call counts as failed")
     vector_search: Literal["auto", "milvus", "mirror"] = Field(
         "auto", description="auto: exact in-process mirror up to mirror_max_items, else Milvus"

@@ -14,6 +14,7 @@ REQUEST_SECONDS = Histogram("marquee_request_seconds", "Time to answer an HTTP r
 STAGE_SECONDS = Histogram("marquee_stage_seconds", "Time one pipeline part took", ["stage", "part"], buckets=_FAST)
 STAGE_ERRORS = Counter("marquee_stage_errors_total", "Times that a pipeline part was unavailable", ["stage", "part"])
 LISTS = Counter("marquee_lists_total", "Recommendation lists by strategy", ["strategy"])
+LISTS_REFUSED = Counter("marquee_lists_refused_total", "Requests for a list that were refused because too many others waited")
 LIST_SECONDS = Histogram("marquee_list_seconds", "Time to make a list, by arm of the experiment", ["arm"], buckets=_FAST)
 COLD_STARTS = Counter("marquee_cold_start_lists_total", "Lists for users of whom the release can read nothing")
 POSITIONS = Counter("marquee_positions_total", "Positions of lists that were filled, by exploration or not", ["explored"])

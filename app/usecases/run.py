@@ -56,7 +56,14 @@ def api(settings: Settings) -> FastAPI:
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting = wiring.accepting_log(settings, log)
     code_version = wiring.code_version(REPOSITORY)
-    service = RecommendService(host, FeatureGate(features), log, shadow_share=settings.shadow_share, code_version=code_version)
+    service = RecommendService(
+        host,
+        FeatureGate(features),
+        log,
+        patience=settings.list_patience,
+        shadow_share=settings.shadow_share,
+        code_version=code_version,
+    )
     follower, stop = following(host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval))
     follower.start()
     checks = (

@@ -37,7 +37,7 @@ PROBLEMS = {
     413: "The body is too large",
     415: "The body is not sent as plain JSON: another content-type, or packed",
     422: "A value is outside its allowed range; `errors` names it",
-    503: "A required service is unavailable; `Retry-After` says when to retry",
+    503: "A required service is unavailable, or too many requests wait; `Retry-After` says when to retry",
 }
 
 _RATING = {"user_id": 42, "item_id": 318, "kind": "rating", "value": 4.5}

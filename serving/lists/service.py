@@ -34,6 +34,7 @@ from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
 from serving.lists.outcomes import Outcomes
 from serving.lists.shadow import Shadow
 from serving.lists.shown_lists import ShownLists
+from serving.lists.turns import Turns
 from serving.lists.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
@@ -50,13 +51,15 @@ class RecommendService:
         log: EventLog,
         clock: Clock = time.time,
         concurrency: int = 16,
+        patience: float = 1.0,
         shadow_share: float = 0.1,
         code_version: str = "",
     ) -> None:
         """A release in shadow makes lists for `shadow_share` of the requests; `code_version` is on record with each list.
 
         At most `concurrency` lists are made at once. The others wait in a queue before their time-outs begin: under a burst
-        answers come later, but none loses a source to a time-out that ran while it waited for a thread.
+        answers come later, but none loses a source to a time-out that ran while it waited. One that would wait longer than
+        `patience` seconds is refused.
         """
         self.host = host
         self.features = features
@@ -67,7 +70,7 @@ class RecommendService:
         self.exposures = Exposures()
         self._shadow = Shadow(self.outcomes, shadow_share)
         self._clock = clock
-        self._turn = asyncio.Semaphore(concurrency)
+        self._turns = Turns(concurrency, patience)
         host.act(LogImpressions(self.impressions))
 
     async def recommend(
@@ -81,13 +84,15 @@ class RecommendService:
     ) -> RecommendationResult:
         """A page of a list; fewer items than asked for only when no more are eligible. Never fails for a dependency.
 
+        Raises Overloaded when too many others wait.
+
         `request_id` and `page_of` are 32 hex digits; `page_of` is the request of the first page, whose exploration goes on.
         `forced` are variants of experiments to be in, by experiment; raises InvalidInput for one that does not run.
         """
         start = time.perf_counter()
         request_id = request_id or uuid.uuid4().hex
         shown = self.shown.of(page_of, user_key(user))
-        async with self._turn:
+        async with self._turns.one():
             seed = int((page_of or request_id)[:16], 16)
             made = await self._recommend(user, page, constraints, request_id, seed, shown, forced)
         made = replace(made, seconds=time.perf_counter() - start)
@@ -124,7 +129,7 @@ class RecommendService:
         known, chosen = await self.known(user), self.host.choose(user_key(user))
         seed, shown = int((page_of or request_id)[:16], 16), self.shown.of(page_of, user_key(user))
         query = self._query(user, known, chosen, True, page, constraints, request_id, seed, shown)
-        async with self._turn:
+        async with self._turns.one():
             return await asyncio.to_thread(follow, chosen.recommender, query, item)
 
     async def _recommend(

@@ -121,7 +121,7 @@ list_router = APIRouter(default_response_class=Response, route_class=with_short_
     response_model=None,
     responses={
         **LIST,
-        **problems(401, 403, 422),
+        **problems(401, 403, 422, 503),
     },
 )
 async def recommend(
@@ -168,7 +168,7 @@ async def recommend(
     openapi_extra=LIST_BODY,
     responses={
         **LIST,
-        **problems(400, 413, 415, 422),
+        **problems(400, 413, 415, 422, 503),
     },
 )
 async def recommend_with_body(request: Request, user_id: Id) -> Response:

@@ -143,7 +143,7 @@ def build_world(
     clock = time.time
     gate = FeatureGate(features, timeout=2.0, retry_after=0.0)
     host = host or make_host(replace(make_snapshot(), search_degraded=lambda: degraded[0]))
-    service = RecommendService(host, gate, log, clock)
+    service = RecommendService(host, gate, log, clock, patience=60.0)
     readiness = Readiness([probes.event_log(log), probes.feature_store(features), probes.release(host)], timeout=5.0)
     erased: list[int | str] = []
     api = Api(

@@ -19,7 +19,7 @@ async def test_at_most_so_many_lists_are_made_at_once(world) -> None:
     """The others wait in a queue and are answered all the same."""
     inside, most = [0], [0]
     log, gate = world.log, world.service.features
-    service = RecommendService(world.service.host, gate, log, concurrency=3)
+    service = RecommendService(world.service.host, gate, log, concurrency=3, patience=60.0)
     original = service._recommend
 
     async def counted(*arguments: Any, **named: Any) -> Any:
