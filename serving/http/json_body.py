@@ -50,9 +50,12 @@ def key_twice_in(body: bytes) -> str | None:
     found: list[str] = []
 
     def look(pairs: list[tuple[str, Any]]) -> None:
-        if not found and len({name for name, _ in pairs}) < len(pairs):
-            names = [name for name, _ in pairs]
-            found.append(next(name for at, name in enumerate(names) if name in names[:at]))
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                found.append(name)
+                return
+            seen.add(name)
 
     try:
         json.loads(body, object_pairs_hook=look, parse_int=len, parse_float=len)  # numbers may have any length: nobody reads them

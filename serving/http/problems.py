@@ -190,7 +190,7 @@ async def _on_domain(request: Request, error: MarqueeError) -> Response:
 
 def _http_words(request: Request, error: HTTPException, headers: Mapping[str, str]) -> tuple[str, str, str]:
     """(slug, title, detail) of an error that the framework raised."""
-    path = plain(request.scope["raw_path"].decode("ascii", "replace"))
+    path = plain((request.scope.get("raw_path") or request.url.path.encode()).decode("ascii", "replace"))
     if error.status_code == 404:
         return "unknown-route", "There is no such route", f"there is nothing at {path}; see /docs"
     if error.status_code == 405:
