@@ -17,7 +17,7 @@ def build_api() -> FastAPI:
     from app.usecases import run
 
     try:
-        return run.api(settings())
+        return run.served_api(settings())
     except MarqueeError as error:
         failed(error)
         sys.exit(1)

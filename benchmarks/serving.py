@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -35,6 +34,7 @@ from deltalake import DeltaTable
 from feature_reads import private_redis
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.processes import answers
 from core.settings import Settings
 
 HERE = Path(__file__).parent
@@ -128,14 +128,6 @@ def serving(name: str, command: list[str], port: int, env: Mapping[str, str], pa
     finally:
         process.terminate()
         process.wait(30)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2.0) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def loaded(server: Server, seconds: float, rate: float = 0.0, clients: int = 1, paths: Path | None = None) -> Measured:

@@ -56,8 +56,11 @@ def parse_id(raw: object) -> ExternalId:
 _NOT_CONTROL = r"[^\u0000-\u001f\u007f-\u009f]*"
 PRINTABLE = rf"^{_NOT_CONTROL}[^\s\u0000-\u001f\u007f-\u009f]{_NOT_CONTROL}$"  # for JSON Schema, in what every dialect knows
 _TEXT = {
-    **{"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": PRINTABLE},
-    "not": {"pattern": r"(^|[/\\])\.\.?($|[/\\])"},
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_LENGTH,
+    "pattern": PRINTABLE,
+    "not": {"pattern": _DOT_SEGMENT.pattern},
 }
 ID_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}, _TEXT]}
 Id = Annotated[ExternalId, BeforeValidator(parse_id), WithJsonSchema(ID_SCHEMA)]

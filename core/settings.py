@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     admin_key: SecretStr | None = Field(None, description="key for admin routes (header X-Admin-Key); off if unset")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="maximum size of a request body")
     max_batch_events: int = Field(1000, ge=1, le=10_000, description="maximum number of events in one POST /events")
+    list_patience: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="seconds that a request for a list waits for its turn in an API process before it is refused with 503",
+    )
 
     event_log: Literal["embedded", "kafka"] = Field("embedded", description="event log: SQLite under home, or Kafka")
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers")
@@ -54,12 +60,6 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(None, description="SQLAlchemy URL of the Feast registry; a file if unset")
     milvus_uri: str = Field("", description="Milvus address; the Milvus Lite of `marquee up` if empty")
-    list_patience: float = Field(
-        1.0,
-        gt=0,
-        le=60,
-        description="seconds that a request for a list waits for its turn in an API process before it is refused with 503",
-    )
     milvus_timeout: float = Field(2.0, gt=0, description="seconds before a Milvus call counts as failed")
     vector_search: Literal["auto", "milvus", "mirror"] = Field(
         "auto", description="auto: exact in-process mirror up to mirror_max_items, else Milvus"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core.bundle import RANKER_TREES
 from core.errors import BundleCorrupt
 from ranking.candidate_features import check_computed
 from ranking.source_features import ORDER_SCORE
@@ -119,7 +120,7 @@ class Ranker:
 
 def trees_of(path: Path) -> Path:
     """Where the trees for serving lie, beside the ranker's text."""
-    return path.with_name(f"{path.stem}_trees.onnx")
+    return path.with_name(RANKER_TREES)
 
 
 def _stored_trees(path: Path, text: bytes) -> TreeScorer | None:

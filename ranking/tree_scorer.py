@@ -23,7 +23,6 @@ class TreeScorer:
     """Scores rows of features by trees, on one thread. Thread-safe. Raises BundleCorrupt for what is no such model."""
 
     def __init__(self, model: bytes) -> None:
-        self.model = model
         self._session = one_thread_session(model)
         self.made_from: str = self._session.get_modelmeta().custom_metadata_map.get(_MADE_FROM, "")
         if [one.name for one in self._session.get_inputs()] != [_INPUT]:
@@ -40,8 +39,8 @@ def as_onnx(booster: lgb.Booster, made_from: str) -> bytes:
 
     A row goes left where its value, in single precision, is at most the threshold, which LightGBM keeps in double precision. So
     the threshold becomes the next number below it that single precision has, and every row takes the path that it takes there;
-    rounded to the nearest, as converters do, one row in some thousand takes another one. Raises ValueError for trees that
-    ask other questions, such as whether a value is missing.
+    rounded to the nearest, as converters do, some rows take another one. Raises ValueError for trees that ask other questions,
+    such as whether a value is missing.
     """
     from onnx import TensorProto, helper
 

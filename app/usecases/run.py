@@ -98,14 +98,19 @@ def api(settings: Settings) -> FastAPI:
     return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.log.close, features.close))
 
 
+def served_api(settings: Settings) -> FastAPI:
+    """`api`, for a process that does nothing else: what exists once it is made lives as long as the process."""
+    made = api(settings)
+    freeze()
+    return made
+
+
 def serve(settings: Settings) -> None:
     """The API until SIGINT or SIGTERM."""
     import uvicorn
 
-    made = api(settings)
-    freeze()
     uvicorn.run(
-        made,
+        served_api(settings),
         host=settings.api_host,
         port=settings.api_port,
         log_level="warning",

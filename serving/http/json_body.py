@@ -12,15 +12,13 @@ from typing import Any
 from fastapi import Request
 
 from core.errors import MarqueeError
+from serving.http.parameters import MAX_NAME_LENGTH
 from serving.http.problems import InvalidFields, field_error
 
 
 def whole(value: Any) -> Any:
     """43 for 43.0, which is an integer in JSON Schema; anything else as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-MAX_NAME_LENGTH = 64  # characters of a key that are repeated to its sender
 
 
 class UnsupportedMediaType(MarqueeError):

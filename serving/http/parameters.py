@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 
 from serving.http.problems import ALLOWED, InvalidFields, field_error
 
-MAX_NAME_LENGTH = 64  # characters of an unknown name that are repeated to its sender
+MAX_NAME_LENGTH = 64  # characters of a wrong name that are repeated to its sender
 
 
 async def known_parameters(request: Request) -> None:
