@@ -17,6 +17,7 @@ from app.commands import (
     features,
     index,
     items,
+    keys,
     ope,
     operate,
     reference,
@@ -48,6 +49,7 @@ app.add_typer(deadletter.app, name="deadletter")
 app.add_typer(events.app, name="events")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(drill.app, name="drill")
+app.add_typer(keys.app, name="keys")
 operate.register(app)
 app.command(epilog="Example: marquee retrain --dry-run")(retrain.retrain)
 app.command("explain-request", epilog="Example: marquee explain-request 0123456789abcdef0123456789abcdef --json")(

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from lifecycle.adapters.mlflow import MlflowRegistry
     from lifecycle.ledger import PromotionLedger
     from retrieval.adapters.milvus import MilvusIndex
+    from serving.access.control import AccessControl
+    from serving.access.keys import KeyFile
+    from serving.access.tokens import Tokens
     from serving.health import HealthCheck
     from streaming.topics import TopicAdmin
 
@@ -156,6 +159,42 @@ def ledger(settings: Settings) -> PromotionLedger:
     from lifecycle.ledger import PromotionLedger
 
     return PromotionLedger(lake(settings), settings.folder("ledger"))
+
+
+def keys(settings: Settings) -> KeyFile:
+    from serving.access.keys import KeyFile
+
+    return KeyFile(settings.keys_file or settings.folder("access") / "keys.json")
+
+
+def access(settings: Settings) -> AccessControl:
+    """Who may ask the API for what. Raises InvalidInput for settings that would let in more than they say."""
+    from serving.access.audit import AuditLog
+    from serving.access.control import AccessControl
+    from serving.access.rates import RateConfig, Rates
+
+    return AccessControl(
+        keys=keys(settings),
+        rates=Rates(RateConfig(settings.rate_limit, settings.redis_url)),
+        audit=AuditLog(settings.folder("access") / "audit.jsonl"),
+        admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+        tokens=_tokens(settings) if settings.jwt_keys else None,
+        open_to_all=settings.access == "open",
+    )
+
+
+def _tokens(settings: Settings) -> Tokens:
+    from serving.access.tokens import TokenConfig, Tokens  # the cryptography behind it is 10 MB, for those who use it
+
+    if not (settings.jwt_issuer and settings.jwt_audience):
+        wanted = "set together with MARQUEE_JWT_KEYS: a provider's keys also sign tokens that are for others"
+        raise InvalidInput("MARQUEE_JWT_ISSUER and MARQUEE_JWT_AUDIENCE", "", wanted)
+    return Tokens(TokenConfig(settings.jwt_keys, settings.jwt_issuer, settings.jwt_audience, settings.jwt_user_claim))
+
+
+def own_key(settings: Settings) -> dict[str, str]:
+    """The header with which Marquee's own commands ask the API."""
+    return {} if settings.api_key is None else {"X-Api-Key": settings.api_key.get_secret_value()}
 
 
 def person() -> str:

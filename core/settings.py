@@ -20,7 +20,7 @@ CONFIGS = REPOSITORY / "configs"
 # everything that Marquee writes lies in one of these under home
 FOLDERS = (
     *("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch"),
-    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain", "drill"),
+    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain", "drill", "access"),
 )
 
 
@@ -41,7 +41,27 @@ class Settings(BaseSettings):
     consumer_metrics_port: int = Field(9101, ge=1, le=65535, description="Prometheus port of the consumer")
     watchdog_metrics_port: int = Field(9102, ge=1, le=65535, description="Prometheus port of the watchdog")
 
-    admin_key: SecretStr | None = Field(None, description="key for admin routes (header X-Admin-Key); off if unset")
+    access: Literal["open", "keys"] = Field(
+        "open",
+        description="open: whoever reaches the API may read and send events; keys: only with an API key or a user's token",
+    )
+    admin_key: SecretStr | None = Field(None, description="key with every scope (header X-Admin-Key); none if unset")
+    keys_file: Path | None = Field(None, description="file of the hashed API keys; access/keys.json under home if unset")
+    api_key: SecretStr | None = Field(None, description="API key that Marquee's own commands send to the API")
+    rate_limit: int = Field(
+        1000, ge=0, description="requests a minute of one user, or of one API key without a limit of its own; 0: no limit"
+    )
+    jwt_keys: str = Field(
+        "", description="address or file of the JSON Web Key Set that signs users' tokens; no tokens are accepted if empty"
+    )
+    jwt_issuer: str = Field("", description="issuer that a user's token must name")
+    jwt_audience: str = Field("", description="audience that a user's token must name")
+    jwt_user_claim: str = Field("sub", min_length=1, description="claim of a token that has the user's id")
+    cors_origins: str = Field(
+        "", description="origins whose pages browsers let call the API, with commas, such as https://films.example; none if empty"
+    )
+    tls_certificate: Path | None = Field(None, description="file of the certificate chain; the API speaks HTTPS if set")
+    tls_key: Path | None = Field(None, description="file of the certificate's private key")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="maximum size of a request body")
     max_batch_events: int = Field(1000, ge=1, le=10_000, description="maximum number of events in one POST /events")
     list_patience: float = Field(
@@ -213,7 +233,8 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        return self.api_url or f"http://{self.api_host}:{self.api_port}"
+        scheme = "http" if self.tls_certificate is None else "https"
+        return self.api_url or f"{scheme}://{self.api_host}:{self.api_port}"
 
     @property
     def milvus_address(self) -> str:

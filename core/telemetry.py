@@ -11,6 +11,9 @@ _FAST = (0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 
 
 REQUESTS = Counter("marquee_requests_total", "HTTP requests by route and status", ["route", "status"])
 REQUEST_SECONDS = Histogram("marquee_request_seconds", "Time to answer an HTTP request", ["route"], buckets=_FAST)
+RATES_LOCAL = Counter(
+    "marquee_rates_local_total", "Requests counted for the rate limit in this process, because Redis did not answer"
+)
 STAGE_SECONDS = Histogram("marquee_stage_seconds", "Time one pipeline part took", ["stage", "part"], buckets=_FAST)
 STAGE_ERRORS = Counter("marquee_stage_errors_total", "Times that a pipeline part was unavailable", ["stage", "part"])
 LISTS = Counter("marquee_lists_total", "Recommendation lists by strategy", ["strategy"])

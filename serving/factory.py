@@ -8,17 +8,24 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from serving import pages
+from serving.access.rates import RATE_HEADERS
 from serving.http import openapi, problems
-from serving.http.middleware import BodyLimit, RequestContext
+from serving.http.middleware import REQUEST_ID, BodyLimit, RequestContext
 from serving.http.slashes import EncodedSlashes
 from serving.routes.all import ROUTES, include
 from serving.routes.api import Api
 
 
-def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Callable[[], None]] = ()) -> FastAPI:
-    """The application. `closers` run at shutdown, after the last request: for what the composition root opened."""
+def create_app(
+    api: Api, max_body_bytes: int = 1_048_576, origins: Sequence[str] = (), closers: Sequence[Callable[[], None]] = ()
+) -> FastAPI:
+    """The application, which browsers let pages of `origins` call.
+
+    `closers` run at shutdown, after the last request: for what the composition root opened.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -30,6 +37,7 @@ def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Call
             with suppress(asyncio.CancelledError):
                 await watching
             await api.service.features.disconnect()
+            await api.access.rates.close()
             for close in (api.readiness.close, api.ingestion.close, api.service.close, *closers):
                 close()
 
@@ -40,8 +48,17 @@ def create_app(api: Api, max_body_bytes: int = 1_048_576, closers: Sequence[Call
     include(app)
     pages.install(app)
     problems.install(app, ROUTES)
-    openapi.describe(app, api.ingestion.max_batch)
+    openapi.describe(app, api.ingestion.max_batch, open_to_all=api.access.open_to_all)
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(EncodedSlashes)
+    if origins:
+        headers, methods = ["X-Api-Key", "Authorization"], ["GET", "POST"]
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=methods,
+            allow_headers=headers,
+            expose_headers=[REQUEST_ID, *RATE_HEADERS],
+        )
     app.add_middleware(RequestContext)
     return app

@@ -100,6 +100,7 @@ def _write(simulation: Simulation, folder: Path, events: int) -> None:
 def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds: float | None, events: int | None) -> None:
     from rich.progress import Progress
 
+    from app import wiring
     from app.usecases.simulating import visit_api
     from evaluation.simulation.pacing import TokenBucket
     from evaluation.simulation.run_statistics import RunStatistics
@@ -116,7 +117,6 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
 
         try:
             if to == "log":
-                from app import wiring
                 from evaluation.simulation.drivers import fill_log
 
                 log = wiring.event_log(settings())
@@ -125,7 +125,8 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
                 finally:
                     log.close()
             else:
-                asyncio.run(visit_api(simulation, url or settings().base_url, bucket, statistics, going))
+                here = settings()
+                asyncio.run(visit_api(simulation, url or here.base_url, bucket, statistics, going, wiring.own_key(here)))
         finally:
             if statistics.visits:
                 _summary(statistics, rate, "events" if to == "log" else "visits")

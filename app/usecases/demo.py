@@ -41,7 +41,7 @@ def run_demo(settings: Settings, preset: str | None, replay_seconds: float, shif
             await _announce(settings, supervisor)
             facts = ItemsFeed(wiring.lake(settings)).look()
             id_of = facts.id_of if facts else int
-            show = Replay(settings.base_url, settings.folder("run") / "replay.json", err, id_of)
+            show = Replay(settings.base_url, settings.folder("run") / "replay.json", err, id_of, wiring.own_key(settings))
             await asyncio.to_thread(show.run, held_out(settings), replay_seconds, lambda: supervisor.stopping)
             if shift if shift is not None else _shift_by_default(settings):
                 await asyncio.to_thread(demo_shift.show, settings, lambda: supervisor.stopping)

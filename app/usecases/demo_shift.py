@@ -62,7 +62,9 @@ def show(settings: Settings, stopping: Callable[[], bool]) -> Entry | None:
             return not acted and not stopping() and time.time() - began < PATIENCE
 
         bucket = TokenBucket(VISITS_PER_SECOND, burst=VISITS_PER_SECOND)
-        asyncio.run(visit_api(simulation, settings.base_url, bucket, statistics, going, max_concurrent=8))
+        asyncio.run(
+            visit_api(simulation, settings.base_url, bucket, statistics, going, wiring.own_key(settings), max_concurrent=8)
+        )
     if not acted:
         err.print("the watchdog did not act on it; `marquee watch --explain` says what it saw")
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,16 @@ class Replay:
     """Posts held-out events, each user's in time order, and prints the lists of a few users as they change."""
 
     def __init__(
-        self, base_url: str, cursor: Path, console: Console, id_of: Callable[[int], ExternalId] = lambda key: key
+        self,
+        base_url: str,
+        cursor: Path,
+        console: Console,
+        id_of: Callable[[int], ExternalId] = lambda key: key,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`id_of` returns the external id of the item with a key."""
+        """`id_of` returns the external id of the item with a key; `headers` go with every request."""
         self._id_of = id_of
-        self._http = httpx.Client(base_url=base_url, timeout=10.0)
+        self._http = httpx.Client(base_url=base_url, timeout=10.0, headers=headers)
         self._cursor = cursor
         self._console = console
 

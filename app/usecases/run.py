@@ -90,12 +90,13 @@ def api(settings: Settings) -> FastAPI:
         onboard=partial(remember, features, lake),
         retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
-        admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+        access=wiring.access(settings),
         experiments=experimenting.operations(settings),
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
     )
-    return create_app(parts, settings.max_body_bytes, closers=(stop_following, accepting.log.close, features.close))
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    return create_app(parts, settings.max_body_bytes, origins, closers=(stop_following, accepting.log.close, features.close))
 
 
 def served_api(settings: Settings) -> FastAPI:
@@ -117,6 +118,8 @@ def serve(settings: Settings) -> None:
         log_config=None,  # its messages go the way of ours
         access_log=False,
         timeout_graceful_shutdown=10,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
     )
 
 

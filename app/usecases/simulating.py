@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -46,11 +46,12 @@ async def visit_api(
     bucket: TokenBucket,
     statistics: RunStatistics,
     going: Callable[[], bool],
+    headers: Mapping[str, str],
     max_concurrent: int = 64,
 ) -> None:
-    """`drive` against the API at `url`. Raises DependencyUnavailable when nothing answers there."""
+    """`drive` against the API at `url`, with `headers` on every request. Raises DependencyUnavailable where nothing answers."""
     limits = httpx.Limits(max_connections=max_concurrent, max_keepalive_connections=max_concurrent)
-    async with httpx.AsyncClient(base_url=url, timeout=10.0, limits=limits) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=10.0, limits=limits, headers=headers) as http:
         try:
             await http.get("/health/live")
         except (httpx.HTTPError, httpx.InvalidURL) as error:

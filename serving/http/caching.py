@@ -11,11 +11,14 @@ from starlette.responses import Response
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "What `If-None-Match` names is still right; no body"}}
 
 
-def held(body: object, seconds: int, if_none_match: str | None) -> Response:
-    """JSON that may be held for so many seconds, with an `ETag`; 304 without a body where the client has it already."""
+def held(body: object, seconds: int, if_none_match: str | None, *, public: bool) -> Response:
+    """JSON with an `ETag`, which a client may hold for so many seconds, and where it is `public` anything in between too.
+
+    304 without a body where the client has it already.
+    """
     content = orjson.dumps(body)
     tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    headers = {"Cache-Control": f"public, max-age={seconds}", "ETag": tag}
+    headers = {"Cache-Control": f"{'public' if public else 'private'}, max-age={seconds}", "ETag": tag}
     if if_none_match is not None and _names(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type="application/json")

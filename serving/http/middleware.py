@@ -51,6 +51,8 @@ class RequestContext:
                 headers[REQUEST_ID] = request_id
                 for name, value in SECURITY.items():
                     headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
         current = REQUEST_ID_NOW.set(request_id)

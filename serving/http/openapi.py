@@ -10,6 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from serving.access.callers import Scope
+from serving.access.scopes import SCOPES
 from serving.http.problems import MEDIA_TYPE
 from serving.intake.sent import Interaction
 from serving.models import Problem
@@ -28,15 +30,22 @@ TAGS = [
     {"name": "operations", "description": "Health, metrics, versions"},
 ]
 
+SECURITY_SCHEMES = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "a key of `marquee keys create`"},
+    "AdminKey": {"type": "apiKey", "in": "header", "name": "X-Admin-Key", "description": "MARQUEE_ADMIN_KEY: every scope"},
+    "Token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "a user's token, for that user's data"},
+}
+
 PROBLEMS = {
     400: "The body is not JSON",
-    401: "The admin key is missing",
-    403: "The admin key is wrong, or admin routes are off",
+    401: "A key or token is missing, or not known",
+    403: "The key or token is not for this",
     404: "Not found",
     409: "The id has the key of another id that came earlier; nothing was changed",
     413: "The body is too large",
     415: "The body is not sent as plain JSON: another content-type, or packed",
     422: "A value is outside its allowed range; `errors` names it",
+    429: "The user or key has asked too often; `Retry-After` says when to ask again",
     503: "A required service is unavailable, or too many requests wait; `Retry-After` says when to retry",
 }
 
@@ -78,13 +87,16 @@ def answers(
     return {status: {"model": model, "description": description, "content": {"application/json": {"example": example}}}}
 
 
-def describe(app: FastAPI, max_batch_events: int) -> None:
-    """Make the app's document complete: the schemas that only this module refers to are added to it."""
+def describe(app: FastAPI, max_batch_events: int, *, open_to_all: bool) -> None:
+    """Make the app's document complete: what no single route says is added to it.
+
+    `open_to_all`: routes that need no more than `read` or `events` also answer without a key.
+    """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
-            app.openapi_schema = _complete(document, max_batch_events)
+            app.openapi_schema = _guarded(_complete(document, max_batch_events), open_to_all)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
@@ -95,4 +107,20 @@ def _complete(document: dict[str, Any], max_batch_events: int) -> dict[str, Any]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(extra["$defs"])
     schemas[_BATCH] = {"type": "array", "items": {"$ref": _REF.format(model="Interaction")}, "maxItems": max_batch_events}
+    return document
+
+
+def _guarded(document: dict[str, Any], open_to_all: bool) -> dict[str, Any]:
+    """With what each route needs, and how it is refused."""
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    refused = {str(status): answer for status, answer in problems(401, 403, 429).items()}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            scope = SCOPES[method.upper(), path]
+            if scope is None:
+                continue
+            schemes = ("AdminKey", "ApiKey") if scope is Scope.ADMIN else ("ApiKey", "Token")
+            nobody: list[dict[str, list[str]]] = [{}] if open_to_all and scope is not Scope.ADMIN else []
+            operation["security"] = nobody + [{scheme: []} for scheme in schemes]
+            operation["responses"] = dict(sorted((operation["responses"] | refused).items()))
     return document

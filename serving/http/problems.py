@@ -18,6 +18,7 @@ from core import ids
 from core.errors import DependencyUnavailable, InvalidInput, MarqueeError
 from core.events import ID_PATTERN
 from core.kinds import KINDS, value_rules
+from serving.access.refusals import TooManyRequests
 from serving.intake import sent
 
 MEDIA_TYPE = "application/problem+json"
@@ -89,22 +90,6 @@ class InvalidFields(MarqueeError):
         super().__init__(f"{where}{first['field']} is {first['value']!r}; allowed: {first['allowed']}", **extra)
 
 
-class Unauthorized(MarqueeError):
-    """The route needs the admin key and none was sent."""
-
-    status = 401
-    slug = "unauthorized"
-    title = "The admin key is required"
-
-
-class Forbidden(MarqueeError):
-    """The key is wrong, or admin routes are off."""
-
-    status = 403
-    slug = "forbidden"
-    title = "Forbidden"
-
-
 def problem(status: int, slug: str, title: str, detail: str, request_id: str, **extensions: Any) -> Response:
     """One problem as a response. `extensions` become members of the JSON object."""
     body = {
@@ -119,7 +104,7 @@ def problem(status: int, slug: str, title: str, detail: str, request_id: str, **
     if status == 503:
         headers["Retry-After"] = RETRY_AFTER
     if status == 401:
-        headers["WWW-Authenticate"] = 'X-Admin-Key realm="marquee"'
+        headers["WWW-Authenticate"] = 'Bearer realm="marquee"'
     if status == 413:
         headers["Connection"] = "close"  # what is left of the body is not read
     return Response(orjson.dumps(body, default=repr), status, headers, MEDIA_TYPE)
@@ -133,7 +118,10 @@ def of_error(error: MarqueeError, request_id: str) -> Response:
         extensions = {"errors": [{"field": field, "value": extensions["value"], "allowed": extensions["allowed"]}]}
     if isinstance(error, DependencyUnavailable):
         extensions["retry_after"] = int(RETRY_AFTER)
-    return problem(error.status, error.slug, error.title, error.detail, request_id, **extensions)
+    answer = problem(error.status, error.slug, error.title, error.detail, request_id, **extensions)
+    if isinstance(error, TooManyRequests):
+        answer.headers.update(error.headers)
+    return answer
 
 
 def field_error(field: str, value: Any, allowed: str) -> dict[str, Any]:

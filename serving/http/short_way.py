@@ -11,18 +11,19 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
+
+from serving.http.guarded import GuardedRoute
 
 ShortWay = Callable[[Request], Awaitable[Response] | None]  # None: not a request for it
 
 
-def with_short_way(short_way: ShortWay) -> type[APIRoute]:
+def with_short_way(short_way: ShortWay) -> type[GuardedRoute]:
     """A class of routes. Dependencies of the route do not run on the short way: it has to do what they do."""
 
-    class Route(APIRoute):
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            checked = super().get_route_handler()
+    class Route(GuardedRoute):
+        def inner_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            checked = super().inner_handler()
 
             async def handler(request: Request) -> Response:
                 answer = short_way(request)

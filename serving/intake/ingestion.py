@@ -19,6 +19,8 @@ from core.events import DEADLETTER, DEFAULT_CLOCK_RULE, INTERACTIONS, ClockRule,
 from core.item_facts import ItemFacts
 from core.ports import Clock, EventLog, Record
 from core.telemetry import EVENTS_ACCEPTED, EVENTS_DUPLICATE, EVENTS_QUARANTINED
+from serving.access.callers import ANYBODY, Caller
+from serving.access.refusals import Forbidden
 from serving.http.problems import ALLOWED, MAX_ERRORS, InvalidFields, MalformedJson, field_error
 from serving.intake.sent import Interaction
 
@@ -63,14 +65,15 @@ class Ingestion:
         self._many: TypeAdapter[list[Interaction]] = TypeAdapter(Annotated[list[Interaction], Field(max_length=max_batch)])
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="events")
 
-    async def ingest(self, body: bytes) -> IngestionResult:
+    async def ingest(self, body: bytes, caller: Caller = ANYBODY) -> IngestionResult:
         """Store one event or an array of them; returns when they are durable.
 
-        Raises MalformedJson, InvalidFields (then nothing is stored), or DependencyUnavailable (then it is not known what is
-        stored: the same request can be sent again, because event ids make it idempotent).
+        Raises MalformedJson, InvalidFields, Forbidden (then nothing is stored), or DependencyUnavailable (then it is not known
+        what is stored: the same request can be sent again, because event ids make it idempotent).
         """
         is_array = body.lstrip()[:1] == b"["
         events = self._parse(body, is_array)
+        _check_users(events, caller)
         self._check_clocks(events, is_array)
         unknown = self._unknown_items(events)
         known = [event for index, event in enumerate(events) if index not in unknown]
@@ -137,6 +140,12 @@ class Ingestion:
         except TimeoutError as error:
             reason = f"no acknowledgement within {self._timeout:.0f} s"
             raise DependencyUnavailable("event log", reason, "send the same events again") from error
+
+
+def _check_users(events: Sequence[Interaction], caller: Caller) -> None:
+    """Raises Forbidden for events of a user whose data the caller may not touch."""
+    if caller.user is not None and not all(caller.may_touch(event.user_id) for event in events):
+        raise Forbidden("a user's token may send events of that user alone")
 
 
 def _record(event: Interaction) -> Record:

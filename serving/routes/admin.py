@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from core.errors import MarqueeError
@@ -14,7 +13,7 @@ from serving import examples, models
 from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.http.problems import InvalidFields, MalformedJson, field_error
-from serving.routes.api import Limit, api_of, check_admin, json
+from serving.routes.api import Limit, api_of, json, router_of
 
 MAX_REASON = 500  # characters
 _BODY = {
@@ -33,7 +32,7 @@ _BODY = {
         },
     }
 }
-router = APIRouter(default_response_class=Response)
+router = router_of()
 
 
 class RetrainingRefused(MarqueeError):
@@ -53,19 +52,17 @@ class RetrainingRefused(MarqueeError):
     openapi_extra=_BODY,
     responses={
         **answers(models.RetrainingAsked, examples.RETRAINING_ASKED, "Asked for", status=202),
-        **problems(400, 401, 403, 409, 413, 415, 422),
+        **problems(400, 409, 413, 415, 422),
     },
 )
-async def retrain(request: Request, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None) -> Response:
-    """Needs the admin key. A watchdog takes it up within seconds, in a process with limited cores and memory.
+async def retrain(request: Request) -> Response:
+    """Needs the scope `admin`. A watchdog takes it up within seconds, in a process with limited cores and memory.
 
     It overrides the cool-down, the daily cap and the quiet hours, and says so. 409 says why none may start, and in
     `next_at` when one may (Unix seconds; null where no time says when).
     """
-    api = api_of(request)
-    check_admin(api.admin_key, x_admin_key)
     reasons = _reasons(await json_body(request))
-    answer = await asyncio.to_thread(api.retraining.ask, "manual", reasons)
+    answer = await asyncio.to_thread(api_of(request).retraining.ask, "manual", reasons)
     if not answer.started:
         raise RetrainingRefused(answer.reason, next_at=answer.next_at)
     return json({"trigger": "manual", "reasons": reasons, "detail": answer.reason}, 202)
@@ -76,15 +73,11 @@ async def retrain(request: Request, x_admin_key: Annotated[str | None, Header(de
     tags=["operations"],
     summary="The watchdog's latest decisions",
     response_model=None,
-    responses={**answers(models.Decisions, examples.DECISIONS, "Oldest first"), **problems(401, 403, 422, 503)},
+    responses={**answers(models.Decisions, examples.DECISIONS, "Oldest first"), **problems(422, 503)},
 )
-async def decisions(
-    request: Request, limit: Limit = 50, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None
-) -> Response:
-    """Needs the admin key. The same as `marquee watch --explain`: when, verdict, why, what was done, when it looks again."""
-    api = api_of(request)
-    check_admin(api.admin_key, x_admin_key)
-    return json({"decisions": await asyncio.to_thread(api.decisions, limit)})
+async def decisions(request: Request, limit: Limit = 50) -> Response:
+    """Needs the scope `admin`. The same as `marquee watch --explain`: when, verdict, why, what was done, when it looks again."""
+    return json({"decisions": await asyncio.to_thread(api_of(request).decisions, limit)})
 
 
 def _reasons(body: bytes) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 import orjson
-from fastapi import Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from core import ids
@@ -17,9 +16,10 @@ from core.answers import Answers
 from core.ids import ExternalId
 from core.ports import Retraining
 from lake.item_changes import Changed
+from serving.access.control import AccessControl
 from serving.health import Readiness
 from serving.http import slashes
-from serving.http.problems import Forbidden, Unauthorized
+from serving.http.guarded import GuardedRoute
 from serving.intake.ingestion import Ingestion
 from serving.lists.service import RecommendService
 
@@ -57,7 +57,7 @@ class Api:
     change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
     onboard: Callable[[ExternalId, Answers], None]  # keeps what a new user answered
     retraining: Retraining
-    admin_key: str | None
+    access: AccessControl
     experiments: ExperimentControl
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     provenance: Callable[[str], Mapping[str, object]]  # of the list with this request id; raises NotFound
@@ -73,11 +73,6 @@ def json(body: object, status: int = 200) -> Response:
     return Response(orjson.dumps(body), status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def check_admin(expected: str | None, given: str | None) -> None:
-    """Raises Forbidden where admin routes are off or the key is wrong, Unauthorized where there is none."""
-    if expected is None:
-        raise Forbidden("admin routes are off; set MARQUEE_ADMIN_KEY to use them")
-    if given is None:
-        raise Unauthorized("send the admin key in the header X-Admin-Key")
-    if not hmac.compare_digest(given.encode(), expected.encode()):
-        raise Forbidden("the key in the header X-Admin-Key is not the admin key")
+def router_of(route_class: type[GuardedRoute] = GuardedRoute) -> APIRouter:
+    """A router whose routes are guarded and answer with what they made."""
+    return APIRouter(default_response_class=Response, route_class=route_class)

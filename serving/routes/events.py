@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from serving import examples, models
+from serving.http.guarded import caller_of
 from serving.http.json_body import json_body
 from serving.http.openapi import EVENT_BODY, answers, problems
-from serving.routes.api import api_of, json
+from serving.routes.api import api_of, json, router_of
 
-router = APIRouter(default_response_class=Response)
+router = router_of()
 
 
 @router.post(
@@ -31,6 +32,7 @@ async def post_events(request: Request) -> Response:
     """Acknowledged only once durable, and idempotent by `event_id`. One invalid event refuses the whole request.
 
     Events on items that the catalogue does not have are kept in the dead-letter topic and reported as quarantined.
+    A user's token may send events of that user alone.
     """
-    receipt = await api_of(request).ingestion.ingest(await json_body(request))
+    receipt = await api_of(request).ingestion.ingest(await json_body(request), caller_of(request))
     return json(asdict(receipt), status=202)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import Header, Request
 from starlette.responses import Response
 
 from core.errors import NotFound
@@ -14,10 +14,10 @@ from serving.http.caching import NOT_MODIFIED, held
 from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.item_patch import ITEM_BODY, changes_in
-from serving.routes.api import Id, api_of, check_admin, json
+from serving.routes.api import Id, api_of, json, router_of
 
 HELD_SECONDS = 30
-router = APIRouter(default_response_class=Response)
+router = router_of()
 
 
 @router.get(
@@ -36,7 +36,8 @@ async def item(
 
     The answer may be held for half a minute; lists go by a change at once.
     """
-    host = api_of(request).service.host
+    api = api_of(request)
+    host = api.service.host
     key = host.facts.key_of(item_id)
     if key < 0:
         raise NotFound(f"item {item_id} is not in the catalogue", item_id=item_id)
@@ -49,7 +50,8 @@ async def item(
         "popularity_now": float(now.stats.recent[at]) if at >= 0 else 0.0,
         "rating_mean": float(now.stats.rating_mean[at]) if at >= 0 else None,
     }
-    return held(host.facts.describe(row) | host.facts.business(row) | known, HELD_SECONDS, if_none_match)
+    body = host.facts.describe(row) | host.facts.business(row) | known
+    return held(body, HELD_SECONDS, if_none_match, public=api.access.open_to_all)
 
 
 @router.patch(
@@ -60,13 +62,11 @@ async def item(
     openapi_extra=ITEM_BODY,
     responses={
         **answers(models.ItemChanged, examples.ITEM_CHANGED, "Stored"),
-        **problems(400, 401, 403, 404, 413, 415, 422, 503),
+        **problems(400, 404, 413, 415, 422, 503),
     },
 )
-async def change_item(
-    request: Request, item_id: Id, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None
-) -> Response:
-    """Needs the admin key. The same as `marquee items hide|show|set`: every list has it within two seconds, without a release.
+async def change_item(request: Request, item_id: Id) -> Response:
+    """Needs the scope `admin`. The same as `marquee items hide|show|set`: every list has it within seconds, without a release.
 
     The body is an object with one or more of `title`, `genres`, `year`, `hidden`, `maturity`, `language`, `available_from`,
     `available_until`, `series`, `people`, `cost` and `runtime`; what it does not name stays as it is, and null makes a value
@@ -74,7 +74,6 @@ async def change_item(
     show a hidden film. Models learn new details with the next release.
     """
     api = api_of(request)
-    check_admin(api.admin_key, x_admin_key)
     values = changes_in(await json_body(request))
     async with api.changing:
         found = await asyncio.to_thread(api.change_item, item_id, values)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from core.errors import InvalidInput, NotFound
@@ -14,6 +14,8 @@ from core.ids import ExternalId, parse_id
 from core.ids import Id as ItemId
 from recommender.roles import Constraints, Page
 from serving import examples, models
+from serving.access.callers import Scope
+from serving.http.guarded import caller_of
 from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.http.problems import request_id_of
@@ -30,9 +32,9 @@ from serving.list_body import (
 )
 from serving.lists import rendering
 from serving.lists.service import RecommendService
-from serving.routes.api import Id, Limit, api_of, check_admin, json
+from serving.routes.api import Id, Limit, api_of, json, router_of
 
-router = APIRouter(default_response_class=Response)
+router = router_of()
 
 _VARIANT = "x-experiment-variant"
 LIST = answers(models.RecommendationList | models.CompactList, examples.LIST, "The list, best first")
@@ -111,7 +113,7 @@ async def why(request: Request, user_id: Id, item_id: Id, wanted: AskedFor) -> R
     return json(found.as_json())
 
 
-list_router = APIRouter(default_response_class=Response, route_class=with_short_way(short_way))
+list_router = router_of(with_short_way(short_way))
 
 
 @list_router.get(
@@ -121,7 +123,7 @@ list_router = APIRouter(default_response_class=Response, route_class=with_short_
     response_model=None,
     responses={
         **LIST,
-        **problems(401, 403, 422, 503),
+        **problems(422, 503),
     },
 )
 async def recommend(
@@ -132,9 +134,8 @@ async def recommend(
     trace: Annotated[bool, Query(description="say what each stage of the pipeline did")] = False,
     format: Annotated[Literal["full", "ids"], Query(description="ids: only item ids")] = "full",
     x_experiment_variant: Annotated[
-        str | None, Header(description="experiment:variant to be in, several with commas; needs the admin key")
+        str | None, Header(description="experiment:variant to be in, several with commas; needs the scope admin")
     ] = None,
-    x_admin_key: Annotated[str | None, Header(description="the admin key, for X-Experiment-Variant")] = None,
 ) -> Response:
     """Never an item that the user has rated, watched, bought, reviewed or skipped, never a hidden one, and never one twice.
 
@@ -150,12 +151,12 @@ async def recommend(
     item a page is empty, with the strategy `nothing_eligible`. Each page has a `request_id` of its own. An item with a `label`
     was placed there by a slot of the policy.
 
-    With the admin key, `X-Experiment-Variant: NAME:VARIANT` puts the request into a variant of an experiment that runs, to try
+    With the scope `admin`, `X-Experiment-Variant: NAME:VARIANT` puts the request into a variant of a running experiment, to try
     it; the list's `arm` then has a `!`, and no analysis of the experiment counts it.
     """
     forced = _forced(x_experiment_variant)
     if forced:
-        check_admin(api_of(request).admin_key, x_admin_key)
+        api_of(request).access.require(caller_of(request), Scope.ADMIN)
     wanted = wanted.model_copy(update={"explain": explain, "trace": trace, "format": format})
     return await _list(request, user_id, wanted, forced)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from serving import examples, models
 from serving.http.openapi import answers
-from serving.routes.api import api_of, json
+from serving.routes.api import api_of, json, router_of
 
-router = APIRouter(default_response_class=Response)
+router = router_of()
 
 
 @router.get(

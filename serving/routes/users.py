@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from serving import examples, models
+from serving.http.guarded import caller_of
 from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.lists.history import history_of
 from serving.onboarding_answers import ONBOARDING_BODY, answers_in
-from serving.routes.api import Id, Limit, api_of, check_admin, json
+from serving.routes.api import Id, Limit, api_of, json, router_of
 
-router = APIRouter(default_response_class=Response)
+router = router_of()
 
 
 @router.get(
@@ -26,7 +26,9 @@ router = APIRouter(default_response_class=Response)
     responses={**answers(models.Users, examples.USERS, "Ids of users with a history"), **problems(422)},
 )
 async def users(request: Request, limit: Limit = 10) -> Response:
-    return json({"users": list(api_of(request).example_users[:limit])})
+    """For a user's token, that user alone."""
+    only = caller_of(request).user
+    return json({"users": list(api_of(request).example_users[:limit]) if only is None else [only]})
 
 
 @router.get(
@@ -70,17 +72,14 @@ async def onboarding(request: Request, user_id: Id) -> Response:
     tags=["users"],
     summary="Erase a user's features and lake rows",
     response_model=None,
-    responses={**answers(models.Erased, examples.ERASED, "Erased"), **problems(401, 403, 409, 422, 503)},
+    responses={**answers(models.Erased, examples.ERASED, "Erased"), **problems(409, 422, 503)},
 )
-async def erase_user(
-    request: Request, user_id: Id, x_admin_key: Annotated[str | None, Header(description="the admin key")] = None
-) -> Response:
-    """Needs the admin key. The event log keeps its records until their retention ends.
+async def erase_user(request: Request, user_id: Id) -> Response:
+    """Needs the scope `admin`. The event log keeps its records until their retention ends.
 
     An id that has the key of an id that came earlier is refused with 409, and the other user keeps everything.
     """
     api = api_of(request)
-    check_admin(api.admin_key, x_admin_key)
     rows = await asyncio.to_thread(api.erase, user_id)
     api.service.forget(user_id)
     return json({"user_id": user_id, "lake_rows": rows})

@@ -1,10 +1,27 @@
 // The calls to the server. A failed one throws an Error whose message is the problem's detail.
 
-async function call(path, options) {
-  const response = await fetch(path, options).catch(() => {
+// The API asks for a key or token that the page does not have.
+export class KeyNeeded extends Error {}
+
+const KEY = "marquee-key"; // kept until the tab is closed
+
+function credentials() {
+  const key = sessionStorage.getItem(KEY);
+  if (!key) return {};
+  return key.split(".").length === 3 ? { Authorization: `Bearer ${key}` } : { "X-Api-Key": key };
+}
+
+export function useKey(key) {
+  sessionStorage.setItem(KEY, key);
+}
+
+async function call(path, options = {}) {
+  const headers = { ...options.headers, ...credentials() };
+  const response = await fetch(path, { ...options, headers }).catch(() => {
     throw new Error("The server does not answer. Is `marquee up` running?");
   });
   const body = await response.json().catch(() => ({}));
+  if (response.status === 401) throw new KeyNeeded(body.detail);
   if (!response.ok && path !== "/health/ready") throw new Error(body.detail ?? `The server answered ${response.status}.`);
   return body;
 }

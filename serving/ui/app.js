@@ -31,7 +31,9 @@ async function guarded(step) {
   try {
     await step(current);
   } catch (error) {
-    if (current()) notice(error.message, "bad");
+    if (!current()) return;
+    notice(error.message, "bad");
+    if (error instanceof api.KeyNeeded) at("key-dialog").showModal();
   } finally {
     if (current()) document.body.dataset.busy = "no";
   }
@@ -141,6 +143,12 @@ async function begin() {
   });
   at("newcomer").addEventListener("click", () => show(String(10_000_000 + Math.floor(Math.random() * 1e9))));
   at("explain").addEventListener("change", () => state.user && show(state.user));
+  at("key-dialog").addEventListener("close", () => {
+    const key = at("key").value.trim();
+    if (!key) return;
+    api.useKey(key);
+    location.reload();
+  });
   drawHealth();
   setInterval(drawHealth, 10_000);
   api.version().then((found) => (at("release").textContent = `release ${found.release}`), () => {});

@@ -20,6 +20,7 @@ import uvicorn
 import yaml
 from fastapi import FastAPI
 from prometheus_client import start_http_server
+from small_access import access_in
 
 from app.usecases.experimenting import ExperimentOperations
 from core.events import IMPRESSIONS, INTERACTIONS
@@ -106,7 +107,7 @@ class Marquee:
             erase=lambda _: 0,
             change_item=lambda *_: pytest.fail("unused"),
             retraining=Refusing(),
-            admin_key=None,
+            access=access_in(folder),
             decisions=lambda _: (),
             onboard=lambda *_: pytest.fail("unused"),
             experiments=ExperimentOperations(ExperimentRecord(PromotionLedger(self.lake, folder / "ledger")), folder),

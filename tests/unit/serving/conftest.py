@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from small_access import access_in
 from synthetic import make_policy, make_snapshot
 
 from app.usecases.experimenting import ExperimentOperations
@@ -33,6 +35,7 @@ from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
 from serving import probes
+from serving.access.control import AccessControl
 from serving.factory import create_app
 from serving.health import Readiness
 from serving.intake.ingestion import Ingestion
@@ -137,6 +140,7 @@ def build_world(
     retraining: Any = None,
     provenance: Any = None,
     experiments: Path = Path("no such folder"),
+    access: AccessControl | None = None,
 ) -> ApiSetup:
     lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
@@ -156,7 +160,7 @@ def build_world(
         change_item=lambda item, values: change(lake, [item], values),
         onboard=lambda user, answers: remember(features, lake, user, answers),
         retraining=retraining,
-        admin_key=admin_key,
+        access=access or access_in(Path(mkdtemp(prefix="marquee-access-")), admin_key),
         experiments=ExperimentOperations(ExperimentRecord(PromotionLedger(lake, experiments / "ledger")), experiments),
         decisions=lambda limit: [
             {"at": float(at), "verdict": "ok", "reasons": [], "action": "none", "next_at": at + 60.0, "release": None}
