@@ -46,7 +46,7 @@ async def visit_api(
     bucket: TokenBucket,
     statistics: RunStatistics,
     going: Callable[[], bool],
-    headers: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
     max_concurrent: int = 64,
 ) -> None:
     """`drive` against the API at `url`, with `headers` on every request. Raises DependencyUnavailable where nothing answers."""
