@@ -244,6 +244,11 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow' / 'mlflow.db'}"
 
+    @property
+    def origins(self) -> list[str]:
+        """Other origins whose pages may call the API."""
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+
     def folder(self, name: str) -> Path:
         """One of FOLDERS under home, not created here."""
         if name not in FOLDERS:  # or `marquee data erase` would leave it

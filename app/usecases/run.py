@@ -64,7 +64,9 @@ def api(settings: Settings) -> FastAPI:
         shadow_share=settings.shadow_share,
         code_version=code_version,
     )
-    follower, stop = following(host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval))
+    follower, stop_following = following(
+        host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval)
+    )
     follower.start()
     checks = (
         probes.release(host),
@@ -75,10 +77,6 @@ def api(settings: Settings) -> FastAPI:
         probes.lake(lake),
         probes.background((service.impressions.background, service.outcomes.writer.background, follower, *accepting.background)),
     )
-
-    def stop_following() -> None:
-        stop.set()
-        follower.stop()
 
     parts = Api(
         service=service,
@@ -95,8 +93,8 @@ def api(settings: Settings) -> FastAPI:
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
     )
-    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
-    return create_app(parts, settings.max_body_bytes, origins, closers=(stop_following, accepting.log.close, features.close))
+    closers = stop_following, accepting.log.close, features.close
+    return create_app(parts, settings.max_body_bytes, settings.origins, closers)
 
 
 def served_api(settings: Settings) -> FastAPI:

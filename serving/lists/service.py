@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from core.background import Background
@@ -200,19 +200,25 @@ async def _made(chosen: Chosen, query: Query) -> tuple[RecommendationResult, boo
         return await chosen.fallback.recommend(query), True
 
 
-def following(host: RecommenderHost, interval: float) -> tuple[Background, threading.Event]:
-    """A thread in which the host looks for updates every `interval` seconds, and the event that stops it."""
-    stop = threading.Event()
+def following(host: RecommenderHost, interval: float) -> tuple[Background, Callable[[], None]]:
+    """A thread in which the host looks for updates every `interval` seconds, and what stops it."""
+    told = threading.Event()
 
     def look() -> None:
-        while not stop.is_set():
+        while not told.is_set():
             try:
                 host.look()
             except DependencyUnavailable as error:
                 log.warning("the last good state is served: %s", error.detail)
-            stop.wait(interval)
+            told.wait(interval)
 
-    return Background("recommender-host", look), stop
+    follower = Background("recommender-host", look)
+
+    def stop() -> None:
+        told.set()
+        follower.stop()
+
+    return follower, stop
 
 
 def _count(made: RecommendationResult) -> None:

@@ -57,6 +57,5 @@ def test_the_follower_looks_again_whatever_a_look_meets(error: Exception) -> Non
     follower, stop = following(host, 0.001)
     follower.start()
     assert enough.wait(60)
-    stop.set()
-    follower.stop(60)
+    stop()
     assert looks[0] >= 3

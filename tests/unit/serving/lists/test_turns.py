@@ -55,6 +55,31 @@ async def test_whoever_would_wait_too_long_is_refused_and_counted_and_holds_nobo
         pass
 
 
+async def test_whoever_would_wait_too_long_is_refused_at_once() -> None:
+    """Eight lists a second, one at a time, and a patience of one second: eight may wait, and no ninth begins to."""
+    now = [0.0]
+    turns, refusals, made = Turns(1, patience=1.0, clock=lambda: now[0]), [], []
+
+    async def make(number: int) -> None:
+        try:
+            async with turns.one():
+                await asyncio.sleep(0)
+                now[0] += 0.125
+                made.append(number)
+        except Overloaded as error:
+            refusals.append((number, str(error)))
+
+    await asyncio.gather(*(make(number) for number in range(8)))  # it learns
+    assert (len(made), refusals) == (8, [])
+    await asyncio.gather(*(make(number) for number in range(100, 140)))
+    assert made[8:] == list(range(100, 109))
+    assert [number for number, _ in refusals] == list(range(109, 140))
+    assert refusals[0][1].startswith("a list would begin in 1.1 s")
+    assert turns.expected == 0.0
+    await make(200)
+    assert made[-1] == 200
+
+
 async def test_a_list_that_fails_gives_its_turn_back() -> None:
     turns = Turns(1, patience=0.05)
     for _ in range(3):
