@@ -62,7 +62,8 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             KafkaConsumer,
             **connection(bootstrap, timeout) | {"request_timeout_ms": max(int(timeout * 1000), 11_000)},
             group_id=group,
-            group_instance_id=member or None,
+            # a process reads several topics as one group, and Kafka takes two members of the same name for one that came back
+            group_instance_id=f"{member}.{topic}" if member else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=10_000,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -41,9 +43,9 @@ def numbered(start: int, end: int) -> list[Record]:
     return [Record("7", f"e{number}", b"x") for number in range(start, end)]
 
 
-def polled(subscription: KafkaSubscription, count: int) -> list[str]:
+def polled(subscription: KafkaSubscription, count: int, wait: float = WAIT) -> list[str]:
     found: list[str] = []
-    deadline = time.monotonic() + WAIT
+    deadline = time.monotonic() + wait
     while len(found) < count and time.monotonic() < deadline:
         found += [record.id for record in subscription.poll(count - len(found), 1.0)]
     return found
@@ -117,6 +119,23 @@ def test_a_member_that_comes_back_under_its_name_need_not_wait_for_its_own_end(
     assert time.monotonic() - start < 8  # a session ends after ten seconds
     back.close()
     killed.close()
+
+
+def test_loops_of_one_process_share_a_group_over_several_topics(log: KafkaEventLog, kafka_bootstrap: str, topic: str) -> None:
+    topics, wanted = [f"{topic}.{number}" for number in range(3)], numbered(0, 5)
+    for one in topics:
+        log.append(one, wanted)
+    group, all_there = f"{topic}.group", threading.Barrier(len(topics), timeout=4 * WAIT)
+
+    def read(one: str) -> list[str]:
+        subscription = KafkaSubscription(kafka_bootstrap, one, group, 5.0, "host.9101")
+        found = polled(subscription, len(wanted), 3 * WAIT)
+        all_there.wait()  # none leaves before every one has read
+        subscription.close()
+        return found
+
+    with ThreadPoolExecutor(len(topics)) as loops:
+        assert list(loops.map(read, topics)) == [[record.id for record in wanted]] * len(topics)
 
 
 def test_records_of_other_producers_are_read_too(kafka_bootstrap: str, topic: str, log: KafkaEventLog) -> None:
