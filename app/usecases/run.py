@@ -24,6 +24,7 @@ from core.background import Background
 from core.errors import InvalidInput
 from core.garbage import freeze
 from core.ids import ExternalId, shown
+from core.one_thread import compute_in_one_thread
 from core.ports import Echo
 from core.settings import REPOSITORY, Settings
 from lake.item_changes import change
@@ -99,6 +100,7 @@ def api(settings: Settings) -> FastAPI:
 
 def served_api(settings: Settings) -> FastAPI:
     """`api`, for a process that does nothing else: what exists once it is made lives as long as the process."""
+    compute_in_one_thread()
     made = api(settings)
     freeze()
     return made
@@ -124,6 +126,7 @@ def serve(settings: Settings) -> None:
 def consume(settings: Settings) -> None:
     """The stream consumer until SIGINT or SIGTERM; what was polled is applied and committed first."""
     wiring.observed(settings, "consumer")
+    compute_in_one_thread()
     with consuming(settings.home):
         _consume(settings)
 
