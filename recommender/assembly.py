@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
+from core.breaker import Breaker
 from recommender.completion import Completion
 from recommender.eligibility import Eligibility
 from recommender.live import Snapshot
+from recommender.parts.part import SourceConfig
 from recommender.policy import Policy
-from recommender.runner import Pipeline, TimedSource
+from recommender.runner import Pipeline, TimedSource, Waits
 from recommender.slots import Slots
 
 _THREADS = 8  # per source: more requests than that wait in line for it
+_FAILURES = 3  # in a row, after which a source is not waited for: one alone may be this process's own slowness
+_RETRY_AFTER = 1.0  # seconds after which it is asked again, behind an answer
 
 
 class SourceThreads:
-    """The threads that sources run in, by the name of the source.
+    """The threads that sources run in, and whether each source is worth waiting for.
 
-    All recommenders of a process share them, so that replacing a release neither starts nor leaks a thread.
+    All recommenders of a process share them, so that replacing a release neither starts nor leaks a thread. Sources are told
+    apart by their settings: an external service that hangs is not held against one at another address.
     """
 
     def __init__(self) -> None:
-        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._waits: dict[SourceConfig, Waits] = {}
         self._lock = threading.Lock()
 
-    def of(self, source: str) -> Executor:
+    def of(self, source: SourceConfig) -> Waits:
         with self._lock:
-            if source not in self._pools:
-                self._pools[source] = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"source {source}")
-            return self._pools[source]
+            if source not in self._waits:
+                name = f"source {source.part}"
+                threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=name)
+                self._waits[source] = Waits(threads, Breaker(name, _RETRY_AFTER, _FAILURES))
+            return self._waits[source]
 
     def close(self) -> None:
-        for pool in self._pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
+        for waits in self._waits.values():
+            waits.threads.shutdown(wait=False, cancel_futures=True)
 
 
 def assemble(policy: Policy, now: Snapshot, threads: SourceThreads, bounded: bool = True) -> Pipeline:
@@ -42,7 +49,7 @@ def assemble(policy: Policy, now: Snapshot, threads: SourceThreads, bounded: boo
         TimedSource(
             source=config.build(now),
             timeout=config.timeout_ms / 1e3,
-            threads=threads.of(config.part) if bounded and config.waits(now) else None,
+            waits=threads.of(config) if bounded and config.waits(now) else None,
             fills=config.fills,
             weight=config.weight,
         )

@@ -10,9 +10,12 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
+from core.breaker import Breaker
 from core.errors import DependencyUnavailable
 from recommender.alternatives import Alternatives
 from recommender.candidates import Candidates, merge
@@ -34,18 +37,25 @@ from recommender.slots import Placed, Slots, inserted
 from recommender.trace import Trace
 
 
+class Waits(NamedTuple):
+    """The threads that a source runs in, its own, so that one that hangs starves no other; whether it is waited for at all."""
+
+    threads: Executor
+    breaker: Breaker
+
+
 @dataclass(frozen=True, slots=True)
 class TimedSource:
-    """A source, how long a request waits for it, and the threads that it runs in.
+    """A source, and how long a request waits for it.
 
-    The threads are its own, so that a source that hangs starves no other one. Without threads it runs in the request's own: right
-    for a source that only computes, and offline, where nobody waits. `fills`: it only fills lists up; its items come behind those
-    of every other source. `weight`: that of its scores, where the release has none for it.
+    Without `waits` it runs in the request's own thread: right for a source that only computes, and offline, where nobody waits.
+    `fills`: it only fills lists up; its items come behind those of every other source. `weight`: that of its scores, where the
+    release has none for it.
     """
 
     source: Source
     timeout: float  # seconds
-    threads: Executor | None = None
+    waits: Waits | None = None
     fills: bool = False
     weight: float | None = None
 
@@ -121,15 +131,15 @@ class Pipeline:
 
     async def _candidates(self, query: Query, eligible: Eligible, trace: Trace) -> Candidates:
         asked = [
-            asyncio.create_task(self._waited_for(timed, timed.threads, query, eligible, trace))
+            asyncio.create_task(self._waited_for(timed, timed.waits, query, eligible, trace))
             for timed in self.sources
-            if timed.threads is not None
+            if timed.waits is not None
         ]
         if asked:
             await asyncio.sleep(0)  # they are on their way while the others compute
-        computed = iter([self._computed(timed.source, query, eligible, trace) for timed in self.sources if timed.threads is None])
+        computed = iter([self._computed(timed.source, query, eligible, trace) for timed in self.sources if timed.waits is None])
         waited = iter(await asyncio.gather(*asked) if asked else [])
-        found = [next(computed if timed.threads is None else waited) for timed in self.sources]
+        found = [next(computed if timed.waits is None else waited) for timed in self.sources]
         return self._merged(query, found, trace)
 
     def _merged(self, query: Query, found: Sequence[Fetched], trace: Trace) -> Candidates:
@@ -184,16 +194,24 @@ class Pipeline:
             report(len(fetched.rows), 0, None)
             return fetched
 
-    async def _waited_for(self, timed: TimedSource, threads: Executor, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
+    async def _waited_for(self, timed: TimedSource, waits: Waits, query: Query, eligible: Eligible, trace: Trace) -> Fetched:
+        fetch = partial(timed.source.fetch, query, eligible)
         with trace.stage("source", timed.source.name) as report:
+            if waits.breaker.open:
+                waits.breaker.ask_behind(waits.threads, fetch, timed.timeout)
+                report(0, 0, "it did not answer a moment ago")
+                return Fetched.nothing()
             try:
-                fetching = asyncio.get_running_loop().run_in_executor(threads, timed.source.fetch, query, eligible)
+                fetching = asyncio.get_running_loop().run_in_executor(waits.threads, fetch)
                 fetched = await asyncio.wait_for(fetching, timed.timeout)
             except DependencyUnavailable as error:
-                report(0, 0, error.detail)
+                failure = error.detail
             except TimeoutError:
-                report(0, 0, f"no answer within {timed.timeout * 1e3:.0f} ms")
+                failure = f"no answer within {timed.timeout * 1e3:.0f} ms"
             else:
+                waits.breaker.answered()
                 report(len(fetched.rows), 0, None)
                 return fetched
+            waits.breaker.failed(failure)
+            report(0, 0, failure)
         return Fetched.nothing()

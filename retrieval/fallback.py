@@ -1,25 +1,25 @@
-"""An index that stays available without its service: a circuit breaker around Milvus, with the mirror as the fallback."""
+"""An index that stays available without its service: Milvus behind a circuit breaker, with the mirror as the fallback."""
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.breaker import Breaker
 from core.errors import DependencyUnavailable, NotFound
 from core.ports import Monotonic, VectorIndex
 
-log = logging.getLogger(__name__)
+_THREADS = 8  # searches of the primary at once
 
 
 class FallbackIndex:
-    """A `VectorIndex` that searches `primary` and, when that fails or lacks the release, `mirror`.
+    """A `VectorIndex` that searches `primary` and, when that fails, is slow or lacks the release, `mirror`.
 
-    After a failure the primary is not used for `retry_after` seconds. Then one caller tries it while the others stay with the
-    mirror, so that a dead service costs one caller an occasional time-out and not every caller.
+    After a failure the mirror answers at once, and the primary is asked behind its answers until it can be used again.
     """
 
     in_process = False
@@ -28,21 +28,22 @@ class FallbackIndex:
         self,
         primary: VectorIndex,
         mirror: VectorIndex,
-        retry_after: float = 5.0,
+        patience: float = 0.06,
+        retry_after: float = 1.0,
         clock: Monotonic = time.monotonic,
     ) -> None:
+        """A search waits `patience` seconds for the primary. A request must wait longer for a source (`timeout_ms`), or it would
+        have neither of the two."""
         self._primary = primary
         self._mirror = mirror
-        self._retry_after = retry_after
-        self._clock = clock
-        self._retry_at = 0.0  # clock time before which the primary is not used
-        self._degraded = False
-        self._lock = threading.Lock()
+        self._patience = patience
+        self._breaker = Breaker("the vector service", retry_after, clock=clock)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="vector service")
 
     @property
     def degraded(self) -> bool:
         """Whether the mirror has replaced the primary since the primary's last call."""
-        return self._degraded
+        return self._breaker.open
 
     def publish(self, release: str, item_ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Publish to the mirror first, so that the release can be served; then to the primary. Raises DependencyUnavailable."""
@@ -51,48 +52,26 @@ class FallbackIndex:
 
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """From the primary if it can, else from the mirror. Raises NotFound when neither has the release."""
-        if self._may_retry():
-            try:
-                found = self._primary.search(release, query, k)
-            except (DependencyUnavailable, NotFound) as error:
-                found = self._mirror.search(release, query, k)
-                self._failed(error)
-            else:
-                self._answered()
-            return found
-        return self._mirror.search(release, query, k)
+        ask = partial(self._primary.search, release, query, k)
+        if self._breaker.open:
+            self._breaker.ask_behind(self._threads, ask, self._patience)
+            return self._mirror.search(release, query, k)
+        try:
+            return self._threads.submit(ask).result(self._patience)
+        except (DependencyUnavailable, NotFound) as error:
+            reason = error.detail
+        except TimeoutError:
+            reason = f"no answer within {self._patience * 1e3:.0f} ms"
+        found = self._mirror.search(release, query, k)
+        self._breaker.failed(reason)
+        return found
 
     def ready(self, release: str) -> bool:
         """Whether either of the two can serve the release."""
-        if self._may_retry():
-            try:
-                if self._primary.ready(release):
-                    self._answered()
-                    return True
-            except DependencyUnavailable as error:
-                self._failed(error)
-        return self._mirror.ready(release)
-
-    def _may_retry(self) -> bool:
-        """True for every caller while the primary is healthy, otherwise for one caller per `retry_after`."""
-        with self._lock:
-            if not self._degraded:
+        try:
+            if self._primary.ready(release):
+                self._breaker.answered()
                 return True
-            now = self._clock()
-            if now < self._retry_at:
-                return False
-            self._retry_at = now + self._retry_after
-            return True
-
-    def _failed(self, error: DependencyUnavailable | NotFound) -> None:
-        with self._lock:
-            first, self._degraded = not self._degraded, True
-            self._retry_at = self._clock() + self._retry_after
-        if first:
-            log.warning("the mirror answers instead: %s", error.detail)
-
-    def _answered(self) -> None:
-        with self._lock:
-            was, self._degraded = self._degraded, False
-        if was:
-            log.warning("the vector service answers again")
+        except DependencyUnavailable as error:
+            self._breaker.failed(error.detail)
+        return self._mirror.ready(release)

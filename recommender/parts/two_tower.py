@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import DependencyUnavailable, NotFound
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
@@ -49,7 +50,10 @@ class TwoTowerSource:
         ineligible = len(eligible) - int(np.count_nonzero(eligible))
         if ineligible > MAX_OVERFETCH:
             return self._among(np.flatnonzero(eligible), vector)
-        ids, scores = self._now.index.search(self._now.name, vector, min(self._k + ineligible, len(eligible)))
+        try:
+            ids, scores = self._now.index.search(self._now.name, vector, min(self._k + ineligible, len(eligible)))
+        except NotFound as error:  # the collection was dropped: no fault of the request
+            raise DependencyUnavailable("vector index", error.detail, "run `marquee index publish`") from error
         rows = self._now.catalogue.rows(ids)
         kept = np.flatnonzero((rows >= 0) & eligible[rows])[: self._k]
         return Fetched(rows[kept], scores[kept], spread=self._now.release.spread_of(vector))

@@ -200,17 +200,20 @@ class MilvusIndex:
     @contextmanager
     def _calling(self, release: str) -> Iterator[MilvusClient]:
         """The client, translating every failure of the SDK. A failed client is not used again."""
+        client: MilvusClient | None = None
         try:
-            yield self._connected()
+            client = self._connected()
+            yield client
         except MilvusException as error:
             if error.code in _MISSING:
                 raise NotFound(f"milvus has no collection of release {release}", release=release) from error
-            self._fail(error.message, error)
+            self._fail(client, error.message, error)
         except (grpc.RpcError, OSError, ValueError) as error:  # ValueError: another thread closed the channel meanwhile
-            self._fail(_reason(error), error)
+            self._fail(client, _reason(error), error)
 
-    def _fail(self, reason: str, cause: Exception) -> NoReturn:
-        self.close()
+    def _fail(self, client: MilvusClient | None, reason: str, cause: Exception) -> NoReturn:
+        if client is not None and client is self._client:  # a call that hung for long must not close the one that came after
+            self.close()
         raise DependencyUnavailable("milvus", f"{self.uri}: {reason}", "start it with `marquee up`") from cause
 
     def _connected(self) -> MilvusClient:

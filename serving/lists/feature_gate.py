@@ -1,7 +1,7 @@
 """Reads online features off the event loop, under a time-out, behind a circuit breaker.
 
-A store that hangs would otherwise hold one thread and one time-out per request; behind the breaker it costs one caller a
-time-out once in a while, and everyone else is answered from popularity at once.
+A store that hangs would otherwise hold one thread and one time-out per request; behind the breaker only those who were under way
+when it began to hang wait for a time-out, and everyone after them is answered from popularity at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+from core.breaker import Breaker
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
 from core.ports import AsyncFeatureReader, FeatureReader, Monotonic
@@ -26,7 +28,7 @@ class FeatureGate:
         self,
         reader: FeatureReader,
         timeout: float = 0.25,
-        retry_after: float = 2.0,
+        retry_after: float = 0.5,
         threads: int = 8,
         clock: Monotonic = time.monotonic,
     ) -> None:
@@ -34,24 +36,35 @@ class FeatureGate:
         self._reader = reader
         self._async = reader if isinstance(reader, AsyncFeatureReader) and reader.reads_async else None
         self._timeout = timeout
-        self._retry_after = retry_after
-        self._clock = clock
-        self._closed_until = float("-inf")
+        self._breaker = Breaker(SERVICE, retry_after, clock=clock)
+        self._asking: asyncio.Task[None] | None = None  # behind an answer
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="features")
 
     async def read(self, user_id: int) -> UserFeatures | None:
         """The user's features, None for a user never seen. Raises DependencyUnavailable."""
-        if self._clock() < self._closed_until:
+        if self._breaker.open:
+            if self._breaker.may_ask():
+                self._asking = asyncio.create_task(self._ask_behind(user_id))
             raise DependencyUnavailable(SERVICE, "it did not answer a moment ago", "see /health/ready")
+        return await self._asked(user_id)
+
+    async def _asked(self, user_id: int) -> UserFeatures | None:
         try:
-            return await self._in_time(user_id)
+            found = await self._in_time(user_id)
         except TimeoutError as error:
-            self._trip()
             reason = f"no answer within {self._timeout * 1e3:.0f} ms"
+            self._breaker.failed(reason)
             raise DependencyUnavailable(SERVICE, reason, "see /health/ready") from error
-        except DependencyUnavailable:
-            self._trip()
+        except DependencyUnavailable as error:
+            self._breaker.failed(error.detail)
             raise
+        self._breaker.answered()
+        return found
+
+    async def _ask_behind(self, user_id: int) -> None:
+        """For the breaker alone: nobody waits for what is found."""
+        with suppress(DependencyUnavailable):
+            await self._asked(user_id)
 
     async def _in_time(self, user_id: int) -> UserFeatures | None:
         """Raises TimeoutError.
@@ -79,6 +92,3 @@ class FeatureGate:
         if self._async is not None:
             return self._async.read_async(user_id)
         return asyncio.get_running_loop().run_in_executor(self._threads, self._reader.read, user_id)
-
-    def _trip(self) -> None:
-        self._closed_until = self._clock() + self._retry_after

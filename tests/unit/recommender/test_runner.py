@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from synthetic import make_catalogue, make_query, make_snapshot
 
+from core.breaker import Breaker
 from core.errors import DependencyUnavailable
 from core.item_facts import ItemFacts
 from recommender.candidates import Candidates
@@ -23,7 +24,7 @@ from recommender.eligibility import Eligibility
 from recommender.parts.caps import CapConfig
 from recommender.parts.selectors import GreedyConfig
 from recommender.roles import Constraints, Eligible, Fetched, Query, Selection
-from recommender.runner import Pipeline, TimedSource
+from recommender.runner import Pipeline, TimedSource, Waits
 from recommender.slots import Slots
 from recommender.trace import Trace
 
@@ -95,10 +96,10 @@ class Drops:
         eligible[list(self.rows)] = False
 
 
-@pytest.fixture(scope="module")
-def threads() -> Iterator[ThreadPoolExecutor]:
+@pytest.fixture
+def waits() -> Iterator[Waits]:
     with ThreadPoolExecutor(8) as pool:
-        yield pool
+        yield Waits(pool, Breaker("a source", retry_after=0.0, failures=2))
 
 
 def pipeline(
@@ -186,9 +187,9 @@ def test_the_policy_stands_on_the_list() -> None:
     assert chosen.policy_id == "p1"
 
 
-def test_a_source_that_hangs_is_left_behind_at_its_timeout(threads: ThreadPoolExecutor) -> None:
+def test_a_source_that_hangs_is_left_behind_at_its_timeout(waits: Waits) -> None:
     hanging = Hanging()
-    timed = [TimedSource(hanging, 0.05, threads), TimedSource(Fixed("popular", [2, 4]), PATIENT, threads)]
+    timed = [TimedSource(hanging, 0.05, waits), TimedSource(Fixed("popular", [2, 4]), PATIENT, waits)]
     pipe = replace(pipeline(), sources=timed)
 
     async def request() -> tuple[Selection, Trace]:
@@ -202,7 +203,34 @@ def test_a_source_that_hangs_is_left_behind_at_its_timeout(threads: ThreadPoolEx
     assert [(s.part, s.error) for s in trace.failed()] == [("hanging", "no answer within 50 ms")]
 
 
-def test_sources_with_threads_run_side_by_side(threads: ThreadPoolExecutor) -> None:
+def test_a_source_that_failed_twice_is_asked_behind_the_lists_until_it_answers() -> None:
+    away = True
+
+    class Coming(Fixed):
+        def fetch(self, query: Query, eligible: Eligible) -> Fetched:
+            if away:
+                raise DependencyUnavailable("elsewhere", "connection refused")
+            return super().fetch(query, eligible)
+
+    with ThreadPoolExecutor(1) as thread:
+        coming = TimedSource(Coming("coming", [6]), PATIENT, Waits(thread, Breaker("coming", retry_after=0.0, failures=2)))
+        pipe = replace(pipeline(), sources=[coming, TimedSource(Fixed("popular", [4]), PATIENT)])
+
+        def request() -> tuple[list[int], list[str | None]]:
+            chosen, trace = asyncio.run(pipe.run(make_query(1)))
+            thread.submit(lambda: None).result(PATIENT)  # what was asked behind the list is over
+            return chosen.rows.tolist(), [stage.error for stage in trace.failed()]
+
+        for _ in range(2):
+            assert "connection refused" in str(request())
+        not_waited_for = ([4], ["it did not answer a moment ago"])
+        assert request() == not_waited_for
+        away = False
+        assert request() == not_waited_for
+        assert request() == ([6], [])
+
+
+def test_sources_with_threads_run_side_by_side(waits: Waits) -> None:
     barrier = threading.Barrier(2, timeout=PATIENT)
 
     class Meeting(Fixed):
@@ -210,7 +238,7 @@ def test_sources_with_threads_run_side_by_side(threads: ThreadPoolExecutor) -> N
             barrier.wait()  # passes only when both are in it
             return super().fetch(query, eligible)
 
-    timed = [TimedSource(Meeting(name, [row]), PATIENT, threads) for name, row in (("a", 2), ("b", 4))]
+    timed = [TimedSource(Meeting(name, [row]), PATIENT, waits) for name, row in (("a", 2), ("b", 4))]
     assert run(replace(pipeline(), sources=timed), k=2)[0] == [4, 2]
 
 
@@ -228,8 +256,8 @@ def test_a_source_without_threads_runs_in_the_requests_own() -> None:
 
 @pytest.mark.parametrize("bug", [ValueError("shapes differ"), KeyError("item"), ZeroDivisionError()], ids=repr)
 @pytest.mark.parametrize("own_threads", [True, False])
-def test_a_bug_in_a_source_stays_loud(threads: ThreadPoolExecutor, bug: Exception, own_threads: bool) -> None:
-    buggy = TimedSource(Failing("buggy", bug), PATIENT, threads if own_threads else None)
+def test_a_bug_in_a_source_stays_loud(waits: Waits, bug: Exception, own_threads: bool) -> None:
+    buggy = TimedSource(Failing("buggy", bug), PATIENT, waits if own_threads else None)
     pipe = pipeline(Fixed("popular", [2]))
     with pytest.raises(type(bug)):
         run(replace(pipe, sources=[buggy, *pipe.sources]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from core.ports import VectorIndex
 from retrieval.adapters.mirror import MirrorIndex
 from retrieval.fallback import FallbackIndex
 
+PATIENT = 30.0  # seconds: longer than any test runs
 QUERY = np.array([1.0], dtype=np.float32)
 PRIMARY, MIRROR = np.array([1]), np.array([2])  # which one answered shows in the id
 
@@ -21,10 +23,19 @@ class Switchable(MirrorIndex):
     """A primary that can be down."""
 
     down = False
+    hangs_until: threading.Event | None = None
     asked = 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.news = threading.Condition()
+
     def search(self, release: str, query: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        self.asked += 1
+        with self.news:
+            self.asked += 1
+            self.news.notify_all()
+        if self.hangs_until is not None:
+            assert self.hangs_until.wait(PATIENT)
         if self.down:
             raise DependencyUnavailable("milvus", "switched off")
         return super().search(release, query, k)
@@ -63,7 +74,7 @@ def clock() -> Clock:
 def index(primary: Switchable, clock: Clock) -> FallbackIndex:
     mirror = MirrorIndex()
     mirror.publish("r1", MIRROR, QUERY[None])
-    return FallbackIndex(primary, mirror, retry_after=5.0, clock=clock)
+    return FallbackIndex(primary, mirror, PATIENT, retry_after=5.0, clock=clock)
 
 
 def answered_by(index: VectorIndex) -> int:
@@ -85,6 +96,13 @@ def test_the_mirror_answers_for_a_dead_primary(index: FallbackIndex, primary: Sw
     assert index.degraded
 
 
+def asked_behind(primary: Switchable, times: int) -> int:
+    """How often the primary was asked, once it was asked so often."""
+    with primary.news:
+        assert primary.news.wait_for(lambda: primary.asked >= times, PATIENT)
+        return primary.asked
+
+
 def test_a_dead_primary_is_left_alone_for_a_while(index: FallbackIndex, primary: Switchable, clock: Clock) -> None:
     primary.down = True
     for _ in range(10):
@@ -93,38 +111,33 @@ def test_a_dead_primary_is_left_alone_for_a_while(index: FallbackIndex, primary:
     clock.now += 5.0
     for _ in range(10):
         assert answered_by(index) == 2
-    assert primary.asked == 2
+    assert asked_behind(primary, 2) == 2
 
 
-def test_recovers(index: FallbackIndex, primary: Switchable, clock: Clock) -> None:
+def test_it_recovers_behind_an_answer_of_the_mirror(index: FallbackIndex, primary: Switchable, clock: Clock) -> None:
     primary.down = True
     answered_by(index)
     primary.down = False
-    assert answered_by(index) == 2  # not asked yet
+    assert answered_by(index) == 2
+    assert primary.asked == 1, "not asked yet"
     clock.now += 5.0
+    assert answered_by(index) == 2
+    asked_behind(primary, 2)
+    while index.degraded:  # what the primary answered is not known here in the same moment
+        time.sleep(0.001)
     assert answered_by(index) == 1
-    assert not index.degraded
 
 
-def test_one_caller_tries_a_dead_primary_while_the_others_go_on(index: FallbackIndex, primary: Switchable, clock: Clock) -> None:
-    primary.down = True
-    answered_by(index)
-    clock.now += 5.0
-    entered, leave = threading.Event(), threading.Event()
-
-    def slow_death(*_: object) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        entered.set()
-        leave.wait(10)
-        raise DependencyUnavailable("milvus", "timed out")
-
-    primary.search = slow_death  # type: ignore[method-assign]
-    prober = threading.Thread(target=answered_by, args=(index,))
-    prober.start()
-    assert entered.wait(10)
-    assert answered_by(index) == 2  # would hang until `leave` if it asked the primary too
-    leave.set()
-    prober.join(10)
-    assert index.degraded
+def test_a_primary_that_hangs_is_left_behind_at_once(primary: Switchable) -> None:
+    mirror, released = MirrorIndex(), threading.Event()
+    mirror.publish("r1", MIRROR, QUERY[None])
+    index = FallbackIndex(primary, mirror, patience=0.02, retry_after=0.0)
+    primary.hangs_until = released
+    try:
+        assert [answered_by(index) for _ in range(20)] == [2] * 20, "none waits until it is released"
+        assert index.degraded
+    finally:
+        released.set()
 
 
 def test_a_release_that_only_the_mirror_has_is_served_from_it(index: FallbackIndex, primary: Switchable) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from synthetic import make_catalogue, make_manifest, make_query, make_snapshot, user_of
 
 from core.catalogue import Catalogue, ItemStats
+from core.errors import DependencyUnavailable
 from core.features import UserFeatures
 from recommender.live import Snapshot
 from recommender.parts.two_tower import MAX_OVERFETCH, TwoTowerSource
@@ -65,6 +66,11 @@ def test_nearest_first_of_what_is_eligible() -> None:
 
 def test_k_are_found_even_when_the_best_are_all_ineligible() -> None:
     assert source().fetch(make_query(user=FAN), without(*range(10, 30))).rows.tolist() == [9, 8, 7, 6, 5]
+
+
+def test_an_index_without_the_release_is_an_outage_and_no_fault_of_the_request() -> None:
+    with pytest.raises(DependencyUnavailable, match="marquee index publish"):
+        source(index=MirrorIndex()).fetch(make_query(user=FAN), without())
 
 
 def test_a_small_catalogue_gives_what_is_left() -> None:

@@ -45,15 +45,33 @@ async def test_a_store_that_can_is_read_in_the_loop() -> None:
     assert (found.user_id, threading.active_count()) == (5, threads)
 
 
-async def test_a_store_that_hangs_is_left_alone_for_a_while() -> None:
+async def test_nobody_waits_for_a_store_that_hangs_after_the_first() -> None:
     store, now = Store(seconds=60.0), [0.0]
     gate = FeatureGate(store, timeout=0.2, retry_after=10.0, clock=lambda: now[0])
     with pytest.raises(DependencyUnavailable, match="no answer within 200 ms"):
         await gate.read(5)
+    for _ in range(3):
+        with pytest.raises(DependencyUnavailable, match="a moment ago"):
+            await gate.read(5)
+    assert store.asked == 1
+    now[0] = 11.0
+    for _ in range(3):
+        with pytest.raises(DependencyUnavailable, match="a moment ago"):
+            await gate.read(5)
+    await asyncio.sleep(0)
+    assert store.asked == 2, "asked behind the answer of one of them"
+
+
+async def test_a_store_that_answers_again_is_read_again() -> None:
+    store, now = Store(seconds=60.0), [0.0]
+    gate = FeatureGate(store, timeout=0.2, retry_after=10.0, clock=lambda: now[0])
+    with pytest.raises(DependencyUnavailable):
+        await gate.read(5)
+    now[0], store.seconds = 11.0, 0.0
     with pytest.raises(DependencyUnavailable, match="a moment ago"):
         await gate.read(5)
-    assert store.asked == 1
-    now[0], store.seconds = 11.0, 0.0
+    for _ in range(5):
+        await asyncio.sleep(0)
     assert await gate.read(5) is not None
 
 
