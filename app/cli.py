@@ -3,66 +3,67 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from app.commands import (
-    data,
-    deadletter,
-    drill,
-    evaluate,
-    events,
-    experiment,
-    explain_request,
-    features,
-    index,
-    items,
-    keys,
-    ope,
-    operate,
-    reference,
-    release,
-    retrain,
-    simulate,
-    topics,
-    tradeoff,
-    tune,
-)
 from app.console import failed
 from core.errors import InvalidInput, MarqueeError
 
+# Command -> its module in `app.commands`, in the order of `--help`; a group of commands has the name of its module.
+MODULES: Mapping[str, str] = MappingProxyType(
+    {
+        "up": "up",
+        **dict.fromkeys(("demo", "init", "serve", "consume", "watch", "train", "doctor"), "operate"),
+        "retrain": "retrain",
+        "explain-request": "explain_request",
+        **{name: name for name in ("evaluate", "ope", "tune", "simulate", "tradeoff", "reference")},
+    }
+)
+GROUPS = ("data", "features", "index", "items", "release", "topics", "deadletter", "events", "experiment", "drill", "keys")
+
+
+class Commands(Mapping[str, Any]):
+    """Every command by its name, imported when it is asked for: a process has in memory what its own command needs."""
+
+    def __getitem__(self, name: str) -> Any:
+        module = import_module(f"app.commands.{name if name in GROUPS else MODULES[name]}")
+        group = typer.main.get_group(module.app)
+        group.name = name
+        return group if name in GROUPS else group.commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*MODULES, *GROUPS))
+
+    def __len__(self) -> int:
+        return len(MODULES) + len(GROUPS)
+
+
+class Root(TyperGroup):
+    """`marquee` itself."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Commands()  # type: ignore[assignment]  # Typer only reads it
+
+
 app = typer.Typer(
     name="marquee",
-    help="Marquee: a real-time recommender. Start with `marquee demo`; check this machine with `marquee doctor`.",
+    cls=Root,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(data.app, name="data")
-app.add_typer(features.app, name="features")
-app.add_typer(index.app, name="index")
-app.add_typer(items.app, name="items")
-app.add_typer(release.app, name="release")
-app.add_typer(topics.app, name="topics")
-app.add_typer(deadletter.app, name="deadletter")
-app.add_typer(events.app, name="events")
-app.add_typer(experiment.app, name="experiment")
-app.add_typer(drill.app, name="drill")
-app.add_typer(keys.app, name="keys")
-operate.register(app)
-app.command(epilog="Example: marquee retrain --dry-run")(retrain.retrain)
-app.command("explain-request", epilog="Example: marquee explain-request 0123456789abcdef0123456789abcdef --json")(
-    explain_request.explain_request
-)
-app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
-app.command(epilog=ope.EXAMPLE)(ope.ope)
-app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")(tune.tune)
-app.command(
-    epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"
-)(simulate.simulate)
-app.command(epilog=tradeoff.EXAMPLE)(tradeoff.tradeoff)
-app.command(hidden=True, epilog="Example: marquee reference --check")(reference.reference)
+
+
+@app.callback()
+def root() -> None:
+    """Marquee: a real-time recommender. Start with `marquee demo`; check this machine with `marquee doctor`."""
 
 
 def main() -> None:

@@ -11,21 +11,22 @@ import typer
 
 from app import wiring
 from app.commands import file_flags as flags
+from app.commands.build_flags import DEFAULT_CONFIG
 from app.console import echo, out, settings
 from core.errors import InvalidInput
-from core.settings import CONFIGS
 
 if TYPE_CHECKING:
     from app.usecases.evaluating import Comparison
     from datasets.tables import Files
 
+app = typer.Typer()
 EXAMPLE = (
     "Example: marquee evaluate --dataset ml-1m --protocol loo --models ease,markov,marquee; "
     "a file of your own: marquee evaluate --dataset plays.csv --map user_id=uid,ts=when --models popularity,ease"
 )
-DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
 
 
+@app.command(epilog=EXAMPLE)
 def evaluate(
     dataset: Annotated[
         str,

@@ -10,7 +10,10 @@ import typer
 from app import wiring
 from app.console import out, settings
 
+app = typer.Typer()
 
+
+@app.command("explain-request", epilog="Example: marquee explain-request 0123456789abcdef0123456789abcdef --json")
 def explain_request(
     request_id: Annotated[str, typer.Argument(metavar="ID", help="the request_id of the list")],
     as_json: Annotated[bool, typer.Option("--json", help="everything, for programs")] = False,

@@ -15,12 +15,14 @@ from app.console import err, out, settings
 if TYPE_CHECKING:
     from app.usecases.ope.evaluating import Found
 
+app = typer.Typer()
 EXAMPLE = (
     "Example: marquee ope --policy configs/pipelines/default.toml --exploration 0.02 --since 7d --html ope.html; "
     "a release before anybody sees it, for the gate: marquee ope --policy default --release candidate"
 )
 
 
+@app.command(epilog=EXAMPLE)
 def ope(
     policy: Annotated[str, typer.Option(help="a TOML file as in configs/pipelines, or a name there")],
     since: Annotated[str, typer.Option(help="how far back the logs are read, for example 12h or 7d")] = "7d",

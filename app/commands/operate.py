@@ -1,4 +1,4 @@
-"""The commands that run something: the processes, the supervisor, the demo and the doctor."""
+"""The commands that run something: the processes, the demo and the doctor."""
 
 from __future__ import annotations
 
@@ -7,37 +7,15 @@ from typing import Annotated
 
 import typer
 
-from app.commands.release import DEFAULT_CONFIG, Preset
+from app.commands.build_flags import DEFAULT_CONFIG, Preset
 from app.console import echo, out, settings
-from app.usecases import steps
 from core.errors import DependencyUnavailable
-from datasets.movielens import read_movielens
 
+app = typer.Typer()
 ReplaySeconds = Annotated[float, typer.Option(min=0.0, help="how long to replay held-out events")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the root."""
-    for command, example in (
-        (up, "marquee up"),
-        (demo, "marquee demo --replay-seconds 60 --exit"),
-        (init, "marquee init --preset auto"),
-        (serve, "MARQUEE_API_PORT=8080 marquee serve"),
-        (consume, "marquee consume"),
-        (watch, "marquee watch --once"),
-        (train, "marquee train --config configs/training/demo.toml"),
-        (doctor, "marquee doctor"),
-    ):
-        app.command(epilog=f"Example: {example}")(command)
-
-
-def up() -> None:
-    """Run Milvus, the API, the consumer, the watchdog and the MLflow UI under one supervisor, until Ctrl-C."""
-    from app.usecases.demo import run_up
-
-    run_up(settings())
-
-
+@app.command(epilog="Example: marquee demo --replay-seconds 60 --exit")
 def demo(
     replay_seconds: ReplaySeconds = 120.0,
     preset: Preset = None,
@@ -58,11 +36,15 @@ def demo(
     run_demo(settings(), preset, replay_seconds, shift, leave)
 
 
+@app.command(epilog="Example: marquee init --preset auto")
 def init(preset: Preset = None) -> None:
     """Prepare what `demo` prepares, without starting processes: features and a release from what the lake holds.
 
     The bundled films go into an empty lake only, so it may run on every start of a container.
     """
+    from app.usecases import steps
+    from datasets.movielens import read_movielens
+
     steps.prepare(settings(), read_movielens, preset, echo)
     try:
         steps.publish(settings(), echo)
@@ -72,6 +54,7 @@ def init(preset: Preset = None) -> None:
         echo("`marquee up` starts this folder's own Milvus and brings it the vectors")
 
 
+@app.command(epilog="Example: MARQUEE_API_PORT=8080 marquee serve")
 def serve() -> None:
     """Run the API alone. The same as `uvicorn serving.app:app`, on the address of the settings."""
     from app.usecases import run
@@ -79,6 +62,7 @@ def serve() -> None:
     run.serve(settings())
 
 
+@app.command(epilog="Example: marquee consume")
 def consume() -> None:
     """Run the stream consumer alone. The same as `python -m streaming.consumer`."""
     from app.usecases import run
@@ -86,6 +70,7 @@ def consume() -> None:
     run.consume(settings())
 
 
+@app.command(epilog="Example: marquee watch --once")
 def watch(
     once: Annotated[bool, typer.Option("--once", help="one check, then stop")] = False,
     explain: Annotated[
@@ -103,6 +88,7 @@ def watch(
     run.watch(settings(), once)
 
 
+@app.command(epilog="Example: marquee train --config configs/training/demo.toml")
 def train(
     config: Annotated[Path, typer.Option(help="training configuration")] = DEFAULT_CONFIG,
     seed: Annotated[int, typer.Option(min=0, help="makes the run repeatable")] = 1,
@@ -120,6 +106,7 @@ def train(
     run.train(settings(), config, seed, echo, devices, nodes)
 
 
+@app.command(epilog="Example: marquee doctor")
 def doctor() -> None:
     """Check each dependency of this machine and say how to fix what is wrong."""
     from app.ops.doctor import examine

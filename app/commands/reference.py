@@ -8,7 +8,10 @@ import typer
 
 from app.console import echo, out
 
+app = typer.Typer()
 
+
+@app.command(hidden=True, epilog="Example: marquee reference --check")
 def reference(
     context: typer.Context,
     write: Annotated[bool, typer.Option("--write/--check", help="write the file, or exit with 1 if it is out of date")] = False,

@@ -9,23 +9,12 @@ import typer
 
 from app import wiring
 from app.commands import release_tables
+from app.commands.build_flags import Preset
 from app.console import echo, out, settings
 from app.usecases import releasing, rolling_out, steps
 from core.errors import InvalidInput
-from core.settings import CONFIGS
 
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
-DEFAULT_CONFIG = CONFIGS / "training" / "demo.toml"
-Preset = Annotated[
-    str | None,
-    typer.Option(
-        "--preset",
-        "--config",
-        help="auto (the data choose among the candidates of configs/presets/auto.toml), a name in configs/training, "
-        "or a TOML file; by default auto, and demo for the bundled films",
-    ),
-]
-
 VersionOrAlias = Annotated[str, typer.Argument(help="registry version or alias")]
 Why = Annotated[str, typer.Option(help="the reason, for the promotion ledger")]
 

@@ -11,7 +11,10 @@ from app.console import out, settings
 from core.errors import AlreadyRunning
 from lifecycle.retraining import cooldown, shown
 
+app = typer.Typer()
 
+
+@app.command(epilog="Example: marquee retrain --dry-run")
 def retrain(
     reason: Annotated[str, typer.Option(help="why; it goes to the MLflow run")] = "",
     dry_run: Annotated[

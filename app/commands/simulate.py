@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from evaluation.simulation.run_statistics import RunStatistics
     from evaluation.simulation.simulation import Simulation
 
+app = typer.Typer()
 MAX_USERS = 100_000_000
 PAST_EVENTS = 100_000
 
 
+@app.command(
+    epilog="Example: marquee simulate --users 1000000 --rate 200 --seconds 60; make data: marquee simulate --world var/world"
+)
 def simulate(
     users: Annotated[int, typer.Option(min=1, max=MAX_USERS, help="number of users")] = 10_000,
     items: Annotated[

@@ -10,9 +10,11 @@ import typer
 from app.console import echo, out, settings
 from core.errors import InvalidInput
 
+app = typer.Typer()
 EXAMPLE = "Example: marquee tradeoff --weights 0,0.5,1,2 --hour-cost 0.02"
 
 
+@app.command(epilog=EXAMPLE)
 def tradeoff(
     pipeline: Annotated[str | None, typer.Option(help="a pipeline in configs/pipelines; by default MARQUEE_PIPELINE")] = None,
     weights: Annotated[str, typer.Option(help="weights of cost, comma-separated")] = "0,0.1,0.2,0.5,1,2,5,10",

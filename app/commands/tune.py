@@ -9,12 +9,15 @@ from typing import Annotated
 
 import typer
 
-from app.commands.release import DEFAULT_CONFIG
+from app.commands.build_flags import DEFAULT_CONFIG
 from app.console import echo, settings
 from core.errors import InvalidInput
 from core.settings import CONFIGS
 
+app = typer.Typer()
 
+
+@app.command(epilog="Example: marquee tune --trials 30 --config configs/training/demo.toml --dry-run")
 def tune(
     trials: Annotated[int, typer.Option(min=1, help="total number of trials of the study, finished ones included")] = 20,
     timeout: Annotated[float, typer.Option(min=0, help="seconds after which no further trial is started")] = float("inf"),
