@@ -4,8 +4,8 @@ Feast 0.67 imports torch where it is installed, only to offer tensors as a form 
 In a process without torch (the consumer, the API) that costs 460 MiB and more than a second. Python reads `None` in
 `sys.modules` as "there is no such module", and Feast then goes without.
 
-It also has typeguard rewrite the source of its classes, which takes two thirds of the import. `python -O` would leave that out, and
-every assertion with it; here Feast is given a decorator that does nothing.
+It also has typeguard rewrite the source of its classes, which takes two thirds of the import. `python -O` would leave that out,
+and every assertion with it; here Feast is given a decorator that does nothing.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -19,10 +19,8 @@ from lifecycle.adapters import stages
 from lifecycle.adapters.aliases import check_alias
 from lifecycle.adapters.bundle_cache import BundleCache
 from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, MlflowConnection, metric_name, translated
+from lifecycle.adapters.mlflow_versions import StoredVersion, versions_of
 from lifecycle.release_facts import bytes_of
-
-if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
 
 FOLDER = "bundle"  # of a run's artifacts
 _SHOWN_VERSIONS = 10  # maximum number that an error names
@@ -35,6 +33,7 @@ class MlflowRegistry:
     def __init__(self, tracking_uri: str, artifact_root: Path, model_name: str, cache: Path) -> None:
         self._mlflow = MlflowConnection(tracking_uri, artifact_root)
         self._model = model_name
+        self._stored = versions_of(self._mlflow, model_name)
         self._cache = BundleCache(cache)
 
     def register(self, bundle: Path) -> str:
@@ -65,37 +64,32 @@ class MlflowRegistry:
         client = self._mlflow.client()
         target = self._find(version)
         try:
-            before = str(self._find(alias).version)
+            before = self._find(alias).version
         except NotFound:
             before = version
         with translated(f"point {alias} at version {version}"):
-            client.set_registered_model_alias(self._model, alias, str(target.version))
+            client.set_registered_model_alias(self._model, alias, target.version)
         for touched in {before, version}:
-            self._mirror_aliases(touched)
+            self._mirror(self._find(touched))
 
     def remove(self, alias: str) -> None:
         """See `ModelRegistry`. Raises InvalidInput for a bad name."""
         check_alias(alias)
         try:
-            before = str(self._find(alias).version)
+            before = self._find(alias).version
         except NotFound:
             return
         with translated(f"remove {alias}"):
             self._mlflow.client().delete_registered_model_alias(self._model, alias)
-        self._mirror_aliases(before)
+        self._mirror(self._find(before))
 
     def version(self, alias_or_version: str) -> str:
         """The version that an alias means. Raises NotFound."""
-        return str(self._find(alias_or_version).version)
+        return self._find(alias_or_version).version
 
     def aliases(self) -> Mapping[str, str]:
         """See `ModelRegistry`."""
-        try:
-            with translated("list the aliases", unknown=lambda: NotFound("nothing was registered yet")):
-                found = self._mlflow.client().get_registered_model(self._model).aliases
-        except NotFound:
-            return {}
-        return {str(alias): str(version) for alias, version in found.items()}
+        return self._stored.aliases()
 
     def fetch(self, alias_or_version: str) -> Path:
         """A local folder with that bundle: from the cache if possible, and while MLflow is unavailable the last known version.
@@ -105,13 +99,13 @@ class MlflowRegistry:
         try:
             found = self._find(alias_or_version)
             # versions start again at 1 in another registry; run ids do not
-            key, source = f"{found.version}-{str(found.run_id)[:8]}", str(found.source)
-            folder = self._cache.get(key, lambda target: self._mlflow.download(source, target))
+            key = f"{found.version}-{found.run_id[:8]}"
+            folder = self._cache.get(key, lambda target: self._mlflow.download(found.source, target))
         except DependencyUnavailable as error:
             if error.service != "mlflow":
                 raise
             return self._last_known(alias_or_version, error)
-        self._cache.remember({alias_or_version: key, str(found.version): key})
+        self._cache.remember({alias_or_version: key, found.version: key})
         return folder
 
     def recall(self, alias_or_version: str) -> Path | None:
@@ -120,23 +114,7 @@ class MlflowRegistry:
 
     def versions(self) -> list[RegisteredVersion]:
         """See `ModelRegistry`."""
-        client, wanted = self._mlflow.client(), f"name = '{self._model}'"
-        with translated("list the versions"):
-            models = client.search_registered_models(wanted, max_results=1)
-            aliases = {str(alias): str(version) for alias, version in (models[0].aliases if models else {}).items()}
-            found = client.search_model_versions(wanted)
-            while found.token:
-                page = client.search_model_versions(wanted, page_token=found.token)
-                found = type(page)([*found, *page], page.token)
-        return [
-            RegisteredVersion(
-                str(one.version),
-                one.creation_timestamp / 1e3,
-                tuple(sorted(alias for alias, version in aliases.items() if version == str(one.version))),
-                {stages.NAME: stages.NONE, **one.tags},
-            )
-            for one in sorted(found, key=lambda one: int(one.version))
-        ]
+        return [replace(one, tags={stages.NAME: stages.NONE, **one.tags}) for one in self._stored.all()]
 
     def tag(self, version: str, name: str, value: str) -> None:
         """See `ModelRegistry`."""
@@ -150,12 +128,8 @@ class MlflowRegistry:
 
     def mirror_stages(self) -> None:
         """See `ModelRegistry`."""
-        client = self._mlflow.client()
         for one in self.versions():
-            stage = stages.stage_of(one.aliases, one.tags[stages.NAME])
-            if stage != one.tags[stages.NAME]:
-                with translated("mirror an alias as a tag"):
-                    client.set_model_version_tag(self._model, one.version, stages.NAME, stage)
+            self._mirror(one)
 
     def _last_known(self, name: str, error: DependencyUnavailable) -> Path:
         folder = self._cache.recall(name)
@@ -164,16 +138,15 @@ class MlflowRegistry:
         _log.warning("%s; %r is taken from the local copy %s", error.detail, name, folder)
         return folder
 
-    def _find(self, alias_or_version: str) -> ModelVersion:
-        client = self._mlflow.client()
-        with translated("look up a release", unknown=lambda: self._unknown(alias_or_version)):
-            if alias_or_version.isdigit():
-                return client.get_model_version(self._model, alias_or_version)
-            return client.get_model_version_by_alias(self._model, alias_or_version)
+    def _find(self, alias_or_version: str) -> StoredVersion:
+        found = self._stored.find(alias_or_version)
+        if found is None:
+            raise self._unknown(alias_or_version)
+        return found
 
     def _unknown(self, name: str) -> NotFound:
         """An error that names the version that was there before, and those that can replace it."""
-        copy, versions = self._cache.recall(name), self._versions()
+        copy, versions = self._cache.recall(name), [one.version for one in self._stored.all()][-_SHOWN_VERSIONS:]
         was = f" any more (it was {copy.name.partition('-')[0]}, whose copy is {copy})" if copy and not name.isdigit() else ""
         choose = (
             f"promote one of its versions ({', '.join(versions)}) with `marquee release promote VERSION`, or " if versions else ""
@@ -183,25 +156,18 @@ class MlflowRegistry:
             versions=versions,
         )
 
-    def _versions(self) -> list[str]:
-        """The newest ones that the model still has."""
-        with translated("list the versions"):
-            found = self._mlflow.client().search_model_versions(f"name = '{self._model}'", max_results=_SHOWN_VERSIONS)
-        return [str(number) for number in sorted(int(one.version) for one in found)]
-
     def _ensure_model(self) -> None:
         client = self._mlflow.client()
         if not client.search_registered_models(f"name = '{self._model}'", max_results=1):
             client.create_registered_model(self._model, description="release bundles of Marquee")
 
-    def _mirror_aliases(self, version: str) -> None:
-        client = self._mlflow.client()
-        found = self._find(version)
-        with translated("mirror an alias as a tag"):
-            before = found.tags.get(stages.NAME, "")
-            stage = stages.stage_of(found.aliases, before)
-            if stage != before:
-                client.set_model_version_tag(self._model, version, stages.NAME, stage)
+    def _mirror(self, one: RegisteredVersion) -> None:
+        before = one.tags.get(stages.NAME, stages.NONE)
+        stage = stages.stage_of(one.aliases, before)
+        if stage != before:
+            client = self._mlflow.client()
+            with translated("mirror an alias as a tag"):
+                client.set_model_version_tag(self._model, one.version, stages.NAME, stage)
 
 
 def _manifest(bundle: Path) -> Manifest:

@@ -7,12 +7,16 @@ MLflow reads its configuration from the environment when it is imported, so the 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from core.errors import DependencyUnavailable, NotFound
 from lifecycle.adapters.artifact_places import anchor
@@ -46,21 +50,27 @@ class MlflowConnection:
     """A client, made at the first call, and the experiment that everything is logged to.
 
     `tracking_uri` is sqlite:///..., postgresql://... or http://...; `artifact_root` is where artifacts go unless a
-    server (http) decides that itself. The database of a home that was moved is brought up to date first.
+    server (http) decides that itself. The database of a home that was moved is brought up to date first. `uri` is the
+    address with the driver that is installed.
     """
 
     def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
-        self._uri = _address(tracking_uri)
+        self.uri = _address(tracking_uri)
         self._artifact_root = artifact_root
         self._client: MlflowClient | None = None
 
     def client(self) -> MlflowClient:
         """The client. Raises DependencyUnavailable when the tracking store cannot be opened."""
         if self._client is None:
+            self.anchor()
             with translated("open the tracking store"):
-                anchor(self._uri, self._artifact_root)
                 self._client = self._connect()
         return self._client
+
+    def anchor(self) -> None:
+        """Bring the database of a home that was moved up to date. Raises DependencyUnavailable."""
+        with translated("open the tracking store"):
+            anchor(self.uri, self._artifact_root)
 
     def experiment(self) -> str:
         """The id of the experiment, which is made if it is not there."""
@@ -69,20 +79,22 @@ class MlflowConnection:
             found = client.get_experiment_by_name(EXPERIMENT)
             if found is not None:
                 return str(found.experiment_id)
-            location = None if self._uri.startswith("http") else self._artifact_root.resolve().as_uri()
+            location = None if self.uri.startswith("http") else self._artifact_root.resolve().as_uri()
             return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=_KIND))
 
     def download(self, source: str, target: Path) -> Path:
         """Copy an artifact folder to somewhere under the local folder `target`; returns where it is."""
-        import mlflow.artifacts
-
         with translated("download artifacts"):
-            return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(target), tracking_uri=self._uri))
+            if source.startswith("file://"):  # as in every home; MLflow would copy it too
+                return Path(shutil.copytree(url2pathname(urlsplit(source).path), target / "copied"))
+            import mlflow.artifacts
+
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(target), tracking_uri=self.uri))
 
     def _connect(self) -> MlflowClient:
         from mlflow import MlflowClient
 
-        if self._uri.startswith("http"):
+        if self.uri.startswith("http"):
             _load_header_plugins()
         else:
             import mlflow.store.db.utils
@@ -90,7 +102,7 @@ class MlflowConnection:
             mlflow.store.db.utils.MAX_RETRY_COUNT = _CONNECT_ATTEMPTS
             # MLflow's own models warn under SQLAlchemy 2.1; nobody who reads our output can do anything about it
             warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
-        return MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
 
 def _load_header_plugins() -> None:
@@ -117,16 +129,21 @@ def metric_name(name: str) -> str:
 @contextmanager
 def translated(doing: str, unknown: Callable[[], NotFound] | None = None) -> Iterator[None]:
     """Turns MLflow's failures into DependencyUnavailable, and its answers that something does not exist into `unknown()`."""
-    from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:  # ImportError: a database driver is missing
+        raise _unavailable(doing, error) from error
+    except Exception as error:
+        if "mlflow" not in sys.modules:  # then it is none of MLflow's, which is not imported to find out
+            raise
+        from mlflow.exceptions import MlflowException
+
+        if not isinstance(error, MlflowException):
+            raise
         if unknown is not None and error.error_code in _UNKNOWN:
             raise unknown() from error
-        raise _unavailable(doing, error) from error
-    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:  # ImportError: a database driver is missing
         raise _unavailable(doing, error) from error
 
 

@@ -7,6 +7,8 @@ import json
 import logging
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from core.bundle import FILES, RANKER, Manifest, digests, open_bundle
 from core.errors import BundleCorrupt, DependencyUnavailable, NotFound, StorageFull
 from core.feature_schema import LEGACY
 from lifecycle.adapters.mlflow import MlflowRegistry
-from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, _address
+from lifecycle.adapters.mlflow_sdk import REQUEST_SECONDS, MlflowConnection, _address
 from lifecycle.adapters.mlflow_tracker import MlflowTracker
+from lifecycle.adapters.mlflow_versions import ServerVersions, TableVersions
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
 SCHEMA = LEGACY
@@ -201,6 +204,42 @@ def test_a_curve_is_a_metrics_history_and_the_note_the_runs_description(tracking
     assert client.get_run(first).data.tags["mlflow.note.content"] == "as built"
     assert "gate" not in client.get_run(first).data.tags
     assert client.get_run(latest).data.tags["gate"] == "passed"
+
+
+def test_the_tables_say_what_mlflow_says(at: Make, tracking_uri: str, bundle: Path, name: str) -> None:
+    from mlflow import MlflowClient
+
+    mlflow = MlflowConnection(tracking_uri, bundle.parent / "artifacts")
+    tables, client = TableVersions(mlflow, name), ServerVersions(mlflow, name)
+    assert tables.aliases() == client.aliases() == {}
+    registry = at(tracking_uri)
+    first, second, third = (registry.register(bundle) for _ in range(3))
+    registry.point("previous", first)
+    registry.point("production", second)
+    registry.tag(second, "refused", "it is damaged")
+    MlflowClient(tracking_uri, tracking_uri).delete_model_version(name, third)
+    assert tables.aliases() == client.aliases() == {"previous": first, "production": second}
+    assert tables.all() == client.all()
+    assert [one.version for one in tables.all()] == [first, second]
+    for asked in ("previous", "production", first, second, third, "canary", "99"):
+        assert tables.find(asked) == client.find(asked)
+    assert tables.find("production").tags["refused"] == "it is damaged"  # type: ignore[union-attr]
+
+
+def test_who_reads_a_database_does_not_import_mlflow(
+    at: Make, tracking_uri: str, bundle: Path, tmp_path: Path, name: str
+) -> None:
+    registry = at(tracking_uri)
+    registry.point("production", registry.register(bundle))
+    code = f"""
+import sys
+from pathlib import Path
+from lifecycle.adapters.mlflow import MlflowRegistry
+registry = MlflowRegistry({tracking_uri!r}, Path({str(tmp_path / "artifacts")!r}), {name!r}, Path({str(tmp_path / "other")!r}))
+print(registry.fetch("production").name, registry.aliases(), len(registry.versions()), "mlflow" in sys.modules)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip().endswith("{'production': '1'} 1 False")
 
 
 def test_an_unknown_model_is_not_found(at: Make, tracking_uri: str) -> None:
