@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from core import columns as c
 from core.errors import InvalidInput
@@ -112,7 +112,7 @@ def reward(lists: ServedLists, config: RewardConfig | None = None) -> Reward:
         (before, error), (now, other) = (_rate(frame, column) for frame in (lists.first, lists.latest))
         spread = float(np.hypot(error, other))
         if spread > 0:
-            rates[column] = before, now, float(norm.sf((before - now) / spread))
+            rates[column] = before, now, float(ndtr((now - before) / spread))
     if not rates:
         return Reward(untold=f"no list was answered within {config.horizon:.0f} s, or each was")
     corrected = holm([p for _, _, p in rates.values()])

@@ -163,6 +163,7 @@ def watch(settings: Settings, once: bool) -> None:
     """The watchdog until SIGINT or SIGTERM, or one check."""
     from app.usecases import rolling_out
     from app.usecases.noticing import notice
+    from monitoring.adapters.apart import ApartDrift
     from monitoring.adapters.evidently import EvidentlyDrift
     from monitoring.journal import Journal
     from monitoring.reward import RewardConfig
@@ -176,7 +177,7 @@ def watch(settings: Settings, once: bool) -> None:
     watchdog = Watchdog(
         wiring.registry(settings),
         wiring.lake(settings),
-        EvidentlyDrift(),
+        ApartDrift(EvidentlyDrift()),
         Journal(settings.folder("watch")),
         retrainer,
         WatchdogConfig(

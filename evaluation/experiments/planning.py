@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 from statsmodels.stats.power import tt_ind_solve_power
 
 from core.errors import InvalidInput
@@ -67,7 +67,7 @@ def users_needed(variance: float, effect: float, level: float, power: float) -> 
     `effect`; `variance` is that of the difference's estimate times the number of users.
     """
 
-    sure = float(norm.ppf(power))
+    sure = float(ndtri(power))
 
     def enough(users: float) -> bool:
         each = variance / users

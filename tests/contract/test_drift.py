@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from core.errors import InvalidInput
 from core.ports import DriftDetector
+from monitoring.adapters.apart import ApartDrift
 from monitoring.adapters.evidently import EvidentlyDrift
 from monitoring.adapters.memory import WassersteinDrift
 from monitoring.samples import MIN_ROWS, THRESHOLD
@@ -15,7 +16,9 @@ from monitoring.samples import MIN_ROWS, THRESHOLD
 Sample = dict[str, NDArray[np.float64]]
 
 
-@pytest.fixture(params=[WassersteinDrift, EvidentlyDrift])
+@pytest.fixture(
+    params=[WassersteinDrift, EvidentlyDrift, lambda: ApartDrift(WassersteinDrift())], ids=["light", "evidently", "apart"]
+)
 def detector(request: pytest.FixtureRequest) -> DriftDetector:
     built: DriftDetector = request.param()
     return built
