@@ -96,6 +96,7 @@ SCHEMAS: dict[str, pl.Schema] = {
 PARTITIONED = (INTERACTIONS, IMPRESSIONS, LISTS)
 # The tables with rows of users, and the column that names the user in each.
 OF_USERS = {INTERACTIONS: c.USER, IMPRESSIONS: c.USER, LISTS: c.USER, TAGS: c.USER, USERS: c.USER}
+OWNED_BY = (c.USER, c.EXTERNAL_USER, c.OFFSET, c.TS)  # the columns that tell whose key a user's is
 _OPTIONAL = (
     c.EXPLORED,
     c.LABEL,
@@ -133,7 +134,10 @@ def widened(table: str, stored: pl.DataFrame) -> pl.DataFrame:
 
 
 def owned(interactions: pl.DataFrame) -> pl.DataFrame:
-    """Without the events of users whose key belongs to a user who came earlier: their hashes collide (`core.ids`)."""
+    """Without the events of users whose key belongs to a user who came earlier: their hashes collide (`core.ids`).
+
+    Needs the columns OWNED_BY.
+    """
     if interactions[c.EXTERNAL_USER].null_count() == len(interactions):
         return interactions
     owner = pl.col(c.EXTERNAL_USER).sort_by(c.OFFSET, c.TS).first().over(c.USER)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
 
 from core.errors import InvalidInput
 from evaluation.multiple import holm
@@ -102,6 +101,8 @@ def changes(
     reference: Mapping[str, PerEvent], current: Mapping[str, PerEvent], config: SignificanceConfig | None = None
 ) -> Changes:
     """Compare every watched thing of the two samples. A thing that cannot be compared is in `untold` with the reason."""
+    from scipy.stats import ks_2samp  # half a second and 28 MiB, which only a process that compares should pay
+
     config = config or SignificanceConfig()
     tested: dict[str, tuple[float, float]] = {}
     untold: dict[str, str] = {}

@@ -9,6 +9,7 @@ from app.ops.ownership import sole_bandit
 from app.usecases import steps
 from app.usecases.features import signals
 from app.usecases.learning import learning_loop
+from core import columns as c
 from core.events import IMPRESSIONS, INTERACTIONS, LISTS
 from core.ports import EventLog
 from core.settings import Settings
@@ -28,7 +29,7 @@ LISTS_FLUSH = 10.0  # seconds: they are looked at once a minute, so few and larg
 
 def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loop]:
     """Loops that keep features fresh, fill the lake (one per table), count what it holds, and learn online."""
-    weigh = signals(settings, steps.stored(settings).interactions)
+    weigh = signals(settings, steps.events(settings, c.ITEM))
     lake = wiring.lake(settings)
     items = KnownItems(lake)
     contract = Contract(items, wiring.clock_rule(settings))

@@ -252,8 +252,7 @@ def train(settings: Settings, config: Path, seed: int, echo: Echo, devices: int 
 
 def _example_users(settings: Settings) -> list[ExternalId]:
     """Users with a history to look at: the most active ones."""
-    events = steps.stored(settings).interactions
-    counts = events.group_by(c.USER, c.EXTERNAL_USER).len().sort("len", c.USER, descending=[True, False])
+    counts = steps.events(settings).group_by(c.USER, c.EXTERNAL_USER).len().sort("len", c.USER, descending=[True, False])
     most_active = counts.head(EXAMPLE_USERS).sort(c.USER).select(c.USER, c.EXTERNAL_USER)
     return [shown(key, external) for key, external in most_active.iter_rows()]
 

@@ -60,6 +60,17 @@ def stored(settings: Settings) -> Stored:
     return Stored(interactions, catalogue, versions, dict(profiles.iter_rows()), tables.read_or_empty(lake, tables.TAGS))
 
 
+def events(settings: Settings, *columns: str) -> pl.DataFrame:
+    """These columns of every event, and those that `owned` needs; `stored` without the rest, for processes that stay.
+
+    Raises NotFound when nothing was loaded.
+    """
+    found = wiring.lake(settings).follow(tables.INTERACTIONS, [*tables.OWNED_BY, *columns]).look()
+    if found is None:
+        raise NotFound(NO_DATA)
+    return tables.owned(found.rows)
+
+
 def external_ids(*tables: pl.DataFrame) -> dict[int, str]:
     """What the company calls the users whose ids are no whole numbers, by key; of interactions, and of users without any."""
     names: dict[int, str] = {}
