@@ -44,12 +44,11 @@ def milvus(settings: Settings) -> Process:
 
 def mlflow_ui(settings: Settings) -> Process:
     """The MLflow UI on the tracking database."""
-    command = (sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port))
-    store = ("--backend-store-uri", settings.tracking_uri, "--workers", "1")
-    artifacts = ("--default-artifact-root", str(settings.folder("mlflow") / "artifacts"))
+    artifacts = str(settings.folder("mlflow") / "artifacts")
+    command = (sys.executable, "-m", "lifecycle.adapters.mlflow_server", settings.tracking_uri, artifacts)
     return Process(
         "mlflow",
-        (*command, *store, *artifacts, "--uvicorn-opts", "--log-level warning"),
+        (*command, str(settings.mlflow_port)),
         lambda: answers(f"http://127.0.0.1:{settings.mlflow_port}/health"),
         settings.mlflow_port,
         "mlflow_port",
