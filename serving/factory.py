@@ -14,6 +14,7 @@ from serving import pages
 from serving.access.rates import RATE_HEADERS
 from serving.http import openapi, problems
 from serving.http.middleware import REQUEST_ID, BodyLimit, RequestContext
+from serving.http.shedding import Shedding
 from serving.http.slashes import EncodedSlashes
 from serving.routes.all import ROUTES, include
 from serving.routes.api import Api
@@ -61,4 +62,5 @@ def create_app(
             expose_headers=[REQUEST_ID, *RATE_HEADERS],
         )
     app.add_middleware(RequestContext)
+    app.add_middleware(Shedding, refusal=api.service.refusal)
     return app

@@ -34,7 +34,7 @@ from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
 from serving.lists.outcomes import Outcomes
 from serving.lists.shadow import Shadow
 from serving.lists.shown_lists import ShownLists
-from serving.lists.turns import Turns
+from serving.lists.turns import Overloaded, Turns
 from serving.lists.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
@@ -50,16 +50,17 @@ class RecommendService:
         features: FeatureGate,
         log: EventLog,
         clock: Clock = time.time,
-        concurrency: int = 16,
+        concurrency: int = 4,
         patience: float = 1.0,
         shadow_share: float = 0.1,
         code_version: str = "",
     ) -> None:
         """A release in shadow makes lists for `shadow_share` of the requests; `code_version` is on record with each list.
 
-        At most `concurrency` lists are made at once. The others wait in a queue before their time-outs begin: under a burst
-        answers come later, but none loses a source to a time-out that ran while it waited. One that would wait longer than
-        `patience` seconds is refused.
+        At most `concurrency` lists are made at once: enough to compute while others wait for Redis or Milvus, and few enough for
+        the event loop to come round, to refusals and health checks, every few lists. The others wait in a queue before their
+        time-outs begin: under a burst answers come later, but none loses a source to a time-out that ran while it waited. One that
+        would wait longer than `patience` seconds is refused.
         """
         self.host = host
         self.features = features
@@ -101,6 +102,10 @@ class RecommendService:
             self.exposures.add(made)
         _count(made)
         return made
+
+    def refusal(self) -> Overloaded | None:
+        """Why a request that comes now would be refused, if it would."""
+        return self._turns.refusal
 
     def close(self) -> None:
         """Store the impressions that wait, and stop the threads."""

@@ -8,6 +8,7 @@ import time
 import pytest
 from prometheus_client import REGISTRY
 
+from serving.http.middleware import UNMATCHED
 from serving.lists.turns import Overloaded, Turns
 
 pytestmark = pytest.mark.anyio
@@ -55,29 +56,54 @@ async def test_whoever_would_wait_too_long_is_refused_and_counted_and_holds_nobo
         pass
 
 
-async def test_whoever_would_wait_too_long_is_refused_at_once() -> None:
-    """Eight lists a second, one at a time, and a patience of one second: eight may wait, and no ninth begins to."""
-    now = [0.0]
-    turns, refusals, made = Turns(1, patience=1.0, clock=lambda: now[0]), [], []
+class Machine:
+    """Makes eight lists a second, one at a time, on a clock of its own."""
 
-    async def make(number: int) -> None:
+    def __init__(self) -> None:
+        self.now, self.made, self.refused = 0.0, [], []
+        self.turns = Turns(1, patience=1.0, clock=lambda: self.now)
+
+    async def make(self, number: int) -> None:
         try:
-            async with turns.one():
+            async with self.turns.one():
                 await asyncio.sleep(0)
-                now[0] += 0.125
-                made.append(number)
+                self.now += 0.125
+                self.made.append(number)
         except Overloaded as error:
-            refusals.append((number, str(error)))
+            self.refused.append((number, str(error)))
 
-    await asyncio.gather(*(make(number) for number in range(8)))  # it learns
-    assert (len(made), refusals) == (8, [])
-    await asyncio.gather(*(make(number) for number in range(100, 140)))
-    assert made[8:] == list(range(100, 109))
-    assert [number for number, _ in refusals] == list(range(109, 140))
-    assert refusals[0][1].startswith("a list would begin in 1.1 s")
-    assert turns.expected == 0.0
-    await make(200)
-    assert made[-1] == 200
+    async def burst(self, numbers: range) -> None:
+        await asyncio.gather(*(self.make(number) for number in numbers))
+
+
+async def test_of_a_burst_as_many_wait_as_can_be_served_in_time() -> None:
+    machine = Machine()
+    await machine.burst(range(8))  # it learns
+    assert (len(machine.made), machine.refused) == (8, [])
+    await machine.burst(range(100, 140))
+    assert machine.made[8:] == list(range(100, 109))  # one at once, and eight within a second
+    assert [number for number, _ in machine.refused] == list(range(109, 140))
+    assert machine.refused[0][1].startswith("a list would take 1.12 s")
+    assert machine.turns.refusal is None
+    await machine.make(200)
+    assert machine.made[-1] == 200
+
+
+async def test_a_queue_that_does_not_become_empty_is_kept_short() -> None:
+    """As many come as are served, behind a queue of eight: everybody would wait a second for nothing."""
+    machine = Machine()
+    await machine.burst(range(8))
+    waiting = [asyncio.create_task(machine.make(number)) for number in range(100, 109)]
+    for number in range(200, 240):
+        made = len(machine.made)
+        while len(machine.made) == made:
+            await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(machine.make(number)))
+    await asyncio.gather(*waiting)
+    assert machine.refused[0][0] >= 207  # after a second of it
+    assert len(machine.refused) >= 7  # until the queue is gone
+    assert machine.made[-1] == 239
+    assert machine.turns.refusal is None
 
 
 async def test_a_list_that_fails_gives_its_turn_back() -> None:
@@ -109,3 +135,17 @@ async def test_the_api_answers_503_with_the_time_to_come_back(world) -> None:
         "urn:marquee:problem:overloaded",
         "2",
     )
+
+
+async def test_under_load_a_request_is_refused_before_it_is_routed(world) -> None:
+    world.service._turns = Turns(1, patience=1e-9)
+    world.service._turns._between = 1.0  # seconds for a list
+    before, routed = refused(), REGISTRY.get_sample_value("marquee_requests_total", {"route": UNMATCHED, "status": "404"}) or 0.0
+    async with world.client() as client, world.service._turns.one():
+        answers = [await client.get(path) for path in ("/recommend/7", "/recommend/7/why/10", "/recommend/a/b/c")]
+        assert (await client.get("/items/10")).status_code == 200
+    for answer in answers:
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:marquee:problem:overloaded")
+        assert (answer.headers["retry-after"], answer.headers["x-request-id"]) == ("2", answer.json()["request_id"])
+    assert refused() == before + 3
+    assert (REGISTRY.get_sample_value("marquee_requests_total", {"route": UNMATCHED, "status": "404"}) or 0.0) == routed
