@@ -74,6 +74,7 @@ def endpoints() -> str:
     """Each route: what it answers, its parameters beside the path's, the statuses it answers with."""
     from fastapi import FastAPI
 
+    from serving.access.scopes import SCOPES
     from serving.routes.all import include
 
     app = FastAPI()
@@ -84,8 +85,9 @@ def endpoints() -> str:
             about = ". ".join([operation["summary"], *operation.get("description", "").split("\n\n")[:1]]).strip(". ")
             parameters = "; ".join(_parameter(one) for one in operation.get("parameters", ()) if one["in"] != "path")
             statuses = ", ".join(sorted(operation["responses"]))
-            rows.append((_code(f"{method.upper()} {path}"), f"{about}.", parameters, statuses))
-    return _table(("endpoint", "what it answers", "parameters", "statuses"), rows)
+            needs = SCOPES[method.upper(), path] or ""
+            rows.append((_code(f"{method.upper()} {path}"), f"{about}.", needs, parameters, statuses))
+    return _table(("endpoint", "what it answers", "scope", "parameters", "statuses"), rows)
 
 
 def _parameter(parameter: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ TWO_TOWER = "two_tower"
 TWO_TOWER_MIRROR = "two_tower_mirror"
 PERSONAL = "personal"
 ONBOARDING = "onboarding"  # as `personal`, from answers alone
+LAST_KNOWN = "last_known"  # as the three above, from features of before the store stopped answering
 POPULAR_FALLBACK = "popular_fallback"
 POPULAR_DEGRADED = "popular_degraded"
 NOTHING_ELIGIBLE = "nothing_eligible"
@@ -45,6 +46,7 @@ STRATEGIES = (
     TWO_TOWER_MIRROR,
     PERSONAL,
     ONBOARDING,
+    LAST_KNOWN,
     POPULAR_SEGMENT,
     POPULAR_FALLBACK,
     POPULAR_DEGRADED,
@@ -149,9 +151,9 @@ class Recommender:
     def _strategy(self, query: Query, selection: Selection) -> str:
         if not len(selection):
             return NOTHING_ELIGIBLE
-        if not query.context.features_answered:
-            return POPULAR_DEGRADED
         personal = selection.found_by(*self._primary).any()
+        if not query.context.features_answered:
+            return LAST_KNOWN if personal else POPULAR_DEGRADED
         if personal and query.user is not None and self._answers_alone(query.user):
             return ONBOARDING
         if selection.found_by(TWO_TOWER).any():

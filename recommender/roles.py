@@ -46,7 +46,7 @@ NO_CONSTRAINTS = Constraints()
 @dataclass(frozen=True, slots=True)
 class Context:
     """The circumstances of a request: the user's arm of the running experiment, what the list must keep to, and whether the
-    feature store answered."""
+    feature store answered; where it did not, the user's features may be the last known ones."""
 
     arm: str = "control"
     constraints: Constraints = Constraints()

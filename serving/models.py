@@ -64,6 +64,7 @@ class RecommendationList(BaseModel):
         "onboarding",
         "popular_segment",
         "popular_fallback",
+        "last_known",
         "popular_degraded",
         "nothing_eligible",
     ]

@@ -12,6 +12,8 @@ from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from cachetools import TTLCache
+
 from core.breaker import Breaker
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
@@ -19,6 +21,7 @@ from core.ports import AsyncFeatureReader, FeatureReader, Monotonic
 
 SERVICE = "feature store"
 _LAST_MOMENT = 0.02  # seconds
+_KEPT, _KEPT_SECONDS = 2000, 600.0  # users whose features are kept in case the store does not answer: some 10 KB each
 
 
 class FeatureGate:
@@ -38,6 +41,7 @@ class FeatureGate:
         self._timeout = timeout
         self._breaker = Breaker(SERVICE, retry_after, clock=clock)
         self._asking: asyncio.Task[None] | None = None  # behind an answer
+        self._latest: TTLCache[int, UserFeatures] = TTLCache(_KEPT, _KEPT_SECONDS, clock)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="features")
 
     async def read(self, user_id: int) -> UserFeatures | None:
@@ -59,7 +63,20 @@ class FeatureGate:
             self._breaker.failed(error.detail)
             raise
         self._breaker.answered()
+        self._keep(user_id, found)
         return found
+
+    def last_known(self, user_id: int) -> UserFeatures | None:
+        """What was last read of a user by this process within ten minutes, if anything: for when the store does not answer."""
+        return self._latest.get(user_id)
+
+    def forget(self, user_id: int) -> None:
+        self._latest.pop(user_id, None)
+
+    def _keep(self, user_id: int, found: UserFeatures | None) -> None:
+        self.forget(user_id)  # also of one who was erased meanwhile
+        if found is not None:
+            self._latest[user_id] = found
 
     async def _ask_behind(self, user_id: int) -> None:
         """For the breaker alone: nobody waits for what is found."""

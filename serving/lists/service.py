@@ -59,7 +59,7 @@ class RecommendService:
 
         At most `concurrency` lists are made at once: enough to compute while others wait for Redis or Milvus, and few enough for
         the event loop to come round, to refusals and health checks, every few lists. The others wait in a queue before their
-        time-outs begin: under a burst answers come later, but none loses a source to a time-out that ran while it waited. One that
+        time-outs begin: under a burst answers come later, but none loses a source to a time-out that ran while it waited. Whoever
         would wait longer than `patience` seconds is refused.
         """
         self.host = host
@@ -118,11 +118,11 @@ class RecommendService:
         """What this process remembers of what it showed to a user."""
         self.shown.forget(user_key(user))
         self.exposures.forget(user_key(user))
+        self.features.forget(user_key(user))
 
     async def known(self, user: ExternalId) -> UserFeatures | None:
         """A user's features; None for one never seen, and for one whose key is another user's. Raises DependencyUnavailable."""
-        found = await self.features.read(user_key(user))
-        return found if found is None or found.external_id == original(user) else None
+        return _of(user, await self.features.read(user_key(user)))
 
     async def fate(
         self, user: ExternalId, item: int, page: Page, constraints: Constraints, request_id: str, page_of: str | None = None
@@ -182,15 +182,21 @@ class RecommendService:
         )
 
     async def _read(self, who: ExternalId, trace: Trace) -> tuple[UserFeatures | None, bool]:
-        """The user's features, and whether the store answered."""
+        """The user's features, and whether the store answered. If it did not, they are the last known ones, if there are any."""
         with trace.stage("features", "online_store") as report:
             try:
                 user = await self.known(who)
             except DependencyUnavailable as error:
-                report(0, 0, error.detail)
-                return None, False
+                last = _of(who, self.features.last_known(user_key(who)))
+                report(0 if last is None else len(last.item_ids), 0, error.detail)
+                return last, False
             report(0 if user is None else len(user.item_ids), 0, None)
             return user, True
+
+
+def _of(user: ExternalId, found: UserFeatures | None) -> UserFeatures | None:
+    """What was found under a user's key; None where it is another user's."""
+    return found if found is None or found.external_id == original(user) else None
 
 
 async def _made(chosen: Chosen, query: Query) -> tuple[RecommendationResult, bool]:

@@ -153,6 +153,26 @@ async def test_without_the_feature_store_the_list_is_popular(world, refuse) -> N
     assert "switched off" in body["trace"]["stages"][0]["error"]
 
 
+async def test_without_the_feature_store_a_user_seen_before_gets_lists_from_what_was_known(world, refuse) -> None:
+    before = await get(world, f"/recommend/{WARM}")
+    world.features.broken = refuse
+    body = await get(world, f"/recommend/{WARM}", trace=True)
+    assert (body["cold_start"], body["strategy"]) == (False, "last_known")
+    assert ids(body) == ids(before)
+    assert "switched off" in body["trace"]["stages"][0]["error"]
+    assert (await get(world, "/recommend/999"))["strategy"] == "popular_degraded"
+    world.service.forget(WARM)
+    assert (await get(world, f"/recommend/{WARM}"))["strategy"] == "popular_degraded"
+
+
+async def test_who_was_erased_elsewhere_is_not_remembered_here(world, refuse) -> None:
+    await get(world, f"/recommend/{WARM}")
+    world.features.inner.erase(WARM)
+    await get(world, f"/recommend/{WARM}")
+    world.features.broken = refuse
+    assert (await get(world, f"/recommend/{WARM}"))["strategy"] == "popular_degraded"
+
+
 async def test_a_feature_store_that_hangs_costs_one_time_out_and_then_nothing(world) -> None:
     now = [0.0]
     world.features.broken = lambda: time.sleep(0.3)
