@@ -198,7 +198,7 @@ def main() -> None:
         shutil.copytree(given.home, home, ignore=shutil.ignore_patterns("milvus", "logs", "run", "train", "datasets"))
         redis, port = stack.enter_context(private_redis()), free_port()
         env = {"MARQUEE_HOME": str(home), "MARQUEE_REDIS_URL": redis, "MARQUEE_API_PORT": str(port)}
-        env |= {"MARQUEE_VECTOR_SEARCH": "mirror", "MARQUEE_RATE_LIMIT": "1000000"}  # counted, and nobody refused
+        env |= {"MARQUEE_VECTOR_SEARCH": "mirror", "MARQUEE_RATE_LIMIT": "1000000", "MARQUEE_LIST_CACHE_SECONDS": "0"}
         subprocess.run(
             [sys.executable, "-m", "app", "features", "backfill"], env={**os.environ, **env}, check=True, cwd=record.ROOT
         )

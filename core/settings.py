@@ -71,6 +71,14 @@ class Settings(BaseSettings):
         description="seconds that a request for a list waits for its turn in an API process before it is refused with 503",
     )
 
+    list_cache_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=3600,
+        description="seconds for which a first page that is asked for again is shown again, unless the user or what is served "
+        "changed; 0: never",
+    )
+
     event_log: Literal["embedded", "kafka"] = Field("embedded", description="event log: SQLite under home, or Kafka")
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers")
     redis_url: str | None = Field(

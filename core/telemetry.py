@@ -18,6 +18,12 @@ STAGE_SECONDS = Histogram("marquee_stage_seconds", "Time one pipeline part took"
 STAGE_ERRORS = Counter("marquee_stage_errors_total", "Times that a pipeline part was unavailable", ["stage", "part"])
 LISTS = Counter("marquee_lists_total", "Recommendation lists by strategy", ["strategy"])
 LISTS_REFUSED = Counter("marquee_lists_refused_total", "Requests for a list that were refused because too many others waited")
+LIST_CACHE = Counter("marquee_list_cache_total", "First pages that were looked for among those of a moment ago", ["outcome"])
+LIST_CACHE_AGE = Histogram(
+    "marquee_list_cache_age_seconds",
+    "Age of a list that was shown again",
+    buckets=(0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0),
+)
 LIST_SECONDS = Histogram("marquee_list_seconds", "Time to make a list, by arm of the experiment", ["arm"], buckets=_FAST)
 COLD_STARTS = Counter("marquee_cold_start_lists_total", "Lists for users of whom the release can read nothing")
 POSITIONS = Counter("marquee_positions_total", "Positions of lists that were filled, by exploration or not", ["explored"])

@@ -38,6 +38,7 @@ TWO_TOWER_MIRROR = "two_tower_mirror"
 PERSONAL = "personal"
 ONBOARDING = "onboarding"  # as `personal`, from answers alone
 LAST_KNOWN = "last_known"  # as the three above, from features of before the store stopped answering
+CACHED = "cached"  # a list of before, which a service shows again while nothing can be read of the user
 POPULAR_FALLBACK = "popular_fallback"
 POPULAR_DEGRADED = "popular_degraded"
 NOTHING_ELIGIBLE = "nothing_eligible"
@@ -47,6 +48,7 @@ STRATEGIES = (
     PERSONAL,
     ONBOARDING,
     LAST_KNOWN,
+    CACHED,
     POPULAR_SEGMENT,
     POPULAR_FALLBACK,
     POPULAR_DEGRADED,

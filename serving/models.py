@@ -65,6 +65,7 @@ class RecommendationList(BaseModel):
         "popular_segment",
         "popular_fallback",
         "last_known",
+        "cached",
         "popular_degraded",
         "nothing_eligible",
     ]

@@ -25,12 +25,15 @@ from core.errors import InvalidInput
 from core.garbage import freeze
 from core.ids import ExternalId, shown
 from core.one_thread import compute_in_one_thread
-from core.ports import Echo
+from core.ports import Echo, EventLog, FeatureReader
 from core.settings import REPOSITORY, Settings
 from lake.item_changes import change
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from recommender.host import RecommenderHost
+    from serving.lists.service import RecommendService
 
 EXAMPLE_USERS = 100
 API_PATIENCE = 1.5  # seconds for which a request waits for the event log before its events go to the outbox
@@ -47,8 +50,7 @@ def api(settings: Settings) -> FastAPI:
     from serving.factory import create_app
     from serving.health import Readiness
     from serving.intake.ingestion import Ingestion
-    from serving.lists.feature_gate import FeatureGate
-    from serving.lists.service import RecommendService, following
+    from serving.lists.service import following
     from serving.routes.api import Api
 
     wiring.observed(settings, "api")
@@ -57,14 +59,7 @@ def api(settings: Settings) -> FastAPI:
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting = wiring.accepting_log(settings, log)
     code_version = wiring.code_version(REPOSITORY)
-    service = RecommendService(
-        host,
-        FeatureGate(features),
-        log,
-        patience=settings.list_patience,
-        shadow_share=settings.shadow_share,
-        code_version=code_version,
-    )
+    service = _lists(settings, host, features, log, code_version)
     follower, stop_following = following(
         host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval)
     )
@@ -96,6 +91,24 @@ def api(settings: Settings) -> FastAPI:
     )
     closers = stop_following, accepting.log.close, features.close
     return create_app(parts, settings.max_body_bytes, settings.origins, closers)
+
+
+def _lists(
+    settings: Settings, host: RecommenderHost, features: FeatureReader, log: EventLog, code_version: str
+) -> RecommendService:
+    from serving.lists.feature_gate import FeatureGate
+    from serving.lists.list_cache import CacheConfig, ListCache
+    from serving.lists.service import RecommendService
+
+    return RecommendService(
+        host,
+        FeatureGate(features),
+        log,
+        patience=settings.list_patience,
+        shadow_share=settings.shadow_share,
+        code_version=code_version,
+        cache=ListCache(CacheConfig(settings.list_cache_seconds)),
+    )
 
 
 def served_api(settings: Settings) -> FastAPI:

@@ -17,9 +17,11 @@ def main() -> None:
     from mlflow.server import constants
 
     address, artifacts, port = sys.argv[1:]
-    os.environ[constants.BACKEND_STORE_URI_ENV_VAR] = address
-    os.environ[constants.ARTIFACT_ROOT_ENV_VAR] = artifacts
-    os.environ[constants.SERVE_ARTIFACTS_ENV_VAR] = "true"
+    os.environ |= {
+        constants.BACKEND_STORE_URI_ENV_VAR: address,
+        constants.ARTIFACT_ROOT_ENV_VAR: artifacts,
+        constants.SERVE_ARTIFACTS_ENV_VAR: "true",
+    }
     uvicorn.run("mlflow.server.fastapi_app:app", host="127.0.0.1", port=int(port), log_level="warning")
 
 

@@ -29,7 +29,8 @@ UNMATCHED = "unmatched"  # the route label of requests that match no route: as l
 class RequestContext:
     """Gives each request an id, counts and times it by route, adds headers, and turns a bug into a problem.
 
-    The id becomes the `request_id` of the list that the request may produce, so it is always generated here.
+    The id becomes the `request_id` of the list that the request may produce, so it is generated here and never taken from the
+    client. A list that was made for an earlier request goes by that one's.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,7 +49,7 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
+                headers.setdefault(REQUEST_ID, request_id)
                 for name, value in SECURITY.items():
                     headers.setdefault(name, value)
                 if scope["scheme"] == "https":

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from core.item_facts import ItemFacts
 from ranking.reasons import Explanation
-from recommender.recommender import RecommendationResult
+from recommender.recommender import CACHED, RecommendationResult
 from recommender.roles import Selection
+
+
+@dataclass(frozen=True)
+class JsonForm:
+    """A list as JSON; `compact`: item ids alone."""
+
+    compact: bool = False
+
+    def render(self, made: RecommendationResult) -> bytes:
+        return orjson.dumps(ids(made) if self.compact else full(made, None, trace=False))
+
+    def of_before(self, body: bytes) -> bytes:
+        return body if self.compact else orjson.dumps(orjson.loads(body) | {"strategy": CACHED})
 
 
 def full(made: RecommendationResult, why: Sequence[Sequence[Explanation]] | None, trace: bool) -> dict[str, Any]:

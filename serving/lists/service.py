@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 from core.background import Background
 from core.errors import DependencyUnavailable
@@ -31,6 +32,7 @@ from serving.lists.exposures import Exposures
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.following import FollowedItem, follow
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
+from serving.lists.list_cache import Answer, ListCache, MadeFrom
 from serving.lists.outcomes import Outcomes
 from serving.lists.shadow import Shadow
 from serving.lists.shown_lists import ShownLists
@@ -39,6 +41,25 @@ from serving.lists.write_behind import WriteBehind
 
 log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.02  # for which impressions wait for others: one fsync for all of them
+
+
+class Form(Protocol):
+    """How a list is sent. Two of the same form are equal."""
+
+    def render(self, made: RecommendationResult) -> bytes: ...
+
+    def of_before(self, body: bytes) -> bytes:
+        """The same list, said to be one of before."""
+
+
+class _Read(NamedTuple):
+    """What a list for `who` is made from."""
+
+    who: ExternalId
+    user: UserFeatures | None
+    answered: bool  # whether the feature store did
+    chosen: Chosen
+    trace: Trace
 
 
 class RecommendService:
@@ -54,6 +75,7 @@ class RecommendService:
         patience: float = 1.0,
         shadow_share: float = 0.1,
         code_version: str = "",
+        cache: ListCache | None = None,
     ) -> None:
         """A release in shadow makes lists for `shadow_share` of the requests; `code_version` is on record with each list.
 
@@ -72,6 +94,7 @@ class RecommendService:
         self._shadow = Shadow(self.outcomes, shadow_share)
         self._clock = clock
         self._turns = Turns(concurrency, patience)
+        self._cache = cache or ListCache()
         host.act(LogImpressions(self.impressions))
 
     async def recommend(
@@ -92,16 +115,37 @@ class RecommendService:
         """
         start = time.perf_counter()
         request_id = request_id or uuid.uuid4().hex
-        shown = self.shown.of(page_of, user_key(user))
         async with self._turns.one():
-            seed = int((page_of or request_id)[:16], 16)
-            made = await self._recommend(user, page, constraints, request_id, seed, shown, forced)
-        made = replace(made, seconds=time.perf_counter() - start)
-        self.shown.add(page_of or request_id, made)
-        if made.query.exposure is not None:
-            self.exposures.add(made)
-        _count(made)
-        return made
+            read = await self._read(user, forced)
+            made = await self._made(read, page, constraints, request_id, page_of)
+        return self._shown(made, start, page_of)
+
+    async def answer(
+        self,
+        user: ExternalId,
+        page: Page,
+        constraints: Constraints,
+        request_id: str,
+        form: Form,
+    ) -> Answer:
+        """A first page as it is sent: the one of a moment ago, if it would be made from the same again, or a new one.
+
+        While the feature store does not answer and nothing is known of the user, an older one. Raises Overloaded.
+        """
+        start, key = time.perf_counter(), (user_key(user), (user, page, constraints, form))
+        async with self._turns.one():
+            read = await self._read(user)
+            made_from = MadeFrom.of(read.chosen, read.user)
+            lasts = not read.chosen.recommender.policy.tires  # else each list that is shown changes the next one
+            if lasts and read.answered and (kept := self._cache.get(key, made_from)):
+                return kept
+            if not read.answered and read.user is None and (kept := self._cache.stale(key, made_from)):
+                return kept._replace(body=form.of_before(kept.body))
+            made = await self._made(read, page, constraints, request_id, None)
+        answer = Answer(form.render(self._shown(made, start, None)), request_id)
+        if lasts and read.answered:
+            self._cache.keep(key, made_from, answer)
+        return answer
 
     def refusal(self) -> Overloaded | None:
         """Why a request that comes now would be refused, if it would."""
@@ -119,6 +163,7 @@ class RecommendService:
         self.shown.forget(user_key(user))
         self.exposures.forget(user_key(user))
         self.features.forget(user_key(user))
+        self._cache.forget(user_key(user))
 
     async def known(self, user: ExternalId) -> UserFeatures | None:
         """A user's features; None for one never seen, and for one whose key is another user's. Raises DependencyUnavailable."""
@@ -137,24 +182,25 @@ class RecommendService:
         async with self._turns.one():
             return await asyncio.to_thread(follow, chosen.recommender, query, item)
 
-    async def _recommend(
-        self,
-        who: ExternalId,
-        page: Page,
-        constraints: Constraints,
-        request_id: str,
-        seed: int,
-        shown: Shown,
-        forced: Mapping[str, str] | None,
+    async def _made(
+        self, read: _Read, page: Page, constraints: Constraints, request_id: str, page_of: str | None
     ) -> RecommendationResult:
-        trace, key = Trace(), user_key(who)
-        user, answered = await self._read(who, trace)
-        chosen = self.host.choose(key, forced)
-        query = self._query(who, user, chosen, answered, page, constraints, request_id, seed, shown)
+        chosen, seed = read.chosen, int((page_of or request_id)[:16], 16)
+        shown = self.shown.of(page_of, user_key(read.who))
+        query = self._query(read.who, read.user, chosen, read.answered, page, constraints, request_id, seed, shown)
         made, failed = await _made(chosen, query)
         self.outcomes.shown(chosen.arm, chosen.recommender.snapshot.name, made, failed)
         self._shadow.mirror(chosen, made)
-        return replace(made, trace=Trace([*trace.stages, *made.trace.stages]))
+        return replace(made, trace=Trace([*read.trace.stages, *made.trace.stages]))
+
+    def _shown(self, made: RecommendationResult, start: float, page_of: str | None) -> RecommendationResult:
+        """With the time since `start` (perf_counter), remembered and counted."""
+        made = replace(made, seconds=time.perf_counter() - start)
+        self.shown.add(page_of or made.query.request_id, made)
+        if made.query.exposure is not None:
+            self.exposures.add(made)
+        _count(made)
+        return made
 
     def _query(
         self,
@@ -181,17 +227,19 @@ class RecommendService:
             exposure=self.exposures.of(user_key(who)) if chosen.recommender.policy.tires else None,
         )
 
-    async def _read(self, who: ExternalId, trace: Trace) -> tuple[UserFeatures | None, bool]:
-        """The user's features, and whether the store answered. If it did not, they are the last known ones, if there are any."""
+    async def _read(self, who: ExternalId, forced: Mapping[str, str] | None = None) -> _Read:
+        """What is known of the user, and who makes the list.
+
+        While the feature store does not answer, the user's last known features, if there are any.
+        """
+        trace, answered = Trace(), True
         with trace.stage("features", "online_store") as report:
             try:
-                user = await self.known(who)
-            except DependencyUnavailable as error:
-                last = _of(who, self.features.last_known(user_key(who)))
-                report(0 if last is None else len(last.item_ids), 0, error.detail)
-                return last, False
-            report(0 if user is None else len(user.item_ids), 0, None)
-            return user, True
+                user, error = await self.known(who), None
+            except DependencyUnavailable as failure:
+                user, error, answered = _of(who, self.features.last_known(user_key(who))), failure.detail, False
+            report(0 if user is None else len(user.item_ids), 0, error)
+        return _Read(who, user, answered, self.host.choose(user_key(who), forced), trace)
 
 
 def _of(user: ExternalId, found: UserFeatures | None) -> UserFeatures | None:

@@ -31,6 +31,8 @@ from serving.list_body import (
     list_request_in,
 )
 from serving.lists import rendering
+from serving.lists.list_cache import Answer
+from serving.lists.rendering import JsonForm
 from serving.lists.service import RecommendService
 from serving.routes.api import Id, Limit, api_of, json, router_of
 
@@ -145,6 +147,9 @@ async def recommend(
     With `format=ids` the answer is `{"cold_start": false, "recommendations": [12, 5, 42]}`; its `request_id` is in the header
     `X-Request-Id`.
 
+    The same first page that is asked for again within seconds (`MARQUEE_LIST_CACHE_SECONDS`) is the same list, with its
+    `request_id` and an `Age`, unless something happened to the user or to what is served.
+
     A further page is asked for with `offset` and with `page_of`, the `request_id` of the first page. It never repeats an item
     that was on another page of the list within the last half hour, whatever the user did in between; a page that comes to
     another process than the first one did goes on by the list's seed, and may. A list has at most 100 positions; past its last
@@ -182,10 +187,20 @@ async def recommend_with_body(request: Request, user_id: Id) -> Response:
 
 async def _list(request: Request, user_id: ExternalId, wanted: ListRequest, forced: dict[str, str] | None = None) -> Response:
     service, page, request_id = api_of(request).service, _page(wanted), request_id_of(request)
+    asks_more = wanted.explain or wanted.trace or wanted.page_of or forced
+    if not asks_more and len(wanted.exclude) <= MAX_EXCLUDED:
+        form = JsonForm(compact=wanted.format == "ids")
+        return _sent(await service.answer(user_id, page, _constraints(service, wanted), request_id, form))
     made = await service.recommend(user_id, page, _constraints(service, wanted), request_id, wanted.page_of, forced)
     if wanted.format == "ids":
         return json(rendering.ids(made))
     return json(rendering.full(made, await asyncio.to_thread(made.reasons) if wanted.explain else None, wanted.trace))
+
+
+def _sent(answer: Answer) -> Response:
+    """One of a moment ago has an `Age`, and the id under which it was shown first."""
+    again = {"Age": str(round(answer.age)), "X-Request-Id": answer.request_id} if answer.age else {}
+    return Response(answer.body, headers={"Cache-Control": "no-store", **again}, media_type="application/json")
 
 
 def _page(wanted: ListRequest) -> Page:

@@ -13,6 +13,7 @@ const STRATEGIES = {
   popular_segment: ["Popular with users like this one", "Only attributes of this user are known"],
   popular_fallback: ["Popular now", "Nothing is known about this user's taste yet"],
   last_known: ["Personal, as last known", "The feature store does not answer; what was read before it stopped does"],
+  cached: ["Personal, of before", "The feature store does not answer; this is a list of the last minutes"],
   popular_degraded: ["Popular now, degraded", "The feature store does not answer"],
   nothing_eligible: ["Nothing left", "No film may be shown to this user"],
 };

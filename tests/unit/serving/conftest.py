@@ -40,6 +40,7 @@ from serving.factory import create_app
 from serving.health import Readiness
 from serving.intake.ingestion import Ingestion
 from serving.lists.feature_gate import FeatureGate
+from serving.lists.list_cache import ListCache
 from serving.lists.service import RecommendService
 from serving.routes.api import Api
 from streaming.adapters.memory import MemoryEventLog
@@ -141,13 +142,14 @@ def build_world(
     provenance: Any = None,
     experiments: Path = Path("no such folder"),
     access: AccessControl | None = None,
+    cache: ListCache | None = None,
 ) -> ApiSetup:
     lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
     clock = time.time
     gate = FeatureGate(features, timeout=2.0, retry_after=0.0)
     host = host or make_host(replace(make_snapshot(), search_degraded=lambda: degraded[0]))
-    service = RecommendService(host, gate, log, clock, patience=60.0)
+    service = RecommendService(host, gate, log, clock, patience=60.0, cache=cache)
     readiness = Readiness([probes.event_log(log), probes.feature_store(features), probes.release(host)], timeout=5.0)
     erased: list[int | str] = []
     api = Api(

@@ -20,7 +20,7 @@ async def test_at_most_so_many_lists_are_made_at_once(world) -> None:
     inside, most = [0], [0]
     log, gate = world.log, world.service.features
     service = RecommendService(world.service.host, gate, log, concurrency=3, patience=60.0)
-    original = service._recommend
+    original = service._read
 
     async def counted(*arguments: Any, **named: Any) -> Any:
         inside[0] += 1
@@ -30,7 +30,7 @@ async def test_at_most_so_many_lists_are_made_at_once(world) -> None:
         finally:
             inside[0] -= 1
 
-    service._recommend = counted  # type: ignore[method-assign]
+    service._read = counted  # type: ignore[method-assign]
     made = await asyncio.gather(*(service.recommend(user, Page(5)) for user in range(1, 31)))
     assert most[0] == 3
     assert [one.query.user_id for one in made] == list(range(1, 31))

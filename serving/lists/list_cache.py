@@ -1,0 +1,114 @@
+"""The same page again: lists of a moment ago, shown once more while nothing that they were made from has changed.
+
+A list is kept with what it was made from: the arm, the release, the policy, what is known of the items, and the position of the
+user's features in the event log. So an event of the user, a release, an experiment or a hidden item ends it at once, in every
+process and without a message from anybody: whoever has newer features sees that the list is of older ones. What is popular, and
+what online learning moves, may be some seconds older than in a new list.
+
+Shown again it is the same page, with its `request_id`: one list and one impression of each item, as a page that is loaded twice.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+from core.features import UserFeatures
+from core.ports import Monotonic
+from core.telemetry import LIST_CACHE, LIST_CACHE_AGE
+from recommender.host import Chosen
+
+CacheKey = tuple[int, Hashable]  # the user's key, and all that was asked for
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """A list is shown again for `seconds`, give or take a fifth, so that those of one burst do not end together; 0: never.
+
+    While the feature store does not answer, lists of up to `stale_seconds` are better than what is popular.
+    """
+
+    seconds: float = 0.0
+    stale_seconds: float = 600.0
+    max_bytes: int = 32 * 2**20
+
+
+class Answer(NamedTuple):
+    """A list as it is sent; `age` is in seconds, and 0 for one that was made for this request."""
+
+    body: bytes
+    request_id: str
+    age: float = 0.0
+
+
+class MadeFrom(NamedTuple):
+    """What a list was made from; two that are equal would give lists of the same taste."""
+
+    arm: str
+    release: str
+    policy: str
+    facts: weakref.ref[object]  # equal while it is the same object, and to nothing once that is gone
+    features: Hashable
+
+    @classmethod
+    def of(cls, chosen: Chosen, user: UserFeatures | None) -> MadeFrom:
+        now = chosen.recommender.snapshot
+        features = None if user is None else (user.applied_offset, user.n_events, user.last_seen, user.profile)
+        return cls(chosen.arm, now.name, chosen.recommender.policy.id, weakref.ref(now.facts), features)
+
+
+class _Kept(NamedTuple):
+    body: bytes
+    request_id: str
+    at: float
+    fresh_until: float
+    made_from: MadeFrom
+
+
+class ListCache:
+    """Lists by user and request. Used from the event loop alone. Those that were not asked for longest go first."""
+
+    def __init__(self, config: CacheConfig = CacheConfig(), clock: Monotonic = time.monotonic) -> None:
+        self._config = config
+        self._clock = clock
+        self._kept: LRUCache[CacheKey, _Kept] = LRUCache(config.max_bytes, lambda kept: len(kept.body) + 500)
+
+    def get(self, key: CacheKey, made_from: MadeFrom) -> Answer | None:
+        """The list, if it is fresh and what it was made from is what a new one would be made from."""
+        if not self._config.seconds:
+            return None
+        kept, now = self._kept.get(key), self._clock()
+        if kept is None or kept.made_from != made_from or kept.fresh_until <= now:
+            LIST_CACHE.labels("miss").inc()
+            return None
+        LIST_CACHE.labels("hit").inc()
+        LIST_CACHE_AGE.observe(now - kept.at)
+        return Answer(kept.body, kept.request_id, now - kept.at)
+
+    def stale(self, key: CacheKey, made_from: MadeFrom) -> Answer | None:
+        """The list, if all but the user's features is as it was: for when those cannot be had."""
+        kept, now = self._kept.get(key), self._clock()
+        if kept is None or kept.made_from[:-1] != made_from[:-1] or now - kept.at > self._config.stale_seconds:
+            return None
+        LIST_CACHE.labels("stale").inc()
+        LIST_CACHE_AGE.observe(now - kept.at)
+        return Answer(kept.body, kept.request_id, now - kept.at)
+
+    def keep(self, key: CacheKey, made_from: MadeFrom, answer: Answer) -> None:
+        """Unless nothing is to be shown again."""
+        if not self._config.seconds:
+            return
+        now = self._clock()
+        jitter = 0.8 + 0.4 * int(answer.request_id[:4], 16) / 0xFFFF
+        fresh_until = now + self._config.seconds * jitter
+        self._kept[key] = _Kept(answer.body, answer.request_id, now, fresh_until, made_from)
+
+    def forget(self, user: int) -> None:
+        """What is kept for a user (key)."""
+        for key in [key for key in self._kept if key[0] == user]:
+            del self._kept[key]
