@@ -21,6 +21,8 @@ COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 STOP_SECONDS = 15.0  # between the request to stop and SIGKILL
 DEATHS_ALLOWED = 5  # within DEATHS_WINDOW: more is a crash loop, which restarting does not fix
 DEATHS_WINDOW = 60.0
+# Freed memory goes back to the system, where PyArrow would keep a pool of its own, and glibc up to eight for each core.
+FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
 BOUND_CHILD = (sys.executable, "-m", "app.ops.bound_child")
 
 
@@ -85,7 +87,7 @@ class Supervisor:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **process.env},
+            env={**FRUGAL, **os.environ, "PYTHONUNBUFFERED": "1", **process.env},
             start_new_session=True,  # Ctrl-C reaches only the supervisor, which then stops the children in order
         )
         self._children[process.name] = child

@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import polars as pl
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from core import columns as c
 from core.errors import DependencyUnavailable, NotFound, StorageFull
-from lake.adapters.delta_follower import DeltaFollower
+from lake.adapters.delta_follower import DeltaFollower, read_files
 from lake.ports import Revision, Upserted, Writer, check_keys
-from lake.tables import OF_USERS, PARTITIONED, SCHEMAS, conform, widened
+from lake.tables import OF_USERS, PARTITIONED, SCHEMAS, conform
 
 _MERGED_BYTES = 16 * 2**20  # files of this size are not merged again, which bounds what one merge rewrites of a day
 _MAX_TRIES = 20  # attempts at a write while other processes commit first
@@ -74,7 +73,7 @@ class DeltaLake:
 
         def merge(seen: DeltaTable | None) -> None:
             with self._reading():
-                stored = SCHEMAS[table].to_frame() if seen is None else widened(table, pl.DataFrame(seen.to_pyarrow_table()))
+                stored = self._rows(table, seen)
             rows = conform(table, revision(stored))
             check_keys(rows, on)
             if rows.is_empty():
@@ -107,7 +106,7 @@ class DeltaLake:
                 if not 0 <= version <= delta.version():
                     raise NotFound(f"{table} has no version {version}; it has 0 to {delta.version()}")
                 delta.load_as_version(version)
-            return widened(table, pl.DataFrame(delta.to_pyarrow_table()))
+            return self._rows(table, delta)
 
     def version(self, table: str) -> int:
         """See `Lake`: Delta's version."""
@@ -144,6 +143,10 @@ class DeltaLake:
                     deleted += int(delta.delete(f"{column} = {int(user_id)}")["num_deleted_rows"])
         return deleted
 
+    def _rows(self, table: str, delta: DeltaTable | None) -> pl.DataFrame:
+        """All of the version that was opened."""
+        return read_files(delta.file_uris() if delta is not None else [], SCHEMAS[table])
+
     def _opened(self, table: str) -> DeltaTable | None:
         path = str(self._root / table)
         return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
@@ -158,7 +161,7 @@ class DeltaLake:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, DeltaError, pa.ArrowException) as error:
+        except (OSError, DeltaError, pl.exceptions.PolarsError) as error:
             remedy = f"check {self._root}; an earlier version of a table can be restored with Delta's own tools"
             raise DependencyUnavailable("lake", _first_line(error), remedy) from error
 
@@ -184,7 +187,7 @@ class DeltaLake:
 
     def _merge(self, seen: DeltaTable, rows: pl.DataFrame, on: Sequence[str], max_retries: int | None = None) -> Upserted:
         merger = seen.merge(
-            rows.to_arrow(),
+            rows,
             " AND ".join(f"old.{name} = new.{name}" for name in on),
             source_alias="new",
             target_alias="old",
@@ -212,7 +215,7 @@ class DeltaLake:
         self._root.mkdir(parents=True, exist_ok=True)
         write_deltalake(
             seen or str(self._root / table),
-            rows.to_arrow(),
+            rows,
             mode=mode if seen else "error",
             schema_mode=schema_mode if seen else None,
             partition_by=[c.DAY] if table in PARTITIONED else None,
