@@ -87,7 +87,13 @@ def digests(folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:
     missing = [name for name in wanted if not (folder / name).is_file()]
     if missing:
         raise BundleCorrupt(f"the bundle {folder.name} lacks {', '.join(missing)}")
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in wanted}
+    return {name: _digest(folder / name) for name in wanted}
+
+
+def _digest(path: Path) -> str:
+    """Of a file, which is not read into memory: the largest of a release would leave a hole of its size there."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
