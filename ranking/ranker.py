@@ -19,7 +19,7 @@ from ranking.source_features import ORDER_SCORE
 from ranking.tree_scorer import TreeScorer, as_onnx
 
 if TYPE_CHECKING:
-    import lightgbm as lgb  # imported where it is needed: it takes a second, and most servers never explain a list
+    import lightgbm as lgb  # imported where it is needed: most servers never explain a list
 
 
 _END = "\nend of parameters\n"
@@ -146,7 +146,7 @@ def _names(text: bytes) -> tuple[str, ...]:
 
 def _booster(path: Path, text: bytes) -> lgb.Booster:
     """Raises BundleCorrupt for what LightGBM cannot read."""
-    import lightgbm as lgb
+    from ranking.lightgbm_sdk import lgb
 
     _check_trees(text)
     try:

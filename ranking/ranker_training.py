@@ -17,7 +17,7 @@ from ranking.ranking_rows import RankingRows
 from ranking.source_features import RISING
 
 if TYPE_CHECKING:
-    import lightgbm as lgb  # imported where it is needed: it takes a second
+    import lightgbm as lgb  # imported where it is needed
 
 SHARES_OF_TREES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 
@@ -58,7 +58,7 @@ def train_ranker(rows: RankingRows, config: RankerConfig, seed: int) -> Ranker:
 
 
 def _boosted(rows: RankingRows, config: RankerConfig, trees: int, seed: int, rng: np.random.Generator) -> lgb.Booster:
-    import lightgbm as lgb
+    from ranking.lightgbm_sdk import lgb
 
     some = rows.sampled(config.near, config.far, rng)
     parameters = {

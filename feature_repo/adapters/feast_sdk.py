@@ -1,8 +1,7 @@
 """Feast, imported without torch and without type checks at run time. Import this module before `feast`.
 
 Feast 0.67 imports torch where it is installed, only to offer tensors as a form of answer that Marquee does not ask for.
-In a process without torch (the consumer, the API) that costs 460 MiB and more than a second. Python reads `None` in
-`sys.modules` as "there is no such module", and Feast then goes without.
+In a process without torch (the consumer, the API) that costs 460 MiB and more than a second.
 
 It also has typeguard rewrite the source of its classes, which takes two thirds of the import. `python -O` would leave that out,
 and every assertion with it; here Feast is given a decorator that does nothing.
@@ -10,26 +9,20 @@ and every assertion with it; here Feast is given a decorator that does nothing.
 
 from __future__ import annotations
 
-import sys
 from unittest.mock import patch
 
-_hide_torch = "torch" not in sys.modules
-if _hide_torch:
-    sys.modules["torch"] = None  # type: ignore[assignment]
-try:
-    with patch("typeguard.typechecked", lambda target: target):
-        from feast import FeatureStore, RepoConfig
-        from feast.errors import FeastError
-        from feast.infra.key_encoding_utils import serialize_entity_key
-        from feast.infra.online_stores.helpers import _redis_key as redis_key
-        from feast.infra.online_stores.helpers import compute_table_id
-        from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
-        from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
-        from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-        from feast.protos.feast.types.Value_pb2 import Value
-finally:
-    if _hide_torch:
-        del sys.modules["torch"]
+from core.absent import without
+
+with without("torch"), patch("typeguard.typechecked", lambda target: target):
+    from feast import FeatureStore, RepoConfig
+    from feast.errors import FeastError
+    from feast.infra.key_encoding_utils import serialize_entity_key
+    from feast.infra.online_stores.helpers import _redis_key as redis_key
+    from feast.infra.online_stores.helpers import compute_table_id
+    from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
+    from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
 
 __all__ = [
     "EntityKey",

@@ -74,7 +74,9 @@ def saved(booster: lgb.Booster, tmp_path: Path) -> Path:
 def test_serving_needs_neither_lightgbm_nor_onnx(saved: Path) -> None:
     code = "import sys, numpy; from pathlib import Path; from ranking.ranker import Ranker; "
     code += "ranker = Ranker.load(Path(sys.argv[1])); ranker.score(numpy.ones((2, len(ranker.names)), numpy.float32)); "
-    code += "assert not {'lightgbm', 'onnx', 'torch'} & set(sys.modules), sys.modules.keys()"
+    code += "assert not {'lightgbm', 'onnx', 'torch'} & set(sys.modules), sys.modules.keys(); "
+    code += "ranker.contributions(numpy.ones((2, len(ranker.names)), numpy.float32)); "
+    code += "assert 'lightgbm' in sys.modules and not {'sklearn', 'pandas'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code, str(saved)], check=True, timeout=60)
 
 
