@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.sparse import csr_matrix
 
 from core.catalogue import Catalogue
@@ -99,6 +98,8 @@ def gram_of(matrix: csr_matrix) -> NDArray[np.float64]:
 
 def ease_weights(gram: NDArray[np.float64], ridge: float) -> NDArray[np.float32]:
     """EASE's weights [n, n] of a Gram matrix [n, n] with a ridge on its diagonal. Overwrites `gram`."""
+    from scipy.linalg.lapack import dpotrf, dpotri  # to train; whoever serves has the table only
+
     gram[np.diag_indices_from(gram)] += ridge
     # by Cholesky in its own memory; the transpose is the same matrix in the order that LAPACK works on without a copy
     factor, failed = dpotrf(gram.T, lower=1, clean=0, overwrite_a=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from statsmodels.stats.power import tt_ind_solve_power
 
 from core.errors import InvalidInput
@@ -67,7 +67,7 @@ def users_needed(variance: float, effect: float, level: float, power: float) -> 
     `effect`; `variance` is that of the difference's estimate times the number of users.
     """
 
-    sure = float(ndtri(power))
+    sure = NormalDist().inv_cdf(power)
 
     def enough(users: float) -> bool:
         each = variance / users

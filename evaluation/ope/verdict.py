@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri  # scipy.stats is 28 MiB, and whoever serves imports this
 
 from core.errors import InvalidInput
 from evaluation.intervals import Interval, bootstrap
@@ -88,9 +88,9 @@ def _until_told(gain: Interval, logged: float, found: Support, config: VerdictCo
     matters = config.effect * logged
     if matters <= 0:
         return None
-    two_sided = float(ndtri((1 + config.level) / 2))
+    two_sided = NormalDist().inv_cdf((1 + config.level) / 2)
     error = (gain.high - gain.low) / (2 * two_sided)
-    needed = found.impressions * ((two_sided + float(ndtri(config.power))) * error / matters) ** 2
+    needed = found.impressions * ((two_sided + NormalDist().inv_cdf(config.power)) * error / matters) ** 2
     return max(math.ceil(needed) - found.impressions, 0) or None
 
 

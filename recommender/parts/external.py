@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from functools import cache
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import httpx
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 
@@ -15,6 +14,9 @@ from core.ids import Id
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
+
+if TYPE_CHECKING:
+    import httpx  # imported where a policy has such a source: no other needs it
 
 MAX_BYTES = 1_000_000  # of an answer
 _log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ class ExternalConfig(SourceConfig):
 @cache
 def _client() -> httpx.Client:
     """One for the process: a recommender is replaced every few seconds, its connections stay."""
+    import httpx
+
     return httpx.Client(follow_redirects=False)
 
 
@@ -80,6 +84,8 @@ class ExternalSource:
         return Fetched(rows[best], scores[best], spread=float(scores.std()) or 1.0)
 
     def _ask(self, query: Query) -> _Answer:
+        import httpx
+
         try:
             asked: dict[str, str | int] = {"user_id": str(query.shown_user), "k": self._k}
             response = _client().get(self._url, params=asked, timeout=self._timeout)
