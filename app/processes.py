@@ -69,6 +69,7 @@ def api(settings: Settings) -> Process:
         lambda: answers(f"{settings.base_url}/health/ready"),
         settings.api_port,
         "api_port",
+        patience=600.0,  # it may have to bring a large release's vectors to Milvus first
     )
 
 

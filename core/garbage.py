@@ -12,11 +12,14 @@ def freeze() -> None:
 
     A full collection looks at every object, which took 75 to 280 ms in the API (hundreds of thousands of objects of imported
     modules) and came every few seconds under load: the p99.9 of a list, and time-outs that no store had caused.
-
-    What loading needed and freed goes back to the system (glibc), which would otherwise have it back only from the heap's end.
     """
     gc.collect()
     gc.freeze()
+    give_back()
+
+
+def give_back() -> None:
+    """Return freed memory to the system after work that needed much: glibc by itself has only the end of its heap returned."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from core import columns as c
 from core import telemetry
 from core.errors import MarqueeError
+from core.garbage import give_back
 from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry, Retraining
 from evaluation.acceptance import ATTRIBUTION_SECONDS
 from lake.ports import Lake
@@ -83,6 +84,7 @@ class Watchdog:
         """Check now and after every interval until `stop` is set."""
         while not stop.is_set():
             self.check()
+            give_back()  # until the next check
             stop.wait(self._config.interval)
 
     def check(self) -> Decision | None:
