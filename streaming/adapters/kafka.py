@@ -7,11 +7,12 @@ remembers the last ids that it appended and skips them, and a subscription skips
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -34,6 +35,9 @@ from streaming.adapters.kafka_sdk import (
 from streaming.adapters.kafka_subscription import KafkaSubscription
 from streaming.adapters.kafka_topics import create
 from streaming.topics import SPECS, TopicSpec
+
+# the network layer logs each lost connection with its traceback, and what comes of it is raised here anyway
+logging.getLogger("kafka.net").setLevel(logging.CRITICAL)
 
 _REMEMBERED = 100_000  # ids of appended records
 _MONTH = 30 * 86_400.0
@@ -66,15 +70,15 @@ class KafkaEventLog:
         Raises DependencyUnavailable: then repeat the same records. Raises InvalidInput for one that is too large. With no
         records it checks that the broker answers.
         """
-        deadline = Deadline(self._timeout)
         places = [(topic, record.id) for record in records]
         producer = None
         with translated(self._bootstrap):
             try:
-                with self._lock:
+                with self._turn():
                     producer = self._ready(topic, ask=not records)
                     new = sum(self._send(producer, topic, record) for record in records)
                     under_way = [self._appended[place] for place in places if self._appended[place] is not None]
+                deadline = Deadline(self._timeout)
                 for future in under_way:
                     future.get(timeout=deadline.left)
             except KafkaError:
@@ -108,6 +112,17 @@ class KafkaEventLog:
             close_producer(producer, self._timeout)
         if admin is not None:
             admin.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The lock. Whoever has it may wait for a broker that does not answer: that is no reason to wait for longer than for a
+        call, and none to replace the producer, which others have just made."""
+        if not self._lock.acquire(timeout=self._timeout):
+            raise KafkaTimeoutError(f"others have been connecting for {self._timeout:.1f} s")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _send(self, producer: KafkaProducer, topic: str, record: Record) -> bool:
         """Send the record unless it is known: in the log, or being sent by another thread. Returns whether it is new."""

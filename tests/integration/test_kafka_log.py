@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 from kafka import KafkaProducer
 
-from core.errors import InvalidInput
+from core.errors import DependencyUnavailable, InvalidInput
 from core.ports import Record
 from streaming.adapters.kafka import KafkaEventLog
 from streaming.adapters.kafka_subscription import KafkaSubscription
@@ -136,6 +136,17 @@ def test_loops_of_one_process_share_a_group_over_several_topics(log: KafkaEventL
 
     with ThreadPoolExecutor(len(topics)) as loops:
         assert list(loops.map(read, topics)) == [[record.id for record in wanted]] * len(topics)
+
+
+def test_who_waits_in_vain_for_another_ones_connection_leaves_the_producer_alone(kafka_bootstrap: str, topic: str) -> None:
+    log = KafkaEventLog(kafka_bootstrap, partitions=1, timeout=3.0)
+    log.append(topic, numbered(0, 1))
+    producer = log._producer
+    with log._lock, ThreadPoolExecutor(1) as another, pytest.raises(DependencyUnavailable, match="others have been connecting"):
+        another.submit(log.append, topic, numbered(1, 2)).result()
+    assert log._producer is producer
+    assert log.append(topic, numbered(1, 2)) == 1
+    log.close()
 
 
 def test_records_of_other_producers_are_read_too(kafka_bootstrap: str, topic: str, log: KafkaEventLog) -> None:
