@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,15 +26,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import psutil
 import record
-from deltalake import DeltaTable
 from feature_reads import private_redis
 from prometheus_client.parser import text_string_to_metric_families
+from served_home import data_hash, free_port, people, zipf
 
 from app.processes import answers
-from core.settings import Settings
 
 HERE = Path(__file__).parent
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -43,7 +40,6 @@ RATES = (25, 50, 75, 100, 125, 150, 200, 250, 300, 350, 400, 500, 600)
 START_SECONDS = 120.0
 KNEE_MS = 100.0  # p99 beyond which a rate is past the knee
 REQUESTS = 50_000  # paths that the load goes through
-ZIPF = 1.0
 STAGES = "marquee_stage_seconds"
 
 
@@ -104,12 +100,6 @@ class Measured:
         )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def serving(name: str, command: list[str], port: int, env: Mapping[str, str], paths: Path, ready: str) -> Iterator[Server]:
     """The server on its core, once it answers."""
@@ -150,19 +140,6 @@ def stages(server: Server) -> dict[str, tuple[float, float]]:
                 name = f"{sample.labels['stage']}_{sample.labels['part']}"
                 found.setdefault(name, {})[sample.name.rsplit("_", 1)[1]] = sample.value
     return {name: (one["sum"], one["count"]) for name, one in found.items()}
-
-
-def people(home: Path) -> list[int]:
-    """The users of a home, by key."""
-    events = DeltaTable(str(home / "lake" / "interactions")).to_pyarrow_table(columns=["user_id"])
-    return list(pl.Series(events["user_id"].to_numpy()).unique().sort().to_list())
-
-
-def zipf(users: list[int], n: int, seed: int = 1) -> list[int]:
-    """n users, a few of them often."""
-    rng = np.random.default_rng(seed)
-    weights = 1.0 / np.arange(1, len(users) + 1) ** ZIPF
-    return list(rng.choice(rng.permutation(users), n, p=weights / weights.sum()).tolist())
 
 
 def swept(server: Server, rates: list[float], seconds: float) -> dict[float, Measured]:
@@ -265,11 +242,6 @@ def compared(paths: Path, home: Path, redis: str, trivial: Path, seconds: float)
     command = [sys.executable, "-m", "uvicorn", "serving_rival:app", "--port", str(port), "--log-level", "warning"]
     with serving("rival", [*command, "--no-access-log"], port, env, paths, "/health/live") as rival:
         return measured(rival, trivial, seconds)
-
-
-def data_hash(home: Path) -> str:
-    """Which release was served."""
-    return ",".join(sorted(one.name for one in Settings(home=home).folder("releases").iterdir() if one.is_dir()))
 
 
 if __name__ == "__main__":

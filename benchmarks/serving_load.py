@@ -60,11 +60,20 @@ class Connection(asyncio.Protocol):
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Status and body. Raises OSError when the connection breaks."""
+        return await self.send(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+
+    async def send(self, request: bytes) -> tuple[int, bytes]:
+        """The same for a request as it goes over the wire."""
         if self._transport is None:
             raise ConnectionResetError("not connected")
         self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        self._transport.write(request)
         return await self._answer
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class Load:
