@@ -17,6 +17,7 @@ from core.errors import MarqueeError
 from core.settings import Settings
 
 MIN_FREE_GB = 2.0
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -124,4 +125,14 @@ def _api(settings: Settings) -> Diagnosis:
     return Diagnosis("api", up, f"{settings.base_url} {'answers' if up else 'does not answer'}", "marquee up", needed=False)
 
 
-CHECKS = (_python, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api)
+def _access(settings: Settings) -> Diagnosis:
+    if settings.access == "keys":
+        made = len(wiring.keys(settings).all())
+        usable = bool(made or settings.jwt_keys or settings.admin_key)
+        return Diagnosis("access", usable, f"with a key or token; {made} keys", "marquee keys create NAME --scope read")
+    alone = settings.api_host in LOOPBACK
+    finding = "open to this machine" if alone else f"open to everybody who reaches {settings.api_host}:{settings.api_port}"
+    return Diagnosis("access", alone, finding, "set MARQUEE_ACCESS=keys, and see docs/access.md", needed=False)
+
+
+CHECKS = (_python, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api, _access)

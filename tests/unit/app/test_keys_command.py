@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from app import wiring
 from app.cli import app
 from app.console import settings
+from app.ops.doctor import _access
 from core.settings import Settings
 
 runner = CliRunner()
@@ -68,3 +69,18 @@ def test_tokens_of_anybody_are_refused_at_the_start(home: Path, missing: str) ->
     wanted.pop(missing)
     with pytest.raises(Exception, match="MARQUEE_JWT_ISSUER and MARQUEE_JWT_AUDIENCE"):
         wiring.access(Settings(home=home, **wanted))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("setting", "ok", "said"),
+    [
+        ({}, True, "open to this machine"),
+        ({"api_host": "0.0.0.0"}, False, "open to everybody who reaches 0.0.0.0:8000"),
+        ({"api_host": "0.0.0.0", "access": "keys"}, False, "0 keys"),
+        ({"api_host": "0.0.0.0", "access": "keys", "admin_key": "secret"}, True, "0 keys"),
+    ],
+)
+def test_the_doctor_says_who_gets_in(home: Path, setting: dict[str, str], ok: bool, said: str) -> None:
+    found = _access(Settings(home=home, **setting))  # type: ignore[arg-type]
+    assert found.ok == ok
+    assert said in found.detail
