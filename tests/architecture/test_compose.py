@@ -129,10 +129,13 @@ def test_what_must_survive_a_restart_is_on_a_named_volume(name: str) -> None:
 # --- secrets -------------------------------------------------------------------------------------------------------------
 
 
+OPTIONAL = {"PIP_EXTRA_INDEX_URL", "MARQUEE_ACCESS"}
+
+
 def test_secrets_come_from_the_environment_and_have_no_default() -> None:
     for text in texts(SERVICES):
         for variable, rest in re.findall(r"(?<!\$)\$\{(\w+)([^}]*)\}", text):
-            assert rest.startswith(":?") or variable == "PIP_EXTRA_INDEX_URL", f"{variable} may not have a default"
+            assert rest.startswith(":?") or variable in OPTIONAL, f"{variable} may not have a default"
     for service in SERVICES.values():
         for key, value in service.get("environment", {}).items():
             if re.search(r"PASSWORD|SECRET|ADMIN_KEY|ACCESS_KEY|ROOT_USER", key):
@@ -150,7 +153,11 @@ def test_the_example_environment_names_exactly_the_required_secrets() -> None:
 
 @pytest.mark.parametrize("name", OWN)
 def test_settings_exist_and_are_accepted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = {k: str(v) for k, v in SERVICES[name]["environment"].items() if k.startswith("MARQUEE_")}
+    environment = {
+        key: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))  # the default
+        for key, value in SERVICES[name]["environment"].items()
+        if key.startswith("MARQUEE_")
+    }
     for variable, value in environment.items():
         assert variable.removeprefix("MARQUEE_").lower() in Settings.model_fields
         monkeypatch.setenv(variable, value)
