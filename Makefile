@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up install test bench check format reference clean kafka kafka-stop
+.PHONY: audit demo up install test bench check format reference clean kafka kafka-stop
 
 demo: install  ## load, train, release, serve and replay: the whole loop
 	$(BIN)/marquee demo
@@ -31,6 +31,10 @@ check: install  ## what a reviewer's machine would complain about
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+audit:  ## the pinned packages among PyPI's known vulnerabilities; fails also where one cannot be looked up
+	@test -x .audit/bin/pip-audit || { $(PYTHON) -m venv .audit && .audit/bin/python -m pip install --quiet pip-audit==2.10.1; }
+	.audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 format: install
 	$(BIN)/ruff format .
