@@ -8,7 +8,6 @@ is better than refusing everybody.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from typing import Any
 from throttled import rate_limiter
 from throttled.asyncio import MemoryStore, RedisStore, Throttled
 
+from core.breaker import Breaker
 from core.ports import Monotonic
 from core.telemetry import RATES_LOCAL
 from serving.access.refusals import TooManyRequests
 
-log = logging.getLogger(__name__)
 RATE_HEADERS = ("RateLimit-Policy", "RateLimit")
 GCRA = "gcra"  # the generic cell rate algorithm: a token bucket of which one number has to be kept
 
@@ -33,7 +32,7 @@ class RateConfig:
     per_minute: int = 1000
     redis_url: str | None = None
     timeout: float = 0.1  # seconds that Redis has to answer
-    retry_after: float = 2.0  # seconds for which a Redis that did not answer is left alone
+    retry_after: float = 2.0  # seconds after which a Redis that did not answer is asked again, by one request
     buckets: int = 100_000  # that this process keeps, of those who asked latest
 
 
@@ -57,10 +56,9 @@ class Rates:
 
     def __init__(self, config: RateConfig, clock: Monotonic = time.monotonic) -> None:
         self._config = config
-        self._clock = clock
         self._local = MemoryStore(options={"MAX_SIZE": config.buckets})
         self._shared = None if config.redis_url is None else RedisStore(config.redis_url)
-        self._alone_until = float("-inf")
+        self._breaker = Breaker("Redis, for rate limits,", config.retry_after, clock=clock)
         self._limiters: dict[tuple[int, bool], Throttled] = {}  # by limit, and whether it is shared
 
     async def count(self, who: str, per_minute: int | None = None) -> Allowance | None:
@@ -81,13 +79,15 @@ class Rates:
             await client.aclose(close_connection_pool=True)
 
     async def _take(self, who: str, limit: int) -> rate_limiter.RateLimitResult:
-        if self._shared is not None and self._clock() >= self._alone_until:
+        if self._shared is not None and (not self._breaker.open or self._breaker.may_ask()):
             try:
                 async with asyncio.timeout(self._config.timeout):
-                    return await self._limiter(limit, shared=True).limit(who)
+                    found = await self._limiter(limit, shared=True).limit(who)
             except Exception as error:  # of the library, of Redis, of the network: none may cost a request
-                self._alone_until = self._clock() + self._config.retry_after
-                log.warning("requests are counted in this process alone, because Redis does not: %r", error)
+                self._breaker.failed(repr(error))
+            else:
+                self._breaker.answered()
+                return found
         if self._shared is not None:
             RATES_LOCAL.inc()
         return await self._limiter(limit, shared=False).limit(who)

@@ -60,8 +60,10 @@ class WriteBehind:
         with self._changed:
             if len(self._waiting) + len(records) > self._capacity:
                 raise DependencyUnavailable("event log", f"{len(self._waiting)} records are waiting for it", "see /health/ready")
+            idle = not self._waiting  # or it gathers, or appends, and would be woken for nothing
             self._waiting.extend(records)
-            self._changed.notify_all()
+            if idle:
+                self._changed.notify_all()
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until everything is in the log; False if that takes more than `timeout` seconds."""
