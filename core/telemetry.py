@@ -14,6 +14,11 @@ REQUEST_SECONDS = Histogram("marquee_request_seconds", "Time to answer an HTTP r
 RATES_LOCAL = Counter(
     "marquee_rates_local_total", "Requests counted for the rate limit in this process, because Redis did not answer"
 )
+CONNECTIONS_CLOSED = Counter(
+    "marquee_connections_closed_total",
+    "Connections whose request did not arrive in time (408) or had too long a head (431)",
+    ["status"],
+)
 STAGE_SECONDS = Histogram("marquee_stage_seconds", "Time one pipeline part took", ["stage", "part"], buckets=_FAST)
 STAGE_ERRORS = Counter("marquee_stage_errors_total", "Times that a pipeline part was unavailable", ["stage", "part"])
 LISTS = Counter("marquee_lists_total", "Recommendation lists by strategy", ["strategy"])

@@ -123,10 +123,13 @@ def serve(settings: Settings) -> None:
     """The API until SIGINT or SIGTERM."""
     import uvicorn
 
+    from serving.http.impatient import ImpatientProtocol
+
     uvicorn.run(
         served_api(settings),
         host=settings.api_host,
         port=settings.api_port,
+        http=ImpatientProtocol,
         log_level="warning",
         log_config=None,  # its messages go the way of ours
         access_log=False,

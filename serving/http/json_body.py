@@ -6,6 +6,7 @@ different events. Packed bodies are refused rather than unpacked: a kilobyte can
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -14,6 +15,8 @@ from fastapi import Request
 from core.errors import MarqueeError
 from serving.http.parameters import MAX_NAME_LENGTH
 from serving.http.problems import InvalidFields, field_error
+
+SECONDS = 30.0  # that a body may take to arrive
 
 
 def whole(value: Any) -> Any:
@@ -29,12 +32,24 @@ class UnsupportedMediaType(MarqueeError):
     title = "The body is not sent as JSON"
 
 
+class BodyTooSlow(MarqueeError):
+    """The body takes too long to arrive."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "Request Timeout"
+
+
 async def json_body(request: Request) -> bytes:
-    """The body. Raises UnsupportedMediaType, and InvalidFields for a key that an object has twice.
+    """The body. Raises BodyTooSlow, UnsupportedMediaType, and InvalidFields for a key that an object has twice.
 
     Whether it is JSON at all is left to whoever reads it.
     """
-    body = await request.body()
+    try:
+        async with asyncio.timeout(SECONDS):
+            body = await request.body()
+    except TimeoutError:
+        raise BodyTooSlow(f"the body did not arrive within {SECONDS:g} s") from None
     if body:
         _check_headers(request)
     twice = key_twice_in(body)

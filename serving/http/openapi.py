@@ -41,6 +41,7 @@ PROBLEMS = {
     401: "A key or token is missing, or not known",
     403: "The key or token is not for this",
     404: "Not found",
+    408: "The body took too long to arrive",
     409: "The id has the key of another id that came earlier; nothing was changed",
     413: "The body is too large",
     415: "The body is not sent as plain JSON: another content-type, or packed",

@@ -105,7 +105,7 @@ def problem(status: int, slug: str, title: str, detail: str, request_id: str, **
         headers["Retry-After"] = RETRY_AFTER
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="marquee"'
-    if status == 413:
+    if status in (408, 413):
         headers["Connection"] = "close"  # what is left of the body is not read
     return Response(orjson.dumps(body, default=repr), status, headers, MEDIA_TYPE)
 

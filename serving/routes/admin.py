@@ -52,7 +52,7 @@ class RetrainingRefused(MarqueeError):
     openapi_extra=_BODY,
     responses={
         **answers(models.RetrainingAsked, examples.RETRAINING_ASKED, "Asked for", status=202),
-        **problems(400, 409, 413, 415, 422),
+        **problems(400, 408, 409, 413, 415, 422),
     },
 )
 async def retrain(request: Request) -> Response:

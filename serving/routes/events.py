@@ -25,7 +25,7 @@ router = router_of()
     openapi_extra=EVENT_BODY,
     responses={
         **answers(models.Receipt, examples.RECEIPT, "Durable, and on the way into the features", status=202),
-        **problems(400, 413, 415, 422, 503),
+        **problems(400, 408, 413, 415, 422, 503),
     },
 )
 async def post_events(request: Request) -> Response:

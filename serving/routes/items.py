@@ -62,7 +62,7 @@ async def item(
     openapi_extra=ITEM_BODY,
     responses={
         **answers(models.ItemChanged, examples.ITEM_CHANGED, "Stored"),
-        **problems(400, 404, 413, 415, 422, 503),
+        **problems(400, 404, 408, 413, 415, 422, 503),
     },
 )
 async def change_item(request: Request, item_id: Id) -> Response:

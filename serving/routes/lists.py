@@ -174,7 +174,7 @@ async def recommend(
     openapi_extra=LIST_BODY,
     responses={
         **LIST,
-        **problems(400, 413, 415, 422, 503),
+        **problems(400, 408, 413, 415, 422, 503),
     },
 )
 async def recommend_with_body(request: Request, user_id: Id) -> Response:
