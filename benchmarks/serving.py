@@ -1,9 +1,10 @@
 """How fast one process on one core makes full lists, beside what a user would write instead, in one run (section E).
 
 The server runs on one core, the load comes from a process on another one. In turns of a few seconds each: a trivial route of the
-same server, full lists for one client, full lists for sixteen, then the same of `serving_rival.py` (FastAPI, `implicit`'s ALS,
-histories in Redis); then full lists at rising rates in an open loop, up to the knee. Users are drawn by a Zipf law from those of
-the home, whose features are copied into a Redis of the benchmark's own; the home is copied too, and only read.
+same server, full lists for one client, full lists for sixteen; the same of a server that shows lists again from its cache; the same
+of `serving_rival.py` (FastAPI, `implicit`'s ALS, histories in Redis); then full lists at rising rates in an open loop, up to the
+knee. Users are drawn by a Zipf law from those of the home, whose features are copied into a Redis of the benchmark's own; the home
+is copied too, and only read.
 
     python benchmarks/serving.py --home var                       # after `make demo`
     python benchmarks/serving.py --home var --seconds 5 --rates 50,100   # a quick look
@@ -188,6 +189,7 @@ def main() -> None:
             serving("marquee", [sys.executable, "-m", "app", "serve"], port, env, paths, "/health/ready")
         )
         figures |= measured(marquee, trivial, given.seconds)
+        figures |= kept(env, paths, trivial, given.seconds)
         if not given.no_rival:
             figures |= compared(folder / "lists", home, redis, trivial, given.seconds)
         sweep = swept(marquee, [float(rate) for rate in given.rates.split(",")], given.seconds)
@@ -215,6 +217,16 @@ def measured(server: Server, trivial: Path, seconds: float) -> dict[str, float]:
         figures |= found.figures(f"{server.name}_{name}")
         if name == "one" and before:
             figures |= spent(before, stages(server))
+    return figures
+
+
+def kept(env: Mapping[str, str], paths: Path, trivial: Path, seconds: float) -> dict[str, float]:
+    """The same loads where lists are shown again for an hour: all but the first of each user come from the cache."""
+    port = free_port()
+    env = {**env, "MARQUEE_API_PORT": str(port), "MARQUEE_LIST_CACHE_SECONDS": "3600"}
+    with serving("cached", [sys.executable, "-m", "app", "serve"], port, env, paths, "/health/ready") as cached:
+        figures = measured(cached, trivial, seconds)
+    print(f"cached lists: {figures['cached_sixteen_rate'] / figures['cached_trivial_rate']:.2f} of the trivial route's rate")
     return figures
 
 
