@@ -2,9 +2,9 @@
 
 The server runs on one core, the load comes from a process on another one. In turns of a few seconds each: a trivial route of the
 same server, full lists for one client, full lists for sixteen; then a server that shows lists again from its cache; then
-`serving_rival.py` (FastAPI, `implicit`'s ALS, histories in Redis); then full lists at rising rates in an open loop, up to the knee.
-Users are drawn by a Zipf law from those of the home, whose features are copied into a Redis of the benchmark's own; the home is
-copied too, and only read.
+`serving_rival.py` (FastAPI, `implicit`'s ALS, histories in Redis); then full lists at rising rates in an open loop, up to the
+knee. Users are drawn by a Zipf law from those of the home, whose features are copied into a Redis of the benchmark's own; the
+home is copied too, and only read.
 
     python benchmarks/serving.py --home var                       # after `make demo`
     python benchmarks/serving.py --home var --seconds 5 --rates 50,100   # a quick look
