@@ -106,9 +106,17 @@ class Readiness:
         running = self._under_way.get(check.name)
         if running is None or running.done():
             running = self._under_way[check.name] = self._threads.submit(check.probe)
+        waited = asyncio.wrap_future(running)
+        waited.add_done_callback(_looked_at)
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(running)), self._timeout)
+            return await asyncio.wait_for(asyncio.shield(waited), self._timeout)
         except TimeoutError:
             return Finding(Status.DOWN, f"no answer within {self._timeout:.1f} s")
         except MarqueeError as error:
             return Finding(Status.DOWN, error.detail)
+
+
+def _looked_at(probed: asyncio.Future[Finding]) -> None:
+    """A probe that fails once nobody waits for it any more was down in time: asyncio would log its error as one that got lost."""
+    if not probed.cancelled():
+        probed.exception()

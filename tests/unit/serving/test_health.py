@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from dataclasses import replace
 
@@ -54,6 +55,29 @@ async def test_without_what_is_needed_it_is_not_ready(world) -> None:
     async with world.client() as client:
         response = await client.get("/health/ready")
     assert (response.status_code, response.json()["status"]) == (503, "down")
+
+
+async def test_a_probe_that_fails_after_its_time_out_is_no_lost_error() -> None:
+    release, lost = threading.Event(), []
+
+    def hang_and_die() -> Finding:
+        release.wait()
+        return dead()
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: lost.append(said["message"]))
+    readiness = Readiness([HealthCheck("slow", hang_and_die)], timeout=0.02)
+    assert (await readiness.report()).findings["slow"].status is Status.DOWN
+    probe = readiness._under_way["slow"]
+    release.set()
+    while not probe.done():
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0)  # the loop hears of it
+    await asyncio.sleep(0)
+    del probe
+    readiness.close()
+    readiness._under_way.clear()
+    gc.collect()
+    assert lost == []
 
 
 async def test_a_probe_that_hangs_is_down_and_is_not_started_twice() -> None:
