@@ -2,7 +2,7 @@
 
 Requests begin at the times of two Poisson processes whether or not earlier ones were answered, and each latency counts from the
 time at which the request should have begun. With several ports it does what a balancer in front of them would: workers by
-turns; one that refuses, breaks off or stays silent is left alone for a second, and its request is sent to another. Events keep
+turns; one that refuses, breaks off or stays silent is left alone for a while, and its request is sent to another. Events keep
 their ids, so that sending one twice is safe. One line of JSON an answer goes to the standard output at the end.
 
     python benchmarks/chaos_load.py --ports 8000,8001 --people people.json --lists 20 --events 5 --seconds 30 --name try
@@ -25,7 +25,7 @@ from serving_load import Connection
 
 PATIENCE = 10.0  # seconds after which a client gives a request up
 SILENCE = {"list": 0.25, "event": 3.0}  # seconds of silence after which a balancer asks another worker
-LEFT_ALONE = 1.0  # seconds for which it does not ask a worker that failed
+LEFT_ALONE = 10.0  # seconds for which it does not ask a worker that failed: what nginx has by itself (`fail_timeout`)
 PAGE = 20
 FULL = "two_tower"  # what no fault is noticed in
 
