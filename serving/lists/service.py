@@ -94,6 +94,9 @@ class RecommendService:
         self._shadow = Shadow(self.outcomes, shadow_share)
         self._clock = clock
         self._turns = Turns(concurrency, patience)
+        self._questions = Turns(
+            concurrency, patience
+        )  # a question why takes as long as a dozen lists, and would be taken for one
         self._cache = cache or ListCache()
         host.act(LogImpressions(self.impressions))
 
@@ -179,7 +182,7 @@ class RecommendService:
         known, chosen = await self.known(user), self.host.choose(user_key(user))
         seed, shown = int((page_of or request_id)[:16], 16), self.shown.of(page_of, user_key(user))
         query = self._query(user, known, chosen, True, page, constraints, request_id, seed, shown)
-        async with self._turns.one():
+        async with self._questions.one():
             return await asyncio.to_thread(follow, chosen.recommender, query, item)
 
     async def _made(

@@ -63,12 +63,12 @@ class Turns:
 
     @property
     def refusal(self) -> Overloaded | None:
-        """Why one who comes now is refused; None for one who is not."""
+        """Why one who comes now is refused; None for one who is not. Whoever would have a turn at once never is."""
         now = self._clock()
         if self._here <= 1:
             self._calm = now
         expected, brief = self._here * self._between, now - self._calm > self._patience or now - self._over <= self._patience
-        if expected <= self._patience * (_BRIEF if brief else 1.0):
+        if not self._turn.locked() or expected <= self._patience * (_BRIEF if brief else 1.0):
             return None
         self._over = now
         return _refused(f"a list would take {expected:.2f} s")

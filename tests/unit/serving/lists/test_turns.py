@@ -106,6 +106,20 @@ async def test_a_queue_that_does_not_become_empty_is_kept_short() -> None:
     assert machine.turns.refusal is None
 
 
+async def test_whoever_would_have_a_turn_at_once_is_never_refused() -> None:
+    """However long a list takes, and however long others have been here."""
+    now = [0.0]
+    turns = Turns(2, patience=1.0, clock=lambda: now[0])
+    for _ in range(20):
+        async with turns.one():
+            async with turns.one():
+                now[0] += 5.0
+            assert turns.refusal is None
+            now[0] += 5.0
+    async with turns.one(), turns.one():
+        assert turns.refusal is not None
+
+
 async def test_a_list_that_fails_gives_its_turn_back() -> None:
     turns = Turns(1, patience=0.05)
     for _ in range(3):
