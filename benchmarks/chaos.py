@@ -79,8 +79,11 @@ class Chaos:
         answers: list[Answer] = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
             prioritised(process.pid)
-            yield answers
-            said, _ = process.communicate()
+            try:
+                yield answers
+                said, _ = process.communicate()
+            finally:
+                process.kill()  # in a session of its own, Ctrl-C does not reach it
         assert process.returncode == 0, "the load failed"
         answers += [Answer(**json.loads(line)) for line in said.splitlines()]
 
