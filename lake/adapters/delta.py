@@ -20,7 +20,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from core import columns as c
 from core.errors import DependencyUnavailable, NotFound, StorageFull
-from lake.adapters.delta_follower import DeltaFollower, read_files
+from lake.adapters.delta_follower import DeltaFollower, paths_of, read_files
 from lake.ports import Revision, Upserted, Writer, check_keys
 from lake.tables import OF_USERS, PARTITIONED, SCHEMAS, conform
 
@@ -127,7 +127,7 @@ class DeltaLake:
     def files(self, table: str) -> list[str]:
         """See `FileLake`."""
         with self._reading():
-            return self._existing(table).file_uris()
+            return paths_of(self._existing(table))
 
     def follow(self, table: str, columns: Sequence[str], history: bool = True) -> DeltaFollower:
         """See `Lake`."""
@@ -145,7 +145,7 @@ class DeltaLake:
 
     def _rows(self, table: str, delta: DeltaTable | None) -> pl.DataFrame:
         """All of the version that was opened."""
-        return read_files(delta.file_uris() if delta is not None else [], SCHEMAS[table])
+        return read_files(paths_of(delta) if delta is not None else [], SCHEMAS[table])
 
     def _opened(self, table: str) -> DeltaTable | None:
         path = str(self._root / table)

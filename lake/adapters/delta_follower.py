@@ -48,7 +48,7 @@ class DeltaFollower:
         files = None if self._version is None else self._appended(self._version + 1, version)
         is_snapshot = files is None
         if files is None:
-            files = delta.file_uris() if self._history else []
+            files = paths_of(delta) if self._history else []
         rows = self._read(sorted(files))
         self._version = version
         return Added(rows, is_snapshot) if len(rows) or (is_snapshot and self._history) else None
@@ -72,6 +72,11 @@ class DeltaFollower:
 
     def _read(self, files: list[str]) -> pl.DataFrame:
         return read_files(files, pl.Schema((name, self._schema[name]) for name in self._columns))
+
+
+def paths_of(delta: DeltaTable) -> list[str]:
+    """The files of a version. Delta writes addresses, in which a space of a folder's name is %20; a file system wants paths."""
+    return [unquote(address) for address in delta.file_uris()]
 
 
 def read_files(files: Sequence[str], wanted: pl.Schema) -> pl.DataFrame:

@@ -55,6 +55,21 @@ def test_a_failed_merge_is_left_to_the_next_one(lake: DeltaLake, root: Path, cap
     assert "are not merged for now" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["a folder", "50%", "Läden & Co", "a+b#c?d"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    """Delta writes addresses, a file system wants paths."""
+    lake = DeltaLake(tmp_path / name / "lake")
+    follower = lake.follow(INTERACTIONS, [c.ITEM])
+    for number in range(2):
+        lake.append(INTERACTIONS, events(number))
+        found = follower.look()
+        assert found is not None
+        assert len(found.rows) == 1
+    assert len(lake.read(INTERACTIONS)) == 2
+    assert all(Path(file).is_file() for file in lake.files(INTERACTIONS))
+    assert len(lake.follow(INTERACTIONS, [c.ITEM]).look().rows) == 2
+
+
 def test_another_process_sees_what_the_writer_did(lake: DeltaLake, root: Path) -> None:
     lake.append(INTERACTIONS, events(1), Writer("consumer", 10))
     assert not DeltaLake(root).append(INTERACTIONS, events(1), Writer("consumer", 10))
