@@ -12,7 +12,7 @@ from core.ports import Monotonic
 from core.telemetry import LISTS_REFUSED
 
 _SMOOTHING = 0.05  # weight of the latest time between two turns in their mean
-_BRIEF = 0.1  # of the patience: what is left of it while the queue does not become empty
+_BRIEF = 0.25  # of the patience: what is left of it while the queue does not become empty
 
 
 class Overloaded(MarqueeError):
@@ -29,7 +29,7 @@ class Turns:
     By time and not by number: how many a process can make in a second is a matter of the machine, the policy and the catalogue.
     So it learns how long it is from one finished list to the next while others are to be made, and expects the time of a list by
     how many are. A burst may take `patience` seconds. But requests that pile up for longer than that are no burst, and would only
-    make everybody wait: then a tenth of it has to do, until nobody was refused for that long (after the controlled delay of
+    make everybody wait: then a quarter of it has to do, until nobody was refused for that long (after the controlled delay of
     Maurer, Fail at Scale, ACM Queue 13(8), 2015).
     """
 

@@ -101,7 +101,7 @@ async def test_a_queue_that_does_not_become_empty_is_kept_short() -> None:
         waiting.append(asyncio.create_task(machine.make(number)))
     await asyncio.gather(*waiting)
     assert machine.refused[0][0] >= 207  # after a second of it
-    assert len(machine.refused) >= 7  # until the queue is gone
+    assert len(machine.refused) >= 6  # until all but two are gone, who take a quarter of a second
     assert machine.made[-1] == 239
     assert machine.turns.refusal is None
 
