@@ -52,6 +52,7 @@ def create_app(
     openapi.describe(app, api.ingestion.max_batch, open_to_all=api.access.open_to_all)
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(EncodedSlashes)
+    app.add_middleware(Shedding, refusal=api.service.refusal)
     if origins:
         headers, methods = ["X-Api-Key", "Authorization"], ["GET", "POST"]
         app.add_middleware(
@@ -62,5 +63,4 @@ def create_app(
             expose_headers=[REQUEST_ID, *RATE_HEADERS],
         )
     app.add_middleware(RequestContext)
-    app.add_middleware(Shedding, refusal=api.service.refusal)
     return app
