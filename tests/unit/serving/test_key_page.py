@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
+from served import served
 from small_access import access_in
 from websockets.asyncio.client import connect
 
@@ -21,18 +21,6 @@ from serving.access.callers import Scope
 pytestmark = [pytest.mark.anyio, pytest.mark.service("chromium")]
 ENTER = """document.getElementById("key").value = {key}; document.querySelector("#key-dialog button").click()"""
 SEEN = """JSON.stringify([document.getElementById("key-dialog").open, document.querySelectorAll("#list > li").length])"""
-
-
-@asynccontextmanager
-async def served(app: Any, port: int) -> AsyncIterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_config=None, lifespan="off"))
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    running = asyncio.create_task(server.serve())
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.should_exit = True
-        await running
 
 
 @asynccontextmanager
@@ -80,7 +68,10 @@ async def test_it_asks_for_a_key_and_shows_a_list_with_it(
 ) -> None:
     access = access_in(tmp_path, open_to_all=False)
     key = access.keys.create("page", [Scope.READ, Scope.EVENTS])
-    async with served(build_world(access=access).app, free_port()) as url, browser(url, free_port(), tmp_path / "p") as evaluate:
+    async with (
+        served(build_world(access=access).app, free_port(), lifespan="off") as port,
+        browser(f"http://127.0.0.1:{port}/", free_port(), tmp_path / "p") as evaluate,
+    ):
         await until(evaluate, lambda asked, films: asked and films == 0)
         await evaluate(ENTER.format(key=json.dumps("mq_wrong")))
         await asyncio.sleep(0.5)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
+from served import served
 
 from serving.http import json_body
 from serving.http.impatient import ImpatientProtocol
@@ -28,20 +28,12 @@ def connect(world: Any, free_port: Callable[[], int]) -> Callable[[], Any]:
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        port = free_port()
-        config = uvicorn.Config(world.app, "127.0.0.1", port, log_config=None, http=Hasty, timeout_keep_alive=30)
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        running = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-            server.should_exit = True
-            await running
+        async with served(world.app, free_port(), http=Hasty, timeout_keep_alive=30) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                yield reader, writer
+            finally:
+                writer.close()
 
     return connected
 

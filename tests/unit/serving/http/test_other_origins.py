@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import ssl
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from served import served
 
 from serving.factory import create_app
 
@@ -61,22 +60,12 @@ def certificate_in(folder: Path) -> tuple[Path, Path]:
 
 async def test_over_https_it_asks_to_stay_there(world: Any, tmp_path: Path, free_port: Any) -> None:
     certificate, key = certificate_in(tmp_path)
-    port = free_port()
-    config = uvicorn.Config(world.app, "127.0.0.1", port, log_config=None, ssl_certfile=certificate, ssl_keyfile=key)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    running = asyncio.create_task(server.serve())
-    try:
-        while not server.started:
-            await asyncio.sleep(0.01)
+    async with served(world.app, free_port(), ssl_certfile=certificate, ssl_keyfile=key) as port:
         trusted = ssl.create_default_context(cafile=str(certificate))
         async with httpx.AsyncClient(verify=trusted, base_url=f"https://localhost:{port}") as client:
             answer = await client.get("/recommend/7?k=1")
         assert answer.status_code == 200
         assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
-    finally:
-        server.should_exit = True
-        await running
 
 
 async def test_over_http_it_does_not(world: Any) -> None:
