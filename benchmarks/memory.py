@@ -28,8 +28,7 @@ from urllib.error import URLError
 import numpy as np
 import psutil
 import record
-
-from serving import data_hash, free_port, people, zipf
+from served_home import data_hash, free_port, people, zipf
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0

@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     age: float = 0.0
 
 
-class MadeFrom(NamedTuple):
+class ListVersion(NamedTuple):
     """What a list was made from; two that are equal would give lists of the same taste."""
 
     arm: str
@@ -56,7 +56,7 @@ class MadeFrom(NamedTuple):
     features: Hashable
 
     @classmethod
-    def of(cls, chosen: Chosen, user: UserFeatures | None) -> MadeFrom:
+    def of(cls, chosen: Chosen, user: UserFeatures | None) -> ListVersion:
         now = chosen.recommender.snapshot
         features = None if user is None else (user.applied_offset, user.n_events, user.last_seen, user.profile)
         return cls(chosen.arm, now.name, chosen.recommender.policy.id, weakref.ref(now.facts), features)
@@ -67,7 +67,7 @@ class _Kept(NamedTuple):
     request_id: str
     at: float
     fresh_until: float
-    made_from: MadeFrom
+    version: ListVersion
 
 
 class ListCache:
@@ -78,35 +78,35 @@ class ListCache:
         self._clock = clock
         self._kept: LRUCache[CacheKey, _Kept] = LRUCache(config.max_bytes, lambda kept: len(kept.body) + 500)
 
-    def get(self, key: CacheKey, made_from: MadeFrom) -> Answer | None:
+    def get(self, key: CacheKey, version: ListVersion) -> Answer | None:
         """The list, if it is fresh and what it was made from is what a new one would be made from."""
         if not self._config.seconds:
             return None
         kept, now = self._kept.get(key), self._clock()
-        if kept is None or kept.made_from != made_from or kept.fresh_until <= now:
+        if kept is None or kept.version != version or kept.fresh_until <= now:
             LIST_CACHE.labels("miss").inc()
             return None
         LIST_CACHE.labels("hit").inc()
         LIST_CACHE_AGE.observe(now - kept.at)
         return Answer(kept.body, kept.request_id, now - kept.at)
 
-    def stale(self, key: CacheKey, made_from: MadeFrom) -> Answer | None:
+    def stale(self, key: CacheKey, version: ListVersion) -> Answer | None:
         """The list, if all but the user's features is as it was: for when those cannot be had."""
         kept, now = self._kept.get(key), self._clock()
-        if kept is None or kept.made_from[:-1] != made_from[:-1] or now - kept.at > self._config.stale_seconds:
+        if kept is None or kept.version[:-1] != version[:-1] or now - kept.at > self._config.stale_seconds:
             return None
         LIST_CACHE.labels("stale").inc()
         LIST_CACHE_AGE.observe(now - kept.at)
         return Answer(kept.body, kept.request_id, now - kept.at)
 
-    def keep(self, key: CacheKey, made_from: MadeFrom, answer: Answer) -> None:
+    def keep(self, key: CacheKey, version: ListVersion, answer: Answer) -> None:
         """Unless nothing is to be shown again."""
         if not self._config.seconds:
             return
         now = self._clock()
         jitter = 0.8 + 0.4 * int(answer.request_id[:4], 16) / 0xFFFF
         fresh_until = now + self._config.seconds * jitter
-        self._kept[key] = _Kept(answer.body, answer.request_id, now, fresh_until, made_from)
+        self._kept[key] = _Kept(answer.body, answer.request_id, now, fresh_until, version)
 
     def forget(self, user: int) -> None:
         """What is kept for a user (key)."""

@@ -32,7 +32,7 @@ from serving.lists.exposures import Exposures
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.following import FollowedItem, follow
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
-from serving.lists.list_cache import Answer, ListCache, MadeFrom
+from serving.lists.list_cache import Answer, ListCache, ListVersion
 from serving.lists.outcomes import Outcomes
 from serving.lists.shadow import Shadow
 from serving.lists.shown_lists import ShownLists
@@ -120,8 +120,8 @@ class RecommendService:
         request_id = request_id or uuid.uuid4().hex
         async with self._turns.one():
             read = await self._read(user, forced)
-            made = await self._made(read, page, constraints, request_id, page_of)
-        return self._shown(made, start, page_of)
+            made = await self._make(read, page, constraints, request_id, page_of)
+        return self._noted(made, start, page_of)
 
     async def answer(
         self,
@@ -138,16 +138,16 @@ class RecommendService:
         start, key = time.perf_counter(), (user_key(user), (user, page, constraints, form))
         async with self._turns.one():
             read = await self._read(user)
-            made_from = MadeFrom.of(read.chosen, read.user)
+            version = ListVersion.of(read.chosen, read.user)
             lasts = not read.chosen.recommender.policy.tires  # else each list that is shown changes the next one
-            if lasts and read.answered and (kept := self._cache.get(key, made_from)):
+            if lasts and read.answered and (kept := self._cache.get(key, version)):
                 return kept
-            if not read.answered and read.user is None and (kept := self._cache.stale(key, made_from)):
+            if not read.answered and read.user is None and (kept := self._cache.stale(key, version)):
                 return kept._replace(body=form.of_before(kept.body))
-            made = await self._made(read, page, constraints, request_id, None)
-        answer = Answer(form.render(self._shown(made, start, None)), request_id)
+            made = await self._make(read, page, constraints, request_id, None)
+        answer = Answer(form.render(self._noted(made, start, None)), request_id)
         if lasts and read.answered:
-            self._cache.keep(key, made_from, answer)
+            self._cache.keep(key, version, answer)
         return answer
 
     def refusal(self) -> Overloaded | None:
@@ -185,7 +185,7 @@ class RecommendService:
         async with self._questions.one():
             return await asyncio.to_thread(follow, chosen.recommender, query, item)
 
-    async def _made(
+    async def _make(
         self, read: _Read, page: Page, constraints: Constraints, request_id: str, page_of: str | None
     ) -> RecommendationResult:
         chosen, seed = read.chosen, int((page_of or request_id)[:16], 16)
@@ -196,7 +196,7 @@ class RecommendService:
         self._shadow.mirror(chosen, made)
         return replace(made, trace=Trace([*read.trace.stages, *made.trace.stages]))
 
-    def _shown(self, made: RecommendationResult, start: float, page_of: str | None) -> RecommendationResult:
+    def _noted(self, made: RecommendationResult, start: float, page_of: str | None) -> RecommendationResult:
         """With the time since `start` (perf_counter), remembered and counted."""
         made = replace(made, seconds=time.perf_counter() - start)
         self.shown.add(page_of or made.query.request_id, made)

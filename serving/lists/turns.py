@@ -38,9 +38,8 @@ class Turns:
         self._patience = patience
         self._clock = clock
         self._here = 0  # requests that wait or have their turn
-        self._between = (
-            0.0  # seconds from one finished list to the next while others are here; the mean of the latest some twenty
-        )
+        # seconds from one finished list to the next while others are here; the mean of the latest some twenty
+        self._between = 0.0
         self._finished: float | None = None  # when the latest list was, if others were here
         self._calm = clock()  # when at most one other was here
         self._over = float("-inf")  # when somebody was refused

@@ -13,7 +13,7 @@ from synthetic import make_policy, make_snapshot
 
 from core.features import UserFeatures
 from core.item_facts import ItemFacts
-from serving.lists.list_cache import Answer, CacheConfig, ListCache, MadeFrom
+from serving.lists.list_cache import Answer, CacheConfig, ListCache, ListVersion
 
 pytestmark = pytest.mark.anyio
 WARM, COLD = 7, 999
@@ -165,16 +165,16 @@ async def test_a_list_that_depends_on_what_was_shown_is_made_anew(
 
 def test_it_has_a_bound_in_bytes_and_the_longest_unasked_goes_first(make_host: Callable[..., Any]) -> None:
     host = make_host()
-    cache, made_from = ListCache(CacheConfig(SECONDS, max_bytes=10_000)), MadeFrom.of(host.choose(WARM), UserFeatures(WARM))
+    cache, version = ListCache(CacheConfig(SECONDS, max_bytes=10_000)), ListVersion.of(host.choose(WARM), UserFeatures(WARM))
     for number in range(20):
-        cache.keep((number, ""), made_from, Answer(b"x" * 500, "0" * 32))
-        cache.get((0, ""), made_from)
-    held = [number for number in range(20) if cache.get((number, ""), made_from)]
+        cache.keep((number, ""), version, Answer(b"x" * 500, "0" * 32))
+        cache.get((0, ""), version)
+    held = [number for number in range(20) if cache.get((number, ""), version)]
     assert held == [0, *range(11, 20)]
 
 
 def test_switched_off_it_keeps_nothing(make_host: Callable[..., Any]) -> None:
-    cache, made_from = ListCache(CacheConfig(0.0)), MadeFrom.of(make_host().choose(WARM), None)
-    cache.keep((1, ""), made_from, Answer(b"x", "0" * 32))
-    assert cache.get((1, ""), made_from) is None
-    assert cache.stale((1, ""), made_from) is None
+    cache, version = ListCache(CacheConfig(0.0)), ListVersion.of(make_host().choose(WARM), None)
+    cache.keep((1, ""), version, Answer(b"x", "0" * 32))
+    assert cache.get((1, ""), version) is None
+    assert cache.stale((1, ""), version) is None
