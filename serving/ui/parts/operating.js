@@ -9,7 +9,7 @@ import { table } from "./pipeline.js";
 import { empty } from "./states.js";
 
 const DAYS = 30;
-const DECISIONS = 12;
+const DECISIONS = 50;
 const MOVES = 10;
 const when = (seconds) => element("time", { datetime: new Date(seconds * 1000).toISOString(), title: new Date(seconds * 1000).toLocaleString() }, ago(seconds));
 const tile = (name, value, note) => element("div", { class: "tile-fact" }, element("span", { class: "quiet" }, name), element("strong", {}, value), note ? element("span", { class: "facts" }, note) : null);
@@ -82,10 +82,21 @@ export async function experiments(act, again) {
   ]), "Experiments");
 }
 
+// Decisions that follow each other and say the same are one line.
+function runs(all) {
+  const found = [];
+  for (const one of all.toReversed()) {
+    const last = found.at(-1);
+    if (last?.latest.verdict === one.verdict && last.latest.action === one.action) Object.assign(last, { times: last.times + 1, since: one.at });
+    else found.push({ latest: one, times: 1, since: one.at });
+  }
+  return found;
+}
+
 export async function decisions() {
   const { decisions: all } = await api.admin(`decisions?limit=${DECISIONS}`);
   if (!all.length) return empty("The watchdog has not decided anything yet.");
-  return element("ol", { class: "moves" }, ...all.toReversed().map((one) => element("li", { data: { verdict: one.verdict } },
-    when(one.at), " ", element("strong", {}, one.verdict), element("span", { class: "quiet" }, ` — ${one.action === "none" ? "did nothing" : one.action}`),
-    element("details", {}, element("summary", {}, "Why"), element("ul", { class: "plain" }, ...one.reasons.map((reason) => element("li", {}, reason)))))));
+  return element("ol", { class: "moves" }, ...runs(all).map(({ latest, times, since }, index) => element("li", { data: { verdict: latest.verdict } },
+    when(latest.at), " ", element("strong", {}, latest.verdict), element("span", { class: "quiet" }, ` — ${latest.action.replace(/^none(: )?/, (_, more) => `did nothing${more ? ": " : ""}`)}${times > 1 ? `, ${times} times since ${ago(since)}` : ""}`),
+    element("details", { open: index === 0 }, element("summary", {}, "Why"), element("ul", { class: "plain" }, ...latest.reasons.map((reason) => element("li", {}, reason)))))));
 }

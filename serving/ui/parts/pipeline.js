@@ -12,7 +12,7 @@ const PARTS = {
   popular_segment: "Popular with similar people", popular: "Popular now", new_items: "New",
   candidate_features: "Described by their features", log_impressions: "Written to the log",
 };
-const NAMES = { scorer: "Put in order by", selector: "The page is drawn by" };
+const NAMES = { scorer: "Put in order by", selector: "Page drawn by" };
 const [LINE, BESIDE] = [22, 62]; // where the line runs, and where text begins
 const [TALL, SMALL] = [62, 46]; // of a stage, of a source
 

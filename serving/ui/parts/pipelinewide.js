@@ -67,9 +67,26 @@ export function wide(stages, width, { text, slots, onList }) {
     parts.push(ribbon(x, MIDDLE, high, x + each, MIDDLE, now, "trunk"));
     [x, high] = [x + each, now];
   }
-  parts.push(svg("text", { class: "stage-name", x: x + 8, y: 20 }, "The page"), svg("text", { class: "stage-count", x: x + 8, y: 39 }, `${slots.length} places`));
+  const explored = slots.filter((slot) => slot.explored).length;
+  parts.push(svg("text", { class: "stage-name", x: x + 8, y: 20 }, "The page"), svg("text", { class: "stage-count", x: x + 8, y: 39 }, [`${slots.length} places`, explored && `${explored} explored`].filter(Boolean).join(", ")));
   const across = Math.max(1, Math.floor((each - 10) / 24));
   const rows = Math.ceil(slots.length / across);
   slots.forEach((slot, index) => parts.push(svg("rect", { class: slot.explored ? "slot explored" : "slot", rx: 4, width: 19, height: 19, x: x + 8 + (index % across) * 24, y: MIDDLE - rows * 12 + Math.floor(index / across) * 24 }, svg("title", {}, slot.title))));
-  return { height, parts };
+  parts.push(...timeStrip(stages, width, height + 22, text));
+  return { height: height + 56, parts };
+}
+
+// Where the time went: one bar, a part for each stage as long as it took.
+function timeStrip(stages, width, y, text) {
+  const total = stages.reduce((sum, stage) => sum + stage.milliseconds, 0) || 1;
+  const space = width - 20;
+  let x = 10;
+  return [svg("text", { class: "stage-count", x, y: y - 9 }, "Where the time went"), ...stages.flatMap((stage) => {
+    const long = (space * stage.milliseconds) / total;
+    const [start, { name, time }] = [x, text(stage)];
+    x += long;
+    if (long < 1) return [];
+    return [svg("rect", { class: `strip ${stage.stage}`, x: start, y, width: Math.max(1, long - 2), height: 24, rx: 3 }, svg("title", {}, `${name}: ${time}`)),
+      long > 70 ? svg("text", { class: "strip-text", x: start + 7, y: y + 17 }, wrapped(name, (long - 14) / 7, 1)[0]) : null];
+  })];
 }
