@@ -23,6 +23,8 @@ BODIES = {
     "POST /recommend": ("POST", "/recommend/7", b'{"k": 3}'),
     "PATCH /items": ("PATCH", "/items/10", b'{"hidden": true}'),
     "POST /users/{user_id}/onboarding": ("POST", "/users/999/onboarding", b'{"genres": ["Drama"]}'),
+    "POST /rank": ("POST", "/rank", b'{"user_id": 7, "k": 3}'),
+    "POST /session/recommend": ("POST", "/session/recommend", b'{"items": [10]}'),
     "POST /admin/retrain": ("POST", "/admin/retrain", b'{"reason": "a test"}'),
 }
 
