@@ -54,7 +54,7 @@ class Tab:
 
     async def overflow(self) -> int:
         """By how many px the document is wider than the window."""
-        return int(await self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+        return int(await self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 @asynccontextmanager

@@ -68,8 +68,11 @@ async function show() {
       return;
     }
     if (route.entry === "home" || route.entry === "behind") become(route.given.user);
-    if (!currentUser() && route.needsUser) become(await (await import("./parts/people.js")).mostVivid());
-    if (!alive()) return;
+    if (!currentUser() && route.needsUser) {
+      const user = await (await import("./parts/people.js")).mostVivid();
+      if (!alive()) return;
+      become(user);
+    }
     const drawn = route.view(main, route.given, alive);
     drawShell(route);
     const end = await drawn;

@@ -1,4 +1,4 @@
-// The picture of an item: its poster where the API has one, otherwise one that is drawn from its title and its first genre.
+// The picture of an item: its poster where the API has one, otherwise one that is drawn from its title and one of its first genres.
 // The same item always gets the same picture.
 
 import { bdi, element, svg } from "./dom.js";
@@ -16,18 +16,18 @@ const PALETTES = { // ground, shape, accent, light; titles are set in the light 
   blush: ["#f3dadd", "#e58fa1", "#93305a", "#45142e"], sand: ["#e0d0b2", "#bd9a64", "#9a3a20", "#33201a"],
 };
 const STYLES = { // the palettes and drawings of a genre
-  Action: [["ember", "noir", "ocean"], ["slashes", "rays"]], Adventure: [["lagoon", "desert", "sky"], ["hills", "rays"]],
-  Animation: [["lemon", "sky", "neon"], ["toys", "quarters"]], Children: [["sky", "lemon", "blush"], ["toys", "hills"]],
-  Comedy: [["lemon", "sky", "blush", "lagoon"], ["quarters", "toys", "waves"]], Crime: [["noir", "oxblood", "harbour"], ["blinds", "steps"]],
-  Documentary: [["forest", "sand", "harbour"], ["frames", "bars"]], Drama: [["harbour", "plum", "sand", "lagoon", "rose"], ["pair", "steps", "frames", "waves"]],
-  Fantasy: [["neon", "plum", "ice"], ["moon", "planet"]], "Film-Noir": [["noir", "ice"], ["blinds", "steps"]],
+  Action: [["ember", "noir", "ocean", "lagoon"], ["slashes", "chevrons", "road", "skyline"]], Adventure: [["lagoon", "desert", "sky", "forest"], ["hills", "road", "rays", "waves"]],
+  Animation: [["lemon", "sky", "neon", "blush"], ["toys", "quarters", "petals"]], Children: [["sky", "lemon", "blush"], ["toys", "hills", "petals"]],
+  Comedy: [["lemon", "sky", "blush", "lagoon", "ember"], ["quarters", "toys", "waves", "petals", "chevrons"]], Crime: [["noir", "oxblood", "harbour"], ["blinds", "steps", "skyline"]],
+  Documentary: [["forest", "sand", "harbour"], ["frames", "bars", "hills"]], Drama: [["harbour", "plum", "sand", "lagoon", "rose"], ["pair", "steps", "frames", "waves", "skyline", "petals"]],
+  Fantasy: [["neon", "plum", "ice"], ["moon", "planet", "petals"]], "Film-Noir": [["noir", "ice"], ["blinds", "steps", "skyline"]],
   Horror: [["noir", "oxblood", "plum"], ["teeth", "moon"]], IMAX: [["ocean", "ice"], ["planet", "hills"]],
-  Musical: [["rose", "neon", "lemon"], ["bars", "waves"]], Mystery: [["plum", "ice", "forest"], ["rings", "blinds"]],
-  Romance: [["blush", "rose", "plum"], ["pair", "waves"]], "Sci-Fi": [["ice", "neon", "ocean"], ["planet", "rings"]],
-  Thriller: [["oxblood", "ice", "noir"], ["rings", "slashes"]], War: [["forest", "desert", "oxblood"], ["rays", "slashes"]],
-  Western: [["desert", "sand", "ember"], ["rays", "hills"]],
+  Musical: [["rose", "neon", "lemon"], ["bars", "waves"]], Mystery: [["plum", "ice", "forest"], ["rings", "blinds", "moon"]],
+  Romance: [["blush", "rose", "plum"], ["pair", "waves", "petals"]], "Sci-Fi": [["ice", "neon", "ocean"], ["planet", "rings", "chevrons"]],
+  Thriller: [["oxblood", "ice", "noir"], ["rings", "slashes", "skyline"]], War: [["forest", "desert", "oxblood"], ["rays", "slashes", "chevrons"]],
+  Western: [["desert", "sand", "ember"], ["rays", "hills", "road"]],
 };
-const ALL = [Object.keys(PALETTES), ["quarters", "pair", "rings", "waves", "frames", "hills", "steps", "bars", "toys", "rays"]];
+const ALL = [Object.keys(PALETTES), ["quarters", "pair", "rings", "waves", "frames", "petals", "steps", "bars", "chevrons", "toys"]];
 
 function hashed(text) {
   let hash = 2166136261;
@@ -67,7 +67,7 @@ function drawn(thing) {
   const name = nameOf(thing);
   const title = readable(thing.title)[0].trim() || String(thing.item_id);
   const next = sequence(hashed(`${thing.item_id}|${name}`));
-  const [palettes, motifs] = styleOf(thing.genres?.[0]);
+  const [palettes, motifs] = styleOf(pick((thing.genres ?? []).slice(0, 3), next));
   const ink = PALETTES[pick(palettes, next)];
   const low = next() < 0.4; // where the title stands
   const shapes = MOTIFS[pick(motifs, next)](ink, next);

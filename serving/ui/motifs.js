@@ -123,4 +123,40 @@ function waves(ink, next) {
   });
 }
 
-export const MOTIFS = { hills, slashes, blinds, rings, planet, teeth, quarters, toys, pair, bars, rays, moon, frames, steps, waves };
+function chevrons(ink, next) {
+  const [wide, drop] = [between(next, 20, 34), between(next, 40, 80)];
+  return times(6, (index) => {
+    const y = index * 40 - 50;
+    return path(`M0,${y} L100,${y + drop} L200,${y} L200,${y + wide} L100,${y + drop + wide} L0,${y + wide} Z`, ink[[1, 2, 1, 3, 1, 2][index]]);
+  });
+}
+
+function skyline(ink, next) {
+  const houses = (low, high, fill) => times(7, (index) => {
+    const height = between(next, low, high);
+    return rect(index * 30 - 5, 200 - height, 26 + next() * 6, height + 4, fill);
+  });
+  const windows = times(16, () => rect(8 + Math.floor(next() * 18) * 10, 120 + Math.floor(next() * 7) * 11, 4, 5, ink[3], { opacity: 0.8 }));
+  return [circle(between(next, 50, 150), between(next, 50, 80), between(next, 28, 40), ink[2]), ...houses(60, 150, ink[1]), ...windows, ...houses(20, 66, ink[0])];
+}
+
+function road(ink, next) {
+  const [top, x] = [between(next, 84, 110), between(next, 80, 120)];
+  const marks = times(5, (index) => {
+    const [near, far] = [((index + 0.55) / 5) ** 2, (index / 5) ** 2];
+    const [y, to] = [top + far * (200 - top), top + near * (200 - top)];
+    return path(`M${x - 1 - 7 * far},${y} h${2 + 14 * far} L${x + 1 + 7 * near},${to} h${-2 - 14 * near} Z`, ink[3]);
+  });
+  return [circle(x, top, between(next, 40, 56), ink[2]), rect(0, top, 200, 204 - top, ink[1]),
+    path(`M${x - 2},${top} h4 L${x + 78},204 h-156 Z`, ink[0]), ...marks];
+}
+
+function petals(ink, next) {
+  const count = 5 + Math.floor(next() * 5);
+  const [x, y] = [between(next, 85, 115), between(next, 90, 110)];
+  const long = between(next, 74, 92);
+  return [...times(count, (index) => svg("ellipse", { cx: x, cy: y - long / 2, rx: long / 4.2, ry: long / 2, fill: ink[index % 2 ? 1 : 2], opacity: 0.92, transform: `rotate(${(360 / count) * index} ${x} ${y})` })),
+    circle(x, y, 19, ink[3])];
+}
+
+export const MOTIFS = { chevrons, skyline, road, petals, hills, slashes, blinds, rings, planet, teeth, quarters, toys, pair, bars, rays, moon, frames, steps, waves };

@@ -46,7 +46,7 @@ async def test_a_view_is_accessible_fits_and_is_pictured(marquee: Running, view:
             await shown.settled()
             assert await shown.overflow() <= 0, name
             await shown.picture(f"{view}-{name}-{scheme}")
-            assert await shown.complaints() == [], name
+            assert not (found := await shown.complaints()), (name, found)
 
 
 async def test_the_theme_can_be_chosen_and_stays(marquee: Running) -> None:

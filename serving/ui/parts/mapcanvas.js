@@ -39,7 +39,7 @@ export class MapCanvas {
     if (!view) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    const size = Math.min(9, 1.7 * Math.sqrt(view.scale / this.first) + (this.data.items.length < 3000 ? 1 : 0.3));
+    const size = Math.min(9, 1.9 * Math.sqrt(view.scale / this.first) + (this.data.items.length < 3000 ? 1.2 : 0.5));
     this.groups.forEach((group, genre) => {
       context.globalAlpha = this.only < 0 || this.only === genre ? 0.8 : 0.07;
       context.fillStyle = this.colours[genre];

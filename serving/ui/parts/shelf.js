@@ -8,12 +8,12 @@ import { blanks, empty, failed } from "./states.js";
 let numbered = 0;
 
 export class Shelf {
-  constructor(title, act, { wide = false, blank = 6, why = () => "", level = "h2" } = {}) {
-    Object.assign(this, { act, why });
+  constructor(title, act, { wide = false, blank = 6, why = null, level = "h2" } = {}) {
+    Object.assign(this, { act, why: why ?? (() => "") });
     const id = `shelf-${++numbered}`;
     this.title = element(level, { id }, title);
     this.note = element("p", { class: "note" });
-    this.list = element("ol", { class: wide ? "grid" : "row" }, ...blanks(blank));
+    this.list = element("ol", { class: `${wide ? "grid" : "row"}${why ? "" : " bare"}` }, ...blanks(blank));
     this.body = element("div", { class: "shelf-body" }, this.list);
     this.node = element("section", { class: "shelf", "aria-labelledby": id }, element("div", { class: "shelf-head" }, this.title, this.note), this.body);
   }

@@ -5,7 +5,7 @@ import { bdi, element, say } from "../dom.js";
 import { Answers } from "../parts/answers.js";
 import { Shelf } from "../parts/shelf.js";
 import { currentUser } from "../session.js";
-import { capital, words } from "../words.js";
+import { capital, plural, words } from "../words.js";
 
 const SIZE = 24;
 
@@ -21,7 +21,7 @@ async function collection(main, alive, heading, fetch, nothing) {
     answers.events = past.n_events;
     shelf.show(found.items, nothing);
     if (found.corrected) shelf.note.replaceChildren("Shown for ", element("strong", {}, bdi(found.corrected)));
-    else if (found.items.length) shelf.note.textContent = `${found.items.length}${found.items.length === SIZE ? " best" : ""}`;
+    else if (found.items.length) shelf.note.textContent = plural(found.items.length, words().item, words().items);
   } catch (error) {
     if (alive()) shelf.fail(error, () => collection(main, alive, heading, fetch, nothing));
   }

@@ -28,16 +28,18 @@ export function home(main, { user }, alive) {
   const answers = new Answers(user, {
     requestOf: (id) => (list?.recommendations.some((place) => place.item_id === id) ? list.request_id : null),
     changed: async (text, took) => {
-      const [{ fresh, moved }] = await Promise.all([drawPicks(), drawPast()]);
+      const latest = drawPast();
+      const { fresh, moved } = await drawPicks();
       if (!alive()) return;
       const change = fresh + moved ? `${fresh} new, ${moved} moved` : "the order stays";
       picks.note.textContent = `After “${text}”: ${change}.`;
       say(`${text}. The list answered in ${Math.round(took)} ms: ${change}.`, "good");
+      await latest;
     },
   });
 
   const picks = new Shelf("Top picks", answers.give, { wide: true, blank: SIZE, why: (place) => reasons.get(place.item_id) ?? "" });
-  const because = new Shelf("", answers.give, { why: firstReason });
+  const because = new Shelf("", answers.give, { blank: 0, why: firstReason });
   const trending = new Shelf("Trending", answers.give);
   const fresh = new Shelf("New and worth a try", answers.give);
   because.node.hidden = true;
@@ -63,24 +65,25 @@ export function home(main, { user }, alive) {
   }
 
   async function drawPast() {
-    const past_ = await api.history(user);
+    const latest = await api.history(user);
     if (!alive()) return;
-    answers.events = Math.max(answers.events, past_.n_events);
-    drawLately(past_);
-    const last = past_.events.find(liked);
+    answers.events = Math.max(answers.events, latest.n_events);
+    drawLately(latest);
+    const last = latest.events.find(liked);
     if (last && last.item_id !== anchor) await drawBecause(last);
   }
 
   function drawLately({ events, n_events: count }) {
-    const latest = events.slice(0, 3).flatMap((event, index) => [index ? ", " : "", `${deed(event)} `, element("a", { href: link(event) }, bdi(nameOf(event)))]);
+    const lately = events.slice(0, 3).flatMap((event, index) => [index ? ", " : "", `${deed(event)} `, element("a", { href: link(event) }, bdi(nameOf(event)))]);
     const when = events.length ? ` (${ago(events[0].ts)})` : "";
-    past.replaceChildren(...(count ? [`${plural(count, "event")}; lately `, ...latest, when] : ["Nothing done yet."]));
+    past.replaceChildren(...(count ? [`${plural(count, "event")}; lately `, ...lately, when] : ["Nothing done yet."]));
   }
 
   async function drawBecause(event) {
     anchor = event.item_id;
     const { watched } = words();
     because.title.replaceChildren(`Because you ${event.kind === "rating" ? "liked" : watched} `, bdi(nameOf(event)));
+    if (because.node.hidden) because.wait();
     because.node.hidden = false;
     await guarded(because, async () => because.show((await api.similar(event.item_id, IN_ROW, user)).items, "Nothing resembles it."));
   }
