@@ -14,7 +14,8 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /app
 # Dependencies first: this layer stays while only Marquee's own code changes.
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
+COPY datasets/bundled/LICENSE-ml-latest-small.txt datasets/bundled/
 RUN --mount=type=cache,target=/root/.cache/pip pip install -c constraints.txt .
 # Editable, because configs/ stands beside the packages and core.settings looks for it there.
 COPY . .
