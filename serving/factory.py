@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from core.version import VERSION
 from serving import pages
 from serving.access.rates import RATE_HEADERS
 from serving.http import openapi, problems
@@ -42,9 +42,7 @@ def create_app(
             for close in (api.readiness.close, api.ingestion.close, api.films.close, api.service.close, *closers):
                 close()
 
-    app = FastAPI(
-        title="Marquee", version=version("marquee"), docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan
-    )
+    app = FastAPI(title="Marquee", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.api = api
     include(app)
     pages.install(app)
