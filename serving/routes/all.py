@@ -6,11 +6,12 @@ from fastapi import Depends, FastAPI
 
 from serving.http.openapi import problems
 from serving.http.parameters import known_parameters
-from serving.routes import admin, events, experiments, items, lists, operations, provenance, users
+from serving.routes import admin, domain, events, experiments, figures, items, lists, operations, provenance, releases, users
 
 ROUTERS = (
     *(lists.router, lists.list_router, events.router, items.router, users.router, operations.router),
     *(admin.router, experiments.router, provenance.router),
+    *(domain.router, releases.router, figures.router),
 )
 ROUTES = tuple(
     sorted(

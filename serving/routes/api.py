@@ -22,6 +22,7 @@ from serving.http import slashes
 from serving.http.guarded import GuardedRoute
 from serving.intake.ingestion import Ingestion
 from serving.lists.service import RecommendService
+from serving.operating import Operating
 
 Id = Annotated[
     ids.Id,
@@ -61,6 +62,7 @@ class Api:
     experiments: ExperimentControl
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     provenance: Callable[[str], Mapping[str, object]]  # of the list with this request id; raises NotFound
+    operating: Operating
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 
 

@@ -33,7 +33,7 @@ from streaming.adapters.kafka_sdk import (
     translated,
 )
 from streaming.adapters.kafka_subscription import KafkaSubscription
-from streaming.adapters.kafka_topics import create
+from streaming.adapters.kafka_topics import backlog, create
 from streaming.topics import SPECS, TopicSpec
 
 # the network layer logs each lost connection with its traceback, and what comes of it is raised here anyway
@@ -103,6 +103,14 @@ class KafkaEventLog:
                 consumer.assign(places)
                 consumer.seek_to_beginning(*places)
                 yield from self._until(consumer, ends)
+
+    def waiting(self, topic: str, group: str) -> int:
+        """Of a partition that the group never committed, everything that it has."""
+        with translated(self._bootstrap), self._turn():
+            self._ready(topic, ask=False)
+            if self._admin is None:
+                raise KafkaTimeoutError("the connection was closed")
+            return backlog(self._admin, topic, group)
 
     def close(self) -> None:
         with self._lock:

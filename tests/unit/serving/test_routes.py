@@ -13,6 +13,12 @@ pytestmark = pytest.mark.anyio
 
 DOCUMENTED = {
     "/admin/decisions": ["get"],
+    "/domain": ["get"],
+    "/admin/releases": ["get"],
+    "/admin/releases/{version}/promote": ["post"],
+    "/admin/releases/rollback": ["post"],
+    "/admin/acceptance": ["get"],
+    "/admin/status": ["get"],
     "/provenance/{request_id}": ["get"],
     "/recommend/{user_id}": ["get", "post"],
     "/recommend/{user_id}/why/{item_id}": ["get"],
