@@ -18,6 +18,7 @@ from core.catalogue import Catalogue
 from core.expressions import Columns, Expression, readable
 from core.ids import ExternalId
 from core.items import BUSINESS_SCHEMA, complete
+from core.posters import poster_url
 from core.sorted_keys import KeyRows
 
 # What expressions can say of an item.
@@ -36,6 +37,8 @@ FACT_COLUMNS: Columns = {
     c.COST: "number",
     c.RUNTIME: "number",
 }
+# How an item is described of which only the id is known.
+UNKNOWN: Mapping[str, Any] = {"title": "", "genres": [], "year": None, "poster": None}
 
 
 class ItemFacts:
@@ -99,6 +102,7 @@ class ItemFacts:
             "title": self.title(row),
             "genres": self._genres[row],
             "year": int(self.years[row]) or None,
+            "poster": self._posters[row],
         }
 
     def where(self, expression: Expression) -> NDArray[np.bool_]:
@@ -113,9 +117,11 @@ class ItemFacts:
         unknown_year = pl.when(pl.col(c.YEAR) != 0).then(pl.col(c.YEAR)).alias(c.YEAR)
         return readable(self._items.select(*FACT_COLUMNS).with_columns(unknown_year))
 
-    def business(self, row: int) -> dict[str, Any]:
-        """What decides to whom, when and at what cost an item may be shown, null where nobody said so."""
-        return self._items.select(*BUSINESS_SCHEMA, c.LANGUAGE, c.PEOPLE).row(row, named=True)
+    def details(self, row: int) -> dict[str, Any]:
+        """What else is known of an item, and what decides to whom, when and at what cost it may be shown; null where nobody
+        said so."""
+        found = self._items.select(*BUSINESS_SCHEMA, c.LANGUAGE, c.PEOPLE, c.OVERVIEW).row(row, named=True)
+        return found | {c.OVERVIEW: found[c.OVERVIEW] or None}
 
     def with_genre(self, name: str) -> NDArray[np.bool_]:
         """Which items have the genre, upper and lower case alike. [n]"""
@@ -157,6 +163,10 @@ class ItemFacts:
     @cached_property
     def _titles(self) -> list[str | None]:
         return self._items[c.TITLE].to_list()
+
+    @cached_property
+    def _posters(self) -> list[str | None]:
+        return [poster_url(stored) for stored in self._items[c.POSTER].to_list()]
 
     @cached_property
     def _genres(self) -> list[list[str]]:

@@ -16,6 +16,7 @@ LIST = {
             "title": "Shawshank Redemption, The (1994)",
             "genres": ["Crime", "Drama"],
             "year": 1994,
+            "poster": None,
             "score": 2.31,
             "reasons": [
                 {"code": "history", "text": "Because you enjoyed Green Mile, The (1999)", "item_id": 3147, "effect": 0.412},
@@ -63,6 +64,8 @@ ITEM = {
     "title": "Shawshank Redemption, The (1994)",
     "genres": ["Crime", "Drama"],
     "year": 1994,
+    "poster": "https://image.tmdb.org/t/p/w342/9cqNxx0GxF0bflZmeSMuL5tnGzr.jpg",
+    "overview": "A banker who is sentenced for life keeps his hope, and finds a friend.",
     "maturity": 16,
     "available_from": None,
     "available_until": 1_830_297_600.0,

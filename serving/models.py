@@ -22,11 +22,15 @@ class Reason(BaseModel):
     effect: float | None = Field(default=None, description="what the score would lack without it, in units of the scores")
 
 
-class Recommendation(BaseModel):
+class Film(BaseModel):
     item_id: ExternalId
     title: str
     genres: list[str]
     year: int | None = Field(description="null where it is unknown")
+    poster: str | None = Field(description="address of a picture; null where the catalogue has none")
+
+
+class Recommendation(Film):
     score: float = Field(description="of the last scorer; only the order within one list means something")
     reasons: list[Reason] = Field(description="empty unless explain=true")
     label: str | None = Field(description="of the slot that placed the item, for example promoted; null where nobody placed it")
@@ -127,14 +131,8 @@ class Receipt(BaseModel):
     event_ids: list[str] = Field(description="of every event, in the order of the request")
 
 
-class Film(BaseModel):
-    item_id: ExternalId
-    title: str
-    genres: list[str]
-    year: int | None
-
-
 class ItemDetails(Film):
+    overview: str | None = Field(description="what it is about")
     maturity: int | None = Field(description="the age in years from which it is suitable")
     available_from: float | None = Field(description="Unix seconds from which it may be shown")
     available_until: float | None = Field(description="Unix seconds from which it may not be shown any more")
