@@ -21,9 +21,9 @@ class DomainWords(BaseModel):
     """What is recommended here, in words."""
 
     name: str = Field(description="what the page is called")
-    words: Words
-    stars: Stars
-    links: Links
+    words: Words = Field(description="what things are called here")
+    stars: Stars = Field(description="how people rate")
+    links: Links = Field(description="where to find more")
 
 
 class ListedRelease(BaseModel):
@@ -56,8 +56,8 @@ class Releases(BaseModel):
     """The registry, newest version first, and the latest moves, newest first."""
 
     serving: str = Field(description="the release that this process serves to most users")
-    releases: list[ListedRelease]
-    moves: list[LedgerMove]
+    releases: list[ListedRelease] = Field(description="newest version first")
+    moves: list[LedgerMove] = Field(description="newest first")
 
 
 class GateAnswer(BaseModel):
@@ -74,7 +74,7 @@ class Promoted(BaseModel):
     version: str = Field(description="number in the registry")
     release: str = Field(description="name of the release")
     dry_run: bool = Field(description="whether it was only judged")
-    checks: list[GateAnswer]
+    checks: list[GateAnswer] = Field(description="what the gate looked at")
 
 
 class RolledBack(BaseModel):
@@ -99,7 +99,7 @@ class AcceptedDay(BaseModel):
 class AcceptanceByDay(BaseModel):
     """Days with lists, oldest first. An answer may come later (`MARQUEE_ATTRIBUTION_HOURS`): the last days may still rise."""
 
-    days: list[AcceptedDay]
+    days: list[AcceptedDay] = Field(description="oldest first")
 
 
 class ConsumerState(BaseModel):
@@ -144,6 +144,6 @@ class RetrainingState(BaseModel):
 class OperatorStatus(BaseModel):
     """What works in the background."""
 
-    consumer: ConsumerState
-    learning: LearningState
-    retraining: RetrainingState
+    consumer: ConsumerState = Field(description="of the event stream")
+    learning: LearningState = Field(description="between two releases")
+    retraining: RetrainingState = Field(description="of the next release")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ FEATURES, LAKE, LEARNER = "features", "lake", "learner"  # the consumer's groups
 
 def background_state(settings: Settings, log: EventLog, release: str, learned_version: int) -> dict[str, Any]:
     """As `serving.operate_models.OperatorStatus` has it. Raises DependencyUnavailable."""
-    groups = {group: _waiting(log, group) for group in (FEATURES, LAKE, *((LEARNER,) if settings.learn else ()))}
+    groups = _waiting(log, (FEATURES, LAKE, *((LEARNER,) if settings.learn else ())))
     learned_at = _written(wiring.learned_vectors(settings)) if learned_version else None
     return {
         "consumer": {"lag": groups[FEATURES], "groups": groups, "statistics_at": _written(wiring.published_stats(settings))},
@@ -47,11 +49,13 @@ def _retraining(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _waiting(log: EventLog, group: str) -> int | None:
-    try:
-        return log.waiting(INTERACTIONS, group)
-    except DependencyUnavailable:  # readiness says so
-        return None
+def _waiting(log: EventLog, groups: Sequence[str]) -> dict[str, int | None]:
+    """Events that each group has yet to apply. A log that does not answer is asked once: readiness says so."""
+    found: dict[str, int | None] = dict.fromkeys(groups)
+    with suppress(DependencyUnavailable):
+        for group in groups:
+            found[group] = log.waiting(INTERACTIONS, group)
+    return found
 
 
 def _written(path: Path) -> float | None:

@@ -114,7 +114,7 @@ class RecommendService:
         Raises Overloaded when too many others wait.
 
         `request_id` and `page_of` are 32 hex digits; `page_of` is the request of the first page, whose exploration goes on.
-        `forced` are variants of experiments to be in, by experiment; raises InvalidInput for one that does not run.
+        `forced` are variants of experiments to be in, by experiment; raises NotFound for one that does not run.
         """
         start = time.perf_counter()
         request_id = request_id or uuid.uuid4().hex

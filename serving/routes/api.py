@@ -28,7 +28,7 @@ Id = Annotated[
     ids.Id,
     Path(description=f"an integer, or any string of up to {ids.MAX_LENGTH} characters (URL-encoded)"),
 ]
-Limit = Annotated[int, Query(ge=1, le=100)]
+Limit = Annotated[int, Query(ge=1, le=100, description="how many")]
 slashes.know_ids()
 
 

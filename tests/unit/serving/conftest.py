@@ -73,7 +73,7 @@ class KnownReleases:
         return {name: operate_examples.RELEASES[name] for name in ("releases", "moves")}
 
     def promote(self, version: str, *, actor: str, why: str, dry_run: bool) -> dict[str, Any]:
-        if version != "2":
+        if version not in ("1", "2"):
             raise NotFound(f"there is no release {version!r}")
         return operate_examples.PROMOTED | {"dry_run": dry_run}
 
