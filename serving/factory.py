@@ -41,7 +41,7 @@ def create_app(
                 await watching
             await api.service.features.disconnect()
             await api.access.rates.close()
-            for close in (api.readiness.close, api.ingestion.close, api.service.close, *closers):
+            for close in (api.readiness.close, api.ingestion.close, api.films.close, api.service.close, *closers):
                 close()
 
     app = FastAPI(

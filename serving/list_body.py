@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.ids import Id
 from serving.http.json_body import whole
-from serving.http.problems import ALLOWED_IN_LIST_BODY, InvalidFields, MalformedJson, field_error
+from serving.http.problems import ALLOWED_IN_LIST_BODY
+from serving.http.typed_body import body_schema, typed_body
 
 MAX_POSITIONS = 100  # of a list, over all its pages
 MAX_GENRES, MAX_LANGUAGES = 20, 20
@@ -70,38 +70,9 @@ def list_query_in(parameters: Iterable[tuple[str, str]]) -> ListQuery:
     return ListQuery.model_validate(values)
 
 
-LIST_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": False,
-        "content": {
-            "application/json": {
-                "schema": ListRequest.model_json_schema(),
-                "examples": {
-                    "excluding": {"summary": "Without what is on the page", "value": {"k": 10, "exclude": [318, "SKU-42"]}}
-                },
-            }
-        },
-    }
-}
+LIST_BODY = body_schema(ListRequest, {"Without what is on the page": {"k": 10, "exclude": [318, "SKU-42"]}}, required=False)
 
 
 def list_request_in(body: bytes) -> ListRequest:
     """Raises MalformedJson, and InvalidFields that names every wrong field."""
-    try:
-        values = orjson.loads(body) if body.strip() else {}
-    except orjson.JSONDecodeError as error:
-        raise MalformedJson(f"{error}; send an object with some of {', '.join(ListRequest.model_fields)}") from None
-    if not isinstance(values, dict):
-        raise InvalidFields([field_error("body", values, f"a JSON object with some of {', '.join(ListRequest.model_fields)}")])
-    try:
-        return ListRequest.model_validate(values)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)
-        raise InvalidFields([_wrong(one) for one in wrong], len(wrong)) from None
-
-
-def _wrong(entry: Any) -> dict[str, Any]:
-    field = str(entry["loc"][0])[:64]
-    if entry["type"] == "extra_forbidden":
-        return field_error(field, entry["input"], f"no such field; {', '.join(ListRequest.model_fields)}")
-    return field_error(field, entry["input"], ALLOWED_IN_LIST_BODY.get(field, str(entry["msg"])))
+    return typed_body(body, ListRequest, ALLOWED_IN_LIST_BODY)

@@ -49,6 +49,7 @@ def api(settings: Settings) -> FastAPI:
     from app.hosting import host_of
     from serving import probes
     from serving.factory import create_app
+    from serving.films.service import FilmService
     from serving.health import Readiness
     from serving.intake.ingestion import Ingestion
     from serving.lists.service import following
@@ -77,6 +78,7 @@ def api(settings: Settings) -> FastAPI:
 
     parts = Api(
         service=service,
+        films=FilmService(service),
         ingestion=Ingestion(accepting.log, lambda: host.facts, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)),
         readiness=Readiness(checks),
         code_version=code_version,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
@@ -35,10 +36,14 @@ class TrendingSource:
     def __init__(self, now: Snapshot, k: int) -> None:
         recent, ever = now.stats.recent.astype(np.float64), now.stats.n_events.astype(np.float64)
         expected = ever * (recent.sum() / max(ever.sum(), 1.0))
-        self._rise = ((recent - expected) / np.sqrt(expected + 1.0)).astype(np.float32)
+        self.rise = ((recent - expected) / np.sqrt(expected + 1.0)).astype(np.float32)
         self._k = k
 
     def fetch(self, query: Query, eligible: Eligible) -> Fetched:  # noqa: ARG002 - the role's signature
-        found = np.flatnonzero((self._rise > 0) & eligible)
-        best = found[top_rows(self._rise[found], self._k)]
-        return Fetched(best, self._rise[best], spread=float(self._rise.std()))
+        best = self.rows(eligible, self._k)
+        return Fetched(best, self.rise[best], spread=float(self.rise.std()))
+
+    def rows(self, eligible: Eligible, k: int) -> NDArray[np.intp]:
+        """The k eligible rows [m] with the greatest rise."""
+        found = np.flatnonzero((self.rise > 0) & eligible)
+        return np.asarray(found[top_rows(self.rise[found], k)], dtype=np.intp)

@@ -33,6 +33,8 @@ ALLOWED = {
     "offset": "an integer from 0 to 99",
     "page_of": "the request_id of the first page: 32 digits of 0 to 9 and a to f",
     "limit": "an integer from 1 to 100",
+    "q": "1 to 200 characters",
+    "name": "1 to 200 characters",
     "format": "full or ids",
     "genre": "at most 20 names",
     "exclude": f"at most 1000 ids, each {_ID}",

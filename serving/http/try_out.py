@@ -9,6 +9,7 @@ from typing import Any
 from core.ids import ExternalId
 
 NOBODY = "someone-who-left"  # erasing an unknown user changes nothing
+_OF_ITEMS = ("items", "exclude", "candidates")  # lists of ids
 _DRY = ("promote", "rollback", "start_experiment", "stop_experiment")
 
 
@@ -19,6 +20,8 @@ class Known:
     users: Sequence[ExternalId] = (42,)
     items: Sequence[ExternalId] = (318,)
     genres: Sequence[str] = ()
+    title: str = "film"  # of the first item
+    person: str = "Morgan Freeman"  # whom the catalogue names, if it names anybody
     version: str = "1"  # of the release that is served
     request_id: str = "0f8fad5bd9cb469fa16570867728950e"  # of the latest list
 
@@ -41,7 +44,8 @@ def _example(operation: str, parameter: str, known: Known) -> object:
     return {
         "user_id": NOBODY if operation == "erase_user" else (known.users or (42,))[0],
         "item_id": (known.items or (318,))[0],
-        "name": "exploration",
+        "name": known.person if operation == "person" else "exploration",
+        "q": known.title,
         "version": known.version,
         "request_id": known.request_id,
         "dry_run": True if operation in _DRY else None,  # a try moves nothing
@@ -65,9 +69,9 @@ def _local(value: Any, known: Known) -> Any:
         if name == "genres" and isinstance(one, list):
             if known.genres:
                 found[name] = list(known.genres[: len(one)])
-        elif name in ("items", "exclude") and isinstance(one, list) and known.items:
+        elif name in _OF_ITEMS and isinstance(one, list) and known.items and not any(isinstance(each, dict) for each in one):
             found[name] = list(known.items[: len(one)])
-        elif name == "item_id" and known.items:
+        elif name in ("item_id", "movie_id") and known.items:
             found[name] = known.items[0]
         elif name == "user_id" and isinstance(one, int) and known.users:
             found[name] = known.users[0]

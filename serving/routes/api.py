@@ -17,6 +17,7 @@ from core.ids import ExternalId
 from core.ports import Retraining
 from lake.item_changes import Changed
 from serving.access.control import AccessControl
+from serving.films.service import FilmService
 from serving.health import Readiness
 from serving.http import slashes
 from serving.http.guarded import GuardedRoute
@@ -50,6 +51,7 @@ class Api:
     """The objects that the routes use; `app.state.api` holds them."""
 
     service: RecommendService
+    films: FilmService
     ingestion: Ingestion
     readiness: Readiness
     code_version: str

@@ -20,6 +20,8 @@ def known_here(api: Api) -> Known:
     return Known(
         users=tuple(api.example_users[:1]) or usual.users,
         items=tuple(shown[:ITEMS]) or usual.items,
+        title=facts.title(facts.row(facts.key_of(shown[0]))) if shown else usual.title,
+        person=next(iter(api.films.people_to_ask(1)), usual.person),
         genres=tuple(now.catalogue.genre_names[:GENRES]),
         version=host.version or usual.version,
         request_id=api.service.shown.latest or usual.request_id,

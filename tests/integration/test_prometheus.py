@@ -47,6 +47,7 @@ from recommender.release import open_release
 from retrieval.adapters.mirror import MirrorIndex
 from serving import probes
 from serving.factory import create_app
+from serving.films.service import FilmService
 from serving.health import Readiness
 from serving.intake.ingestion import Ingestion
 from serving.lists.feature_gate import FeatureGate
@@ -103,6 +104,7 @@ class Marquee:
         ingestion = Ingestion(self.log, lambda: self.host.facts)
         parts = Api(
             service=service,
+            films=FilmService(service),
             ingestion=ingestion,
             readiness=readiness,
             code_version="test",

@@ -37,6 +37,7 @@ from recommender.policy import Policy
 from serving import operate_examples, probes
 from serving.access.control import AccessControl
 from serving.factory import create_app
+from serving.films.service import FilmService
 from serving.health import Readiness
 from serving.intake.ingestion import Ingestion
 from serving.lists.feature_gate import FeatureGate
@@ -180,6 +181,7 @@ def build_world(
     erased: list[int | str] = []
     api = Api(
         service=service,
+        films=FilmService(service, clock),
         ingestion=Ingestion(log, lambda: host.facts, max_batch=max_batch, clock=clock),
         readiness=readiness,
         code_version="deadbeef",

@@ -12,6 +12,17 @@ from serving.routes.all import ROUTES
 pytestmark = pytest.mark.anyio
 
 DOCUMENTED = {
+    "/rank": ["post"],
+    "/session/recommend": ["post"],
+    "/search": ["get"],
+    "/trending": ["get"],
+    "/new": ["get"],
+    "/genres": ["get"],
+    "/people/{name}": ["get"],
+    "/items/{item_id}/similar": ["get"],
+    "/onboarding": ["get"],
+    "/map": ["get"],
+    "/map/users/{user_id}": ["get"],
     "/admin/decisions": ["get"],
     "/domain": ["get"],
     "/admin/releases": ["get"],
