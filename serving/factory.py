@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -18,6 +19,7 @@ from serving.http.shedding import Shedding
 from serving.http.slashes import EncodedSlashes
 from serving.routes.all import ROUTES, include
 from serving.routes.api import Api
+from serving.routes.known import known_here
 
 
 def create_app(
@@ -42,12 +44,21 @@ def create_app(
             for close in (api.readiness.close, api.ingestion.close, api.films.close, api.service.close, *closers):
                 close()
 
-    app = FastAPI(title="Marquee", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
+    app = FastAPI(
+        title="Marquee",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
+    )
     app.state.api = api
     include(app)
     pages.install(app)
     problems.install(app, ROUTES)
-    openapi.describe(app, api.ingestion.max_batch, open_to_all=api.access.open_to_all)
+    rule, batch, open_to_all = api.ingestion.clock_rule, api.ingestion.max_batch, api.access.open_to_all
+    openapi.describe(app, openapi.Facts(batch, rule, open_to_all, partial(known_here, api)))
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(Shedding, refusal=api.service.refusal)

@@ -18,6 +18,7 @@ from app.usecases import experimenting, steps
 from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
 from app.usecases.onboarding import remember
+from app.usecases.operating import operating
 from app.usecases.provenance import opener, provenance
 from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
@@ -91,6 +92,7 @@ def api(settings: Settings) -> FastAPI:
         experiments=experimenting.operations(settings),
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
+        operating=operating(settings, log, lake),
     )
     closers = stop_following, accepting.log.close, features.close
     return create_app(parts, settings.max_body_bytes, settings.origins, closers)

@@ -115,7 +115,7 @@ class RecommendService:
         Raises Overloaded when too many others wait.
 
         `request_id` and `page_of` are 32 hex digits; `page_of` is the request of the first page, whose exploration goes on.
-        `forced` are variants of experiments to be in, by experiment; raises InvalidInput for one that does not run. `session`:
+        `forced` are variants of experiments to be in, by experiment; raises NotFound for one that does not run. `session`:
         features to go by, in place of those in the store.
         """
         start = time.perf_counter()
