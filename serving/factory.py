@@ -14,6 +14,7 @@ from core.version import VERSION
 from serving import pages
 from serving.access.rates import RATE_HEADERS
 from serving.http import openapi, problems
+from serving.http.again import Again
 from serving.http.middleware import REQUEST_ID, BodyLimit, RequestContext
 from serving.http.shedding import Shedding
 from serving.http.slashes import EncodedSlashes
@@ -62,6 +63,7 @@ def create_app(
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(Shedding, refusal=api.service.refusal)
+    app.add_middleware(Again, service=api.service, access=api.access, known=api.known_addresses)
     if origins:
         headers, methods = ["X-Api-Key", "Authorization"], ["GET", "POST"]
         app.add_middleware(
