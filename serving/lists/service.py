@@ -230,7 +230,7 @@ class RecommendService:
         )
 
     def _given(self, who: ExternalId, session: UserFeatures) -> _Read:
-        return _Read(who, session, True, self.host.choose(user_key(who)), Trace())
+        return _Read(who, session, None, True, self.host.choose(user_key(who)), Trace())
 
     async def _read(self, who: ExternalId, forced: Mapping[str, str] | None = None) -> _Read:
         """What is known of the user, and who makes the list.
