@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import wiring
+from app.code_version import code_version as code_version_of
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import experimenting, steps
 from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
 from app.usecases.onboarding import remember
+from app.usecases.operating import operating
 from app.usecases.provenance import opener, provenance
 from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
@@ -26,7 +28,7 @@ from core.garbage import freeze
 from core.ids import ExternalId, shown
 from core.one_thread import compute_in_one_thread
 from core.ports import Echo, EventLog, FeatureReader
-from core.settings import REPOSITORY, Settings
+from core.settings import Settings
 from lake.item_changes import change
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def api(settings: Settings) -> FastAPI:
     host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting = wiring.accepting_log(settings, log)
-    code_version = wiring.code_version(REPOSITORY)
+    code_version = code_version_of(settings)
     service = _lists(settings, host, features, log, code_version)
     follower, stop_following = following(
         host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval)
@@ -90,6 +92,7 @@ def api(settings: Settings) -> FastAPI:
         experiments=experimenting.operations(settings),
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
+        operating=operating(settings, log, lake),
     )
     closers = stop_following, accepting.log.close, features.close
     return create_app(parts, settings.max_body_bytes, settings.origins, closers)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from core.ids import ID_SCHEMA, ExternalId, Id, parse_id
 from serving.http.problems import ALLOWED, InvalidFields, field_error
 from serving.http.typed_body import body_schema, typed_body
-from serving.list_body import Size
+from serving.list_body import ABOUT, Size
 
 MAX_CANDIDATES = 1000
 _IDS = ("user_id", "item_id", "movie_id")
@@ -27,7 +27,7 @@ class RankRequest(BaseModel):
     user_id: _MaybeId = Field(None, description="whose list it is")
     item_id: _MaybeId = Field(None, description="what the items are to be like")
     movie_id: _MaybeId = Field(None, description="another name of item_id")
-    k: Size = 25
+    k: Size = Field(25, description=ABOUT["k"])
     candidates: list[Id] = Field([], max_length=MAX_CANDIDATES, description="items to order; the catalogue if left out or empty")
     explain: bool = Field(True, description="say why; for a user that takes as long as a dozen lists")
 

@@ -10,7 +10,7 @@ from core.ids import ID_SCHEMA, Id
 from core.kinds import KINDS, Kind, KindSpec, value_rules
 from serving.http.problems import ALLOWED_IN_LIST_BODY
 from serving.http.typed_body import body_schema, typed_body
-from serving.list_body import MAX_EXCLUDED_IN_BODY, MAX_GENRES, Name, Size, Year
+from serving.list_body import ABOUT, MAX_EXCLUDED_IN_BODY, MAX_GENRES, Name, Size, Year
 
 MAX_EVENTS = 200  # what the user tower reads
 _EVENT = "an item's id, or an object with item_id and perhaps kind and value"
@@ -64,13 +64,13 @@ class SessionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     items: list[_Event] = Field(max_length=MAX_EVENTS, description="what was done, oldest first")
-    k: Size = 20
-    genre: list[Name] = Field([], max_length=MAX_GENRES)
-    exclude: list[Id] = Field([], max_length=MAX_EXCLUDED_IN_BODY)
-    year_min: Year | None = None
-    year_max: Year | None = None
-    explain: bool = False
-    trace: bool = False
+    k: Size = Field(20, description=ABOUT["k"])
+    genre: list[Name] = Field([], max_length=MAX_GENRES, description=ABOUT["genre"])
+    exclude: list[Id] = Field([], max_length=MAX_EXCLUDED_IN_BODY, description=ABOUT["exclude"])
+    year_min: Year | None = Field(None, description=ABOUT["year_min"])
+    year_max: Year | None = Field(None, description=ABOUT["year_max"])
+    explain: bool = Field(False, description=ABOUT["explain"])
+    trace: bool = Field(False, description=ABOUT["trace"])
 
 
 SESSION_BODY = body_schema(

@@ -44,6 +44,7 @@ ALLOWED = {
     "language": "at most 20 names",
     "explain": "true or false",
     "trace": "true or false",
+    "x-experiment-variant": "experiment:variant, several with commas",
     "user_id": _ID,
     "item_id": _ID,
     "schema_version": "1",

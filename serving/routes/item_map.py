@@ -49,7 +49,7 @@ async def item_map(request: Request, if_none_match: Tag = None) -> Response:
     response_model=None,
     responses={**answers(models.PathOfUser, examples.PATH, "After each of the latest events"), **problems(422)},
 )
-async def path(request: Request, user_id: Id) -> Response:
+async def map_path(request: Request, user_id: Id) -> Response:
     """The user's vector after each of the latest twenty events, on the map of the release that is served."""
     found = await api_of(request).films.path_of(user_id)
     steps = [

@@ -57,7 +57,7 @@ async def rank(request: Request) -> Response:
     openapi_extra=SESSION_BODY,
     responses={**answers(models.SessionList, examples.SESSION, "Best first"), **problems(400, 408, 413, 415, 422, 503)},
 )
-async def session(request: Request) -> Response:
+async def session_recommend(request: Request) -> Response:
     """From what they did in this visit, which is kept nowhere: send it again with the next request.
 
     A bare id stands for a liking. The answer's `user_id` is made up for this list, so that its impressions have one.
