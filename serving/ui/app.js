@@ -104,6 +104,11 @@ async function furnish() {
 }
 
 themeSwitch();
+document.addEventListener("key-needed", async (event) => {
+  const { keyDialog, askForKey } = await import("./parts/keys.js");
+  keyDialog(show);
+  askForKey(event.detail);
+});
 addEventListener("hashchange", () => {
   scrollTo(0, 0);
   show().then(() => at("main").focus({ preventScroll: true }));
