@@ -203,18 +203,3 @@ def person() -> str:
         return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
     except KeyError:  # a container's user may have no name
         return f"cli:{os.getuid()}"
-
-
-def code_version(root: Path) -> str:
-    """The commit of the checkout, or the package version outside one."""
-    head = root / ".git" / "HEAD"
-    if head.is_file():
-        ref = head.read_text().strip()
-        if not ref.startswith("ref: "):
-            return ref[:12]
-        target = root / ".git" / ref.removeprefix("ref: ")
-        if target.is_file():
-            return target.read_text().strip()[:12]
-    from importlib.metadata import version
-
-    return version("marquee")

@@ -13,8 +13,12 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from core.environment import PREFIX, refuse_unknown
+from core.errors import InvalidInput
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-CONFIGS = REPOSITORY / "configs"
+_OWN = Path(__file__).with_name("configs")  # in a wheel
+CONFIGS = Path(os.environ.get("MARQUEE_CONFIGS") or (_OWN if _OWN.is_dir() else REPOSITORY / "configs"))
 
 
 # everything that Marquee writes lies in one of these under home
@@ -29,8 +33,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MARQUEE_", frozen=True, extra="forbid", populate_by_name=True)
 
-    profile: Literal["local", "compose"] = Field("local", description="the profile: configs/profiles/NAME.toml applies")
+    profile: str = Field("local", description="the profile: configs/profiles/NAME.toml applies; local or compose")
     home: Path = Field(Path("var"), description="folder of everything Marquee writes")
+    configs: Path = Field(CONFIGS, description="folder of pipelines, profiles and the like; Marquee's own if unset")
+    code_version: str = Field(
+        "", description="commit of this code, where there is no checkout to read it from: images are built with it"
+    )
 
     api_host: str = Field("127.0.0.1", description="address that the API binds to")
     api_port: int = Field(8000, ge=1, le=65535, description="port of the API")
@@ -243,9 +251,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        profile = os.environ.get("MARQUEE_PROFILE", "local")
-        toml = TomlConfigSettingsSource(settings_cls, CONFIGS / "profiles" / f"{profile}.toml")
-        return init_settings, env_settings, toml
+        refuse_unknown(os.environ.items(), variables())
+        profile = init_settings().get("profile") or os.environ.get("MARQUEE_PROFILE", "local")
+        known = {path.stem: path for path in sorted((CONFIGS / "profiles").glob("*.toml"))}
+        if profile not in known:
+            raise InvalidInput("MARQUEE_PROFILE", profile, ", ".join(known))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, known[profile])
 
     @property
     def base_url(self) -> str:
@@ -270,3 +281,10 @@ class Settings(BaseSettings):
         if name not in FOLDERS:  # or `marquee data erase` would leave it
             raise ValueError(f"{name} is not in FOLDERS")
         return self.home.resolve() / name
+
+
+def variables() -> frozenset[str]:
+    """The names of the environment variables that are settings, upper case."""
+    aliases = (field.validation_alias for field in Settings.model_fields.values())
+    others = (str(name) for alias in aliases if isinstance(alias, AliasChoices) for name in alias.choices)
+    return frozenset((*(f"{PREFIX}{name}".upper() for name in Settings.model_fields), *others))

@@ -153,14 +153,14 @@ def compare(
 
 @dataclass(frozen=True, eq=False)
 class Popularity:
-    """How often items were taken up before each query, as a scorer."""
+    """By how many users items were liked before each query, as a scorer."""
 
     name: str
     stats: StatsOverTime
     counted: str  # RECENT or EVER
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
-        counts = np.stack([one.recent if self.counted == RECENT else one.n_events for one in self.stats.stats])
+        counts = np.stack([one.recent if self.counted == RECENT else one.users for one in self.stats.stats])
         return np.asarray(counts[self.stats.at([query.ts for query in queries])])
 
 

@@ -81,18 +81,21 @@ def promote(
     _tag_verdict(registry, version, verdict, refused=False)
 
 
-def judged(registry: ModelRegistry, ledger: PromotionLedger, version: str, verdict: GateResult, *, actor: str) -> str:
+def judged(
+    registry: ModelRegistry, ledger: PromotionLedger, version: str, verdict: GateResult, *, actor: str, force: bool = False
+) -> str:
     """Put the gate's verdict on a version on record without moving anything; returns the version.
 
-    Raises PromotionRefused when it failed, NotFound for an unknown version.
+    Raises PromotionRefused when it failed and `force` is not set, NotFound for an unknown version.
     """
     version = registry.version(version)
-    if not verdict.passed:
+    refused = not verdict.passed and not force
+    if refused:
         why, evidence = failed_checks(verdict), canonical(evidence_of(verdict))
         current, release = version_or_none(registry, PRODUCTION) or "", release_of(registry, version)
         ledger.append_or_keep(Note(Action.REFUSED, actor, version, ledger.clock(), release, "", current, why, evidence))
-    _tag_verdict(registry, version, verdict, refused=not verdict.passed)
-    if not verdict.passed:
+    _tag_verdict(registry, version, verdict, refused=refused)
+    if refused:
         raise PromotionRefused(version, verdict)
     return version
 

@@ -106,6 +106,10 @@ class Recommender:
         self._pipeline = assemble(policy, snapshot, threads, bounded)
         self._primary = tuple(config.part for config in policy.sources if not config.fills)
 
+    @property
+    def policy_id(self) -> str:
+        return self._pipeline.policy_id
+
     async def recommend(self, query: Query) -> RecommendationResult:
         """The query's page of the list. Fewer items than asked for only when no more are eligible; never fails for a
         dependency."""

@@ -19,7 +19,7 @@ LIST = {
             "poster": None,
             "score": 2.31,
             "reasons": [
-                {"code": "history", "text": "Because you enjoyed Green Mile, The (1999)", "item_id": 3147, "effect": 0.412},
+                {"code": "history", "text": "Because you enjoyed The Green Mile (1999)", "item_id": 3147, "effect": 0.412},
                 {"code": "taste", "text": "Matches your taste for Drama", "effect": 0.107},
             ],
             "found_by": ["two_tower", "transitions"],

@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from core.version import VERSION
 from serving import pages
 from serving.access.rates import RATE_HEADERS
 from serving.http import openapi, problems
+from serving.http.again import Again
 from serving.http.middleware import REQUEST_ID, BodyLimit, RequestContext
 from serving.http.shedding import Shedding
 from serving.http.slashes import EncodedSlashes
@@ -46,7 +47,7 @@ def create_app(
 
     app = FastAPI(
         title="Marquee",
-        version=version("marquee"),
+        version=VERSION,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -62,6 +63,7 @@ def create_app(
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(Shedding, refusal=api.service.refusal)
+    app.add_middleware(Again, service=api.service, access=api.access, known=api.known_addresses)
     if origins:
         headers, methods = ["X-Api-Key", "Authorization"], ["GET", "POST"]
         app.add_middleware(

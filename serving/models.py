@@ -158,7 +158,7 @@ class ItemDetails(Film):
     shown: bool = Field(description="whether it may be in lists; a hidden film is still readable here and in histories")
     in_release: bool = Field(description="whether the release that is served has it")
     events: float = Field(description="interactions so far")
-    popularity_now: float = Field(description="interactions with time decay")
+    popularity_now: float = Field(description="users who like it, with time decay, and some of all time")
     rating_mean: float | None = Field(description="stars, shrunk towards the mean of all films")
 
 

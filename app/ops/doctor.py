@@ -51,7 +51,19 @@ def _guarded(check: Callable[[Settings], Diagnosis], settings: Settings) -> Diag
 
 def _python(settings: Settings) -> Diagnosis:  # noqa: ARG001
     found = ".".join(map(str, sys.version_info[:3]))
-    return Diagnosis("python", (3, 11) <= sys.version_info[:2] < (3, 13), found, "use Python 3.11 or 3.12")
+    return Diagnosis("python", (3, 11) <= sys.version_info[:2] < (3, 15), found, "use Python 3.11 to 3.14")
+
+
+def _packages(settings: Settings) -> Diagnosis:  # noqa: ARG001
+    """Whether another distribution in this environment has a package of the same name, and so wrote over files."""
+    from importlib.metadata import packages_distributions
+
+    from marquee import PACKAGES
+
+    owners = packages_distributions()
+    others = [f"{name} of {', '.join(owners[name])}" for name in PACKAGES if len(set(owners.get(name, ()))) > 1]
+    finding = "; ".join(others) or f"{len(PACKAGES)}, Marquee's own"
+    return Diagnosis("packages", not others, finding, "install Marquee into a virtual environment of its own")
 
 
 def _torch(settings: Settings) -> Diagnosis:  # noqa: ARG001
@@ -135,4 +147,4 @@ def _access(settings: Settings) -> Diagnosis:
     return Diagnosis("access", alone, finding, "set MARQUEE_ACCESS=keys, and see docs/access.md", needed=False)
 
 
-CHECKS = (_python, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api, _access)
+CHECKS = (_python, _packages, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api, _access)

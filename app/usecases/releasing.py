@@ -49,12 +49,10 @@ def promote(
     echo: Echo,
     why: str = "",
     actor: str = "",
-    must_compare: bool = False,
 ) -> tuple[Manifest, GateResult]:
-    """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no.
+    """Judge a version against production and, unless this is a dry run, make it production.
 
-    Returns the release and the verdict. `must_compare`: what could not be compared with production stays out, because no person
-    has decided.
+    Returns the release and the verdict. Raises when the gate says no, unless it is forced.
     """
     from lifecycle.counterfactual import counterfactual_of
     from lifecycle.gates import GateConfig, check_gate
@@ -68,7 +66,7 @@ def promote(
     except NotFound:
         production = None
     asked = counterfactual_of(registry.tags(registry.version(version)))
-    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare), asked)
+    verdict = check_gate(candidate, production, GateConfig(), asked)
     for line in verdict.lines():
         echo(line)
     if dry_run:
@@ -85,11 +83,11 @@ def promote(
 
 
 def let_in(
-    settings: Settings, version: str, dry_run: bool, echo: Echo, why: str = "", actor: str = "", must_compare: bool = False
+    settings: Settings, version: str, dry_run: bool, echo: Echo, why: str = "", actor: str = "", force: bool = False
 ) -> str:
     """Judge a version and, if the gate says yes, begin its way in; returns what became of it.
 
-    Without a production release, or with no steps in the settings, it is production at once. `must_compare` as in `promote`.
+    Without a production release, or with no steps in the settings, it is production at once. `force`: whatever the gate says.
     Raises PromotionRefused, RolloutUnderWay, LedgerUnavailable.
     """
     from lifecycle.counterfactual import counterfactual_of
@@ -100,21 +98,23 @@ def let_in(
     registry, ledger, actor = wiring.registry(settings), wiring.ledger(settings), actor or wiring.person()
     current = version_or_none(registry, "production")
     if current in (None, registry.version(version)) or not settings.canary_steps:
-        promote(settings, version, False, dry_run, echo, why, actor, must_compare)
+        promote(settings, version, force, dry_run, echo, why, actor)
         return f"version {version} is production"
     folder = registry.fetch(version)
     candidate, production = read_manifest(folder), read_manifest(registry.fetch("production"))
     asked = counterfactual_of(registry.tags(registry.version(version)))
-    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare), asked)
+    verdict = check_gate(candidate, production, GateConfig(), asked)
     for line in verdict.lines():
         echo(line)
     if dry_run:
         return "nothing was done"
     run_evidence.log_verdict(settings, folder, candidate, verdict, production)
     noticing.notice(registry, ledger)
-    version = judged(registry, ledger, version, verdict, actor=actor)
-    state = rollouts(settings).begin(version, actor=actor, why=why, evidence=canonical(evidence_of(verdict)))
-    said = f"version {version}, release {candidate.release}, passed the gate and is in {state.stage}"
+    version = judged(registry, ledger, version, verdict, actor=actor, force=force)
+    evidence = canonical(evidence_of(verdict) | {"forced": force})
+    state = rollouts(settings).begin(version, actor=actor, why=why, evidence=evidence)
+    passed = "passed the gate" if verdict.passed else "did not pass the gate, was let in by force"
+    said = f"version {version}, release {candidate.release}, {passed} and is in {state.stage}"
     echo(said)
     return said
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import wiring
+from app.code_version import code_version as code_version_of
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import experimenting, steps
 from app.usecases.erasing import erase
@@ -27,7 +28,7 @@ from core.garbage import freeze
 from core.ids import ExternalId, shown
 from core.one_thread import compute_in_one_thread
 from core.ports import Echo, EventLog, FeatureReader
-from core.settings import REPOSITORY, Settings
+from core.settings import Settings
 from lake.item_changes import change
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def api(settings: Settings) -> FastAPI:
     host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting = wiring.accepting_log(settings, log)
-    code_version = wiring.code_version(REPOSITORY)
+    code_version = code_version_of(settings)
     service = _lists(settings, host, features, log, code_version)
     follower, stop_following = following(
         host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval)

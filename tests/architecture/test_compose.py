@@ -129,7 +129,7 @@ def test_what_must_survive_a_restart_is_on_a_named_volume(name: str) -> None:
 # --- secrets -------------------------------------------------------------------------------------------------------------
 
 
-OPTIONAL = {"MARQUEE_MLFLOW_URL", "MARQUEE_GRAFANA_URL", "PIP_EXTRA_INDEX_URL", "MARQUEE_ACCESS"}
+OPTIONAL = {"MARQUEE_MLFLOW_URL", "MARQUEE_GRAFANA_URL", "PIP_EXTRA_INDEX_URL", "CODE_VERSION", "MARQUEE_ACCESS"}
 
 
 def test_secrets_come_from_the_environment_and_have_no_default() -> None:
@@ -211,13 +211,24 @@ def test_the_images_own_command_exists(commands: dict[str, Any]) -> None:
     entry = json.loads(re.findall(r"^ENTRYPOINT (.+)$", DOCKERFILE, re.MULTILINE)[0])
     command = json.loads(re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)[0])
     scripts = (ROOT / "pyproject.toml").read_text()
-    assert f'{shlex.join(entry)} = "app.cli:main"' in scripts
+    assert f'{shlex.join(entry)} = "marquee:main"' in scripts
     assert command[0] in commands
 
 
 def test_the_image_gets_what_the_code_reads() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    needed = ("pyproject.toml", "constraints.txt", "README.md", "configs", "core", "app")
+    needed = (
+        "pyproject.toml",
+        "setup.py",
+        "marquee.py",
+        "constraints.txt",
+        "README.md",
+        "LICENSE",
+        "NOTICE",
+        "configs",
+        "core",
+        "app",
+    )
     assert not set(needed) & {line.strip("/") for line in ignored}
 
 

@@ -188,23 +188,6 @@ async def test_an_example_is_what_the_route_answers(example: dict[str, Any], mod
     assert set(model.model_validate(example).model_dump(mode="json")) == set(example)
 
 
-async def test_the_page_and_its_parts_are_served(world) -> None:
-    page = (await get(world, "/")).text
-    for part in ("app.js", "api.js", "view.js", "style.css", "icon.svg", "docs.js"):
-        assert (await get(world, f"/static/ui/{part}")).content
-    assert "http://" not in page
-    assert "https://" not in page
-    assert "<script>" not in page
-    assert "style=" not in page
-
-
-async def test_the_page_builds_text_and_never_markup() -> None:
-    for path in pages.UI.glob("*.js"):
-        source = path.read_text()
-        assert "innerHTML" not in source
-        assert "insertAdjacentHTML" not in source
-
-
 @pytest.mark.skipif(pages.swagger_folder() is None, reason="fastapi-offline is not installed")
 async def test_swagger_needs_no_network(world) -> None:
     docs = await get(world, "/docs")
