@@ -120,10 +120,10 @@ def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "") -> No
     from lifecycle.promotion import rollback as move
 
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
-    target = rollback_target(registry)
+    noticing.notice(registry, ledger)
+    target = rollback_target(registry, ledger)
     if dry_run:
         echo(f"version {target}, release {release_of(registry, target)}, would be production again")
         return
-    noticing.notice(registry, ledger)
     move(registry, ledger, actor=wiring.person(), why=why)
     echo(f"version {target}, release {release_of(registry, target)}, is production again")
