@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
 
 from core.ids import Id
 from serving.http.json_body import whole
 from serving.http.problems import ALLOWED_IN_LIST_BODY, InvalidFields, MalformedJson, field_error
 
+LIST_BODY_BYTES = 1_000_000  # ten thousand of the longest ids
 MAX_POSITIONS = 100  # of a list, over all its pages
 MAX_GENRES, MAX_LANGUAGES = 20, 20
 MAX_EXCLUDED, MAX_EXCLUDED_IN_BODY = 1000, 10_000  # in a query, in a body
@@ -34,7 +35,7 @@ class ListRequest(BaseModel):
     trace: bool = False
     format: Literal["full", "ids"] = "full"
     genre: list[Name] = Field([], max_length=MAX_GENRES)
-    exclude: list[Id] = Field([], max_length=MAX_EXCLUDED_IN_BODY)
+    exclude: Annotated[list[Id], FailFast()] = Field([], max_length=MAX_EXCLUDED_IN_BODY)
     year_min: Year | None = None
     year_max: Year | None = None
     maturity_max: Age | None = None
