@@ -106,10 +106,8 @@ def main() -> None:
         loaded(server, 3.0)  # warm
         for name in attacks():
             quiet, hit = loaded(server, given.seconds, rate=RATE), attacked(server, name, given.seconds)
-            print(
-                f"{name}\n  quiet    {quiet}\n  attacked {hit}\n  p50 x {hit.p50 / quiet.p50:.1f}, p99 x {hit.p99 / quiet.p99:.1f}",
-                flush=True,
-            )
+            print(f"{name}\n  quiet    {quiet}\n  attacked {hit}")
+            print(f"  p50 x {hit.p50 / quiet.p50:.1f}   p99 x {hit.p99 / quiet.p99:.1f}", flush=True)
             figures |= (
                 quiet.figures(f"{name}_quiet") | hit.figures(f"{name}_attacked") | {f"{name}_p99_ratio": hit.p99 / quiet.p99}
             )
