@@ -14,6 +14,11 @@ REQUEST_SECONDS = Histogram("marquee_request_seconds", "Time to answer an HTTP r
 RATES_LOCAL = Counter(
     "marquee_rates_local_total", "Requests counted for the rate limit in this process, because Redis did not answer"
 )
+WRONG_KEYS = Counter(
+    "marquee_wrong_keys_total",
+    "Requests with a wrong key: refused, or limited (429) because their address had sent too many",
+    ["outcome"],
+)
 CONNECTIONS_CLOSED = Counter(
     "marquee_connections_closed_total",
     "Connections whose request did not arrive in time (408) or had too long a head (431)",
