@@ -87,7 +87,7 @@ async def test_the_map_zooms_names_what_is_pointed_at_and_leads_to_it(marquee: R
 
 
 async def test_without_a_key_the_operator_sees_health_and_what_needs_one(marquee: Running) -> None:
-    async with tab(f"{marquee.url}/#/operate", allowed="401") as shown:
+    async with tab(f"{marquee.url}/#/operate") as shown:
         page = shown.page
         await expect(page.locator(".check")).not_to_have_count(0)
         await expect(page.get_by_text("Feature store")).to_be_visible()
@@ -100,7 +100,7 @@ async def test_without_a_key_the_operator_sees_health_and_what_needs_one(marquee
 
 
 async def test_with_a_key_the_operator_sees_releases_experiments_and_decisions(marquee: Running, key: str) -> None:
-    async with tab(f"{marquee.url}/#/operate", allowed="401") as shown:
+    async with tab(f"{marquee.url}/#/operate") as shown:
         page = shown.page
         await page.get_by_role("button", name="Enter a key").click()
         await page.get_by_label("API key, admin key or token").fill(key)
@@ -122,7 +122,7 @@ async def test_with_a_key_the_operator_sees_releases_experiments_and_decisions(m
 
 
 async def test_an_experiment_is_started_and_stopped_with_a_reason(marquee: Running, key: str) -> None:
-    async with tab(f"{marquee.url}/#/operate", allowed="401") as shown:
+    async with tab(f"{marquee.url}/#/operate") as shown:
         page = shown.page
         await page.get_by_role("button", name="Enter a key").click()
         await page.get_by_label("API key, admin key or token").fill(key)

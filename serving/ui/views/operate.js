@@ -24,10 +24,11 @@ function versionFacts(version) {
 const elsewhere = () => element("p", { class: "elsewhere" }, ...[["MLflow", links().mlflow], ["Grafana", links().grafana], ["Swagger", links().docs], ["Metrics", "/metrics"]]
   .filter(([, href]) => href).map(([name, href]) => element("a", { class: "button", href, rel: "noopener", target: href.startsWith("/") ? null : "_blank" }, name)));
 
-const needsKey = (error) => element("section", { class: "panel needs-key" },
+// `why`: what the API said to the key that was given, if one was.
+const needsKey = (why) => element("section", { class: "panel needs-key" },
   element("h2", {}, "The rest needs an admin key"),
   element("p", {}, "Releases with promotion and rollback, acceptance, experiments, the watchdog's decisions, retraining and how far the consumer is."),
-  error.status === 403 || api.hasKey() ? element("p", { class: "quiet" }, error.message) : null,
+  why ? element("p", { class: "quiet" }, why) : null,
   element("button", { type: "button", class: "primary", onclick: () => askForKey() }, "Enter a key"));
 
 // One section that loads by itself and can be tried again by itself.
@@ -58,9 +59,10 @@ export async function operate(main, _, alive) {
     }
   };
   const drawRest = async () => {
+    if (!api.hasKey()) return rest.replaceChildren(needsKey(null));
     try {
       const now = await api.admin("status");
-      if (!alive()) return;
+      if (!alive()) return null;
       const act = async (path, body, done) => {
         await api.admin(path, { method: "POST", body });
         say(done, "good");
@@ -70,10 +72,9 @@ export async function operate(main, _, alive) {
         section("Releases", (again) => releases(act, again), alive), section("Experiments", (again) => experiments(act, again), alive), section("The watchdog's decisions", decisions, alive),
       ];
       rest.replaceChildren(...sections.map((one) => one.node), forget());
-      await Promise.all(sections.map((one) => one.run()));
+      return await Promise.all(sections.map((one) => one.run()));
     } catch (error) {
-      if (!alive()) return;
-      rest.replaceChildren(error instanceof api.KeyNeeded ? needsKey(error) : failed(error, drawRest));
+      return alive() && rest.replaceChildren(error instanceof api.KeyNeeded ? needsKey(error.message) : failed(error, drawRest));
     }
   };
   const forget = () => element("button", { type: "button", hidden: !api.hasKey(), onclick: () => { api.useKey(""); drawRest(); } }, "Forget the key");
