@@ -17,6 +17,7 @@ from app.ops.ownership import consuming, sole_builder
 from app.usecases import experimenting, steps
 from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
+from app.usecases.gorse import erasing, gorse
 from app.usecases.onboarding import remember
 from app.usecases.operating import operating
 from app.usecases.provenance import opener, provenance
@@ -77,6 +78,7 @@ def api(settings: Settings) -> FastAPI:
         probes.background((service.impressions.background, service.outcomes.writer.background, follower, *accepting.background)),
     )
 
+    as_gorse = gorse(settings, lake)
     parts = Api(
         service=service,
         films=FilmService(service),
@@ -84,7 +86,7 @@ def api(settings: Settings) -> FastAPI:
         readiness=Readiness(checks),
         code_version=code_version,
         example_users=_example_users(settings),
-        erase=partial(erase, features, lake),
+        erase=erasing(as_gorse, partial(erase, features, lake)),
         onboard=partial(remember, features, lake),
         retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
@@ -93,8 +95,9 @@ def api(settings: Settings) -> FastAPI:
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
         operating=operating(settings, log, lake),
+        gorse=as_gorse,
     )
-    closers = stop_following, accepting.log.close, features.close
+    closers = stop_following, accepting.log.close, features.close, *((as_gorse.store.close,) if as_gorse else ())
     return create_app(parts, settings.max_body_bytes, settings.origins, closers)
 
 
