@@ -16,7 +16,7 @@ from core.version import VERSION
 from marquee import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = (*PACKAGES, "configs", "pyproject.toml", "setup.py", "marquee.py", "README.md", "LICENSE", "NOTICE")
+SOURCES = (*PACKAGES, "marquee_client", "configs", "pyproject.toml", "setup.py", "marquee.py", "README.md", "LICENSE", "NOTICE")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
