@@ -6,16 +6,15 @@ installed the page loads the same files from a CDN, and its content security pol
 
 from __future__ import annotations
 
-import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+
+from serving.page_files import PageFiles
 
 UI = Path(__file__).with_name("ui").resolve()
 UI_URL = "/static/ui"
@@ -47,7 +46,7 @@ _DOCS = """<!doctype html>
 def install(app: FastAPI) -> None:
     """Mount the static files and the two pages."""
     swagger = swagger_folder()
-    app.mount(UI_URL, GZipMiddleware(_Revalidated(directory=UI), compresslevel=6), name="ui")
+    app.add_route(f"{UI_URL}/{{path:path}}", PageFiles(UI).answer, include_in_schema=False)
     shown = (UI / "index.html").read_text().replace("<!-- modules -->", _preloads())
     if swagger is not None:
         app.mount(SWAGGER_URL, StaticFiles(directory=swagger), name="swagger")
@@ -61,17 +60,6 @@ def install(app: FastAPI) -> None:
 
     app.add_api_route("/", page, include_in_schema=False, response_model=None)
     app.add_api_route("/docs", docs, include_in_schema=False, response_model=None)
-
-
-class _Revalidated(StaticFiles):
-    """Files that a browser asks for again each time: modules of two versions never meet in one page."""
-
-    def file_response(
-        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
 
 
 def modules_of(entry: Path) -> list[Path]:

@@ -40,12 +40,15 @@ export class MapCanvas {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const size = Math.min(9, 1.9 * Math.sqrt(view.scale / this.first) + (this.data.items.length < 3000 ? 1.2 : 0.5));
+    const { x, y } = this.data;
+    const [scale, middle, centre] = [view.scale, width / 2 - view.x * view.scale, height / 2 + view.y * view.scale];
     this.groups.forEach((group, genre) => {
       context.globalAlpha = this.only < 0 || this.only === genre ? 0.8 : 0.07;
       context.fillStyle = this.colours[genre];
       context.beginPath();
       for (const index of group) {
-        const [left, top] = this.px(this.data.x[index], this.data.y[index]);
+        const left = middle + x[index] * scale; // no array for each point: this runs for all of them in every frame
+        const top = centre - y[index] * scale;
         if (left < -9 || top < -9 || left > width + 9 || top > height + 9) continue;
         if (size > 3) { context.moveTo(left + size / 2, top); context.arc(left, top, size / 2, 0, 6.3); }
         else context.rect(left - size / 2, top - size / 2, size, size);

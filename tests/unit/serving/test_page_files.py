@@ -18,8 +18,18 @@ async def test_every_part_is_served_and_asked_for_again_each_time(world: Any) ->
     async with world.client() as client:
         for path in FILES:
             answer = await client.get(f"{pages.UI_URL}/{path.relative_to(pages.UI).as_posix()}")
-            assert answer.content
+            assert answer.content == path.read_bytes()
             assert answer.headers["cache-control"] == "no-cache"
+            again = await client.get(str(answer.url), headers={"If-None-Match": answer.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_modules_and_styles_have_the_types_that_browsers_insist_on(world: Any) -> None:
+    async with world.client() as client:
+        for name, media_type in (("app.js", "text/javascript"), ("style.css", "text/css"), ("icon.svg", "image/svg+xml")):
+            answer = await client.get(f"{pages.UI_URL}/{name}", headers={"Accept-Encoding": "identity"})
+            assert answer.headers["content-type"].startswith(media_type)
+            assert "content-encoding" not in answer.headers
 
 
 async def test_the_page_names_no_other_host_and_has_nothing_inline(world: Any) -> None:
