@@ -1,9 +1,9 @@
 """Who sends wrong keys may not send many: a limit for each address, before a key is looked at.
 
 An operator may have chosen the admin key, and what people choose can be guessed. Beyond the limit no key of that address is
-looked at for the rest of a minute, so that a right guess is answered like a wrong one. Keys that the address has used before still
-hold: behind a proxy an address is everybody's, and one of them must not lock out the others. Tokens are not counted, because a
-signature cannot be guessed and an old one is no attack. Each process counts for itself.
+looked at for the rest of a minute, so that a right guess is answered like a wrong one. Keys that the address has used before
+still hold: behind a proxy an address is everybody's, and one of them must not lock out the others. Tokens are not counted,
+because a signature cannot be guessed and an old one is no attack. Each process counts for itself.
 """
 
 from __future__ import annotations
