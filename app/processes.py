@@ -63,13 +63,15 @@ def mlflow_ui(settings: Settings) -> Process:
     )
 
 
-def api(settings: Settings) -> Process:
+def api(settings: Settings, env: Mapping[str, str] = MappingProxyType({})) -> Process:
+    """`env` are settings of its own, as environment variables."""
     return Process(
         "api",
         own_module("app", "serve"),
         lambda: answers(f"{settings.base_url}/health/ready"),
         settings.api_port,
         "api_port",
+        dict(env),
         patience=600.0,  # it may have to bring a large release's vectors to Milvus first
     )
 

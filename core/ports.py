@@ -6,10 +6,10 @@ of them. An adapter raises `DependencyUnavailable` when its service cannot answe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,13 +77,19 @@ class FeatureReader(Protocol):
 
 @runtime_checkable
 class AsyncFeatureReader(FeatureReader, Protocol):
-    """Also reads from an event loop, where the store behind it can."""
+    """Also reads from an event loop, where the store behind it can, and tells what is stored from what it means."""
 
     @property
     def reads_async(self) -> bool: ...
 
-    async def read_async(self, user_id: int) -> UserFeatures | None:
-        """As `read`. May be cancelled at any time."""
+    def stored_async(self, user_id: int) -> Coroutine[Any, Any, Hashable]:
+        """What is stored of a user, as it is: two that are equal mean the same. Asked for at once, before it is awaited.
+
+        May be cancelled at any time.
+        """
+
+    def decoded(self, user_id: int, stored: Any) -> UserFeatures | None:
+        """What `stored_async` answered, as `read` would have said it."""
 
     async def disconnect_async(self) -> None:
         """Close the connections of this event loop, before it ends."""
@@ -153,6 +159,9 @@ class EventLog(Protocol):
 
     def read(self, topic: str) -> Iterator[LoggedRecord]:
         """Every record that the topic has now, each partition's in order, outside any group."""
+
+    def waiting(self, topic: str, group: str) -> int:
+        """How many records the group has yet to commit, without becoming a member of it."""
 
     def close(self) -> None: ...
 

@@ -119,6 +119,14 @@ class Settings(BaseSettings):
         2.0, gt=0, description="seconds between two checks of the registry for a release that was promoted or rolled back"
     )
 
+    domain: str = Field(
+        "films", min_length=1, description="what is recommended, in words: configs/domains/NAME.toml, or the path of a .toml file"
+    )
+    mlflow_url: str = Field(
+        "", description="where people find the pages of MLflow; MARQUEE_MLFLOW_TRACKING_URI if empty and an http address"
+    )
+    grafana_url: str = Field("", description="where people find the dashboards of Grafana; no link if empty")
+
     log_format: Literal["text", "json"] = Field("text", description="logs as text, or as one JSON object a line")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least important messages that are logged"

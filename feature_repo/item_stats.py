@@ -32,10 +32,11 @@ class ItemRows(Protocol):
 class ItemCounts:
     """Sums per catalogue row, to which interactions are added in any order and any portions: the one definition of `ItemStats`.
 
-    `recent` counts each user who likes an item once, by the latest such event, with the weight 2^(-age / half-life). Age is
-    counted from the latest event, not from the clock. To that, `PRIOR_USERS` are added to the item that most users ever liked,
-    and to the others in proportion: where many people are, that is nothing; in a quiet hour, and after years without events,
-    the order of all times stands until several people agree on another one. `users` are those who ever liked it.
+    `recent` counts each user who likes an item once in 30 days (`feature_repo.likings`), by the latest such event, with the
+    weight 2^(-age / half-life). Age is counted from the latest event, not from the clock. To that, `PRIOR_USERS` are added to the
+    item that most users ever liked, and to the others in proportion: where many people are, that is nothing; in a quiet hour, and
+    after years without events, the order of all times stands until several people agree on another one. `users` are those who
+    ever liked it, each once in 30 days.
     `rating_mean` is the mean of stars with `PRIOR_RATINGS` ratings at the global mean added (Bayesian shrinkage; the middle of
     the scale where nobody rated).
     """

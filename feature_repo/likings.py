@@ -10,6 +10,8 @@ from core import columns as c
 from core.kinds import REFUSING, STARRED, STARS
 
 DAY_SECONDS = 86_400.0
+PERIOD_DAYS = 30.0  # in which a user counts once for an item: the half-life of recent popularity
+MAX_PAIRS = 4_000_000  # that are remembered: 48 MB
 
 
 def liking() -> pl.Expr:
@@ -19,9 +21,14 @@ def liking() -> pl.Expr:
 
 
 class LatestLikings:
-    """The latest day on which each user liked each item: twelve bytes for each pair of them, by a hash of both."""
+    """The latest day on which each user liked each item, within each period: twelve bytes for each pair, by a hash of both.
 
-    def __init__(self) -> None:
+    What is remembered is bounded. After `PERIOD_DAYS` a liking of the same item counts again, and past `max_pairs` those that are
+    oldest are forgotten: where so many people like so much, one hand moves nothing.
+    """
+
+    def __init__(self, max_pairs: int = MAX_PAIRS) -> None:
+        self._max_pairs = max_pairs
         self._pairs = np.empty(0, np.uint64)  # ascending
         self._days = np.empty(0, np.float32)  # since 1970, exact to minutes: that is nothing beside a half-life of days
 
@@ -32,7 +39,8 @@ class LatestLikings:
         for never) and does now. Shapes [m].
         """
         days = (rows[c.TS].to_numpy() / DAY_SECONDS).astype(np.float32)
-        pairs = rows.select(c.USER, c.ITEM).hash_rows(seed=0).to_numpy()
+        period = pl.Series("period", np.floor(days / PERIOD_DAYS).astype(np.int32))
+        pairs = rows.select(c.USER, c.ITEM, period).hash_rows(seed=0).to_numpy()
         order = np.lexsort((days, pairs))
         latest = order[np.append(pairs[order][1:] != pairs[order][:-1], True)] if len(order) else order
         pairs, days = pairs[latest], days[latest]
@@ -44,5 +52,16 @@ class LatestLikings:
         self._days[at[known]] = np.maximum(before[known], days[known])
         self._pairs = np.insert(self._pairs, at[~known], pairs[~known])
         self._days = np.insert(self._days, at[~known], days[~known])
+        self._forget()
         changed = days > before
         return latest[changed], before[changed].astype(np.float64), days[changed].astype(np.float64)
+
+    def _forget(self) -> None:
+        """Periods that are over for long, and the older half of what is too much."""
+        if not len(self._days):
+            return
+        kept = self._days >= (self._days.max() // PERIOD_DAYS - 1) * PERIOD_DAYS
+        if np.count_nonzero(kept) > self._max_pairs:
+            kept &= self._days > np.median(self._days[kept])
+        if not kept.all():
+            self._pairs, self._days = self._pairs[kept], self._days[kept]

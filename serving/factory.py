@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -13,11 +14,13 @@ from core.version import VERSION
 from serving import pages
 from serving.access.rates import RATE_HEADERS
 from serving.http import openapi, problems
+from serving.http.again import Again
 from serving.http.middleware import REQUEST_ID, BodyLimit, RequestContext
 from serving.http.shedding import Shedding
 from serving.http.slashes import EncodedSlashes
 from serving.routes.all import ROUTES, include
 from serving.routes.api import Api
+from serving.routes.known import known_here
 
 
 def create_app(
@@ -39,18 +42,28 @@ def create_app(
                 await watching
             await api.service.features.disconnect()
             await api.access.rates.close()
-            for close in (api.readiness.close, api.ingestion.close, api.service.close, *closers):
+            for close in (api.readiness.close, api.ingestion.close, api.films.close, api.service.close, *closers):
                 close()
 
-    app = FastAPI(title="Marquee", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
+    app = FastAPI(
+        title="Marquee",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
+    )
     app.state.api = api
     include(app)
     pages.install(app)
     problems.install(app, ROUTES)
-    openapi.describe(app, api.ingestion.max_batch, open_to_all=api.access.open_to_all)
+    rule, batch, open_to_all = api.ingestion.clock_rule, api.ingestion.max_batch, api.access.open_to_all
+    openapi.describe(app, openapi.Facts(batch, rule, open_to_all, partial(known_here, api)))
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(Shedding, refusal=api.service.refusal)
+    app.add_middleware(Again, service=api.service, access=api.access, known=api.known_addresses)
     if origins:
         headers, methods = ["X-Api-Key", "Authorization"], ["GET", "POST"]
         app.add_middleware(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import wiring
 from app.usecases import noticing, run_evidence
 from app.usecases.rolling_out import rollouts
-from core.bundle import read_manifest
+from core.bundle import Manifest, read_manifest
 from core.errors import NotFound
 from core.ports import Echo
 from core.settings import Settings
+
+if TYPE_CHECKING:
+    from lifecycle.gates import GateResult
 
 
 def register(
@@ -45,10 +49,10 @@ def promote(
     echo: Echo,
     why: str = "",
     actor: str = "",
-) -> None:
+) -> tuple[Manifest, GateResult]:
     """Judge a version against production and, unless this is a dry run, make it production.
 
-    Raises when the gate says no, unless it is forced.
+    Returns the release and the verdict. Raises when the gate says no, unless it is forced.
     """
     from lifecycle.counterfactual import counterfactual_of
     from lifecycle.gates import GateConfig, check_gate
@@ -66,7 +70,7 @@ def promote(
     for line in verdict.lines():
         echo(line)
     if dry_run:
-        return
+        return candidate, verdict
     run_evidence.log_verdict(settings, folder, candidate, verdict, production)
     ledger = wiring.ledger(settings)
     noticing.notice(registry, ledger)
@@ -75,6 +79,7 @@ def promote(
     if production is not None and production.release != candidate.release:
         rollouts(settings).on_trial(registry.version(version), actor=actor, why=why)
     echo(f"release {candidate.release} is production")
+    return candidate, verdict
 
 
 def let_in(
@@ -114,16 +119,18 @@ def let_in(
     return said
 
 
-def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "") -> None:
-    """Make the previous release production again. Raises NotFound when there is none."""
+def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "", actor: str = "") -> tuple[str, str]:
+    """Make the previous release production again; returns its version and name. Raises NotFound when there is none."""
     from lifecycle.promotion import release_of, rollback_target
     from lifecycle.promotion import rollback as move
 
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
-    noticing.notice(registry, ledger)
     target = rollback_target(registry, ledger)
+    release = release_of(registry, target)
     if dry_run:
-        echo(f"version {target}, release {release_of(registry, target)}, would be production again")
-        return
-    move(registry, ledger, actor=wiring.person(), why=why)
-    echo(f"version {target}, release {release_of(registry, target)}, is production again")
+        echo(f"version {target}, release {release}, would be production again")
+        return target, release
+    noticing.notice(registry, ledger)
+    move(registry, ledger, actor=actor or wiring.person(), why=why)
+    echo(f"version {target}, release {release}, is production again")
+    return target, release

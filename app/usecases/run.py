@@ -18,6 +18,7 @@ from app.usecases import experimenting, steps
 from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
 from app.usecases.onboarding import remember
+from app.usecases.operating import operating
 from app.usecases.provenance import opener, provenance
 from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
@@ -49,6 +50,7 @@ def api(settings: Settings) -> FastAPI:
     from app.hosting import host_of
     from serving import probes
     from serving.factory import create_app
+    from serving.films.service import FilmService
     from serving.health import Readiness
     from serving.intake.ingestion import Ingestion
     from serving.lists.service import following
@@ -77,6 +79,7 @@ def api(settings: Settings) -> FastAPI:
 
     parts = Api(
         service=service,
+        films=FilmService(service),
         ingestion=Ingestion(accepting.log, lambda: host.facts, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)),
         readiness=Readiness(checks),
         code_version=code_version,
@@ -89,6 +92,7 @@ def api(settings: Settings) -> FastAPI:
         experiments=experimenting.operations(settings),
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
+        operating=operating(settings, log, lake),
     )
     closers = stop_following, accepting.log.close, features.close
     return create_app(parts, settings.max_body_bytes, settings.origins, closers)

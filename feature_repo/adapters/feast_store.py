@@ -12,7 +12,7 @@ import io
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -96,17 +96,22 @@ class FeastFeatures:
         """Only from Redis: SQLite is a file, and reading it blocks."""
         return self._config.redis_url is not None
 
-    async def read_async(self, user_id: int) -> UserFeatures | None:
-        """As `read`, in the event loop: without a thread that would fight for Python's lock with the rest of the request."""
-        with _translated():
-            keys = [codec.entity_key(user_id)]
-            [(written, values)] = await self._online.online_read_async(self.repo_config, self._view, keys)
-        return self._decoded(user_id, written, values)
+    def stored_async(self, user_id: int) -> Coroutine[Any, Any, Hashable]:
+        """What Redis has of the user, in the event loop: a thread would fight for Python's lock with the rest of the request."""
+        if not isinstance(self._online, BoundedRedisOnlineStore):
+            raise NotImplementedError("SQLite is read in a thread")
+        return _stored(self._online.ask(self.repo_config, self._view, codec.entity_key(user_id)))
+
+    def decoded(self, user_id: int, stored: Any) -> UserFeatures | None:
+        """Raises DependencyUnavailable for a record that cannot be read."""
+        if not isinstance(self._online, BoundedRedisOnlineStore):
+            raise NotImplementedError("SQLite is read in a thread")
+        return self._decoded(user_id, *self._online.answered(self._view, stored))
 
     async def disconnect_async(self) -> None:
         """Close the connections of this event loop."""
         if isinstance(self._online, BoundedRedisOnlineStore):
-            await self._online.disconnect_async()
+            await self._online.disconnect_async(self.repo_config)
 
     def _decoded(self, user_id: int, written: datetime | None, values: Mapping[str, Any] | None) -> UserFeatures | None:
         if values is None or written is None:
@@ -261,6 +266,11 @@ def repo_config(config: FeastConfig) -> RepoConfig:
         entity_key_serialization_version=3,
         repo_path=folder,
     )
+
+
+async def _stored(asked: Awaitable[Sequence[bytes | None]]) -> Hashable:
+    with _translated():
+        return tuple(await asked)
 
 
 @contextlib.contextmanager

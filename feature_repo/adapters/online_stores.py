@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
-from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
@@ -29,6 +27,7 @@ from feature_repo.adapters.feast_sdk import (
     redis_key,
     serialize_entity_key,
 )
+from feature_repo.adapters.redis_line import line_of
 
 
 class WalSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
@@ -87,7 +86,9 @@ class BoundedRedisOnlineStoreConfig(RedisOnlineStoreConfig):
 class BoundedRedisOnlineStore(RedisOnlineStore):
     """Redis that answers or fails in time."""
 
-    _async_client: tuple[asyncio.AbstractEventLoop, AsyncRedis] | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._known_fields: dict[str, tuple[list[str], list[Any]]] = {}
 
     def _get_client(self, online_store_config: Any) -> Any:
         if self._client is None:
@@ -100,35 +101,27 @@ class BoundedRedisOnlineStore(RedisOnlineStore):
             )
         return self._client
 
-    async def online_read_async(self, config: Any, table: Any, entity_keys: Any, requested_features: Any = None) -> Any:
-        """Feast's own, without its pipeline: that costs more than the one command that a request has.
+    def ask(self, config: Any, table: Any, entity_key: Any) -> asyncio.Future[Sequence[bytes | None]]:
+        """Ask for one entity's hash, with what else this turn of the event loop asks Redis for.
 
-        Without a time-out of its own either: whoever waits in an event loop gives up by cancelling, which closes the connection.
+        Without a time-out of its own: whoever waits in an event loop gives up by cancelling.
         """
-        client = await self._get_client_async(config.online_store)
-        names, fields = self._generate_hset_keys_for_features(table, requested_features)
-        keys = self._generate_redis_keys_for_entities(config, entity_keys)
-        values = [await client.hmget(key, fields) for key in keys]
-        return self._convert_redis_values_to_protobuf(values, table.name, names)
+        key = redis_key(config.project, entity_key, config.entity_key_serialization_version)
+        return line_of(config.online_store.connection_string).call("HMGET", key, *self._fields(table)[1])
 
-    async def _get_client_async(self, online_store_config: Any) -> Any:
-        """One for each event loop: a connection belongs to the loop that opened it."""
-        loop = asyncio.get_running_loop()
-        known = self._async_client
-        if known is None or known[0] is not loop:
-            made = AsyncRedis.from_url(
-                online_store_config.connection_string,
-                socket_connect_timeout=online_store_config.timeout_seconds,
-                retry=AsyncRetry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-            )
-            known = self._async_client = loop, made
-        return known[1]
+    def answered(self, table: Any, values: Sequence[bytes | None]) -> Any:
+        """What `ask` got, as Feast's own read has it: when it was written, and the features."""
+        return self._get_features_for_entity(values, table.name, self._fields(table)[0])
 
-    async def disconnect_async(self) -> None:
-        """Close the connections of this event loop."""
-        known, self._async_client = self._async_client, None
-        if known is not None and known[0] is asyncio.get_running_loop():
-            await known[1].aclose()
+    def _fields(self, table: Any) -> tuple[list[str], list[Any]]:
+        """The names of a view's features, and the fields that the hash has them in."""
+        if table.name not in self._known_fields:
+            self._known_fields[table.name] = self._generate_hset_keys_for_features(table, None)
+        return self._known_fields[table.name]
+
+    async def disconnect_async(self, config: Any) -> None:
+        """Close the connection of this event loop."""
+        await line_of(config.online_store.connection_string).close()
 
     def forget(self, config: Any, table: Any, keys: Sequence[Any]) -> None:  # noqa: ARG002 - the key holds one view only
         """Delete the hashes of these entity keys."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from feature_repo.item_stats import of_all_time
 from recommender.live import Snapshot
@@ -40,12 +41,15 @@ class TrendingSource:
         ever = now.stats.users.astype(np.float64)
         recent = np.maximum(now.stats.recent - of_all_time(ever), 0.0)
         expected = ever * (recent.sum() / max(ever.sum(), 1.0))
-        self._rise = ((recent - expected) / np.sqrt(expected + 1.0)).astype(np.float32)
+        self.rise = ((recent - expected) / np.sqrt(expected + 1.0)).astype(np.float32)
         self._k = k
 
     def fetch(self, query: Query, eligible: Eligible) -> Fetched:  # noqa: ARG002 - the role's signature
-        found = np.flatnonzero((self._rise > 0) & eligible)
-        best = found[top_rows(self._rise[found], self._k)]
-        if not len(best) or self._rise[best[0]] <= ONE_USER:
-            return Fetched.nothing()
-        return Fetched(best, self._rise[best], spread=float(self._rise.std()))
+        best = self.rows(eligible, self._k)
+        return Fetched(best, self.rise[best], spread=float(self.rise.std()))
+
+    def rows(self, eligible: Eligible, k: int) -> NDArray[np.intp]:
+        """The k eligible rows [m] with the greatest rise; none where not even the first is more than one user's doing."""
+        found = np.flatnonzero((self.rise > 0) & eligible)
+        best = np.asarray(found[top_rows(self.rise[found], k)], dtype=np.intp)
+        return best if len(best) and self.rise[best[0]] > ONE_USER else best[:0]

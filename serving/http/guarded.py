@@ -42,10 +42,20 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def user_meant(request: Request, named: ExternalId | None) -> ExternalId | None:
+    """The user whom a request names outside its path; with a user's token and no name that user. Raises Forbidden."""
+    caller = caller_of(request)
+    if named is None:
+        return caller.user
+    caller.require_touch(named)
+    return named
+
+
 def _guarded(inner: Handler, scope: Scope) -> Handler:
     async def handler(request: Request) -> Response:
         access: AccessControl = request.app.state.api.access
-        request.state.caller, allowance = await access.admit(request.headers, scope, _user(request))
+        known = request.scope["state"].get("admitted")  # of a list that could not be shown again
+        request.state.caller, allowance = known or await access.admit(request.headers, scope, _user(request))
         answer = await (_audited(inner, request, access) if scope is Scope.ADMIN else inner(request))
         if allowance is not None:
             answer.headers.update(allowance.headers)
@@ -81,8 +91,9 @@ async def _audited(inner: Handler, request: Request, access: AccessControl) -> R
 
 
 def _user(request: Request) -> ExternalId | None:
-    """Whom the request is about; None also for what is no id, which the route refuses."""
+    """Whom the address says that the request is about; None also for what is no id, which the route refuses."""
+    named = request.path_params.get("user_id") or request.query_params.get("user_id")
     try:
-        return parse_id(request.path_params["user_id"])
-    except (KeyError, ValueError):
+        return parse_id(named)
+    except ValueError:
         return None

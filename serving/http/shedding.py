@@ -7,15 +7,12 @@ a process can answer it would do little else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import MarqueeError
+from serving.http.again import LIST_ROUTE, LISTS
 from serving.http.problems import of_error
-
-_LISTS = "/recommend/"
-_ROUTE = SimpleNamespace(path_format="/recommend/{user_id}")  # by which such a request is counted: no route has it yet
 
 
 class Shedding:
@@ -26,9 +23,9 @@ class Shedding:
         self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self._refusal() if scope["type"] == "http" and scope["path"].startswith(_LISTS) else None
+        refused = self._refusal() if scope["type"] == "http" and scope["path"].startswith(LISTS) else None
         if refused is None:
             await self._app(scope, receive, send)
             return
-        scope["route"] = _ROUTE
+        scope["route"] = LIST_ROUTE
         await of_error(refused, scope["state"]["request_id"])(scope, receive, send)

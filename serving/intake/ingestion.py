@@ -38,6 +38,14 @@ class IngestionResult:
     event_ids: list[str]  # of every event, in the order of the request
 
 
+class FutureEvents(InvalidFields):
+    """Events that lie ahead of the server's clock: later the same request may be right."""
+
+    status = 409
+    slug = "event-in-the-future"
+    title = "An event lies in the future"
+
+
 class Ingestion:
     """Validates events and appends them to the log."""
 
@@ -60,7 +68,7 @@ class Ingestion:
         self.max_batch = max_batch
         self._timeout = timeout
         self._clock = clock
-        self._clock_rule = clock_rule
+        self.clock_rule = clock_rule
         self._one = TypeAdapter(Interaction)
         self._many: TypeAdapter[list[Interaction]] = TypeAdapter(Annotated[list[Interaction], Field(max_length=max_batch)])
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="events")
@@ -68,8 +76,8 @@ class Ingestion:
     async def ingest(self, body: bytes, caller: Caller = ANYBODY) -> IngestionResult:
         """Store one event or an array of them; returns when they are durable.
 
-        Raises MalformedJson, InvalidFields, Forbidden (then nothing is stored), or DependencyUnavailable (then it is not known
-        what is stored: the same request can be sent again, because event ids make it idempotent).
+        Raises MalformedJson, InvalidFields, FutureEvents, Forbidden (then nothing is stored), or DependencyUnavailable: then it
+        is not known what is stored, and the same request can be sent again, because event ids make it idempotent.
         """
         is_array = body.lstrip()[:1] == b"["
         events = self._parse(body, is_array)
@@ -112,14 +120,15 @@ class Ingestion:
 
     def _check_clocks(self, events: Sequence[Interaction], is_array: bool) -> None:
         now = self._clock()
-        complaints = ((index, event, check_clock(event, now, self._clock_rule)) for index, event in enumerate(events))
-        wrong = [
-            ({"index": index} if is_array else {}) | field_error("ts", event.ts, complaint.partition("allowed: ")[2])
-            for index, event, complaint in complaints
-            if complaint is not None
-        ]
+        complaints = ((index, event, check_clock(event, now, self.clock_rule)) for index, event in enumerate(events))
+        wrong, late = [], True
+        for index, event, complaint in complaints:
+            if complaint is not None:
+                late &= event.ts > now
+                told = field_error("ts", event.ts, complaint.partition("allowed: ")[2])
+                wrong.append({"index": index} | told if is_array else told)
         if wrong:
-            raise InvalidFields(wrong)
+            raise (FutureEvents if late else InvalidFields)(wrong)
 
     def _unknown_items(self, events: Sequence[Interaction]) -> list[int]:
         """Indices of events on items that the catalogue does not have."""

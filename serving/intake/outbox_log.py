@@ -70,6 +70,9 @@ class OutboxLog:
     def read(self, topic: str) -> Iterator[LoggedRecord]:
         return self._inner.read(topic)
 
+    def waiting(self, topic: str, group: str) -> int:
+        return self._inner.waiting(topic, group)
+
     def check(self) -> HealthCheck:
         """Degraded while the log is unavailable or events wait; down when even the outbox cannot be written."""
 

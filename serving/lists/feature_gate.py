@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any, NamedTuple
 
 from cachetools import TTLCache
 
@@ -22,6 +23,13 @@ from core.ports import AsyncFeatureReader, FeatureReader, Monotonic
 SERVICE = "feature store"
 _LAST_MOMENT = 0.02  # seconds
 _KEPT, _KEPT_SECONDS = 2000, 600.0  # users whose features are kept in case the store does not answer: some 10 KB each
+
+
+class Stored(NamedTuple):
+    """What the store has of a user. Two of the same `version` mean the same features; `value` is for the gate alone."""
+
+    version: Hashable
+    value: Any
 
 
 class FeatureGate:
@@ -46,15 +54,28 @@ class FeatureGate:
 
     async def read(self, user_id: int) -> UserFeatures | None:
         """The user's features, None for a user never seen. Raises DependencyUnavailable."""
-        if self._breaker.open:
-            if self._breaker.may_ask():
-                self._asking = asyncio.create_task(self._ask_behind(user_id))
-            raise DependencyUnavailable(SERVICE, "it did not answer a moment ago", "see /health/ready")
-        return await self._asked(user_id)
+        return self.decoded(user_id, await self.ask(user_id))
 
-    async def _asked(self, user_id: int) -> UserFeatures | None:
+    def ask(self, user_id: int) -> Coroutine[Any, Any, Stored]:
+        """What is stored of the user. It is asked for at once, and awaited by whoever wants the answer.
+
+        Awaiting raises DependencyUnavailable.
+        """
+        if not self._breaker.open:
+            return self._answered(self._begun(user_id))
+        if self._breaker.may_ask():
+            self._asking = asyncio.create_task(self._ask_behind(user_id))
+        return _refused()
+
+    def decoded(self, user_id: int, stored: Stored) -> UserFeatures | None:
+        """The features that are stored. Raises DependencyUnavailable for a record that cannot be read."""
+        found = stored.value if self._async is None else self._async.decoded(user_id, stored.value)
+        self._keep(user_id, found)
+        return found
+
+    async def _answered(self, asked: Awaitable[Any]) -> Stored:
         try:
-            found = await self._in_time(user_id)
+            found = await self._in_time(asked)
         except TimeoutError as error:
             reason = f"no answer within {self._timeout * 1e3:.0f} ms"
             self._breaker.failed(reason)
@@ -63,8 +84,7 @@ class FeatureGate:
             self._breaker.failed(error.detail)
             raise
         self._breaker.answered()
-        self._keep(user_id, found)
-        return found
+        return Stored(_version(found) if self._async is None else found, found)
 
     def last_known(self, user_id: int) -> UserFeatures | None:
         """What was last read of a user by this process within ten minutes, if anything: for when the store does not answer."""
@@ -81,9 +101,9 @@ class FeatureGate:
     async def _ask_behind(self, user_id: int) -> None:
         """For the breaker alone: nobody waits for what is found."""
         with suppress(DependencyUnavailable):
-            await self._asked(user_id)
+            await self._answered(self._begun(user_id))
 
-    async def _in_time(self, user_id: int) -> UserFeatures | None:
+    async def _in_time(self, asked: Awaitable[Any]) -> Any:
         """Raises TimeoutError.
 
         The time-out has a last moment that begins when the event loop sees that it is over: an answer that arrived while this
@@ -93,7 +113,7 @@ class FeatureGate:
         async with asyncio.timeout(None) as limit:
             over = loop.call_later(self._timeout, lambda: limit.reschedule(loop.time() + _LAST_MOMENT))
             try:
-                return await self._read(user_id)
+                return await asked
             finally:
                 over.cancel()
 
@@ -105,7 +125,16 @@ class FeatureGate:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _read(self, user_id: int) -> Awaitable[UserFeatures | None]:
+    def _begun(self, user_id: int) -> Awaitable[Any]:
         if self._async is not None:
-            return self._async.read_async(user_id)
+            return self._async.stored_async(user_id)
         return asyncio.get_running_loop().run_in_executor(self._threads, self._reader.read, user_id)
+
+
+async def _refused() -> Stored:
+    raise DependencyUnavailable(SERVICE, "it did not answer a moment ago", "see /health/ready")
+
+
+def _version(user: UserFeatures | None) -> Hashable:
+    """What differs when anything that a list is made from does."""
+    return None if user is None else (user.applied_offset, user.n_events, user.last_seen, user.profile)

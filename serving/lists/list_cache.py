@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from core.features import UserFeatures
 from core.ports import Monotonic
 from core.telemetry import LIST_CACHE, LIST_CACHE_AGE
 from recommender.host import Chosen
@@ -56,10 +55,10 @@ class ListVersion(NamedTuple):
     features: Hashable
 
     @classmethod
-    def of(cls, chosen: Chosen, user: UserFeatures | None) -> ListVersion:
+    def of(cls, chosen: Chosen, features: Hashable) -> ListVersion:
+        """`features`: the version of what is stored of the user."""
         now = chosen.recommender.snapshot
-        features = None if user is None else (user.applied_offset, user.n_events, user.last_seen, user.profile)
-        return cls(chosen.arm, now.name, chosen.recommender.policy.id, weakref.ref(now.facts), features)
+        return cls(chosen.arm, now.name, chosen.recommender.policy_id, weakref.ref(now.facts), features)
 
 
 class _Kept(NamedTuple):
@@ -70,23 +69,30 @@ class _Kept(NamedTuple):
     version: ListVersion
 
 
+_HITS, _MISSES = LIST_CACHE.labels("hit"), LIST_CACHE.labels("miss")
+
+
 class ListCache:
     """Lists by user and request. Used from the event loop alone. Those that were not asked for longest go first."""
 
     def __init__(self, config: CacheConfig = CacheConfig(), clock: Monotonic = time.monotonic) -> None:
         self._config = config
         self._clock = clock
-        self._kept: LRUCache[CacheKey, _Kept] = LRUCache(config.max_bytes, lambda kept: len(kept.body) + 500)
+        self._kept: LRUCache[CacheKey, _Kept] = LRUCache(config.max_bytes, _size)
 
     def get(self, key: CacheKey, version: ListVersion) -> Answer | None:
         """The list, if it is fresh and what it was made from is what a new one would be made from."""
-        if not self._config.seconds:
-            return None
+        found = self.again(key, version)
+        if found is None and self._config.seconds:
+            _MISSES.inc()
+        return found
+
+    def again(self, key: CacheKey, version: ListVersion) -> Answer | None:
+        """As `get`, for one who will ask again where there is none."""
         kept, now = self._kept.get(key), self._clock()
-        if kept is None or kept.version != version or kept.fresh_until <= now:
-            LIST_CACHE.labels("miss").inc()
+        if kept is None or kept.fresh_until <= now or kept.version != version:
             return None
-        LIST_CACHE.labels("hit").inc()
+        _HITS.inc()
         LIST_CACHE_AGE.observe(now - kept.at)
         return Answer(kept.body, kept.request_id, now - kept.at)
 
@@ -112,3 +118,11 @@ class ListCache:
         """What is kept for a user (key)."""
         for key in [key for key in self._kept if key[0] == user]:
             del self._kept[key]
+
+
+def _size(kept: _Kept) -> int:
+    """Bytes, about."""
+    stored = kept.version.features
+    return (
+        500 + len(kept.body) + (sum(len(part) for part in stored if isinstance(part, bytes)) if isinstance(stored, tuple) else 0)
+    )

@@ -12,9 +12,9 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from core.background import Background
 from core.errors import DependencyUnavailable
@@ -25,11 +25,12 @@ from core.ports import Clock, EventLog
 from core.telemetry import COLD_STARTS, LIST_SECONDS, LISTS, POSITIONS, RELEASE_FAILURES, STAGE_ERRORS, STAGE_SECONDS
 from recommender.host import Chosen, RecommenderHost
 from recommender.paging import Shown
-from recommender.recommender import RecommendationResult
+from recommender.recommender import RecommendationResult, Recommender
 from recommender.roles import NO_CONSTRAINTS, Constraints, Context, Page, Query
 from recommender.trace import Trace
+from serving.lists.asked import Asked
 from serving.lists.exposures import Exposures
-from serving.lists.feature_gate import FeatureGate
+from serving.lists.feature_gate import FeatureGate, Stored
 from serving.lists.following import FollowedItem, follow
 from serving.lists.impressions import LOG_IMPRESSIONS, LogImpressions
 from serving.lists.list_cache import Answer, ListCache, ListVersion
@@ -43,20 +44,12 @@ log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.02  # for which impressions wait for others: one fsync for all of them
 
 
-class Form(Protocol):
-    """How a list is sent. Two of the same form are equal."""
-
-    def render(self, made: RecommendationResult) -> bytes: ...
-
-    def of_before(self, body: bytes) -> bytes:
-        """The same list, said to be one of before."""
-
-
 class _Read(NamedTuple):
     """What a list for `who` is made from."""
 
     who: ExternalId
     user: UserFeatures | None
+    stored: Hashable  # the version of what the feature store has of the user
     answered: bool  # whether the feature store did
     chosen: Chosen
     trace: Trace
@@ -108,47 +101,46 @@ class RecommendService:
         request_id: str | None = None,
         page_of: str | None = None,
         forced: Mapping[str, str] | None = None,
+        session: UserFeatures | None = None,
     ) -> RecommendationResult:
         """A page of a list; fewer items than asked for only when no more are eligible. Never fails for a dependency.
 
         Raises Overloaded when too many others wait.
 
         `request_id` and `page_of` are 32 hex digits; `page_of` is the request of the first page, whose exploration goes on.
-        `forced` are variants of experiments to be in, by experiment; raises InvalidInput for one that does not run.
+        `forced` are variants of experiments to be in, by experiment; raises NotFound for one that does not run. `session`:
+        features to go by, in place of those in the store.
         """
         start = time.perf_counter()
         request_id = request_id or uuid.uuid4().hex
         async with self._turns.one():
-            read = await self._read(user, forced)
+            read = await self._read(user, forced) if session is None else self._given(user, session)
             made = await self._make(read, page, constraints, request_id, page_of)
         return self._noted(made, start, page_of)
 
-    async def answer(
-        self,
-        user: ExternalId,
-        page: Page,
-        constraints: Constraints,
-        request_id: str,
-        form: Form,
-    ) -> Answer:
+    async def answer(self, asked: Asked, request_id: str) -> Answer:
         """A first page as it is sent: the one of a moment ago, if it would be made from the same again, or a new one.
 
         While the feature store does not answer and nothing is known of the user, an older one. Raises Overloaded.
         """
-        start, key = time.perf_counter(), (user_key(user), (user, page, constraints, form))
+        start, key = time.perf_counter(), (asked.key, asked)
         async with self._turns.one():
-            read = await self._read(user)
-            version = ListVersion.of(read.chosen, read.user)
+            read = await self._read(asked.user)
+            version = ListVersion.of(read.chosen, read.stored)
             lasts = not read.chosen.recommender.policy.tires  # else each list that is shown changes the next one
             if lasts and read.answered and (kept := self._cache.get(key, version)):
                 return kept
             if not read.answered and read.user is None and (kept := self._cache.stale(key, version)):
-                return kept._replace(body=form.of_before(kept.body))
-            made = await self._make(read, page, constraints, request_id, None)
-        answer = Answer(form.render(self._noted(made, start, None)), request_id)
+                return kept._replace(body=asked.form.of_before(kept.body))
+            made = await self._make(read, asked.page, asked.constraints, request_id, None)
+        answer = Answer(asked.form.render(self._noted(made, start, None)), request_id)
         if lasts and read.answered:
             self._cache.keep(key, version, answer)
         return answer
+
+    def again(self, asked: Asked, stored: Stored) -> Answer | None:
+        """The page of a moment ago, if a new one would be made from the same. It needs no turn: nothing is made."""
+        return self._cache.again((asked.key, asked), ListVersion.of(self.host.choose(asked.key), stored.version))
 
     def refusal(self) -> Overloaded | None:
         """Why a request that comes now would be refused, if it would."""
@@ -167,6 +159,13 @@ class RecommendService:
         self.exposures.forget(user_key(user))
         self.features.forget(user_key(user))
         self._cache.forget(user_key(user))
+
+    async def maker_of(self, user: ExternalId | None) -> tuple[Recommender, UserFeatures | None]:
+        """Who makes a user's lists now, and what is known of the user, or last was; for None who makes most users' lists."""
+        if user is None:
+            return self.host.main, None
+        read = await self._read(user)
+        return read.chosen.recommender, read.user
 
     async def known(self, user: ExternalId) -> UserFeatures | None:
         """A user's features; None for one never seen, and for one whose key is another user's. Raises DependencyUnavailable."""
@@ -230,19 +229,23 @@ class RecommendService:
             exposure=self.exposures.of(user_key(who)) if chosen.recommender.policy.tires else None,
         )
 
+    def _given(self, who: ExternalId, session: UserFeatures) -> _Read:
+        return _Read(who, session, None, True, self.host.choose(user_key(who)), Trace())
+
     async def _read(self, who: ExternalId, forced: Mapping[str, str] | None = None) -> _Read:
         """What is known of the user, and who makes the list.
 
         While the feature store does not answer, the user's last known features, if there are any.
         """
-        trace, answered = Trace(), True
+        trace, answered, stored = Trace(), True, None
         with trace.stage("features", "online_store") as report:
             try:
-                user, error = await self.known(who), None
+                found = await self.features.ask(user_key(who))
+                user, error, stored = _of(who, self.features.decoded(user_key(who), found)), None, found.version
             except DependencyUnavailable as failure:
                 user, error, answered = _of(who, self.features.last_known(user_key(who))), failure.detail, False
             report(0 if user is None else len(user.item_ids), 0, error)
-        return _Read(who, user, answered, self.host.choose(user_key(who), forced), trace)
+        return _Read(who, user, stored, answered, self.host.choose(user_key(who), forced), trace)
 
 
 def _of(user: ExternalId, found: UserFeatures | None) -> UserFeatures | None:

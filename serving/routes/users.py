@@ -51,7 +51,7 @@ async def history(request: Request, user_id: Id, limit: Limit = 20) -> Response:
     summary="What a new user says that they like",
     response_model=None,
     openapi_extra=ONBOARDING_BODY,
-    responses={**answers(models.Onboarded, examples.ONBOARDED, "Stored"), **problems(400, 408, 409, 413, 415, 422, 503)},
+    responses={**answers(models.Onboarded, examples.ONBOARDED, "Stored"), **problems(400, 404, 408, 409, 413, 415, 422, 503)},
 )
 async def onboarding(request: Request, user_id: Id) -> Response:
     """The next list is made from it, with the strategy `onboarding`, until there are ten events of the user's own.

@@ -129,7 +129,7 @@ def test_what_must_survive_a_restart_is_on_a_named_volume(name: str) -> None:
 # --- secrets -------------------------------------------------------------------------------------------------------------
 
 
-OPTIONAL = {"PIP_EXTRA_INDEX_URL", "CODE_VERSION", "MARQUEE_ACCESS"}
+OPTIONAL = {"MARQUEE_MLFLOW_URL", "MARQUEE_GRAFANA_URL", "PIP_EXTRA_INDEX_URL", "CODE_VERSION", "MARQUEE_ACCESS"}
 
 
 def test_secrets_come_from_the_environment_and_have_no_default() -> None:

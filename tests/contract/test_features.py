@@ -154,6 +154,10 @@ def test_threads_read_while_one_writes(store: Store) -> None:
         assert list(reads) == [1 + k % 8 for k in range(400)]
 
 
+async def in_loop(features: FeastFeatures, user: int) -> UserFeatures | None:
+    return features.decoded(user, await features.stored_async(user))
+
+
 @pytest.mark.service("redis")
 def test_an_event_loop_reads_the_same(redis_url: str, tmp_path: Path) -> None:
     with Redis.from_url(redis_url) as client:
@@ -163,7 +167,7 @@ def test_an_event_loop_reads_the_same(redis_url: str, tmp_path: Path) -> None:
 
     async def read() -> list[UserFeatures | None]:
         try:
-            return list(await asyncio.gather(*(features.read_async(user) for user in range(1, 10))))
+            return list(await asyncio.gather(*(in_loop(features, user) for user in range(1, 10))))
         finally:
             await features.disconnect_async()
 
@@ -221,7 +225,7 @@ def test_redis_stopped_and_back_empty(start_redis: Callable[[], tuple[str, subpr
 
     async def read_and_close() -> None:
         try:
-            await features.read_async(5)
+            await in_loop(features, 5)
         finally:
             await features.disconnect_async()
 
@@ -245,14 +249,14 @@ def test_redis_that_hangs_is_given_up(start_redis: Callable[[], tuple[str, subpr
 
     async def give_up() -> None:
         async with asyncio.timeout(0.3):
-            await features.read_async(5)
+            await in_loop(features, 5)
 
     async def and_again() -> UserFeatures | None:
         with pytest.raises(TimeoutError):
             await give_up()
         process.send_signal(signal.SIGCONT)
         try:
-            return await features.read_async(5)
+            return await in_loop(features, 5)
         finally:
             await features.disconnect_async()
 

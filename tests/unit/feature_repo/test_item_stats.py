@@ -66,14 +66,19 @@ def test_a_log_that_went_quiet_keeps_its_order() -> None:
     assert stats.recent[1] > 0
 
 
-def test_each_user_counts_once_for_an_item_whoever_dislikes_it_does_not_and_the_latest_time_holds() -> None:
-    rows = [(1, 10, "view", None, day * DAY) for day in (0, 30, 60)] + [
+def test_each_user_counts_once_a_month_for_an_item_whoever_dislikes_it_does_not_and_the_latest_time_holds() -> None:
+    rows = [(1, 10, "view", None, day * DAY) for day in (60, 60.5, 61)] + [
         (2, 10, "rating", stars, 60 * DAY) for stars in (0.5, 2.5)
     ]
     rows += [(3, 20, "rating", 3.0, 30 * DAY), (4, 20, "view", None, 0.0)]
-    stats = item_stats(pl.DataFrame(rows, schema=SCHEMA, orient="row"), CATALOGUE, as_of=61 * DAY, half_life_days=30)
+    stats = item_stats(pl.DataFrame(rows, schema=SCHEMA, orient="row"), CATALOGUE, as_of=62 * DAY, half_life_days=30)
     assert stats.users.tolist() == [1, 2, 0]
-    np.testing.assert_allclose(stats.recent, [PRIOR_USERS / 2 + 1, PRIOR_USERS + 1 / 2 + 1 / 4, 0])
+    np.testing.assert_allclose(stats.recent, [PRIOR_USERS / 2 + 1, PRIOR_USERS + 2 ** (-31 / 30) + 2 ** (-61 / 30), 0], rtol=1e-5)
+
+
+def test_who_likes_an_item_again_a_month_later_counts_again() -> None:
+    rows = [(1, 10, "view", None, day * DAY) for day in (1, 29, 31, 59)]
+    assert item_stats(pl.DataFrame(rows, schema=SCHEMA, orient="row"), CATALOGUE, as_of=61 * DAY).users.tolist() == [2, 0, 0]
 
 
 def test_a_release_of_before_there_were_users_has_its_events_for_them(tmp_path: Path) -> None:

@@ -28,7 +28,10 @@ class Store:
 
     async def disconnect_async(self) -> None: ...
 
-    async def read_async(self, user_id: int) -> UserFeatures | None:
+    def decoded(self, user_id: int, stored: UserFeatures | None) -> UserFeatures | None:
+        return stored
+
+    async def stored_async(self, user_id: int) -> UserFeatures | None:
         self.asked += 1
         if self.stands_still:
             wait, self.stands_still = self.stands_still, 0.0

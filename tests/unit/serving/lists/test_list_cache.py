@@ -11,7 +11,6 @@ import pytest
 from prometheus_client import REGISTRY
 from synthetic import make_policy, make_snapshot
 
-from core.features import UserFeatures
 from core.item_facts import ItemFacts
 from serving.lists.list_cache import Answer, CacheConfig, ListCache, ListVersion
 
@@ -165,7 +164,7 @@ async def test_a_list_that_depends_on_what_was_shown_is_made_anew(
 
 def test_it_has_a_bound_in_bytes_and_the_longest_unasked_goes_first(make_host: Callable[..., Any]) -> None:
     host = make_host()
-    cache, version = ListCache(CacheConfig(SECONDS, max_bytes=10_000)), ListVersion.of(host.choose(WARM), UserFeatures(WARM))
+    cache, version = ListCache(CacheConfig(SECONDS, max_bytes=10_000)), ListVersion.of(host.choose(WARM), None)
     for number in range(20):
         cache.keep((number, ""), version, Answer(b"x" * 500, "0" * 32))
         cache.get((0, ""), version)

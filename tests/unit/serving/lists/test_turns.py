@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from serving.http.middleware import UNMATCHED
+from serving.lists.feature_gate import Stored
 from serving.lists.turns import Overloaded, Turns
 
 pytestmark = pytest.mark.anyio
@@ -132,17 +133,18 @@ async def test_the_api_answers_503_with_the_time_to_come_back(world) -> None:
     world.service._turns = Turns(1, patience=0.02)
     reading = asyncio.Event()
 
-    async def wait(*_: object) -> None:
+    async def wait(_: int) -> Stored:
         await reading.wait()
+        return Stored(None, None)
 
-    known, world.service.known = world.service.known, wait
+    ask, world.service.features.ask = world.service.features.ask, wait
     async with world.client() as client:
         first = asyncio.create_task(client.get("/recommend/7"))
         await asyncio.sleep(0.01)
         second = await client.get("/recommend/8")
         reading.set()
         assert (await first).status_code == 200
-        world.service.known = known
+        world.service.features.ask = ask
         assert (await client.get("/recommend/8")).status_code == 200
     assert (second.status_code, second.json()["type"], second.headers["retry-after"]) == (
         503,
