@@ -77,7 +77,7 @@ class Catalogue:
     @cached_property
     def breadths(self) -> NDArray[np.float32]:
         """How many genres each item has, 1 where none is known. [n]"""
-        return np.maximum(self.genres.sum(axis=1), np.float32(1.0))
+        return np.asarray(np.maximum(self.genres.sum(axis=1), 1.0), dtype=np.float32)
 
     @cached_property
     def known_costs(self) -> NDArray[np.float32]:
