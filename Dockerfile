@@ -14,11 +14,11 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /app
 # Dependencies first: this layer stays while only Marquee's own code changes.
-COPY pyproject.toml constraints.txt README.md ./
-RUN --mount=type=cache,target=/root/.cache/pip pip install -c constraints.txt .
-# Editable, because configs/ stands beside the packages and core.settings looks for it there.
+COPY pyproject.toml constraints.txt ./
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > needed.txt
+RUN --mount=type=cache,target=/root/.cache/pip pip install -c constraints.txt -r needed.txt
 COPY . .
-RUN pip install --no-deps -e . && python -m compileall -q .
+RUN pip install --no-deps .
 
 FROM python:3.11.13-slim-bookworm
 # LightGBM needs OpenMP's runtime, which the slim image lacks.
@@ -28,9 +28,11 @@ RUN apt-get update \
     && useradd --uid 10001 --create-home --shell /usr/sbin/nologin marquee \
     && install -d -o marquee -g marquee /var/lib/marquee /var/lib/mlflow
 COPY --from=build /opt/venv /opt/venv
-COPY --from=build /app /app
+# The commit, which an image has no checkout to read from: docker build --build-arg CODE_VERSION=$(git rev-parse --short=12 HEAD) .
+ARG CODE_VERSION=""
+ENV MARQUEE_CODE_VERSION=$CODE_VERSION
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MARQUEE_HOME=/var/lib/marquee
-WORKDIR /app
+WORKDIR /var/lib/marquee
 USER marquee
 VOLUME /var/lib/marquee
 EXPOSE 8000

@@ -3,21 +3,26 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: audit demo up install test bench check format reference clean kafka kafka-stop
+.PHONY: audit demo up install test bench check format reference clean generator kafka kafka-stop
 
-demo: install  ## load, train, release, serve and replay: the whole loop
+demo: $(VENV)/.runs  ## load, train, release, serve and replay: the whole loop
 	$(BIN)/marquee demo
 
-up: install  ## serve what the demo prepared
+up: $(VENV)/.runs  ## serve what the demo prepared
 	$(BIN)/marquee up
 
-install: $(VENV)/.installed
+install: $(VENV)/.installed  ## with what tests and checks need
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+# what Marquee needs to run: no Spark and no tools of development. pip takes a CPU build of torch where its index offers one.
+$(VENV)/.runs: pyproject.toml constraints.txt
 	@echo "Installing Marquee into $(VENV): about 7 GB with the CUDA build of torch, 2 GB with a CPU build; a few minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
-	@start=$$(date +%s); $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' && \
+	@start=$$(date +%s); $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . && \
 	echo "Installed in $$(( $$(date +%s) - start )) s, $$(du -sh $(VENV) | cut -f1) on disk."
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.runs
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 test: install  ## everything that needs no service but Python's own packages; more where services are found
@@ -48,6 +53,9 @@ kafka: install  ## a real single-node Kafka on loopback, without Docker
 
 kafka-stop: install
 	$(BIN)/python deploy/kafka/kafka.py stop
+
+generator:  ## openapi-python-client, with which tests make a client from the OpenAPI document; apart, for its own Typer
+	test -x .generator/bin/openapi-python-client || { python3 -m venv .generator && .generator/bin/pip install --quiet openapi-python-client==0.29.1; }
 
 clean:  ## everything Marquee wrote here; asks first
 	$(BIN)/marquee data erase

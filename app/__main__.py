@@ -1,6 +1,6 @@
 """`python -m app` is `marquee`."""
 
-from app.cli import main
+from marquee import main
 
 if __name__ == "__main__":
     main()

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from app.console import failed
+from app.console import failed, out, settings
 from core.errors import InvalidInput, MarqueeError
+from core.version import VERSION
 
 # Command -> its module in `app.commands`, in the order of `--help`; a group of commands has the name of its module.
 MODULES: Mapping[str, str] = MappingProxyType(
@@ -24,7 +25,20 @@ MODULES: Mapping[str, str] = MappingProxyType(
         **{name: name for name in ("evaluate", "ope", "tune", "simulate", "tradeoff", "reference")},
     }
 )
-GROUPS = ("data", "features", "index", "items", "release", "topics", "deadletter", "events", "experiment", "drill", "keys")
+GROUPS = (
+    "data",
+    "features",
+    "index",
+    "items",
+    "release",
+    "topics",
+    "deadletter",
+    "events",
+    "experiment",
+    "drill",
+    "keys",
+    "privacy",
+)
 
 
 class Commands(Mapping[str, Any]):
@@ -61,8 +75,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from app.code_version import code_version
+
+        made_from = code_version(settings())
+        out.print(f"marquee {VERSION}" + (f" ({made_from})" if made_from != VERSION else ""))
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="show the version and stop")
+    ] = False,
+) -> None:
     """Marquee: a real-time recommender. Start with `marquee demo`; check this machine with `marquee doctor`."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from app.ops.own_module import own_module
 from core.errors import AlreadyRunning
 from core.settings import Settings
 
@@ -45,7 +46,7 @@ def milvus(settings: Settings) -> Process:
 def mlflow_ui(settings: Settings) -> Process:
     """The MLflow UI on the tracking database."""
     artifacts = str(settings.folder("mlflow") / "artifacts")
-    command = (sys.executable, "-m", "lifecycle.adapters.mlflow_server", settings.tracking_uri, artifacts)
+    command = own_module("lifecycle.adapters.mlflow_server", settings.tracking_uri, artifacts)
     return Process(
         "mlflow",
         (*command, str(settings.mlflow_port)),
@@ -62,27 +63,29 @@ def mlflow_ui(settings: Settings) -> Process:
     )
 
 
-def api(settings: Settings) -> Process:
+def api(settings: Settings, env: Mapping[str, str] = MappingProxyType({})) -> Process:
+    """`env` are settings of its own, as environment variables."""
     return Process(
         "api",
-        (sys.executable, "-m", "app", "serve"),
+        own_module("app", "serve"),
         lambda: answers(f"{settings.base_url}/health/ready"),
         settings.api_port,
         "api_port",
+        dict(env),
         patience=600.0,  # it may have to bring a large release's vectors to Milvus first
     )
 
 
 def consumer(settings: Settings) -> Process:
     port = settings.consumer_metrics_port
-    command = (sys.executable, "-m", "streaming.consumer")
+    command = own_module("streaming.consumer")
     return Process("consumer", command, lambda: listening("127.0.0.1", port), port, "consumer_metrics_port")
 
 
 def watchdog(settings: Settings, env: Mapping[str, str] = MappingProxyType({})) -> Process:
     """`env` are settings of its own, as environment variables."""
     port = settings.watchdog_metrics_port
-    command = (sys.executable, "-m", "monitoring.watchdog")
+    command = own_module("monitoring.watchdog")
     return Process("watchdog", command, lambda: listening("127.0.0.1", port), port, "watchdog_metrics_port", dict(env))
 
 

@@ -14,7 +14,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from core.errors import InvalidInput
-from core.settings import REPOSITORY, Settings
+from core.settings import CONFIGS, REPOSITORY, Settings
 
 PATH = REPOSITORY / "docs" / "reference.md"
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -171,7 +171,7 @@ def _code(text: str) -> str:
 
 def _value(value: object) -> str:
     """A value as one writes it in the environment."""
-    if value is None:
+    if value is None or value == CONFIGS:
         return "unset"
     if isinstance(value, bool):
         return str(value).lower()

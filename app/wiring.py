@@ -5,6 +5,7 @@ Imports stand inside the functions on purpose: a process pays only for the SDKs 
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import socket
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 def observed(settings: Settings, process: str) -> None:
     """Logs and traces of this process, as the settings say. Raises InvalidInput for traces without the extra `tracing`."""
-    log_to_stderr(settings.log_format)
+    log_to_stderr(settings.log_format, logging.getLevelNamesMapping()[settings.log_level.upper()], settings.access_log)
     if not settings.tracing_endpoint:
         return
     try:
@@ -203,18 +204,3 @@ def person() -> str:
         return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
     except KeyError:  # a container's user may have no name
         return f"cli:{os.getuid()}"
-
-
-def code_version(root: Path) -> str:
-    """The commit of the checkout, or the package version outside one."""
-    head = root / ".git" / "HEAD"
-    if head.is_file():
-        ref = head.read_text().strip()
-        if not ref.startswith("ref: "):
-            return ref[:12]
-        target = root / ".git" / ref.removeprefix("ref: ")
-        if target.is_file():
-            return target.read_text().strip()[:12]
-    from importlib.metadata import version
-
-    return version("marquee")

@@ -30,6 +30,7 @@ MODEL_CARD = "model_card.md"
 FIGURES = "figures.json"  # what was measured beyond the manifest's metrics (lifecycle.figures); not in every bundle
 REFERENCE = "reference.parquet"  # a sample of training-time features: what the watchdog compares with
 USER_REFERENCE = "user_reference.npz"  # where the users of that sample lie; not in every bundle
+EXTENDS = "extends"  # in a manifest's config: the release that this one has more items than, and else nothing new
 FILES = (USER_TOWER, TOWER_WEIGHTS, ITEM_EMBEDDINGS, CATALOGUE, ITEM_STATS, RANKER, MODEL_CARD, REFERENCE)  # in every bundle
 
 

@@ -175,12 +175,15 @@ class ItemStats:
 
     as_of: float  # Unix seconds: only events before it are counted
     n_events: NDArray[np.float32]  # all interactions so far
-    recent: NDArray[np.float32]  # interactions with exponential time decay: what is popular now
+    recent: NDArray[np.float32]  # users who like it, with exponential time decay and some of all time: what is popular now
     rating_mean: NDArray[np.float32]  # shrunk towards the global mean
     impressions: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # times shown; 0 if left out
     answers: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # impressions that were accepted
+    users: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # who ever liked it; events if left out
 
     def __post_init__(self) -> None:
+        if not len(self.users):
+            object.__setattr__(self, "users", self.n_events)
         for name in ("impressions", "answers"):
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, np.zeros(len(self.n_events), dtype=np.float32))
@@ -190,7 +193,8 @@ class ItemStats:
         return np.argsort(-self.recent, kind="stable")[:k]
 
     def write(self, path: Path) -> None:
-        frame = pl.DataFrame({"n_events": self.n_events, "recent": self.recent, "rating_mean": self.rating_mean})
+        columns = {"n_events": self.n_events, "recent": self.recent, "rating_mean": self.rating_mean, "users": self.users}
+        frame = pl.DataFrame(columns)
         frame.with_columns(as_of=pl.lit(self.as_of, dtype=pl.Float64)).write_parquet(path)
 
     @classmethod
@@ -201,4 +205,5 @@ class ItemStats:
             n_events=frame["n_events"].to_numpy(),
             recent=frame["recent"].to_numpy(),
             rating_mean=frame["rating_mean"].to_numpy(),
+            users=frame["users" if "users" in frame.columns else "n_events"].to_numpy(),  # releases of before have no users
         )

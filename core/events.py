@@ -36,7 +36,7 @@ def _new_id() -> str:
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = Field(1, description="of the event's contract")
 
 
 class Interaction(_Event):
@@ -47,9 +47,9 @@ class Interaction(_Event):
     """
 
     event_id: Token = Field(default_factory=_new_id, description="unique per event; repeat it to retry safely")
-    user_id: Id
-    item_id: Id
-    kind: Kind
+    user_id: Id = Field(description="who did it")
+    item_id: Id = Field(description="with which item")
+    kind: Kind = Field(description="what was done")
     value: Finite | None = Field(default=None, description=value_rules())
     ts: Finite = Field(default_factory=time.time, ge=0, description="Unix seconds, UTC; now if left out")
     request_id: Token | None = Field(default=None, description="the recommendation list that this answers")

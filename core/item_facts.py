@@ -18,6 +18,7 @@ from core.catalogue import Catalogue
 from core.expressions import Columns, Expression, readable
 from core.ids import ExternalId
 from core.items import BUSINESS_SCHEMA, complete
+from core.posters import poster_url
 from core.sorted_keys import KeyRows
 
 # What expressions can say of an item.
@@ -36,6 +37,8 @@ FACT_COLUMNS: Columns = {
     c.COST: "number",
     c.RUNTIME: "number",
 }
+# How an item is described of which only the id is known.
+UNKNOWN: Mapping[str, Any] = {"title": "", "genres": [], "year": None, "poster": None}
 
 
 class ItemFacts:
@@ -58,6 +61,8 @@ class ItemFacts:
         self._ids_of_keys = {key: id_ for id_, key in self._keys_of_ids.items()}
         self._with_genre: dict[str, NDArray[np.bool_]] = {}
         self._where: dict[str, NDArray[np.bool_]] = {}
+        self._columns: dict[str, list[list[str]]] = {}
+        self._named: dict[str, Mapping[str, NDArray[np.intp]]] = {}
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ItemFacts:
@@ -99,6 +104,7 @@ class ItemFacts:
             "title": self.title(row),
             "genres": self._genres[row],
             "year": int(self.years[row]) or None,
+            "poster": self._posters[row],
         }
 
     def where(self, expression: Expression) -> NDArray[np.bool_]:
@@ -113,9 +119,37 @@ class ItemFacts:
         unknown_year = pl.when(pl.col(c.YEAR) != 0).then(pl.col(c.YEAR)).alias(c.YEAR)
         return readable(self._items.select(*FACT_COLUMNS).with_columns(unknown_year))
 
-    def business(self, row: int) -> dict[str, Any]:
-        """What decides to whom, when and at what cost an item may be shown, null where nobody said so."""
-        return self._items.select(*BUSINESS_SCHEMA, c.LANGUAGE, c.PEOPLE).row(row, named=True)
+    def searchable(self) -> pl.DataFrame:
+        """What people search for, as text: item_id, title, people, genres, tags; "" where nothing is known. [n]"""
+        lists = [pl.col(name).list.join(", ").fill_null("").alias(name) for name in (c.PEOPLE, c.GENRES, c.TAGS)]
+        return self._items.select(c.ITEM, pl.col(c.TITLE).fill_null(""), *lists)
+
+    def names(self, column: str, row: int) -> list[str]:
+        """The names that an item has in a column of lists, such as its people or tags."""
+        return self._lists(column)[row]
+
+    def available(self, at: float) -> NDArray[np.bool_]:
+        """Which items may be shown at a time (Unix seconds). [n]"""
+        if self.window is None:
+            return self.shown
+        from_, until = self.window
+        return np.asarray(self.shown & (from_ <= at) & (at < until), dtype=np.bool_)
+
+    def by_name(self, column: str) -> Mapping[str, NDArray[np.intp]]:
+        """The rows [m] of the items that have each name of a column of lists, such as people or genres."""
+        if column not in self._named:
+            exploded = self._items.select(column).with_row_index("row").explode(column).drop_nulls(column)
+            grouped = exploded.group_by(column, maintain_order=True).agg("row")
+            self._named[column] = {
+                name: rows.to_numpy().astype(np.intp) for name, rows in zip(grouped[column], grouped["row"], strict=True)
+            }
+        return self._named[column]
+
+    def details(self, row: int) -> dict[str, Any]:
+        """What else is known of an item, and what decides to whom, when and at what cost it may be shown; null where nobody
+        said so."""
+        found = self._items.select(*BUSINESS_SCHEMA, c.LANGUAGE, c.PEOPLE, c.OVERVIEW).row(row, named=True)
+        return found | {c.OVERVIEW: found[c.OVERVIEW] or None}
 
     def with_genre(self, name: str) -> NDArray[np.bool_]:
         """Which items have the genre, upper and lower case alike. [n]"""
@@ -157,6 +191,15 @@ class ItemFacts:
     @cached_property
     def _titles(self) -> list[str | None]:
         return self._items[c.TITLE].to_list()
+
+    def _lists(self, column: str) -> list[list[str]]:
+        if column not in self._columns:
+            self._columns[column] = self._items[column].fill_null([]).to_list()
+        return self._columns[column]
+
+    @cached_property
+    def _posters(self) -> list[str | None]:
+        return [poster_url(stored) for stored in self._items[c.POSTER].to_list()]
 
     @cached_property
     def _genres(self) -> list[list[str]]:

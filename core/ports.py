@@ -160,6 +160,9 @@ class EventLog(Protocol):
     def read(self, topic: str) -> Iterator[LoggedRecord]:
         """Every record that the topic has now, each partition's in order, outside any group."""
 
+    def waiting(self, topic: str, group: str) -> int:
+        """How many records the group has yet to commit, without becoming a member of it."""
+
     def close(self) -> None: ...
 
 

@@ -13,14 +13,18 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from core.environment import PREFIX, refuse_unknown
+from core.errors import InvalidInput
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-CONFIGS = REPOSITORY / "configs"
+_OWN = Path(__file__).with_name("configs")  # in a wheel
+CONFIGS = Path(os.environ.get("MARQUEE_CONFIGS") or (_OWN if _OWN.is_dir() else REPOSITORY / "configs"))
 
 
 # everything that Marquee writes lies in one of these under home
 FOLDERS = (
     *("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch"),
-    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain", "drill", "access"),
+    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain", "drill", "access", "gorse"),
 )
 
 
@@ -29,8 +33,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MARQUEE_", frozen=True, extra="forbid", populate_by_name=True)
 
-    profile: Literal["local", "compose"] = Field("local", description="the profile: configs/profiles/NAME.toml applies")
+    profile: str = Field("local", description="the profile: configs/profiles/NAME.toml applies; local or compose")
     home: Path = Field(Path("var"), description="folder of everything Marquee writes")
+    configs: Path = Field(CONFIGS, description="folder of pipelines, profiles and the like; Marquee's own if unset")
+    code_version: str = Field(
+        "", description="commit of this code, where there is no checkout to read it from: images are built with it"
+    )
 
     api_host: str = Field("127.0.0.1", description="address that the API binds to")
     api_port: int = Field(8000, ge=1, le=65535, description="port of the API")
@@ -111,7 +119,27 @@ class Settings(BaseSettings):
         2.0, gt=0, description="seconds between two checks of the registry for a release that was promoted or rolled back"
     )
 
+    domain: str = Field(
+        "films", min_length=1, description="what is recommended, in words: configs/domains/NAME.toml, or the path of a .toml file"
+    )
+    mlflow_url: str = Field(
+        "", description="where people find the pages of MLflow; MARQUEE_MLFLOW_TRACKING_URI if empty and an http address"
+    )
+    grafana_url: str = Field("", description="where people find the dashboards of Grafana; no link if empty")
+
+    gorse_api: str = Field(
+        "",
+        description="turns on Gorse's REST API under /api: configs/gorse/NAME.toml (default) says what its feedback types mean; "
+        "off if empty",
+    )
+
     log_format: Literal["text", "json"] = Field("text", description="logs as text, or as one JSON object a line")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least important messages that are logged"
+    )
+    access_log: bool = Field(
+        False, description="log each request: method, route without ids, status, milliseconds, address and request_id"
+    )
     tracing_endpoint: str = Field(
         "", description="OTLP/HTTP address that traces go to, for example http://127.0.0.1:4318/v1/traces; off if empty"
     )
@@ -235,9 +263,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        profile = os.environ.get("MARQUEE_PROFILE", "local")
-        toml = TomlConfigSettingsSource(settings_cls, CONFIGS / "profiles" / f"{profile}.toml")
-        return init_settings, env_settings, toml
+        refuse_unknown(os.environ.items(), variables())
+        profile = init_settings().get("profile") or os.environ.get("MARQUEE_PROFILE", "local")
+        known = {path.stem: path for path in sorted((CONFIGS / "profiles").glob("*.toml"))}
+        if profile not in known:
+            raise InvalidInput("MARQUEE_PROFILE", profile, ", ".join(known))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, known[profile])
 
     @property
     def base_url(self) -> str:
@@ -262,3 +293,10 @@ class Settings(BaseSettings):
         if name not in FOLDERS:  # or `marquee data erase` would leave it
             raise ValueError(f"{name} is not in FOLDERS")
         return self.home.resolve() / name
+
+
+def variables() -> frozenset[str]:
+    """The names of the environment variables that are settings, upper case."""
+    aliases = (field.validation_alias for field in Settings.model_fields.values())
+    others = (str(name) for alias in aliases if isinstance(alias, AliasChoices) for name in alias.choices)
+    return frozenset((*(f"{PREFIX}{name}".upper() for name in Settings.model_fields), *others))

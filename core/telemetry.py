@@ -43,6 +43,9 @@ EVENTS_ACCEPTED = Counter(
 EVENTS_DUPLICATE = Counter("marquee_events_duplicate_total", "Events whose event_id was known already")
 EVENTS_QUARANTINED = Counter("marquee_events_quarantined_total", "Events sent to the dead-letter topic", ["reason"])
 EVENTS_APPLIED = Counter("marquee_events_applied_total", "Events whose effects are in the online features", ["kind"])
+EVENTS_FORGOTTEN = Counter(
+    "marquee_events_forgotten_total", "Late events of erased users, counted by each loop of the consumer that left one out"
+)
 FRESHNESS_SECONDS = Histogram(
     "marquee_freshness_seconds",
     "From an event's acceptance to its effect in the online features",

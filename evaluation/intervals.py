@@ -1,4 +1,4 @@
-"""Intervals of means over groups: by bootstrap, and by an inequality that holds for any number of groups."""
+"""Intervals of means over groups: by bootstrap, by an inequality that holds for any number of groups, and of shares."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 _MAX_PICKS = 10_000_000  # group indices in memory at once
 
@@ -74,3 +75,27 @@ def empirical_bernstein(
     reach = np.sqrt(2.0 * scaled.var(ddof=1) * log / m) + 7.0 * widest * log / (3.0 * (m - 1))
     width = float(reach) * (high - low)
     return Interval(mean, max(low, mean - width), min(high, mean + width))
+
+
+def clustered_share(values: NDArray[np.bool_], groups: NDArray[np.int64], level: float = 0.95) -> Interval:
+    """The interval of a share of values [n], whose groups (users) are independent of each other while their values are not.
+
+    Wilson's score interval for as many values as the variance between groups says that there are (Korn and Graubard 1998), at
+    least one and at most n. Where all values are the same no variance can be seen, and each group counts as one. Unlike a
+    bootstrap it does not collapse there. Without values it is all zeros.
+    """
+    n = len(values)
+    if not n:
+        return Interval(0.0, 0.0, 0.0)
+    _, index = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(index, weights=values.astype(np.float64)), np.bincount(index).astype(np.float64)
+    share, m = float(values.mean()), len(sizes)
+    effective = float(m)
+    if 0 < share < 1 and m > 1:
+        variance = float(((sums - share * sizes) ** 2).sum()) * m / (m - 1) / n**2
+        effective = min(float(n), share * (1 - share) / variance) if variance > 0 else float(n)
+    effective = max(1.0, effective)
+    z = float(ndtri((1 + level) / 2))
+    middle = (share + z * z / (2 * effective)) / (1 + z * z / effective)
+    reach = z / (1 + z * z / effective) * np.sqrt(share * (1 - share) / effective + z * z / (4 * effective**2))
+    return Interval(share, max(0.0, min(share, float(middle - reach))), min(1.0, max(share, float(middle + reach))))

@@ -18,7 +18,7 @@ _WHAT = "item statistics"
 def publish(path: Path, ids: NDArray[np.int64], stats: ItemStats) -> None:
     """Write the statistics of these items [n], for `PublishedStats` to read. Raises StorageFull."""
     columns = {c.ITEM: ids, "n_events": stats.n_events, "recent": stats.recent, "rating_mean": stats.rating_mean}
-    columns |= {"impressions": stats.impressions, "answers": stats.answers}
+    columns |= {"impressions": stats.impressions, "answers": stats.answers, "users": stats.users}
     replace_file(path, pl.DataFrame(columns).with_columns(as_of=pl.lit(stats.as_of, dtype=pl.Float64)), _WHAT)
 
 
@@ -49,5 +49,5 @@ def _aligned(frame: pl.DataFrame, catalogue: Catalogue) -> ItemStats:
 
     mean = float(frame["rating_mean"].to_numpy().mean()) if len(frame) else 0.0
     as_of = float(frame["as_of"][0]) if len(frame) else 0.0
-    counted = (column(name, 0.0) for name in ("impressions", "answers"))
+    counted = (column(name, 0.0) for name in ("impressions", "answers", "users" if "users" in frame.columns else "n_events"))
     return ItemStats(as_of, column("n_events", 0.0), column("recent", 0.0), column("rating_mean", mean), *counted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -11,9 +12,9 @@ from lake.ports import FileLake, Lake
 from lake.tables import SCHEMAS, read_or_empty
 
 
-def since(lake: Lake, table: str, ts: float, columns: Sequence[str]) -> pl.DataFrame:
-    """These columns of the rows from `ts` (Unix seconds) on. Raises DependencyUnavailable."""
-    recent = pl.col(c.TS) >= ts
+def since(lake: Lake, table: str, ts: float, columns: Sequence[str], until: float = math.inf) -> pl.DataFrame:
+    """These columns of the rows from `ts` on and before `until` (Unix seconds). Raises DependencyUnavailable."""
+    recent = (pl.col(c.TS) >= ts) & (pl.col(c.TS) < until)
     if not isinstance(lake, FileLake):
         return read_or_empty(lake, table).filter(recent).select(columns)
     schema = SCHEMAS[table]

@@ -18,8 +18,6 @@ from retrieval.ease import EaseTable
 from retrieval.new_items import content_embeddings
 from retrieval.transitions import Transitions
 
-EXTENDS = "extends"  # in a manifest's config: the release that this one extends
-
 
 def new_films(release: Path, catalogue: Catalogue) -> pl.DataFrame:
     """The films of `catalogue`, as items, that the release in this folder does not know."""
@@ -51,7 +49,7 @@ def extend_release(release: Path, films: pl.DataFrame, data_version: dict[str, i
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "n_items": len(longer),
             "data_version": data_version,
-            "config": {**manifest.config, EXTENDS: manifest.release},
+            "config": {**manifest.config, bundle.EXTENDS: manifest.release},
             "files": {},
         }
     )
@@ -76,12 +74,13 @@ def _longer_stats(stats: ItemStats, known: Catalogue, longer: Catalogue) -> Item
         return out
 
     mean = float(stats.rating_mean.mean())
-    return ItemStats(stats.as_of, column(stats.n_events, 0), column(stats.recent, 0), column(stats.rating_mean, mean))
+    events, recent, users = (column(values, 0) for values in (stats.n_events, stats.recent, stats.users))
+    return ItemStats(stats.as_of, events, recent, column(stats.rating_mean, mean), users=users)
 
 
 def _add_to_card(card: Path, manifest: Manifest, films: int) -> None:
     note = (
-        f"\n## Release {manifest.release}\n\nRelease {manifest.config[EXTENDS]} with {films:,} more films, placed by their "
-        f"content alone; {manifest.n_items:,} in all. Nothing was trained: the figures above are those of the former.\n"
+        f"\n## Release {manifest.release}\n\nRelease {manifest.config[bundle.EXTENDS]} with {films:,} more films, placed by "
+        f"their content alone; {manifest.n_items:,} in all. Nothing was trained: the figures above are those of the former.\n"
     )
     card.write_text(card.read_text() + note)

@@ -28,6 +28,9 @@ from recommender.release import Release
 from retrieval.adapters.mirror import MirrorIndex
 
 MAX_QUERIES = 2_000  # events of the window that are predicted, drawn evenly
+MAX_TIMED = (
+    200  # earlier events for which lists are made where the window has none: they say how long a list takes, if nothing else
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +44,15 @@ class Served:
 def face_off(
     interactions: pl.DataFrame, candidate: Served, production: Served, start: float, end: float, profiles: Profiles | None = None
 ) -> Comparison:
-    """Predict the events from `start` to `end` (Unix seconds) with both. `queries` is 0 for a window without any."""
+    """Predict the events from `start` to `end` (Unix seconds) with both. `queries` is 0 for a window without any; lists are timed
+    all the same."""
     catalogue = candidate.now.catalogue
     found = judging.queries(interactions, catalogue, start, end, MAX_QUERIES, profiles=profiles)
+    asked = found or judging.queries(interactions, catalogue, 0.0, end, MAX_TIMED, profiles=profiles)
     ranks, seconds = [], []
     for side in (candidate, production):
-        lists = _lists(found, side, interactions, catalogue)
-        ranked = rank_lists((rows for rows, _ in lists), found, side.now.name)
+        lists = _lists(asked, side, interactions, catalogue)
+        ranked = rank_lists((rows for rows, _ in lists[: len(found)]), found, side.now.name)
         ranks.append(ranked.ranks)
         seconds.append(float(np.median([took for _, took in lists])) if lists else 0.0)
     users = np.array([query.user_id for query in found], dtype=np.int64)

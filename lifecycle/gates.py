@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.bundle import FILES, Comparison, Manifest
+from core.bundle import EXTENDS, FILES, Comparison, Manifest
+from core.words import counted
 from evaluation.ope.verdict import Answer
 from lifecycle.counterfactual import Counterfactual
 
@@ -30,15 +31,14 @@ SEQUELS = "behaviour_sequels"  # share of the items that are farther from an ori
 class GateConfig:
     """How good a release has to be.
 
-    `margin` is what a successor may lose: it protects nine tenths of production's accuracy with 97.5 % confidence. Releases of
-    the same data are compared by their twins' figures, with `tolerance`. Where there is too little to compare by, a person may
-    promote; with `must_compare`, as an automatic retraining has it, the release stays out.
+    `margin` is what a successor may lose: it protects nine tenths of production's accuracy with 97.5 % confidence. Where the
+    newest events are too few for that, releases of the same data are compared by their twins' figures, with `tolerance`. What
+    cannot be compared at all has not passed: a person who knows better promotes it with `--force`, and that is on record.
     """
 
     margin: float = 0.1  # of production's NDCG@10, by which the interval of the difference may reach below zero
     min_queries: int = 200  # of a comparison
     min_users: int = 20
-    must_compare: bool = False
     tolerance: float = 0.02  # relative NDCG@10 that a release may lose against production on the same data
     min_coverage: float = 0.01  # share of the catalogue that appears in somebody's top 10
     max_crowding: float = 0.9  # share of the lists that may have the same item
@@ -93,7 +93,7 @@ def check_gate(
             _covers(candidate, config.min_coverage),
             _behaves(candidate),
             _balanced(candidate, config),
-            _as_fast(candidate, config),
+            _as_fast(production, candidate, config),
             _as_much_data(production, candidate, config.min_events),
             _not_worse_by_the_logs(counterfactual),
         )
@@ -114,14 +114,33 @@ def _beats_popularity(candidate: Manifest) -> GateCheck:
 
 def _not_worse_than(production: Manifest | None, candidate: Manifest, config: GateConfig) -> GateCheck:
     name = "it is not worse than production"
-    if production is None:
-        return GateCheck(name, True, "there is no production release yet")
+    if (nothing := _nothing_to_compare(production, candidate)) or production is None:
+        return GateCheck(name, True, nothing)
     found = candidate.compared
-    if found is not None and found.production == production.release:
+    on_window = found is not None and found.production == production.release
+    if found is not None and on_window and found.queries >= config.min_queries and found.users >= config.min_users:
         return _on_the_same_window(name, found, config)
-    if production.data_version != candidate.data_version:
-        why = f"it was compared with {found.production}" if found else "it was not compared with any release"
-        return GateCheck(name, not config.must_compare, f"not compared with {production.release}: {why}")
+    if production.data_version == candidate.data_version:
+        return _on_the_same_data(name, production, candidate, config)
+    if found is not None and on_window:
+        seen = f"on {counted(found.queries, 'event')} of {counted(found.users, 'user')} that neither has seen"
+        return GateCheck(name, False, f"cannot tell {seen}: {config.min_queries} of {config.min_users} users are needed")
+    why = f"it was compared with {found.production}" if found else "it was not compared with any release"
+    return GateCheck(name, False, f"not compared with {production.release}: {why}")
+
+
+def _nothing_to_compare(production: Manifest | None, candidate: Manifest) -> str:
+    """Why nothing has to be compared; empty where something has."""
+    if production is None:
+        return "there is no production release yet"
+    if candidate.release == production.release:
+        return "it is the production release"
+    if candidate.config.get(EXTENDS) == production.release:
+        return f"it is {production.release} with more items: nothing was learned anew"
+    return ""
+
+
+def _on_the_same_data(name: str, production: Manifest, candidate: Manifest, config: GateConfig) -> GateCheck:
     floor = _metric(production, NDCG) * (1 - config.tolerance)
     model = _metric(candidate, NDCG)
     # production's own figure may be missing: it passed the gate when it was promoted, so that does not block a successor
@@ -130,14 +149,10 @@ def _not_worse_than(production: Manifest | None, candidate: Manifest, config: Ga
 
 
 def _on_the_same_window(name: str, found: Comparison, config: GateConfig) -> GateCheck:
-    seen = f"on {found.queries:,} events of {found.users:,} users that neither has seen"
-    if found.queries < config.min_queries or found.users < config.min_users:
-        needed = f"{config.min_queries} of {config.min_users} users are needed"
-        return GateCheck(name, not config.must_compare, f"cannot tell {seen}: {needed}")
     floor = -config.margin * found.production_ndcg
     detail = (
-        f"NDCG@10 {found.ndcg:.4f} against {found.production_ndcg:.4f} {seen}; the difference lies in "
-        f"[{found.low:.4f}, {found.high:.4f}], at least {floor:.4f} is asked"
+        f"NDCG@10 {found.ndcg:.4f} against {found.production_ndcg:.4f} on {found.queries:,} events of {found.users:,} users that "
+        f"neither has seen; the difference lies in [{found.low:.4f}, {found.high:.4f}], at least {floor:.4f} is asked"
     )
     return GateCheck(name, found.low >= floor, detail)
 
@@ -167,18 +182,22 @@ def _balanced(candidate: Manifest, config: GateConfig) -> GateCheck:
     return GateCheck(name, passed, "; ".join(said))
 
 
-def _as_fast(candidate: Manifest, config: GateConfig) -> GateCheck:
+def _as_fast(production: Manifest | None, candidate: Manifest, config: GateConfig) -> GateCheck:
     name, found = "a list takes no longer than it may", candidate.compared
-    if found is None:
-        return GateCheck(name, True, "not compared")
+    if (nothing := _nothing_to_compare(production, candidate)) or production is None:
+        return GateCheck(name, True, nothing)
+    if found is None or found.production != production.release or not found.production_milliseconds:
+        return GateCheck(name, False, f"not compared with {production.release}")
     limit = max(config.max_slowdown * found.production_milliseconds, found.production_milliseconds + config.spare_milliseconds)
     return GateCheck(name, found.milliseconds <= limit, f"{found.milliseconds:.1f} ms, at most {limit:.1f} ms")
 
 
 def _as_much_data(production: Manifest | None, candidate: Manifest, share: float) -> GateCheck:
     name = "it was made from as much data"
-    if production is None or not production.n_events or not candidate.n_events:
-        return GateCheck(name, True, "not compared")
+    if (nothing := _nothing_to_compare(production, candidate)) or production is None:
+        return GateCheck(name, True, nothing)
+    if not production.n_events:  # made before events were counted: that blocks no successor
+        return GateCheck(name, True, f"not applicable: {production.release} does not say from how many events it was made")
     floor = share * production.n_events
     return GateCheck(name, candidate.n_events >= floor, f"{candidate.n_events:,} events, at least {floor:,.0f}")
 

@@ -15,11 +15,11 @@ from operator import itemgetter
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core.catalogue import Catalogue
 from core.errors import DatasetError
 from core.features import Profiles, UserFeatures
+from core.progress import steps
 from evaluation.beyond import popularity_shares
 from evaluation.comparison import lift
 from evaluation.metrics import Facts, measure, ndcg
@@ -84,7 +84,7 @@ def ranking_rows(
     weights: list[float] = []
     known = [query for query in found if query.user is not None]
     stats = StatsOverTime([now.stats]) if followed is None else over(known, followed, now.catalogue)
-    progress = tqdm(desc="candidates", total=len(known), leave=False, disable=None)
+    progress = steps("candidates", len(known))
     for then, part in as_time_passes(known, now, stats):
         with Offline(then, policy.greedy()) as offline:
             for query, candidates in zip(part, offline.candidates(requests(part, DEPTH)), strict=True):
@@ -153,14 +153,14 @@ def compare(
 
 @dataclass(frozen=True, eq=False)
 class Popularity:
-    """How often items were taken up before each query, as a scorer."""
+    """By how many users items were liked before each query, as a scorer."""
 
     name: str
     stats: StatsOverTime
     counted: str  # RECENT or EVER
 
     def scores(self, queries: Sequence[LabelledQuery]) -> NDArray[np.float32]:
-        counts = np.stack([one.recent if self.counted == RECENT else one.n_events for one in self.stats.stats])
+        counts = np.stack([one.recent if self.counted == RECENT else one.users for one in self.stats.stats])
         return np.asarray(counts[self.stats.at([query.ts for query in queries])])
 
 

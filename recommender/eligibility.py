@@ -54,6 +54,9 @@ class Eligibility:
             yield Asked("maturity", lambda: self._facts.number(c.MATURITY)[self._at] <= highest)
         if constraints.languages:
             yield Asked("language", lambda: self._facts.in_languages(constraints.languages)[self._at])
+        if constraints.only is not None:
+            only = constraints.only
+            yield Asked("candidates", lambda: ~self._without(only))
         if constraints.exclude:
             yield Asked("exclude", lambda: self._without(constraints.exclude))
 

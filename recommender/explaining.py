@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.errors import DependencyUnavailable
 from core.features import UserFeatures
+from core.titles import as_written
 from ranking.reasons import EXPLORED, HISTORY, NEW, POPULAR, TASTE, TOLD, USER, Explanation, FeatureGroup, by_group, enjoyed
 from recommender.candidates import Candidates
 from recommender.drawn_from import NEW_ITEMS
@@ -28,6 +29,8 @@ MAX_REASONS = 3
 _ITEMS = 2  # of the history that the reasons of one item name
 _SHARE = 0.5  # of the strongest effect: what another item of the history needs to be named as well
 _FAVOURITES = 3  # genres that count as a user's taste
+# Of an item that a source found by the user's history, where no item of it stands out.
+_GOES_WITH = Explanation(HISTORY, "Goes with what you took up lately")
 
 
 class Explainer:
@@ -52,15 +55,18 @@ class Explainer:
             reasons = self._explored(user, selection, at)
             reasons += self._history(user, found, told, at)
             reasons += self._ranker(user, groups, int(selection.rows[at]), at, named=any(one.item for one in reasons))
-            reasons += self._filled_up(selection, at)
+            reasons += self._filled_up(selection, at) or ([] if reasons else [_GOES_WITH])
             explained.append(reasons[:MAX_REASONS])
         return explained
 
     def _explored(self, user: UserFeatures | None, selection: Selection, at: int) -> list[Explanation]:
-        """Exploration is owned up to only where there is a taste to leave."""
+        """Exploration is owned up to only where there is a taste to leave, and called different only where it is."""
         if not selection.explored[at] or user is None or not (self._now.catalogue.rows(user.item_ids) >= 0).any():
             return []
-        return [Explanation(EXPLORED, "Something different: outside your usual picks")]
+        genres = self._now.catalogue.genres_of(int(selection.rows[at]))
+        if genres and user.genres and not set(genres) & set(user.genres):
+            return [Explanation(EXPLORED, f"Something different: {genres[0]}, which you have not taken up yet")]
+        return [Explanation(EXPLORED, "Shown to find out whether you like it")]
 
     def _history(self, user: UserFeatures | None, found: Influence | None, told: Mapping[int, str], at: int) -> list[Explanation]:
         """The items of the history without which the score would be lowest."""
@@ -77,7 +83,7 @@ class Explainer:
             return Explanation(TOLD, f"Because you told us that you like {told[item]}", item, effect)
         at = self._now.facts.row(item)
         title = self._now.facts.title(at) if at >= 0 else ""
-        name = title or self._now.facts.id_of(item)
+        name = as_written(title) or self._now.facts.id_of(item)
         text = f"Because you enjoyed {name}" if enjoyed(user, item) else f"Because of {name}, which you came across"
         return Explanation(HISTORY, text, item, effect)
 

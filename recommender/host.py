@@ -135,6 +135,12 @@ class RecommenderHost:
         return self._serving.recommenders[self._serving.arms.main]
 
     @property
+    def version(self) -> str:
+        """The registry's version of the release of the largest arm; empty where the registry did not say."""
+        name = self.main.snapshot.name
+        return next((live.version for live, _ in self._releases.each() if live.snapshot.name == name), "")
+
+    @property
     def facts(self) -> ItemFacts:
         """What is known of items now: who asks whether an item exists asks here."""
         return self._facts or self.main.snapshot.facts
@@ -149,7 +155,7 @@ class RecommenderHost:
         return self._serving.recommenders[arm]
 
     def choose(self, user: int, forced: Mapping[str, str] | None = None) -> Chosen:
-        """Who makes the list of a user (key) now. `forced`: variants to be in, by experiment. Raises InvalidInput for one that
+        """Who makes the list of a user (key) now. `forced`: variants to be in, by experiment. Raises NotFound for one that
         does not run."""
         now = self._serving
         arm, logged = now.arms.of(user, forced)

@@ -15,6 +15,7 @@ import numpy as np
 from core.answers import Answers
 from core.features import UserFeatures
 from core.kinds import STARS, Kind
+from core.titles import as_written
 from recommender.live import Snapshot
 
 MAX_EVENTS = 10  # of the user's own on items of the release, from which on answers are left aside: they are older and say less
@@ -68,7 +69,7 @@ def _standing_for(now: Snapshot, answers: Answers) -> dict[int, str]:
         at = now.facts.row(item)
         if catalogue.rows([item])[0] >= 0:
             told.pop(item, None)
-            told[item] = (now.facts.title(at) if at >= 0 else "") or str(now.facts.id_of(item))
+            told[item] = (as_written(now.facts.title(at)) if at >= 0 else "") or str(now.facts.id_of(item))
     return told
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.answers import Answers
 from core.catalogue import Catalogue
@@ -29,8 +30,9 @@ from recommender.fate import Fate, fate_of
 from recommender.live import Snapshot
 from recommender.onboarding import primed
 from recommender.parts.popular_segment import POPULAR_SEGMENT
+from recommender.parts.seen import SEEN
 from recommender.policy import Policy
-from recommender.roles import Query, Selection
+from recommender.roles import Eligible, Query, Selection
 from recommender.trace import Trace
 
 TWO_TOWER = "two_tower"
@@ -134,6 +136,15 @@ class Recommender:
     def fate(self, query: Query, item: int) -> Fate:
         """What became of an item (its key) in a request. CPU-bound, and nothing is logged. Raises DependencyUnavailable."""
         return fate_of(self.snapshot, self.policy, self._pipeline, self._primed(query), item)
+
+    def eligible(self, query: Query, seen: bool = False) -> Eligible:
+        """What the policy's filters let through for a query [n], over the release's rows; `seen`: also what the user has seen."""
+        return self._pipeline.eligible(self._primed(query), (SEEN,) if seen else ())
+
+    def vector_of(self, user: UserFeatures | None) -> NDArray[np.float32] | None:
+        """The user's vector [d]; None where nothing is known that the user tower could read."""
+        user = primed(self.snapshot, user).user
+        return None if user is None else self.snapshot.encoder.encode(user)
 
     async def alternatives(self, query: Query) -> Alternatives:
         """What could be shown instead, and with what probability. Raises RuntimeError when a part did not answer."""

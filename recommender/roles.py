@@ -35,6 +35,7 @@ class Constraints:
     max_year: int | None = None
     max_maturity: int | None = None  # age in years
     languages: tuple[str, ...] = ()  # one of them
+    only: frozenset[int] | None = None  # item keys: one of these, where the list is to order what it is given
 
     def __bool__(self) -> bool:
         return self != NO_CONSTRAINTS

@@ -7,7 +7,7 @@ and the request goes on; a bug stays loud, because only `DependencyUnavailable` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -99,9 +99,9 @@ class Pipeline:
         trace = Trace()
         return await self._candidates(query, self._eligible(query, trace), trace), trace
 
-    def eligible(self, query: Query) -> Eligible:
-        """What may be shown [n]: what the sources would get to see."""
-        return self._eligible(query, Trace())
+    def eligible(self, query: Query, but: Container[str] = ()) -> Eligible:
+        """What may be shown [n]: what the sources would get to see, without the filters that `but` names."""
+        return self._eligible(query, Trace(), but)
 
     def scored(self, query: Query, eligible: Eligible) -> Candidates:
         """The scored candidates among what is eligible, without time-outs and in the caller's thread: for explanations.
@@ -116,12 +116,12 @@ class Pipeline:
         """The list of scored candidates from its first position to the end of the query's page."""
         return self._selected(query, candidates, eligible, Trace())
 
-    def _eligible(self, query: Query, trace: Trace) -> Eligible:
+    def _eligible(self, query: Query, trace: Trace, but: Container[str] = ()) -> Eligible:
         with trace.stage("filter", self.eligibility.name) as report:
             eligible = self.eligibility.of(query)
             left = int(np.count_nonzero(eligible))
             report(left, len(eligible) - left, None)
-        filters: list[Filter] = [*self.eligibility.asked(query), *self.filters]
+        filters: list[Filter] = [*self.eligibility.asked(query), *(one for one in self.filters if one.name not in but)]
         for filter_ in filters:
             with trace.stage("filter", filter_.name) as report:
                 filter_.narrow(query, eligible)

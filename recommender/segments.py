@@ -20,8 +20,8 @@ from core.answers import attributes
 from core.catalogue import Catalogue
 from core.errors import BundleCorrupt
 from core.features import Profiles
-from core.kinds import REFUSING
-from feature_repo.item_stats import DAY_SECONDS, HALF_LIFE_DAYS
+from feature_repo.item_stats import HALF_LIFE_DAYS
+from feature_repo.likings import DAY_SECONDS, liking
 
 PRIOR_EVENTS = 200.0  # of average taste, recent ones, that every segment starts with
 _SEGMENT, _RECENT = "segment", "recent"
@@ -30,7 +30,7 @@ _SCHEMA = pl.Schema([(_SEGMENT, pl.String), (c.ITEM, pl.Int64), (_RECENT, pl.Flo
 
 @dataclass(frozen=True, eq=False)
 class SegmentPopularity:
-    """`counts` [segments, n items]: events with time decay, as `ItemStats.recent` counts them."""
+    """`counts` [segments, n items]: users who like an item, with time decay, as `ItemStats.recent` counts them."""
 
     segments: tuple[str, ...]
     counts: csr_matrix
@@ -77,6 +77,7 @@ def segment_counts(interactions: pl.DataFrame, profiles: Profiles) -> pl.DataFra
     if users.is_empty() or interactions.is_empty():
         return _SCHEMA.to_frame()
     age = (pl.col(c.TS) - float(interactions[c.TS].to_numpy().max())) / (HALF_LIFE_DAYS * DAY_SECONDS)
-    events = interactions.filter(~pl.col(c.KIND).is_in(REFUSING)).select(c.USER, c.ITEM, pl.lit(2.0).pow(age).alias(_RECENT))
+    likings = interactions.filter(liking()).group_by(c.USER, c.ITEM).agg(pl.col(c.TS).max())
+    events = likings.select(c.USER, c.ITEM, pl.lit(2.0).pow(age).alias(_RECENT))
     counted = events.join(users, on=c.USER).group_by(_SEGMENT, c.ITEM).agg(pl.col(_RECENT).sum()).sort(_SEGMENT, c.ITEM)
     return counted.select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())

@@ -45,7 +45,7 @@ def priors(stats: ItemStats) -> Mapping[str, NDArray[np.float32]]:
 
     Logarithms, because other scores are logits: differences of them are ratios of probabilities.
     """
-    return {name: _in_spreads(np.log1p(counts)) for name, counts in ((RECENT, stats.recent), (EVER, stats.n_events))}
+    return {name: _in_spreads(np.log1p(counts)) for name, counts in ((RECENT, stats.recent), (EVER, stats.users))}
 
 
 def _in_spreads(scores: NDArray[np.float32]) -> NDArray[np.float32]:

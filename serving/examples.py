@@ -16,9 +16,10 @@ LIST = {
             "title": "Shawshank Redemption, The (1994)",
             "genres": ["Crime", "Drama"],
             "year": 1994,
+            "poster": None,
             "score": 2.31,
             "reasons": [
-                {"code": "history", "text": "Because you enjoyed Green Mile, The (1999)", "item_id": 3147, "effect": 0.412},
+                {"code": "history", "text": "Because you enjoyed The Green Mile (1999)", "item_id": 3147, "effect": 0.412},
                 {"code": "taste", "text": "Matches your taste for Drama", "effect": 0.107},
             ],
             "found_by": ["two_tower", "transitions"],
@@ -63,6 +64,8 @@ ITEM = {
     "title": "Shawshank Redemption, The (1994)",
     "genres": ["Crime", "Drama"],
     "year": 1994,
+    "poster": "https://image.tmdb.org/t/p/w342/9cqNxx0GxF0bflZmeSMuL5tnGzr.jpg",
+    "overview": "A banker who is sentenced for life keeps his hope, and finds a friend.",
     "maturity": 16,
     "available_from": None,
     "available_until": 1_830_297_600.0,
@@ -134,7 +137,15 @@ HISTORY = {
 }
 ONBOARDED = {"user_id": 42, "items": [318, 50], "genres": ["Crime"], "people": [], "age_band": "25-34"}
 USERS = {"users": [1, 42, 414]}
-ERASED = {"user_id": 42, "lake_rows": 120}
+ERASED = {
+    "user_id": 42,
+    "at": 1_790_000_000.0,
+    "clean": True,
+    "stores": [
+        {"store": "event log", "found": 31, "left": 0, "stays": ""},
+        {"store": "lake", "found": 120, "left": 0, "stays": ""},
+    ],
+}
 LIVE = {"status": "up"}
 READY = {"status": "up", "checks": {"feature_store": {"status": "up", "detail": "answered in 0.4 ms"}}}
 VERSION = {

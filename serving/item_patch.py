@@ -30,13 +30,20 @@ _FIELDS = ", ".join(CHANGEABLE)
 _NAME = {"type": "string", "minLength": 1, "maxLength": MAX_GENRE, "pattern": PRINTABLE}
 _WHOLE = (c.YEAR, c.MATURITY, c.RUNTIME)
 _TIME = {"type": ["number", "null"], "minimum": 0, "maximum": MAX_TIME, "description": "Unix seconds"}
+
+
+def _optional(longest: int, description: str) -> dict[str, Any]:
+    """The schema of a text that may be unknown."""
+    return {"type": ["string", "null"], "minLength": 1, "maxLength": longest, "pattern": PRINTABLE, "description": description}
+
+
 _SCHEMA: dict[str, Any] = {
     "title": "ItemChanges",
     "type": "object",
     "minProperties": 1,
     "additionalProperties": False,
     "properties": {
-        c.TITLE: {"type": "string", "minLength": 1, "maxLength": MAX_TITLE, "pattern": PRINTABLE},
+        c.TITLE: {"type": "string", "minLength": 1, "maxLength": MAX_TITLE, "pattern": PRINTABLE, "description": "its title"},
         c.GENRES: {
             "type": "array",
             "items": _NAME,
@@ -44,13 +51,13 @@ _SCHEMA: dict[str, Any] = {
             "uniqueItems": True,
             "description": "the complete list",
         },
-        c.YEAR: {"type": "integer", "minimum": 1, "maximum": MAX_YEAR},
+        c.YEAR: {"type": "integer", "minimum": 1, "maximum": MAX_YEAR, "description": "in which it came out"},
         c.HIDDEN: {"type": "boolean", "description": "true takes it out of every list"},
         c.MATURITY: {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_MATURITY, "description": "suitable from this age"},
-        c.LANGUAGE: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_LANGUAGE, "pattern": PRINTABLE},
+        c.LANGUAGE: _optional(MAX_LANGUAGE, "of the item"),
         c.AVAILABLE_FROM: _TIME,
         c.AVAILABLE_UNTIL: _TIME,
-        c.SERIES: {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_SERIES, "pattern": PRINTABLE},
+        c.SERIES: _optional(MAX_SERIES, "that it belongs to"),
         c.PEOPLE: {"type": "array", "items": _NAME, "maxItems": MAX_PEOPLE, "uniqueItems": True, "description": "cast and crew"},
         c.COST: {"type": ["number", "null"], "minimum": 0, "maximum": MAX_COST, "description": "of the licence, for one play"},
         c.RUNTIME: {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_RUNTIME, "description": "minutes"},
@@ -63,6 +70,7 @@ ITEM_BODY: dict[str, Any] = {
             "application/json": {
                 "schema": _SCHEMA,
                 "examples": {
+                    "show": {"summary": "Show it again, which is no change where it is not hidden", "value": {"hidden": False}},
                     "hide": {"summary": "Take it out of every list", "value": {"hidden": True}},
                     "correct": {"summary": "Correct its details", "value": {"title": "The Shawshank Redemption", "year": 1994}},
                 },

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from core.ids import Id
 from serving.http.json_body import whole
-from serving.http.problems import ALLOWED_IN_LIST_BODY, InvalidFields, MalformedJson, field_error
+from serving.http.problems import ALLOWED_IN_LIST_BODY
+from serving.http.typed_body import body_schema, typed_body
 
 LIST_BODY_BYTES = 1_000_000  # ten thousand of the longest ids
 MAX_POSITIONS = 100  # of a list, over all its pages
@@ -28,18 +28,25 @@ class ListRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    k: Size = 20
-    offset: Offset = 0
-    page_of: str | None = Field(None, pattern="^[0-9a-f]{32}$")
-    explain: bool = False
-    trace: bool = False
-    format: Literal["full", "ids"] = "full"
-    genre: list[Name] = Field([], max_length=MAX_GENRES)
-    exclude: Annotated[list[Id], FailFast()] = Field([], max_length=MAX_EXCLUDED_IN_BODY)
-    year_min: Year | None = None
-    year_max: Year | None = None
-    maturity_max: Age | None = None
-    language: list[Name] = Field([], max_length=MAX_LANGUAGES)
+    k: Size = Field(20, description="how many; fewer only when no more items are eligible")
+    offset: Offset = Field(0, description="the first position; with `page_of` the list goes on")
+    page_of: str | None = Field(
+        None, pattern="^[0-9a-f]{32}$", description="request_id of the first page, to go on with the same list"
+    )
+    explain: bool = Field(False, description="say why each film is there; takes as long as a dozen lists")
+    trace: bool = Field(False, description="say what each stage of the pipeline did")
+    format: Literal["full", "ids"] = Field("full", description="ids: only item ids")
+    genre: list[Name] = Field([], max_length=MAX_GENRES, description="only films of this genre; repeat it for several")
+    exclude: Annotated[list[Id], FailFast()] = Field(
+        [], max_length=MAX_EXCLUDED_IN_BODY, description="item ids to leave out; repeat it"
+    )
+    year_min: Year | None = Field(None, description="only films of this year or later")
+    year_max: Year | None = Field(None, description="only films of this year or earlier")
+    maturity_max: Age | None = Field(None, description="only films that are suitable for people of this age, in years")
+    language: list[Name] = Field([], max_length=MAX_LANGUAGES, description="only films in this language; repeat it for several")
+
+
+ABOUT: Mapping[str, str] = {name: str(field.description) for name, field in ListRequest.model_fields.items()}  # for the GET
 
 
 class ListQuery(ListRequest):
@@ -47,7 +54,7 @@ class ListQuery(ListRequest):
 
     model_config = ConfigDict(strict=False)
 
-    exclude: list[Id] = Field([], max_length=MAX_EXCLUDED)
+    exclude: list[Id] = Field([], max_length=MAX_EXCLUDED, description=ABOUT["exclude"])
 
 
 _REPEATABLE = frozenset({"genre", "exclude", "language"})
@@ -66,38 +73,9 @@ def list_query_in(parameters: Iterable[tuple[str, str]]) -> ListQuery:
     return ListQuery.model_validate(values)
 
 
-LIST_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": False,
-        "content": {
-            "application/json": {
-                "schema": ListRequest.model_json_schema(),
-                "examples": {
-                    "excluding": {"summary": "Without what is on the page", "value": {"k": 10, "exclude": [318, "SKU-42"]}}
-                },
-            }
-        },
-    }
-}
+LIST_BODY = body_schema(ListRequest, {"Without what is on the page": {"k": 10, "exclude": [318, "SKU-42"]}}, required=False)
 
 
 def list_request_in(body: bytes) -> ListRequest:
     """Raises MalformedJson, and InvalidFields that names every wrong field."""
-    try:
-        values = orjson.loads(body) if body.strip() else {}
-    except orjson.JSONDecodeError as error:
-        raise MalformedJson(f"{error}; send an object with some of {', '.join(ListRequest.model_fields)}") from None
-    if not isinstance(values, dict):
-        raise InvalidFields([field_error("body", values, f"a JSON object with some of {', '.join(ListRequest.model_fields)}")])
-    try:
-        return ListRequest.model_validate(values)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)
-        raise InvalidFields([_wrong(one) for one in wrong], len(wrong)) from None
-
-
-def _wrong(entry: Any) -> dict[str, Any]:
-    field = str(entry["loc"][0])[:64]
-    if entry["type"] == "extra_forbidden":
-        return field_error(field, entry["input"], f"no such field; {', '.join(ListRequest.model_fields)}")
-    return field_error(field, entry["input"], ALLOWED_IN_LIST_BODY.get(field, str(entry["msg"])))
+    return typed_body(body, ListRequest, ALLOWED_IN_LIST_BODY)

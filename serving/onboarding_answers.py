@@ -8,14 +8,24 @@ from typing import Any
 import orjson
 
 from core.answers import AGE_BANDS, MAX_ANSWERS, Answers
+from core.errors import NotFound
 from core.ids import ID_SCHEMA, parse_id
 from core.item_facts import ItemFacts
 from recommender.live import Snapshot
 from serving.http.problems import InvalidFields, MalformedJson, field_error
 
 _SHOWN = 30  # names that an error lists
-_NAMES = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_ANSWERS}
 _FIELDS = ("items", "genres", "people", "age_band")
+
+
+def _names(description: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string"}, "maxItems": MAX_ANSWERS, "description": description}
+
+
+_ANSWERED: list[dict[str, Any]] = [  # at least one of them says something
+    *({"required": [name], "properties": {name: {"minItems": 1}}} for name in _FIELDS[:3]),
+    {"required": ["age_band"], "properties": {"age_band": {"enum": list(AGE_BANDS)}}},
+]
 ONBOARDING_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -24,8 +34,8 @@ ONBOARDING_BODY: dict[str, Any] = {
                 "schema": {
                     "title": "OnboardingAnswers",
                     "type": "object",
-                    "minProperties": 1,
                     "additionalProperties": False,
+                    "anyOf": _ANSWERED,
                     "properties": {
                         "items": {
                             "type": "array",
@@ -33,9 +43,9 @@ ONBOARDING_BODY: dict[str, Any] = {
                             "maxItems": MAX_ANSWERS,
                             "description": "ids of items they like",
                         },
-                        "genres": _NAMES,
-                        "people": _NAMES,
-                        "age_band": {"enum": [*AGE_BANDS, None]},
+                        "genres": _names("names of genres they like"),
+                        "people": _names("names of cast or directors they like"),
+                        "age_band": {"enum": [*AGE_BANDS, None], "description": "their age"},
                     },
                 },
                 "examples": {
@@ -50,8 +60,16 @@ ONBOARDING_BODY: dict[str, Any] = {
 }
 
 
+class UnknownNames(InvalidFields):
+    """An answer names what the catalogue does not have; `errors` says what it has."""
+
+    status = 404
+    slug = NotFound.slug
+    title = NotFound.title
+
+
 def answers_in(body: bytes, facts: ItemFacts, now: Snapshot) -> Answers:
-    """Raises MalformedJson, and InvalidFields that names every wrong field and what is known there."""
+    """Raises MalformedJson, InvalidFields that names every wrong field, and UnknownNames that says what is known there."""
     try:
         sent = orjson.loads(body) if body.strip() else None
     except orjson.JSONDecodeError as error:
@@ -63,44 +81,63 @@ def answers_in(body: bytes, facts: ItemFacts, now: Snapshot) -> Answers:
         for name, value in sent.items()
         if name not in _FIELDS
     ]
-    items = _each(sent, "items", lambda one: _item(one, facts), "the id of an item in the catalogue", wrong)
-    genres = _each(sent, "genres", _finder(now.catalogue.genre_names), _listed(now.catalogue.genre_names, "genres"), wrong)
-    names = now.release.people_names
-    people = _each(sent, "people", _finder(names), _listed(names, "people"), wrong)
+    genre_names, people_names, unknown = now.catalogue.genre_names, now.release.people_names, list[dict[str, Any]]()
+    items = _each(sent, "items", lambda one: _item(one, facts), "the id of an item in the catalogue", wrong, unknown)
+    genres = _each(sent, "genres", _finder(genre_names), _listed(genre_names, "genres"), wrong, unknown)
+    people = _each(sent, "people", _finder(people_names), _listed(people_names, "people"), wrong, unknown)
     band = sent.get("age_band")
     if band is not None and band not in list(AGE_BANDS):  # it may be anything, also what cannot be hashed
         wrong.append(field_error("age_band", band, "one of " + ", ".join(AGE_BANDS)))
     answers = Answers(tuple(items), tuple(genres), tuple(people), None if wrong else band)
-    if not wrong and not answers:
+    if not (wrong or unknown or answers):
         wrong.append(field_error("body", sent, f"at least one answer in {', '.join(_FIELDS)}"))
     if wrong:
-        raise InvalidFields(wrong)
+        raise InvalidFields([*wrong, *unknown])
+    if unknown:
+        raise UnknownNames(unknown)
     return answers
 
 
-def _each(sent: dict[str, Any], field: str, find: Callable[[Any], Any], allowed: str, wrong: list[dict[str, Any]]) -> list[Any]:
-    """What each entry of a field means, none twice; entries that mean nothing are added to `wrong`."""
+def _each(
+    sent: dict[str, Any],
+    field: str,
+    find: Callable[[Any], Any],
+    allowed: str,
+    wrong: list[dict[str, Any]],
+    unknown: list[dict[str, Any]],
+) -> list[Any]:
+    """What each entry of a field means, none twice. Those that can mean nothing are added to `wrong`, others to `unknown`."""
     values = sent.get(field, [])
     if not isinstance(values, list) or len(values) > MAX_ANSWERS:
         wrong.append(field_error(field, values, f"an array of at most {MAX_ANSWERS}"))
         return []
-    found = [find(value) for value in values]
-    wrong.extend(field_error(field, value, allowed) for value, one in zip(values, found, strict=True) if one is None)
+    found = []
+    for value in values:
+        try:
+            found.append(find(value))
+        except ValueError:
+            wrong.append(field_error(field, value, allowed))
+        else:
+            unknown.extend([field_error(field, value, allowed)] if found[-1] is None else [])
     return [one for one in dict.fromkeys(found) if one is not None]
 
 
 def _item(value: Any, facts: ItemFacts) -> int | None:
-    try:
-        key = facts.key_of(parse_id(value))
-    except ValueError:
-        return None
+    """Raises ValueError for what cannot be an id."""
+    key = facts.key_of(parse_id(value))
     return key if key >= 0 else None
 
 
 def _finder(names: Sequence[str]) -> Callable[[Any], str | None]:
-    """Finds a name, upper and lower case alike."""
+    """Finds a name, upper and lower case alike. What it finds raises ValueError for what is no text."""
     by_fold = {name.casefold(): name for name in names}
-    return lambda value: by_fold.get(value.strip().casefold()) if isinstance(value, str) else None
+
+    def find(value: Any) -> str | None:
+        if not isinstance(value, str):
+            raise ValueError(value)
+        return by_fold.get(value.strip().casefold())
+
+    return find
 
 
 def _listed(names: Sequence[str], what: str) -> str:

@@ -6,18 +6,23 @@ installed the page loads the same files from a CDN, and its content security pol
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-UI = Path(__file__).with_name("ui")
+from serving.page_files import PageFiles
+
+UI = Path(__file__).with_name("ui").resolve()
 UI_URL = "/static/ui"
 SWAGGER_URL = "/static/swagger"
 SWAGGER_CDN = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5"
 SWAGGER_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
+
+_IMPORT = re.compile(r'^import [^"]*"(\.[^"]+)";', re.MULTILINE)
 
 _DOCS = """<!doctype html>
 <html lang="en">
@@ -41,12 +46,13 @@ _DOCS = """<!doctype html>
 def install(app: FastAPI) -> None:
     """Mount the static files and the two pages."""
     swagger = swagger_folder()
-    app.mount(UI_URL, StaticFiles(directory=UI), name="ui")
+    app.add_route(f"{UI_URL}/{{path:path}}", PageFiles(UI).answer, include_in_schema=False)
+    shown = (UI / "index.html").read_text().replace("<!-- modules -->", _preloads())
     if swagger is not None:
         app.mount(SWAGGER_URL, StaticFiles(directory=swagger), name="swagger")
 
     async def page() -> Response:
-        return FileResponse(UI / "index.html", headers={"Cache-Control": "no-cache"})
+        return HTMLResponse(shown, headers={"Cache-Control": "no-cache"})
 
     async def docs() -> Response:
         source = SWAGGER_URL if swagger else SWAGGER_CDN
@@ -54,6 +60,24 @@ def install(app: FastAPI) -> None:
 
     app.add_api_route("/", page, include_in_schema=False, response_model=None)
     app.add_api_route("/docs", docs, include_in_schema=False, response_model=None)
+
+
+def modules_of(entry: Path) -> list[Path]:
+    """The modules that this one imports, and those that they import; not those that are loaded on demand."""
+    found: dict[Path, None] = {}
+    waiting = [entry]
+    while waiting:
+        folder, text = waiting[0].parent, waiting.pop(0).read_text()
+        fresh = [path for name in _IMPORT.findall(text) if (path := (folder / name).resolve()) not in found]
+        found |= dict.fromkeys(fresh)
+        waiting += fresh
+    return list(found)
+
+
+def _preloads() -> str:
+    """Hints that let a browser load all modules of the first view at once, and not one after the other."""
+    modules = modules_of(UI / "app.js")
+    return "\n".join(f'<link rel="modulepreload" href="{UI_URL}/{module.relative_to(UI).as_posix()}">' for module in modules)
 
 
 def swagger_folder() -> Path | None:

@@ -27,6 +27,9 @@ class PrivateLog:
     def read(self, topic: str) -> Iterator[LoggedRecord]:
         return self._log.read(f"{self._prefix}.{topic}")
 
+    def waiting(self, topic: str, group: str) -> int:
+        return self._log.waiting(f"{self._prefix}.{topic}", f"{self._group_prefix}.{group}")
+
     def close(self) -> None:
         for subscription in self._subscriptions:
             subscription.close()

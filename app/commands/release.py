@@ -13,6 +13,7 @@ from app.commands.build_flags import Preset
 from app.console import echo, out, settings
 from app.usecases import releasing, rolling_out, steps
 from core.errors import InvalidInput
+from core.words import counted
 
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
 VersionOrAlias = Annotated[str, typer.Argument(help="registry version or alias")]
@@ -106,6 +107,7 @@ def promote(
 def rollout(
     version: Annotated[str, typer.Argument(help="registry version to let in; what is under way if left out")] = "",
     stop: Annotated[bool, typer.Option("--stop", help="take what is being let in out again")] = False,
+    force: Annotated[bool, typer.Option("--force", help="let it in even if the gate refuses: users compare it then")] = False,
     why: Why = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only judge it, or only name what would be stopped")] = False,
 ) -> None:
@@ -117,7 +119,7 @@ def rollout(
     if version and stop:
         raise InvalidInput("--stop", version, "without a version: one release is let in at a time")
     if version:
-        releasing.let_in(settings(), version, dry_run, echo, why)
+        releasing.let_in(settings(), version, dry_run, echo, why, force=force)
     elif stop and not dry_run:
         echo(f"version {rolling.stop(actor=wiring.person(), why=why)} is taken out again")
     else:
@@ -147,4 +149,4 @@ def history(
     out.print(release_tables.ledger_table(entries, version))
     if (broken := ledger.verify()) is not None:
         raise LedgerBroken(broken)
-    echo(f"the chain of {len(entries)} entries holds")
+    echo(f"the chain of {counted(len(entries), 'entry')} holds")

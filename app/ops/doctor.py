@@ -12,11 +12,12 @@ from pathlib import Path
 from rich.table import Table
 
 from app import processes, wiring
-from app.console import out
+from app.console import err, out
 from core.errors import MarqueeError
 from core.settings import Settings
 
 MIN_FREE_GB = 2.0
+NVIDIA = Path("/proc/driver/nvidia/version")  # there where the driver is loaded
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -34,7 +35,11 @@ class Diagnosis:
 def examine(settings: Settings) -> int:
     """Print the findings; 0 if everything that is needed works, else 1."""
     table = Table("", "what", "finding", "what to do")
-    findings = [_guarded(check, settings) for check in CHECKS]
+    findings = []
+    with err.status("looking") as status:  # on a terminal; elsewhere the table alone is printed
+        for check in CHECKS:
+            status.update(f"looking at {check.__name__.strip('_').replace('_', ' ')}")
+            findings.append(_guarded(check, settings))
     for finding in findings:
         mark = "[green]ok[/]" if finding.ok else ("[red]no[/]" if finding.needed else "[yellow]--[/]")
         table.add_row(mark, finding.name, finding.detail, "" if finding.ok else finding.remedy)
@@ -51,14 +56,32 @@ def _guarded(check: Callable[[Settings], Diagnosis], settings: Settings) -> Diag
 
 def _python(settings: Settings) -> Diagnosis:  # noqa: ARG001
     found = ".".join(map(str, sys.version_info[:3]))
-    return Diagnosis("python", (3, 11) <= sys.version_info[:2] < (3, 13), found, "use Python 3.11 or 3.12")
+    return Diagnosis("python", (3, 11) <= sys.version_info[:2] < (3, 15), found, "use Python 3.11 to 3.14")
+
+
+def _packages(settings: Settings) -> Diagnosis:  # noqa: ARG001
+    """Whether another distribution in this environment has a package of the same name, and so wrote over files."""
+    from importlib.metadata import packages_distributions
+
+    from marquee import PACKAGES
+
+    owners = packages_distributions()
+    others = [f"{name} of {', '.join(owners[name])}" for name in PACKAGES if len(set(owners.get(name, ()))) > 1]
+    finding = "; ".join(others) or f"{len(PACKAGES)}, Marquee's own"
+    return Diagnosis("packages", not others, finding, "install Marquee into a virtual environment of its own")
 
 
 def _torch(settings: Settings) -> Diagnosis:  # noqa: ARG001
-    import torch
+    """What is installed, without importing it: that takes longer than all else here."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU: training runs on the CPU"
-    return Diagnosis("torch", True, f"{torch.__version__}, {device}")
+    remedy = "pip install -c constraints.txt torch"
+    try:
+        found = version("torch")
+    except PackageNotFoundError:
+        return Diagnosis("torch", False, "it is not installed", remedy)
+    device = "an NVIDIA GPU" if NVIDIA.exists() else "no GPU: training runs on the CPU"
+    return Diagnosis("torch", True, f"{found}, {device}", remedy)
 
 
 def _home(settings: Settings) -> Diagnosis:
@@ -135,4 +158,4 @@ def _access(settings: Settings) -> Diagnosis:
     return Diagnosis("access", alone, finding, "set MARQUEE_ACCESS=keys, and see docs/access.md", needed=False)
 
 
-CHECKS = (_python, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api, _access)
+CHECKS = (_python, _packages, _torch, _home, _disk, _data, _event_log, _feature_store, _release, _milvus, _api, _access)

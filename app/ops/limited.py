@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from app.ops.own_module import own_module
 from core.machine import available_memory
 
 NICENESS = 10
@@ -46,7 +46,7 @@ def run_limited(command: Sequence[str], limits: Limits, keep: Sequence[int] = ()
     this process, too. Call it from the main thread.
     """
     max_bytes = limits.max_bytes or available_memory() * 4 // 5
-    bound = (sys.executable, "-m", "app.ops.bound_child", *command)
+    bound = own_module("app.ops.bound_child", *command)
     child = subprocess.Popen(  # noqa: S603 - our own command, no shell
         bound, start_new_session=True, pass_fds=tuple(keep), stdin=subprocess.DEVNULL
     )

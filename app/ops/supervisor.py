@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from app.ops.own_module import own_module
 from app.processes import Process
 from core.errors import DependencyUnavailable
 
@@ -23,7 +23,7 @@ DEATHS_ALLOWED = 5  # within DEATHS_WINDOW: more is a crash loop, which restarti
 DEATHS_WINDOW = 60.0
 # Freed memory goes back to the system, where PyArrow would keep a pool of its own, and glibc up to eight for each core.
 FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
-BOUND_CHILD = (sys.executable, "-m", "app.ops.bound_child")
+BOUND_CHILD = own_module("app.ops.bound_child")
 
 
 class Supervisor:

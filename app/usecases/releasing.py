@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import wiring
 from app.usecases import noticing, run_evidence
 from app.usecases.rolling_out import rollouts
-from core.bundle import read_manifest
+from core.bundle import Manifest, read_manifest
 from core.errors import NotFound
 from core.ports import Echo
 from core.settings import Settings
+
+if TYPE_CHECKING:
+    from lifecycle.gates import GateResult
 
 
 def register(
@@ -45,11 +49,10 @@ def promote(
     echo: Echo,
     why: str = "",
     actor: str = "",
-    must_compare: bool = False,
-) -> None:
-    """Judge a version against production and, unless this is a dry run, make it production. Raises when the gate says no.
+) -> tuple[Manifest, GateResult]:
+    """Judge a version against production and, unless this is a dry run, make it production.
 
-    `must_compare`: what could not be compared with production stays out, because no person has decided.
+    Returns the release and the verdict. Raises when the gate says no, unless it is forced.
     """
     from lifecycle.counterfactual import counterfactual_of
     from lifecycle.gates import GateConfig, check_gate
@@ -63,11 +66,11 @@ def promote(
     except NotFound:
         production = None
     asked = counterfactual_of(registry.tags(registry.version(version)))
-    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare), asked)
+    verdict = check_gate(candidate, production, GateConfig(), asked)
     for line in verdict.lines():
         echo(line)
     if dry_run:
-        return
+        return candidate, verdict
     run_evidence.log_verdict(settings, folder, candidate, verdict, production)
     ledger = wiring.ledger(settings)
     noticing.notice(registry, ledger)
@@ -76,14 +79,15 @@ def promote(
     if production is not None and production.release != candidate.release:
         rollouts(settings).on_trial(registry.version(version), actor=actor, why=why)
     echo(f"release {candidate.release} is production")
+    return candidate, verdict
 
 
 def let_in(
-    settings: Settings, version: str, dry_run: bool, echo: Echo, why: str = "", actor: str = "", must_compare: bool = False
+    settings: Settings, version: str, dry_run: bool, echo: Echo, why: str = "", actor: str = "", force: bool = False
 ) -> str:
     """Judge a version and, if the gate says yes, begin its way in; returns what became of it.
 
-    Without a production release, or with no steps in the settings, it is production at once. `must_compare` as in `promote`.
+    Without a production release, or with no steps in the settings, it is production at once. `force`: whatever the gate says.
     Raises PromotionRefused, RolloutUnderWay, LedgerUnavailable.
     """
     from lifecycle.counterfactual import counterfactual_of
@@ -94,35 +98,39 @@ def let_in(
     registry, ledger, actor = wiring.registry(settings), wiring.ledger(settings), actor or wiring.person()
     current = version_or_none(registry, "production")
     if current in (None, registry.version(version)) or not settings.canary_steps:
-        promote(settings, version, False, dry_run, echo, why, actor, must_compare)
+        promote(settings, version, force, dry_run, echo, why, actor)
         return f"version {version} is production"
     folder = registry.fetch(version)
     candidate, production = read_manifest(folder), read_manifest(registry.fetch("production"))
     asked = counterfactual_of(registry.tags(registry.version(version)))
-    verdict = check_gate(candidate, production, GateConfig(must_compare=must_compare), asked)
+    verdict = check_gate(candidate, production, GateConfig(), asked)
     for line in verdict.lines():
         echo(line)
     if dry_run:
         return "nothing was done"
     run_evidence.log_verdict(settings, folder, candidate, verdict, production)
     noticing.notice(registry, ledger)
-    version = judged(registry, ledger, version, verdict, actor=actor)
-    state = rollouts(settings).begin(version, actor=actor, why=why, evidence=canonical(evidence_of(verdict)))
-    said = f"version {version}, release {candidate.release}, passed the gate and is in {state.stage}"
+    version = judged(registry, ledger, version, verdict, actor=actor, force=force)
+    evidence = canonical(evidence_of(verdict) | {"forced": force})
+    state = rollouts(settings).begin(version, actor=actor, why=why, evidence=evidence)
+    passed = "passed the gate" if verdict.passed else "did not pass the gate, was let in by force"
+    said = f"version {version}, release {candidate.release}, {passed} and is in {state.stage}"
     echo(said)
     return said
 
 
-def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "") -> None:
-    """Make the previous release production again. Raises NotFound when there is none."""
+def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "", actor: str = "") -> tuple[str, str]:
+    """Make the previous release production again; returns its version and name. Raises NotFound when there is none."""
     from lifecycle.promotion import release_of, rollback_target
     from lifecycle.promotion import rollback as move
 
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
-    target = rollback_target(registry)
-    if dry_run:
-        echo(f"version {target}, release {release_of(registry, target)}, would be production again")
-        return
     noticing.notice(registry, ledger)
-    move(registry, ledger, actor=wiring.person(), why=why)
-    echo(f"version {target}, release {release_of(registry, target)}, is production again")
+    target = rollback_target(registry, ledger)
+    release = release_of(registry, target)
+    if dry_run:
+        echo(f"version {target}, release {release}, would be production again")
+        return target, release
+    move(registry, ledger, actor=actor or wiring.person(), why=why)
+    echo(f"version {target}, release {release}, is production again")
+    return target, release

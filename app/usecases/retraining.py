@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from app import wiring
+from app.ops.own_module import own_module
 from app.ops.ownership import attending, is_attended, sole_builder
 from app.usecases import rolling_out
 from app.usecases.retraining_files import RetrainFiles
@@ -242,10 +242,10 @@ class Retrainer(_Rules):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG:
             self.log.replace(self.log.with_suffix(".old.log"))
-        module = (sys.executable, "-m", "app.usecases.retraining_guard", str(lock))
+        module = own_module("app.usecases.retraining_guard", str(lock))
         with self.log.open("ab") as out:
             self._guard = subprocess.Popen(  # noqa: S603 - our own command, no shell
-                (sys.executable, "-m", "app.ops.bound_child", *module),
+                own_module("app.ops.bound_child", *module),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -48,7 +48,7 @@ def _retrain(settings: Settings, files: RetrainFiles, attempt: Attempt) -> None:
                 version = _register(settings, folder, files, attempt)
                 files.write_progress(version=version)
             why = f"{attempt.trigger}: {'; '.join(attempt.reasons)}"
-            outcome = releasing.let_in(settings, version, dry_run=False, echo=_say, why=why, actor=ACTOR, must_compare=True)
+            outcome = releasing.let_in(settings, version, dry_run=False, echo=_say, why=why, actor=ACTOR)
         except PromotionRefused as error:
             files.write_progress(version=version, good=False, outcome=error.detail)
         except DependencyUnavailable as error:

@@ -14,9 +14,10 @@ import time
 from app import wiring
 from app.console import settings as settings_of
 from app.ops.limited import Limits, run_limited, yield_cores
+from app.ops.own_module import own_module
 from app.usecases.retraining_files import RetrainFiles
 
-BUILD = (sys.executable, "-m", "app.usecases.retraining_build")
+BUILD = own_module("app.usecases.retraining_build")
 _log = logging.getLogger(__name__)
 
 

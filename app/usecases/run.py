@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import wiring
+from app.code_version import code_version as code_version_of
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import experimenting, steps
-from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
+from app.usecases.gorse import gorse
 from app.usecases.onboarding import remember
+from app.usecases.operating import operating
+from app.usecases.privacy.erase import erase_everywhere
+from app.usecases.privacy.inventory import inventory
 from app.usecases.provenance import opener, provenance
 from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
@@ -26,7 +30,7 @@ from core.garbage import freeze
 from core.ids import ExternalId, shown
 from core.one_thread import compute_in_one_thread
 from core.ports import Echo, EventLog, FeatureReader
-from core.settings import REPOSITORY, Settings
+from core.settings import Settings
 from lake.item_changes import change
 
 if TYPE_CHECKING:
@@ -48,6 +52,7 @@ def api(settings: Settings) -> FastAPI:
     from app.hosting import host_of
     from serving import probes
     from serving.factory import create_app
+    from serving.films.service import FilmService
     from serving.health import Readiness
     from serving.intake.ingestion import Ingestion
     from serving.lists.service import following
@@ -58,7 +63,7 @@ def api(settings: Settings) -> FastAPI:
     host = host_of(settings)
     log, features, lake = wiring.event_log(settings, API_PATIENCE), wiring.features(settings), wiring.lake(settings)
     accepting = wiring.accepting_log(settings, log)
-    code_version = wiring.code_version(REPOSITORY)
+    code_version = code_version_of(settings)
     service = _lists(settings, host, features, log, code_version)
     follower, stop_following = following(
         host, min(settings.statistics_interval, settings.learn_interval, settings.release_interval)
@@ -74,13 +79,16 @@ def api(settings: Settings) -> FastAPI:
         probes.background((service.impressions.background, service.outcomes.writer.background, follower, *accepting.background)),
     )
 
+    stores = inventory(settings, lake, features)
+    as_gorse = gorse(settings, lake)
     parts = Api(
         service=service,
+        films=FilmService(service),
         ingestion=Ingestion(accepting.log, lambda: host.facts, settings.max_batch_events, clock_rule=wiring.clock_rule(settings)),
         readiness=Readiness(checks),
         code_version=code_version,
         example_users=_example_users(settings),
-        erase=partial(erase, features, lake),
+        erase=lambda user: erase_everywhere(stores, lake, features, user).as_json(),
         onboard=partial(remember, features, lake),
         retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),
@@ -88,8 +96,10 @@ def api(settings: Settings) -> FastAPI:
         experiments=experimenting.operations(settings),
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
+        operating=operating(settings, log, lake),
+        gorse=as_gorse,
     )
-    closers = stop_following, accepting.log.close, features.close
+    closers = stop_following, accepting.log.close, features.close, *((as_gorse.store.close,) if as_gorse else ())
     return create_app(parts, settings.max_body_bytes, settings.origins, closers)
 
 

@@ -65,4 +65,10 @@ def _stages(settings: Settings, watchdog_env: Mapping[str, str] = NOTHING) -> li
     """Milvus first, which the API gives the release's vectors; then the API, which people wait for, has the cores to itself."""
     own_milvus = [] if settings.milvus_uri else [processes.milvus(settings)]
     rest = [processes.consumer(settings), processes.watchdog(settings, watchdog_env), processes.mlflow_ui(settings)]
-    return [own_milvus, [processes.api(settings)], rest]
+    return [own_milvus, [processes.api(settings, _links(settings))], rest]
+
+
+def _links(settings: Settings) -> Mapping[str, str]:
+    """Where the API says that MLflow is: its pages are started here."""
+    known = settings.mlflow_url or settings.tracking_uri.startswith("http")
+    return NOTHING if known else {"MARQUEE_MLFLOW_URL": f"http://127.0.0.1:{settings.mlflow_port}"}

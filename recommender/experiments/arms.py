@@ -76,7 +76,7 @@ class ServedArms:
         return tuple(dict.fromkeys(arm.release for arm in self.arms.values()))
 
     def of(self, user: int, forced: Mapping[str, str] | None = None) -> ArmOfUser:
-        """The arm of a user (key); `forced`: see `RunningExperiments.assignment`. Raises InvalidInput."""
+        """The arm of a user (key); `forced`: see `RunningExperiments.assignment`. Raises NotFound."""
         base, assignment = self._experiment.arm(user), self._running.assignment(user, forced)
         logged = arm_name(base, assignment)
         if not any(one.forced for one in assignment):

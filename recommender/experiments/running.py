@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from recommender.experiment import drawn, point
 from recommender.experiments.definition import BUCKETS, POLICY, RELEASE, LayeredExperiment
 from recommender.split import ARMS
@@ -65,7 +65,7 @@ class RunningExperiments:
     def assignment(self, user: int, forced: Mapping[str, str] | None = None) -> Assignment:
         """The variants of a user (key). `forced`, experiment -> variant, goes before the experiments' own forced users.
 
-        Raises InvalidInput for an experiment that does not run, and for a variant that it does not have.
+        Raises NotFound for an experiment that does not run, and for a variant that it does not have.
         """
         forced = forced or {}
         for name, variant in forced.items():
@@ -112,9 +112,10 @@ class RunningExperiments:
     def _require(self, name: str, variant: str) -> None:
         one = next((one for one in self.experiments if one.name == name), None)
         if one is None:
-            raise InvalidInput("experiment", name, ", ".join(one.name for one in self.experiments) or "none: no experiment runs")
+            running = ", ".join(one.name for one in self.experiments) or "none"
+            raise NotFound(f"no experiment {name!r} runs; running: {running}", experiment=name)
         if variant not in one.variants:
-            raise InvalidInput(f"variant of {name}", variant, ", ".join(one.variants))
+            raise NotFound(f"experiment {name} has no variant {variant!r}; it has {', '.join(one.variants)}", variant=variant)
 
 
 def variant_of(experiment: LayeredExperiment, user: int) -> str:

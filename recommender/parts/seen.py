@@ -9,6 +9,8 @@ from recommender.live import Snapshot
 from recommender.parts.part import PartConfig
 from recommender.roles import Eligible, Query
 
+SEEN = "seen"
+
 
 class SeenConfig(PartConfig):
     """Without it people get what they know already."""
@@ -22,7 +24,7 @@ class SeenConfig(PartConfig):
 class SeenFilter:
     """Drops the user's consumed items."""
 
-    name = "seen"
+    name = SEEN
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from feature_repo.item_stats import of_all_time
 from recommender.live import Snapshot
 from recommender.parts.part import SourceConfig
 from recommender.roles import Eligible, Fetched, Query
 from retrieval.adapters.mirror import top_rows
+
+ONE_USER = 1.001  # the greatest rise that one user can make, of an item that nobody liked before; and rounding
 
 
 class TrendingConfig(SourceConfig):
@@ -24,21 +28,28 @@ class TrendingConfig(SourceConfig):
 
 
 class TrendingSource:
-    """The k eligible items with more recent events than their share of all events lets expect, the greatest surprise first.
+    """The k eligible items that more users like of late than their share of all likings lets expect, the greatest surprise first.
 
     The score is the deviation from the expected count in units of its standard deviation (Poisson): large for an item that became
-    popular, about 0 for one that always was.
+    popular, about 0 for one that always was. What one user can do is at most 1, and nothing trends
+    before something rises by more.
     """
 
     name = "trending"
 
     def __init__(self, now: Snapshot, k: int) -> None:
-        recent, ever = now.stats.recent.astype(np.float64), now.stats.n_events.astype(np.float64)
+        ever = now.stats.users.astype(np.float64)
+        recent = np.maximum(now.stats.recent - of_all_time(ever), 0.0)
         expected = ever * (recent.sum() / max(ever.sum(), 1.0))
-        self._rise = ((recent - expected) / np.sqrt(expected + 1.0)).astype(np.float32)
+        self.rise = ((recent - expected) / np.sqrt(expected + 1.0)).astype(np.float32)
         self._k = k
 
     def fetch(self, query: Query, eligible: Eligible) -> Fetched:  # noqa: ARG002 - the role's signature
-        found = np.flatnonzero((self._rise > 0) & eligible)
-        best = found[top_rows(self._rise[found], self._k)]
-        return Fetched(best, self._rise[best], spread=float(self._rise.std()))
+        best = self.rows(eligible, self._k)
+        return Fetched(best, self.rise[best], spread=float(self.rise.std()))
+
+    def rows(self, eligible: Eligible, k: int) -> NDArray[np.intp]:
+        """The k eligible rows [m] with the greatest rise; none where not even the first is more than one user's doing."""
+        found = np.flatnonzero((self.rise > 0) & eligible)
+        best = np.asarray(found[top_rows(self.rise[found], k)], dtype=np.intp)
+        return best if len(best) and self.rise[best[0]] > ONE_USER else best[:0]

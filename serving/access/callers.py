@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.ids import ExternalId, user_key
+from serving.access.refusals import Forbidden
 
 
 class Scope(StrEnum):
@@ -31,6 +32,11 @@ class Caller:
     def may_touch(self, user: ExternalId) -> bool:
         """Whether it may read and write a user's data."""
         return self.user is None or user_key(self.user) == user_key(user)
+
+    def require_touch(self, user: ExternalId) -> None:
+        """Raises Forbidden where it may not."""
+        if not self.may_touch(user):
+            raise Forbidden("a user's token is for the data of that user alone")
 
 
 ANYBODY = Caller(None, frozenset((Scope.READ, Scope.EVENTS)))

@@ -43,8 +43,8 @@ class AccessControl:
         """
         caller = await self.caller(headers, address)
         self.require(caller, scope)
-        if user is not None and not caller.may_touch(user):
-            raise Forbidden("a user's token is for the data of that user alone")
+        if user is not None:
+            caller.require_touch(user)
         return caller, await self._count(caller, user)
 
     async def caller(self, headers: Mapping[str, str], address: str | None = None) -> Caller:

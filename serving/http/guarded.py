@@ -42,6 +42,15 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def user_meant(request: Request, named: ExternalId | None) -> ExternalId | None:
+    """The user whom a request names outside its path; with a user's token and no name that user. Raises Forbidden."""
+    caller = caller_of(request)
+    if named is None:
+        return caller.user
+    caller.require_touch(named)
+    return named
+
+
 def _guarded(inner: Handler, scope: Scope) -> Handler:
     async def handler(request: Request) -> Response:
         access: AccessControl = request.app.state.api.access
@@ -86,8 +95,9 @@ def _address(request: Request) -> str | None:
 
 
 def _user(request: Request) -> ExternalId | None:
-    """Whom the request is about; None also for what is no id, which the route refuses."""
+    """Whom the address says that the request is about; None also for what is no id, which the route refuses."""
+    named = request.path_params.get("user_id") or request.query_params.get("user_id")
     try:
-        return parse_id(request.path_params["user_id"])
-    except (KeyError, ValueError):
+        return parse_id(named)
+    except ValueError:
         return None

@@ -39,6 +39,14 @@ class IngestionResult:
     event_ids: list[str]  # of every event, in the order of the request
 
 
+class FutureEvents(InvalidFields):
+    """Events that lie ahead of the server's clock: later the same request may be right."""
+
+    status = 409
+    slug = "event-in-the-future"
+    title = "An event lies in the future"
+
+
 @dataclass(slots=True)
 class _Batch:
     """The events of one request that are all right, ready to be stored."""
@@ -81,7 +89,7 @@ class Ingestion:
         self.max_batch = max_batch
         self._timeout = timeout
         self._clock = clock
-        self._clock_rule = clock_rule
+        self.clock_rule = clock_rule
         self._one = TypeAdapter(Interaction)
         self._reading = asyncio.Lock()  # bodies are read one after the other, so that many clients have one turn among lists
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="events")
@@ -89,8 +97,8 @@ class Ingestion:
     async def ingest(self, body: bytes, caller: Caller = ANYBODY) -> IngestionResult:
         """Store one event or an array of them; returns when they are durable.
 
-        Raises MalformedJson, InvalidFields, Forbidden (then nothing is stored), or DependencyUnavailable (then it is not known
-        what is stored: the same request can be sent again, because event ids make it idempotent).
+        Raises MalformedJson, InvalidFields, FutureEvents, Forbidden (then nothing is stored), or DependencyUnavailable: then it
+        is not known what is stored, and the same request can be sent again, because event ids make it idempotent.
         """
         async with self._reading:
             batch = await self._read(body, caller)
@@ -104,9 +112,10 @@ class Ingestion:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _read(self, body: bytes, caller: Caller) -> _Batch:
-        """Everything that can be done before something is stored. Raises MalformedJson, InvalidFields, Forbidden."""
+        """All that can be done before something is stored. Raises MalformedJson, InvalidFields, FutureEvents, Forbidden."""
         is_array, batch, now, items = body.lstrip()[:1] == b"[", _Batch(), self._clock(), self._items()
-        wrong, late, errors, allowed = list[dict[str, Any]](), list[dict[str, Any]](), 0, True
+        wrong, late, errors = list[dict[str, Any]](), list[dict[str, Any]](), 0
+        allowed = ahead = True  # all events are of users whom the caller may touch; all wrong times lie ahead of the clock
         async for index, raw in in_slices(events_in(body, self.max_batch)):
             place = {"index": index} if is_array else {}
             try:
@@ -117,7 +126,8 @@ class Ingestion:
                     wrong += [place | one for one in _wrong_fields(error)]
                 continue
             allowed = allowed and caller.may_touch(event.user_id)
-            complaint = check_clock(event, now, self._clock_rule)
+            complaint = check_clock(event, now, self.clock_rule)
+            ahead = ahead and (complaint is None or event.ts > now)
             if complaint is not None and len(late) < MAX_ERRORS:
                 late.append(place | field_error("ts", event.ts, complaint.partition("allowed: ")[2]))
             if not wrong:
@@ -127,7 +137,7 @@ class Ingestion:
         if not allowed:
             raise Forbidden("a user's token may send events of that user alone")
         if late:
-            raise InvalidFields(late)
+            raise (FutureEvents if ahead else InvalidFields)(late)
         return batch
 
     async def _append(self, topic: str, records: Sequence[Record]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from core.item_facts import ItemFacts
+from core.item_facts import UNKNOWN, ItemFacts
 from ranking.reasons import Explanation
 from recommender.recommender import CACHED, RecommendationResult
 from recommender.roles import Selection
@@ -84,4 +84,4 @@ def trace_of(made: RecommendationResult) -> dict[str, Any]:
 
 def _described(facts: ItemFacts, row: int, item: int) -> dict[str, Any]:
     """An item that left the catalogue since the list was made has its id alone."""
-    return facts.describe(row) if row >= 0 else {"item_id": facts.id_of(item), "title": "", "genres": [], "year": None}
+    return facts.describe(row) if row >= 0 else {"item_id": facts.id_of(item), **UNKNOWN}

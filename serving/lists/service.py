@@ -25,7 +25,7 @@ from core.ports import Clock, EventLog
 from core.telemetry import COLD_STARTS, LIST_SECONDS, LISTS, POSITIONS, RELEASE_FAILURES, STAGE_ERRORS, STAGE_SECONDS
 from recommender.host import Chosen, RecommenderHost
 from recommender.paging import Shown
-from recommender.recommender import RecommendationResult
+from recommender.recommender import RecommendationResult, Recommender
 from recommender.roles import NO_CONSTRAINTS, Constraints, Context, Page, Query
 from recommender.trace import Trace
 from serving.lists.asked import Asked
@@ -101,18 +101,20 @@ class RecommendService:
         request_id: str | None = None,
         page_of: str | None = None,
         forced: Mapping[str, str] | None = None,
+        session: UserFeatures | None = None,
     ) -> RecommendationResult:
         """A page of a list; fewer items than asked for only when no more are eligible. Never fails for a dependency.
 
         Raises Overloaded when too many others wait.
 
         `request_id` and `page_of` are 32 hex digits; `page_of` is the request of the first page, whose exploration goes on.
-        `forced` are variants of experiments to be in, by experiment; raises InvalidInput for one that does not run.
+        `forced` are variants of experiments to be in, by experiment; raises NotFound for one that does not run. `session`:
+        features to go by, in place of those in the store.
         """
         start = time.perf_counter()
         request_id = request_id or uuid.uuid4().hex
         async with self._turns.one():
-            read = await self._read(user, forced)
+            read = await self._read(user, forced) if session is None else self._given(user, session)
             made = await self._make(read, page, constraints, request_id, page_of)
         return self._noted(made, start, page_of)
 
@@ -157,6 +159,13 @@ class RecommendService:
         self.exposures.forget(user_key(user))
         self.features.forget(user_key(user))
         self._cache.forget(user_key(user))
+
+    async def maker_of(self, user: ExternalId | None) -> tuple[Recommender, UserFeatures | None]:
+        """Who makes a user's lists now, and what is known of the user, or last was; for None who makes most users' lists."""
+        if user is None:
+            return self.host.main, None
+        read = await self._read(user)
+        return read.chosen.recommender, read.user
 
     async def known(self, user: ExternalId) -> UserFeatures | None:
         """A user's features; None for one never seen, and for one whose key is another user's. Raises DependencyUnavailable."""
@@ -219,6 +228,9 @@ class RecommendService:
             shown=shown,
             exposure=self.exposures.of(user_key(who)) if chosen.recommender.policy.tires else None,
         )
+
+    def _given(self, who: ExternalId, session: UserFeatures) -> _Read:
+        return _Read(who, session, None, True, self.host.choose(user_key(who)), Trace())
 
     async def _read(self, who: ExternalId, forced: Mapping[str, str] | None = None) -> _Read:
         """What is known of the user, and who makes the list.

@@ -41,6 +41,11 @@ class ShownLists:
     def __len__(self) -> int:
         return len(self._lists)
 
+    @property
+    def latest(self) -> str | None:
+        """The list of the latest page."""
+        return next(reversed(self._lists), None)
+
     def of(self, first: str | None, user: int) -> Shown:
         """What the list showed; nothing where it is not known, is too old, or is another user's (key)."""
         found = self._lists.get(first) if first is not None else None

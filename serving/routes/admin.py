@@ -25,7 +25,14 @@ _BODY = {
                     "title": "RetrainingRequest",
                     "type": "object",
                     "additionalProperties": False,
-                    "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": MAX_REASON}},
+                    "properties": {
+                        "reason": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": MAX_REASON,
+                            "description": "for the record of decisions",
+                        }
+                    },
                 },
                 "examples": {"reason": {"summary": "With a reason", "value": {"reason": "new season"}}},
             }

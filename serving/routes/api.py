@@ -17,18 +17,21 @@ from core.ids import ExternalId
 from core.ports import Retraining
 from lake.item_changes import Changed
 from serving.access.control import AccessControl
+from serving.films.service import FilmService
+from serving.gorse.facade import Gorse
 from serving.health import Readiness
 from serving.http import slashes
 from serving.http.again import KnownAddresses
 from serving.http.guarded import GuardedRoute
 from serving.intake.ingestion import Ingestion
 from serving.lists.service import RecommendService
+from serving.operating import Operating
 
 Id = Annotated[
     ids.Id,
     Path(description=f"an integer, or any string of up to {ids.MAX_LENGTH} characters (URL-encoded)"),
 ]
-Limit = Annotated[int, Query(ge=1, le=100)]
+Limit = Annotated[int, Query(ge=1, le=100, description="how many")]
 slashes.know_ids()
 
 
@@ -50,11 +53,12 @@ class Api:
     """The objects that the routes use; `app.state.api` holds them."""
 
     service: RecommendService
+    films: FilmService
     ingestion: Ingestion
     readiness: Readiness
     code_version: str
     example_users: Sequence[ExternalId]
-    erase: Callable[[ExternalId], int]  # forgets a user's features and lake rows; returns the number of rows
+    erase: Callable[[ExternalId], Mapping[str, object]]  # a user, everywhere; the receipt is `serving.models.Erased`
     change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
     onboard: Callable[[ExternalId, Answers], None]  # keeps what a new user answered
     retraining: Retraining
@@ -62,6 +66,8 @@ class Api:
     experiments: ExperimentControl
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     provenance: Callable[[str], Mapping[str, object]]  # of the list with this request id; raises NotFound
+    operating: Operating
+    gorse: Gorse | None = None  # Gorse's API, where it is on
     known_addresses: KnownAddresses = field(default_factory=KnownAddresses)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 

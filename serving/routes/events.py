@@ -25,12 +25,13 @@ router = router_of()
     openapi_extra=EVENT_BODY,
     responses={
         **answers(models.Receipt, examples.RECEIPT, "Durable, and on the way into the features", status=202),
-        **problems(400, 408, 413, 415, 422, 503),
+        **problems(400, 408, 409, 413, 415, 422, 503),
     },
 )
 async def post_events(request: Request) -> Response:
     """Acknowledged only once durable, and idempotent by `event_id`. One invalid event refuses the whole request.
 
+    An event later than now (`MARQUEE_CLOCK_SKEW`) is 409, because later the same request may be right.
     Events on items that the catalogue does not have are kept in the dead-letter topic and reported as quarantined.
     A user's token may send events of that user alone.
     """

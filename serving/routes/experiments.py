@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from serving import examples, models
@@ -15,6 +15,7 @@ from serving.routes.api import api_of, json, router_of
 ACTOR = "admin api"  # in the promotion ledger
 Why = Annotated[str, Query(max_length=500, description="the reason, for the promotion ledger")]
 DryRun = Annotated[bool, Query(description="only check whether it could be done")]
+Name = Annotated[str, Path(description="of the experiment, which is that of its file")]
 router = router_of()
 
 
@@ -40,7 +41,7 @@ async def experiments(request: Request) -> Response:
         **problems(404, 409, 422, 503),
     },
 )
-async def start(request: Request, name: str, why: Why = "", dry_run: DryRun = False) -> Response:
+async def start_experiment(request: Request, name: Name, why: Why = "", dry_run: DryRun = False) -> Response:
     """Needs the scope `admin`. The same as `marquee experiment start`: every API process serves it within seconds.
 
     409 names the running experiment that it cannot run beside; 503 while the promotion ledger cannot be written: then it is not
@@ -60,7 +61,7 @@ async def start(request: Request, name: str, why: Why = "", dry_run: DryRun = Fa
         **problems(409, 422, 503),
     },
 )
-async def stop(request: Request, name: str, why: Why = "", dry_run: DryRun = False) -> Response:
+async def stop_experiment(request: Request, name: Name, why: Why = "", dry_run: DryRun = False) -> Response:
     """Needs the scope `admin`. The same as `marquee experiment stop`: its users get again what they would get without it."""
     await asyncio.to_thread(api_of(request).experiments.stop, name, actor=ACTOR, why=why, dry_run=dry_run)
     return json({"experiment": name, "state": "stopped", "dry_run": dry_run})

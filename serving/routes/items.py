@@ -50,7 +50,7 @@ async def item(
         "popularity_now": float(now.stats.recent[at]) if at >= 0 else 0.0,
         "rating_mean": float(now.stats.rating_mean[at]) if at >= 0 else None,
     }
-    body = host.facts.describe(row) | host.facts.business(row) | known
+    body = host.facts.describe(row) | host.facts.details(row) | known
     return held(body, HELD_SECONDS, if_none_match, public=api.access.open_to_all)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
-from core.errors import InvalidInput, NotFound
+from core.errors import NotFound
 from core.ids import ExternalId, parse_id
 from core.ids import Id as ItemId
 from recommender.roles import Constraints, Page
@@ -21,6 +21,7 @@ from serving.http.openapi import answers, problems
 from serving.http.problems import request_id_of
 from serving.http.short_way import with_short_way
 from serving.list_body import (
+    ABOUT,
     LIST_BODY,
     LIST_BODY_BYTES,
     MAX_EXCLUDED,
@@ -47,21 +48,15 @@ Year = Annotated[int | None, Query(ge=1, le=9999)]
 
 
 async def asked(
-    k: Annotated[Limit, Query(description="how many; fewer only when no more items are eligible")] = 20,
-    offset: Annotated[
-        int, Query(ge=0, le=MAX_POSITIONS - 1, description="the first position; needs `page_of` unless it is 0")
-    ] = 0,
-    page_of: Annotated[ListId, Query(description="request_id of the first page, to go on with the same list")] = None,
-    genre: Annotated[list[str], Query(max_length=MAX_GENRES, description="only films of this genre; repeat it for several")] = [],  # noqa: B006 - FastAPI reads the default
-    exclude: Annotated[list[ItemId], Query(max_length=MAX_EXCLUDED, description="item ids to leave out; repeat it")] = [],  # noqa: B006
-    year_min: Annotated[Year, Query(description="only films of this year or later")] = None,
-    year_max: Annotated[Year, Query(description="only films of this year or earlier")] = None,
-    maturity_max: Annotated[
-        int | None, Query(ge=0, le=99, description="only films that are suitable for people of this age, in years")
-    ] = None,
-    language: Annotated[
-        list[str], Query(max_length=MAX_LANGUAGES, description="only films in this language; repeat it for several")
-    ] = [],  # noqa: B006
+    k: Annotated[Limit, Query(description=ABOUT["k"])] = 20,
+    offset: Annotated[int, Query(ge=0, le=MAX_POSITIONS - 1, description=ABOUT["offset"])] = 0,
+    page_of: Annotated[ListId, Query(description=ABOUT["page_of"])] = None,
+    genre: Annotated[list[str], Query(max_length=MAX_GENRES, description=ABOUT["genre"])] = [],  # noqa: B006 - FastAPI reads the default
+    exclude: Annotated[list[ItemId], Query(max_length=MAX_EXCLUDED, description=ABOUT["exclude"])] = [],  # noqa: B006
+    year_min: Annotated[Year, Query(description=ABOUT["year_min"])] = None,
+    year_max: Annotated[Year, Query(description=ABOUT["year_max"])] = None,
+    maturity_max: Annotated[int | None, Query(ge=0, le=99, description=ABOUT["maturity_max"])] = None,
+    language: Annotated[list[str], Query(max_length=MAX_LANGUAGES, description=ABOUT["language"])] = [],  # noqa: B006
 ) -> ListRequest:
     """The parameters that decide a list, the same for the list and for the question why."""
     return ListRequest.model_construct(
@@ -127,18 +122,22 @@ list_router = router_of(with_short_way(short_way))
     response_model=None,
     responses={
         **LIST,
-        **problems(422, 503),
+        **problems(404, 422, 503),
     },
 )
 async def recommend(
     request: Request,
     user_id: Id,
     wanted: AskedFor,
-    explain: Annotated[bool, Query(description="say why each film is there; takes as long as a dozen lists")] = False,
-    trace: Annotated[bool, Query(description="say what each stage of the pipeline did")] = False,
-    format: Annotated[Literal["full", "ids"], Query(description="ids: only item ids")] = "full",
+    explain: Annotated[bool, Query(description=ABOUT["explain"])] = False,
+    trace: Annotated[bool, Query(description=ABOUT["trace"])] = False,
+    format: Annotated[Literal["full", "ids"], Query(description=ABOUT["format"])] = "full",
     x_experiment_variant: Annotated[
-        str | None, Header(description="experiment:variant to be in, several with commas; needs the scope admin")
+        str | None,
+        Header(
+            pattern=r"^[A-Za-z0-9_-]{1,40}:[A-Za-z0-9_-]{1,40}(, ?[A-Za-z0-9_-]{1,40}:[A-Za-z0-9_-]{1,40})*$",
+            description="experiment:variant to be in, several with commas; needs the scope admin",
+        ),
     ] = None,
 ) -> Response:
     """Never an item that the user has rated, watched, bought, reviewed or skipped, never a hidden one, and never one twice.
@@ -154,8 +153,9 @@ async def recommend(
 
     A further page is asked for with `offset` and with `page_of`, the `request_id` of the first page. It never repeats an item
     that was on another page of the list within the last half hour, whatever the user did in between; a page that comes to
-    another process than the first one did goes on by the list's seed, and may. A list has at most 100 positions; past its last
-    item a page is empty, with the strategy `nothing_eligible`. Each page has a `request_id` of its own. An item with a `label`
+    another process than the first one did goes on by the list's seed, and may. Without `page_of` it is a page of the list as it
+    would be made now. A list has at most 100 positions, at which a page ends; past its last item it is empty, with the strategy
+    `nothing_eligible`. Each page has a `request_id` of its own. An item with a `label`
     was placed there by a slot of the policy.
 
     With the scope `admin`, `X-Experiment-Variant: NAME:VARIANT` puts the request into a variant of a running experiment, to try
@@ -209,13 +209,8 @@ def _sent(answer: Answer) -> Response:
 
 
 def _page(wanted: ListRequest) -> Page:
-    """Raises InvalidInput for one that a list does not have."""
-    if wanted.offset + wanted.k > MAX_POSITIONS:
-        allowed = f"0 to {MAX_POSITIONS - wanted.k} with k={wanted.k}: a list has {MAX_POSITIONS} positions"
-        raise InvalidInput("offset", wanted.offset, allowed)
-    if wanted.offset and wanted.page_of is None:
-        raise InvalidInput("page_of", "nothing", "the request_id of the list's first page, where offset is not 0")
-    return Page(wanted.k, wanted.offset)
+    """The positions that were asked for, as far as a list has them."""
+    return Page(min(wanted.k, MAX_POSITIONS - wanted.offset), wanted.offset)
 
 
 def _constraints(service: RecommendService, wanted: ListRequest) -> Constraints:
@@ -230,8 +225,6 @@ def _constraints(service: RecommendService, wanted: ListRequest) -> Constraints:
 
 
 def _forced(header: str | None) -> dict[str, str]:
-    """`experiment:variant`, several with commas. Raises InvalidInput."""
-    found = [part.strip().partition(":") for part in (header or "").split(",") if part.strip()]
-    if any(not experiment or not variant for experiment, _, variant in found):
-        raise InvalidInput("X-Experiment-Variant", header, "experiment:variant, several with commas")
+    """`experiment:variant`, several with commas."""
+    found = [part.strip().partition(":") for part in header.split(",")] if header else []
     return {experiment: variant for experiment, _, variant in found}

@@ -51,7 +51,7 @@ async def history(request: Request, user_id: Id, limit: Limit = 20) -> Response:
     summary="What a new user says that they like",
     response_model=None,
     openapi_extra=ONBOARDING_BODY,
-    responses={**answers(models.Onboarded, examples.ONBOARDED, "Stored"), **problems(400, 408, 409, 413, 415, 422, 503)},
+    responses={**answers(models.Onboarded, examples.ONBOARDED, "Stored"), **problems(400, 404, 408, 409, 413, 415, 422, 503)},
 )
 async def onboarding(request: Request, user_id: Id) -> Response:
     """The next list is made from it, with the strategy `onboarding`, until there are ten events of the user's own.
@@ -70,16 +70,18 @@ async def onboarding(request: Request, user_id: Id) -> Response:
 @router.delete(
     "/users/{user_id:id}",
     tags=["users"],
-    summary="Erase a user's features and lake rows",
+    summary="Erase a user everywhere, with a receipt",
     response_model=None,
     responses={**answers(models.Erased, examples.ERASED, "Erased"), **problems(409, 422, 503)},
 )
 async def erase_user(request: Request, user_id: Id) -> Response:
-    """Needs the scope `admin`. The event log keeps its records until their retention ends.
+    """Needs the scope `admin`. The same as `marquee privacy erase`: features, the lake in all of its versions, the event log,
+    held-out events, what waits in the outbox, quarantined rows. Kafka keeps its records until their retention ends, and `stays`
+    says so.
 
     An id that has the key of an id that came earlier is refused with 409, and the other user keeps everything.
     """
     api = api_of(request)
-    rows = await asyncio.to_thread(api.erase, user_id)
+    receipt = await asyncio.to_thread(api.erase, user_id)
     api.service.forget(user_id)
-    return json({"user_id": user_id, "lake_rows": rows})
+    return json(receipt)

@@ -61,6 +61,10 @@ class EmbeddedEventLog:
                 yield from page
                 at = page[-1].offset
 
+    def waiting(self, topic: str, group: str) -> int:
+        with closing(self.subscribe(topic, group)) as subscription:
+            return subscription.lag()
+
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:

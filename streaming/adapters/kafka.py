@@ -18,7 +18,13 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    KafkaTimeoutError,
+    NotCoordinatorError,
+)
 
 from core.ports import LoggedRecord, Record
 from streaming.adapters.kafka_sdk import (
@@ -33,13 +39,15 @@ from streaming.adapters.kafka_sdk import (
     translated,
 )
 from streaming.adapters.kafka_subscription import KafkaSubscription
-from streaming.adapters.kafka_topics import create
+from streaming.adapters.kafka_topics import backlog, create
 from streaming.topics import SPECS, TopicSpec
 
 # the network layer logs each lost connection with its traceback, and what comes of it is raised here anyway
 logging.getLogger("kafka.net").setLevel(logging.CRITICAL)
 
 _REMEMBERED = 100_000  # ids of appended records
+_NO_COORDINATOR = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
+_NAP = 0.1  # seconds between two questions for what a broker does not have yet
 _MONTH = 30 * 86_400.0
 _BY_NAME: Mapping[str, TopicSpec] = MappingProxyType({spec.name: spec for spec in SPECS})
 
@@ -103,6 +111,21 @@ class KafkaEventLog:
                 consumer.assign(places)
                 consumer.seek_to_beginning(*places)
                 yield from self._until(consumer, ends)
+
+    def waiting(self, topic: str, group: str) -> int:
+        """Of a partition that the group never committed, everything that it has."""
+        with translated(self._bootstrap), self._turn():
+            self._ready(topic, ask=False)
+            if self._admin is None:
+                raise KafkaTimeoutError("the connection was closed")
+            deadline = Deadline(self._timeout)
+            while True:
+                try:
+                    return backlog(self._admin, topic, group)
+                except _NO_COORDINATOR:  # a broker's first group: it makes the topic for their offsets now
+                    if not deadline.left:
+                        raise
+                    time.sleep(_NAP)
 
     def close(self) -> None:
         with self._lock:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 from kafka.errors import TopicAlreadyExistsError
 
 from streaming.adapters.kafka_sdk import connection, opened, translated
@@ -54,6 +55,18 @@ def create(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
             admin.create_topics(missing, wait_for_metadata=True)
         except TopicAlreadyExistsError:
             admin.wait_for_topics(list(missing))  # another process was faster
+
+
+def backlog(admin: KafkaAdminClient, topic: str, group: str) -> int:
+    """How many of a topic's records the group has yet to commit; asks as somebody who is no member."""
+    numbers = [one["partition_index"] for one in admin.describe_topics([topic])[0]["partitions"]]
+    places = [TopicPartition(topic, number) for number in numbers]
+    begins, ends = (
+        admin.list_partition_offsets(dict.fromkeys(places, which)) for which in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+    )
+    done = admin.list_group_offsets({group: places})[group]
+    committed = {place: found.offset for place, found in done.items() if found.offset >= 0}
+    return sum(max(0, ends[place].offset - max(begins[place].offset, committed.get(place, 0))) for place in places)
 
 
 def _plan(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> list[Change]:

@@ -39,6 +39,9 @@ class MemoryEventLog:
         with self._changed:
             return iter(self._records[topic][:])
 
+    def waiting(self, topic: str, group: str) -> int:
+        return self.end(topic) - self.progress(topic, group)
+
     def close(self) -> None:
         """Nothing to give back."""
 

@@ -19,6 +19,7 @@ MAKES_EVENTS = {
     "datasets/layout.py": {"RATING"},  # MovieLens has ratings
     "datasets/values.py": {"RATING", "VIEW", "WATCH"},  # rows without a kind: one with a value is a rating
     "recommender/onboarding.py": {"RATING"},  # what a new user says that they like is read as full marks
+    "serving/films/session_user.py": {"RATING"},  # a bare id of a visit is a liking, read as full marks
     "streaming/course_log/events.py": {"RATING", "VIEW", "WATCH"},  # the log's lines
 }
 LISTS_KINDS = {"core/feature_schema.py"}  # the schema of old releases, written out because it must never change

@@ -67,6 +67,17 @@ def records(*ids: str) -> list[Record]:
     return [Record(key="7", id=id_, value=f"value of {id_}".encode()) for id_ in ids]
 
 
+def test_what_a_group_has_yet_to_commit_is_told_without_joining_it(log: EventLog) -> None:
+    log.append(TOPIC, records("a", "b", "c"))
+    assert log.waiting(TOPIC, "g") == 3
+    subscription = log.subscribe(TOPIC, "g")
+    assert len(subscription.poll(2, WAIT)) == 2
+    assert log.waiting(TOPIC, "g") == 3
+    subscription.commit()
+    assert (log.waiting(TOPIC, "g"), log.waiting(TOPIC, "other")) == (1, 3)
+    assert len(subscription.poll(10, WAIT)) == 1
+
+
 def test_records_come_back_in_order_with_their_bytes(log: EventLog) -> None:
     before = time.time()
     assert log.append(TOPIC, records("a", "b")) == 2

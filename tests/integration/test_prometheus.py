@@ -23,8 +23,10 @@ from prometheus_client import start_http_server
 from small_access import access_in
 
 from app.usecases.experimenting import ExperimentOperations
+from app.usecases.operating import ReleaseOperations
 from core.events import IMPRESSIONS, INTERACTIONS
 from core.ports import RetrainAnswer
+from core.settings import Settings
 from feature_repo.adapters.memory import MemoryFeatures
 from lake import tables
 from lake.adapters.memory import MemoryLake
@@ -45,10 +47,12 @@ from recommender.release import open_release
 from retrieval.adapters.mirror import MirrorIndex
 from serving import probes
 from serving.factory import create_app
+from serving.films.service import FilmService
 from serving.health import Readiness
 from serving.intake.ingestion import Ingestion
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.service import RecommendService
+from serving.operating import Operating
 from serving.routes.api import Api
 from streaming.adapters.memory import MemoryEventLog
 from streaming.consumer import Consumer, Loop
@@ -100,11 +104,12 @@ class Marquee:
         ingestion = Ingestion(self.log, lambda: self.host.facts)
         parts = Api(
             service=service,
+            films=FilmService(service),
             ingestion=ingestion,
             readiness=readiness,
             code_version="test",
             example_users=[1],
-            erase=lambda _: 0,
+            erase=lambda _: {},
             change_item=lambda *_: pytest.fail("unused"),
             retraining=Refusing(),
             access=access_in(folder),
@@ -112,6 +117,7 @@ class Marquee:
             onboard=lambda *_: pytest.fail("unused"),
             experiments=ExperimentOperations(ExperimentRecord(PromotionLedger(self.lake, folder / "ledger")), folder),
             provenance=lambda _: pytest.fail("unused"),
+            operating=Operating({}, ReleaseOperations(Settings(home=folder)), lambda _: [], lambda *_: {}),
         )
         self.app: FastAPI = create_app(parts)
         self.consumer = Consumer(self._loops(feeds, release))

@@ -13,7 +13,7 @@ from app import console, wiring
 from app.usecases import rolling_out
 from app.usecases.retraining import Retrainer
 from app.usecases.retraining_files import RetrainFiles
-from core.bundle import FILES, Manifest, digests
+from core.bundle import FILES, Comparison, Manifest, digests
 from core.errors import InvalidInput
 from lifecycle.promotion import PromotionRefused, register, version_or_none
 from lifecycle.retraining import Attempt
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own models
 GOOD = {"ndcg@10": 0.2, "popularity_ndcg@10": 0.1, "lift_low": 0.05, "lift_high": 0.15, "coverage@10": 0.5}
 
+BESIDE = Comparison(  # on the data of production there were no newer events to predict, but lists were timed
+    production="one", start=0.0, end=1.0, queries=0, users=0, ndcg=0.0, production_ndcg=0.0, low=0.0, high=0.0,
+    milliseconds=5.0, production_milliseconds=5.0,
+)  # fmt: skip
+
 
 def bundle(folder: Path, name: str, ndcg: float = 0.2) -> Path:
     folder.mkdir()
@@ -32,7 +37,7 @@ def bundle(folder: Path, name: str, ndcg: float = 0.2) -> Path:
         (folder / file).write_text(f"{name} {file}")
     Manifest(
         release=name, created="", code_version="abc", data_version={"interactions": 0}, trained_until=0.0, feature_schema="",
-        dim=4, n_items=2, metrics=GOOD | {"ndcg@10": ndcg}, config={}, files=digests(folder),
+        dim=4, n_items=2, metrics=GOOD | {"ndcg@10": ndcg}, config={}, files=digests(folder), compared=BESIDE,
     ).write(folder)  # fmt: skip
     return folder
 
@@ -77,6 +82,18 @@ def test_the_gate_stands_before_it(home: Callable[..., Result]) -> None:
         home("release", "rollout", "4")
     assert alias("staging") is None
     assert "not worse" in wiring.registry(console.settings()).tags("4")["refused"]
+
+
+def test_what_was_not_compared_with_production_is_let_in_by_force_alone_and_says_so(home: Callable[..., Result]) -> None:
+    home("release", "promote", "2")
+    with pytest.raises(PromotionRefused, match="not compared with two"):
+        home("release", "rollout", "3", "--why", "it is spring")
+    told = home("release", "rollout", "3", "--force", "--why", "it is spring").stderr
+    assert "did not pass the gate, was let in by force and is in shadow" in told
+    assert alias("staging") == "3"
+    tags = wiring.registry(console.settings()).tags("3")
+    assert tags["gate"].startswith("failed: ")
+    assert tags.get("refused", "") == ""
 
 
 def test_a_promotion_by_a_person_begins_a_probation(home: Callable[..., Result]) -> None:

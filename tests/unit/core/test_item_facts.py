@@ -34,9 +34,9 @@ def test_a_key_leads_to_its_row_and_an_unknown_one_to_none() -> None:
 
 
 def test_an_item_is_described_as_people_know_it() -> None:
-    assert FACTS.describe(2) == {"item_id": 30, "title": "Three", "genres": ["Crime", "Drama"], "year": 1999}
-    assert FACTS.describe(0) == {"item_id": 10, "title": "One", "genres": ["Drama"], "year": None}
-    assert FACTS.describe(1) == {"item_id": 20, "title": "", "genres": [], "year": 2005}
+    assert FACTS.describe(2) == {"item_id": 30, "title": "Three", "genres": ["Crime", "Drama"], "year": 1999, "poster": None}
+    assert FACTS.describe(0) == {"item_id": 10, "title": "One", "genres": ["Drama"], "year": None, "poster": None}
+    assert FACTS.describe(1) == {"item_id": 20, "title": "", "genres": [], "year": 2005, "poster": None}
 
 
 @pytest.mark.parametrize(("genre", "of"), [("Drama", [10, 30]), (" drama ", [10, 30]), ("CRIME", [30]), ("War", []), ("", [])])

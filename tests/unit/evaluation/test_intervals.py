@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.intervals import Interval, paired_bootstrap
+from evaluation.intervals import Interval, clustered_share, paired_bootstrap
 
 
 def test_identical_models_differ_by_nothing() -> None:
@@ -73,3 +73,31 @@ def test_users_need_not_be_numbered_in_order() -> None:
     straight = paired_bootstrap(gains, np.zeros_like(gains), users * 1_000_003)
     shuffled = paired_bootstrap(gains[mixed], np.zeros_like(gains), users[mixed] * 1_000_003)
     assert (straight.low, straight.high) == pytest.approx((shuffled.low, shuffled.high))
+
+
+def test_a_share_of_independent_values_has_wilsons_interval() -> None:
+    found = clustered_share(np.array([True] * 10 + [False] * 30), np.arange(40))
+    assert found.mean == 0.25
+    assert (found.low, found.high) == pytest.approx((0.1419, 0.4019), abs=0.003)  # Wilson, n = 40
+
+
+def test_a_share_is_less_certain_the_fewer_its_users_and_never_certain() -> None:
+    values = np.tile(np.repeat([True, False], 10), 10)
+    many, few = clustered_share(values, np.arange(200)), clustered_share(values, np.arange(200) // 10)
+    assert few.high - few.low > 2 * (many.high - many.low)
+    for share in (False, True):
+        same = clustered_share(np.full(100, share), np.arange(100) // 10)
+        assert 0.2 < same.high - same.low < 0.4  # of ten users, not of a hundred values
+        assert 0.0 <= same.low <= same.mean <= same.high <= 1.0
+    assert clustered_share(np.array([True]), np.array([7])).low < 0.3
+    assert clustered_share(np.array([], dtype=bool), np.array([], dtype=np.int64)) == Interval(0.0, 0.0, 0.0)
+
+
+def test_a_clustered_share_covers_the_truth() -> None:
+    rng, hits, rounds = np.random.default_rng(5), 0, 400
+    for _ in range(rounds):
+        rates = rng.beta(2, 6, size=60)  # each user has a rate of their own; a quarter on the average
+        users = np.repeat(np.arange(60), rng.integers(1, 12, size=60))
+        found = clustered_share(rng.random(len(users)) < rates[users], users)
+        hits += found.low <= 0.25 <= found.high
+    assert hits / rounds > 0.92

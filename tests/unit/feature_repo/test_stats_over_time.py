@@ -21,6 +21,7 @@ def events(n: int = 200, seed: int = 0) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
     return pl.DataFrame(
         {
+            "user_id": rng.integers(1, 20, n),
             "item_id": rng.integers(1, 5, n),
             "kind": ["rating"] * n,
             "value": rng.integers(1, 6, n).astype(float),
@@ -36,7 +37,7 @@ def test_each_is_what_all_events_before_its_moment_give(moments: int) -> None:
     assert 1 <= len(found.stats) <= moments
     for one in found.stats:
         alone = item_stats(events(), CATALOGUE, one.as_of)
-        for name in ("n_events", "recent", "rating_mean"):
+        for name in ("n_events", "recent", "rating_mean", "users"):
             np.testing.assert_allclose(getattr(one, name), getattr(alone, name), rtol=1e-5)
 
 

@@ -121,6 +121,28 @@ def test_exploration_is_owned_up_to_only_where_there_is_a_taste_to_leave(trained
         assert found == [bool(one and owned) for one in made.selection.explored]
 
 
+@pytest.mark.parametrize(
+    ("genres", "said"),
+    [
+        (("Drama", "War"), {"Shown to find out whether you like it"}),
+        (("Western",), {f"Something different: {genre}, which you have not taken up yet" for genre in ("Drama", "War")}),
+    ],
+)
+def test_what_is_explored_is_called_different_only_where_it_is(
+    trained: Snapshot, genres: tuple[str, ...], said: set[str]
+) -> None:
+    fan = replace(KNOWN, genres=genres, genre_weights=np.ones(len(genres), np.float32))
+    made = recommend(trained, make_query(20, fan, seed=3), Policy.load("default").exploring(0.9))
+    texts = {one.text for because in made.reasons() for one in because if one.code == "explored"}
+    assert texts
+    assert texts <= said
+
+
+def test_no_item_of_a_personal_list_is_without_a_reason(trained: Snapshot) -> None:
+    for policy in (make_policy(**PERSONAL), Policy.load("default").exploring(0.5)):
+        assert all(recommend(trained, make_query(50, KNOWN), policy).reasons())
+
+
 def test_items_without_titles_are_named_by_their_ids(trained: Snapshot) -> None:
     """A shop: string ids, and neither titles nor genres."""
     bare = Catalogue.from_frame(
@@ -140,7 +162,7 @@ def test_a_source_that_is_down_costs_its_reasons_and_not_the_list(trained: Snaps
         raise DependencyUnavailable("index", "gone")
 
     made.by._pipeline.sources[0].source.fetch = down  # type: ignore[method-assign,assignment]
-    assert made.reasons() == [[]] * 5
+    assert [[one.text for one in because] for because in made.reasons()] == [["Goes with what you took up lately"]] * 5
 
 
 def test_a_list_without_items_has_no_reasons() -> None:

@@ -14,7 +14,7 @@ from synthetic import POPULAR, make_catalogue, make_policy, make_query, make_sna
 from core.answers import Answers
 from core.errors import BundleCorrupt
 from core.features import UserFeatures
-from feature_repo.item_stats import item_stats
+from feature_repo.item_stats import item_stats, of_all_time
 from recommender.assembly import SourceThreads
 from recommender.live import Snapshot
 from recommender.recommender import Recommender
@@ -70,7 +70,7 @@ def test_a_segment_of_few_events_is_shrunk_towards_everybody(now: Snapshot) -> N
     everybody = now.stats.recent / now.stats.recent.sum()
     alone = table.scores([ALONE], now.stats.recent) / now.stats.recent.sum()
     own = np.where(np.isin(CATALOGUE.ids, range(510, 601, 10)), 0.1, 0.0)
-    weight = 20 / (20 + PRIOR_EVENTS)
+    weight = 10 / (10 + PRIOR_EVENTS)  # ten items that user 100 likes, however often
     np.testing.assert_allclose(alone, weight * own + (1 - weight) * everybody, atol=1e-3)
     np.testing.assert_allclose(table.scores([YOUNG], now.stats.recent).sum(), now.stats.recent.sum(), rtol=1e-4)
 
@@ -101,7 +101,8 @@ def test_a_data_set_without_attributes_has_no_segments(profiles: dict[int, list[
 
 
 def test_events_are_counted_as_those_of_everybody_are() -> None:
-    """With decay, and without refusals."""
+    """With decay, without refusals, and each user once for an item."""
     some = events().with_columns(kind=pl.when(pl.col("item_id") == 10).then(pl.lit("skip")).otherwise(pl.lit("watch")))
     table = SegmentPopularity.of(segment_counts(some, {user: ["all"] for user in range(1, 101)}), CATALOGUE)
-    np.testing.assert_allclose(table.counts.toarray()[0], item_stats(some, CATALOGUE, np.inf).recent, rtol=1e-4)
+    everybody = item_stats(some, CATALOGUE, np.inf)
+    np.testing.assert_allclose(table.counts.toarray()[0], everybody.recent - of_all_time(everybody.users), rtol=1e-4)

@@ -19,7 +19,7 @@ from synthetic import make_policy, make_snapshot
 from app.usecases.experimenting import ExperimentOperations
 from app.usecases.onboarding import remember
 from core.catalogue import Catalogue
-from core.errors import DependencyUnavailable
+from core.errors import DependencyUnavailable, NotFound
 from core.events import IMPRESSIONS, Impression, ShownPage
 from core.features import UserFeatures
 from core.item_facts import ItemFacts
@@ -34,14 +34,16 @@ from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
-from serving import probes
+from serving import examples, operate_examples, probes
 from serving.access.control import AccessControl
 from serving.factory import create_app
+from serving.films.service import FilmService
 from serving.health import Readiness
 from serving.intake.ingestion import Ingestion
 from serving.lists.feature_gate import FeatureGate
 from serving.lists.list_cache import ListCache
 from serving.lists.service import RecommendService
+from serving.operating import Operating, ReleaseControl
 from serving.routes.api import Api
 from streaming.adapters.memory import MemoryEventLog
 
@@ -63,6 +65,30 @@ def make_host(
     releases = {now.name: LiveRelease("1", now, Feeds(Path("none"), Path("none"), Path("none"))) for now in known}
     policies = {arm: policy or make_policy(exploration) for arm in arms}
     return RecommenderHost(experiment, policies, releases.__getitem__, lambda _: "1", look)
+
+
+class KnownReleases:
+    """Answers as the examples say; the real one is tested in `tests/unit/app/test_operating.py`."""
+
+    def listed(self, moves: int) -> dict[str, Any]:
+        return {name: operate_examples.RELEASES[name] for name in ("releases", "moves")}
+
+    def promote(self, version: str, *, actor: str, why: str, dry_run: bool) -> dict[str, Any]:
+        if version not in ("1", "2"):
+            raise NotFound(f"there is no release {version!r}")
+        return operate_examples.PROMOTED | {"dry_run": dry_run}
+
+    def rollback(self, *, actor: str, why: str, dry_run: bool) -> dict[str, Any]:
+        return operate_examples.ROLLED_BACK | {"dry_run": dry_run}
+
+
+def make_operating(releases: ReleaseControl | None = None) -> Operating:
+    return Operating(
+        domain=operate_examples.DOMAIN,
+        releases=releases or KnownReleases(),
+        acceptance=lambda days: operate_examples.ACCEPTANCE["days"],
+        status=lambda release, version: operate_examples.STATUS,
+    )
 
 
 class Breakable:
@@ -143,6 +169,8 @@ def build_world(
     experiments: Path = Path("no such folder"),
     access: AccessControl | None = None,
     cache: ListCache | None = None,
+    operating: Operating | None = None,
+    gorse: Any = None,
 ) -> ApiSetup:
     lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
@@ -154,11 +182,12 @@ def build_world(
     erased: list[int | str] = []
     api = Api(
         service=service,
+        films=FilmService(service, clock),
         ingestion=Ingestion(log, lambda: host.facts, max_batch=max_batch, clock=clock),
         readiness=readiness,
         code_version="deadbeef",
         example_users=[WARM, STRANGE],
-        erase=lambda user: erased.append(user) or 12,
+        erase=lambda user: erased.append(user) or examples.ERASED | {"user_id": user},
         change_item=lambda item, values: change(lake, [item], values),
         onboard=lambda user, answers: remember(features, lake, user, answers),
         retraining=retraining,
@@ -169,6 +198,8 @@ def build_world(
             for at in range(3)
         ][-limit:],
         provenance=provenance or (lambda request_id: {}),
+        operating=operating or make_operating(),
+        gorse=gorse,
     )
     world = ApiSetup(features, log, create_app(api, max_body), service, readiness, degraded, erased)
     world.remember(WARM, [10, 20, 30, 40, 50])

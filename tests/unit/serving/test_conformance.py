@@ -1,7 +1,8 @@
 """The API keeps to its own description, whatever is sent: Schemathesis makes requests from it, right ones and wrong ones.
 
 What it may not find: a server error, a status or a media type that is not described, an answer that breaks its schema, a method
-that is answered although it is not described, and a wrong request that is accepted.
+that is answered although it is not described, a wrong request that is accepted, and a right one that is refused (one that names
+what is not there, or cannot be done now, is 404 or 409). Cases are bounded and always the same.
 """
 
 from __future__ import annotations
@@ -17,16 +18,15 @@ from schemathesis.schemas import BaseSchema
 
 from core.errors import NotFound
 from core.ports import RetrainAnswer
+from serving.http.links import LINKS
 from serving.routes.all import ROUTES
 
 ADMIN = {"X-Admin-Key": "secret"}
-# A body can be wrong in a way that no schema says: a page beyond the list, an answer about an item that the catalogue lacks.
-OF_MEANING = "positive_data_acceptance"
 # An erased user is one that was never seen, of whom the API says that nothing is known: there is no other answer for either.
 OF_ERASURE = ("use_after_free", "ensure_resource_availability")
 # Every request here has the admin key; that routes refuse others is in test_admin and test_hostile.
 OF_KEYS = "ignored_auth"
-LEFT_OUT = {OF_MEANING, *OF_ERASURE, OF_KEYS}
+LEFT_OUT = {*OF_ERASURE, OF_KEYS}
 
 
 QUIET = settings(
@@ -72,6 +72,35 @@ def test_the_api_is_what_it_says(api: BaseSchema, method: str, path: str, mode: 
         check()
     except Unsatisfiable:
         assert mode is GenerationMode.NEGATIVE, "of some requests none can be wrong"
+
+
+def test_walks_through_the_api_find_nothing_that_it_does_not_say(api: BaseSchema) -> None:
+    """From each answer along the links of the document to the next request."""
+
+    class Walk(api.as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, object]:
+            return {"headers": ADMIN}
+
+        def validate_response(self, response: schemathesis.Response, case: schemathesis.Case, **_: object) -> None:
+            excluded = LEFT_OUT if _must_be_refused(case, response) else {*LEFT_OUT, "negative_data_rejection"}
+            case.validate_response(response, excluded_checks=[CHECKS.get_one(name) for name in excluded])
+
+    Walk.run(settings=settings(QUIET, max_examples=40, stateful_step_count=8))
+
+
+def test_every_link_leads_from_an_answer_to_a_request_that_is_there(api: BaseSchema) -> None:
+    document = api.raw_schema
+    operations = {one["operationId"]: one for methods in document["paths"].values() for one in methods.values()}
+    found = {
+        (source, target)
+        for source, operation in operations.items()
+        for answer in operation["responses"].values()
+        for target in answer.get("links", {})
+    }
+    assert found == {(link.source, link.target) for link in LINKS}
+    for link in LINKS:
+        names = {one["name"] for one in operations[link.target].get("parameters", ())}
+        assert set(link.parameters) <= names, link
 
 
 def _must_be_refused(case: schemathesis.Case, response: schemathesis.Response) -> bool:

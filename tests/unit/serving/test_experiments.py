@@ -118,8 +118,8 @@ async def test_a_forced_variant_is_logged_as_forced_for_any_id(trying: Any) -> N
     [
         ({"X-Experiment-Variant": "trial:b"}, 401),
         ({"X-Experiment-Variant": "trial:b", "X-Admin-Key": "wrong"}, 403),
-        (ADMIN | {"X-Experiment-Variant": "trial:loud"}, 422),
-        (ADMIN | {"X-Experiment-Variant": "nothing:b"}, 422),
+        (ADMIN | {"X-Experiment-Variant": "trial:loud"}, 404),
+        (ADMIN | {"X-Experiment-Variant": "nothing:b"}, 404),
         (ADMIN | {"X-Experiment-Variant": "trial"}, 422),
     ],
 )

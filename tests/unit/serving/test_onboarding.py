@@ -48,9 +48,6 @@ async def test_the_first_list_is_made_from_the_answers(world) -> None:
 @pytest.mark.parametrize(
     ("answers", "field", "words"),
     [
-        ({"genres": ["Western"]}, "genres", ", ".join(GENRES)),
-        ({"people": ["Nobody"]}, "people", "none: this catalogue knows no people"),
-        ({"items": [10, 999_999]}, "items", "the id of an item in the catalogue"),
         ({"items": [None]}, "items", "the id of an item in the catalogue"),
         ({"items": 10}, "items", "an array of at most 50"),
         ({"genres": ["Comedy"] * 51}, "genres", "an array of at most 50"),
@@ -67,6 +64,24 @@ async def test_wrong_answers_are_named_with_what_is_known(world, answers: dict[s
     Problem.model_validate(problem)
     assert problem["errors"][0]["field"] == field
     assert words in problem["errors"][0]["allowed"]
+    assert world.features.inner.read(COLD) is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "field", "words"),
+    [
+        ({"genres": ["Western"]}, "genres", ", ".join(GENRES)),
+        ({"people": ["Nobody"]}, "people", "none: this catalogue knows no people"),
+        ({"items": [10, 999_999]}, "items", "the id of an item in the catalogue"),
+    ],
+)
+async def test_what_is_not_there_is_not_found_with_what_is(world, answers: dict[str, Any], field: str, words: str) -> None:
+    problem = await tell(world, COLD, 404, **answers)
+    Problem.model_validate(problem)
+    assert [one["field"] for one in problem["errors"]] == [field]
+    assert words in problem["errors"][0]["allowed"]
+    both = await tell(world, COLD, 422, **answers, age_band="25")
+    assert {one["field"] for one in both["errors"]} == {field, "age_band"}
     assert world.features.inner.read(COLD) is None
 
 

@@ -83,7 +83,7 @@ def test_forced_users_are_marked_whatever_their_ids_look_like() -> None:
     two = RunningExperiments([make(buckets=[0, 500]), make("more", buckets=[500, 1000])])
     assert two.assignment(3, {"more": "calm"}) == (Assigned("more", "calm", True),), "it takes the place of its layer's others"
     for asked in ({"nothing": "calm"}, {"calm": "loud"}):
-        with pytest.raises(InvalidInput, match="calm"):
+        with pytest.raises(NotFound, match="calm"):
             running.assignment(1, asked)
 
 

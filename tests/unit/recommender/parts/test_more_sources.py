@@ -10,6 +10,7 @@ import pytest
 from synthetic import POPULAR, TWO_TOWER, make_policy, make_query, make_snapshot, user_of
 
 from core.features import UserFeatures
+from feature_repo.item_stats import of_all_time
 from recommender.live import Snapshot
 from recommender.parts.genre_popular import GenrePopularSource
 from recommender.parts.long_tail import LongTailSource
@@ -44,7 +45,8 @@ def trending(now: Snapshot, k: int) -> TrendingSource:
     """Where row 5 has become popular, and row 9 was always."""
     ever, recent = np.full(N, 100.0, np.float32), np.ones(N, np.float32)
     ever[9], recent[9], recent[5] = 10_000.0, 100.0, 60.0
-    return TrendingSource(replace(now, stats=replace(now.stats, n_events=ever, recent=recent)), k)
+    stats = replace(now.stats, n_events=ever, users=ever, recent=recent + of_all_time(ever))
+    return TrendingSource(replace(now, stats=stats), k)
 
 
 MAKERS: dict[str, Callable[[Snapshot, int], Source]] = {

@@ -51,7 +51,7 @@ async def ask(world: Any, method: str, path: str, headers: dict[str, str] | None
 
 
 def path_of(template: str) -> str:
-    parts = {"user_id": WARM, "item_id": 10, "name": "trial", "request_id": "0" * 32}
+    parts = {"user_id": WARM, "item_id": 10, "name": "trial", "request_id": "0" * 32, "version": "2"}
     return template.format(**parts)
 
 
@@ -127,7 +127,7 @@ async def test_a_variant_is_forced_by_admins_alone(build_world: Callable[..., An
     world, wish = build_world(access=closed), {"X-Experiment-Variant": "trial:b"}
     assert (await ask(world, "GET", "/recommend/7", wish | key(closed, Scope.READ))).status_code == 403
     assert (await ask(world, "GET", "/recommend/7", wish | bearer(WARM))).status_code == 403
-    assert (await ask(world, "GET", "/recommend/7", wish | key(closed, Scope.ADMIN))).status_code == 422  # no such experiment
+    assert (await ask(world, "GET", "/recommend/7", wish | key(closed, Scope.ADMIN))).status_code == 404  # no such experiment
 
 
 async def test_a_key_that_nobody_needs_still_has_to_be_right(build_world: Callable[..., Any]) -> None:

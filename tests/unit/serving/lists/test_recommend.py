@@ -80,10 +80,8 @@ async def test_a_page_behind_the_last_item_is_empty(world) -> None:
     [
         ({"offset": -1}, "offset"),
         ({"offset": 100}, "offset"),
-        ({"offset": 81, "page_of": "a" * 32}, "offset"),
         ({"offset": 10**30}, "offset"),
         ({"offset": "nan"}, "offset"),
-        ({"offset": 20}, "page_of"),
         ({"offset": 20, "page_of": "A" * 32}, "page_of"),
         ({"offset": 20, "page_of": ""}, "page_of"),
     ],

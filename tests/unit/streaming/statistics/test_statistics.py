@@ -56,7 +56,7 @@ def table(rows: list[tuple[int, str, float]], start: int = 0, request_id: str | 
 def same(one: ItemStats, other: ItemStats) -> bool:
     return all(
         np.allclose(getattr(one, name), getattr(other, name), rtol=1e-5, atol=1e-6)
-        for name in ("n_events", "recent", "rating_mean")
+        for name in ("n_events", "recent", "rating_mean", "users")
     )
 
 

@@ -1,0 +1,1 @@
+"""What people look at beside their lists: search, shelves, similar items, the map."""
