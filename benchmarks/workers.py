@@ -2,8 +2,8 @@
 
 One process on one core, then two on two cores, each with lists in a closed loop; then each of the two is stopped (SIGTERM) and
 started again, one after the other, under an open loop whose client goes to the next process when one refuses the connection, as a
-balancer does. State is shared in Redis alone. The load runs beside the servers, so that on two cores it takes its part of what two
-processes could make: on a machine with three cores or more it has one of its own.
+balancer does. State is shared in Redis alone. The load runs beside the servers, so that on two cores it takes its part of what
+two processes could make: on a machine with three cores or more it has one of its own.
 
     python benchmarks/workers.py --home var
 """
