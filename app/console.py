@@ -20,8 +20,9 @@ def echo(line: str) -> None:
 
 
 def failed(error: MarqueeError) -> None:
-    err.print(f"[bold red]error:[/] {error.title}", style=None)
-    err.print(f"  {error.detail}", markup=False, soft_wrap=True)
+    """What happened, in one line: the detail names what, why and what to do, so the title would only delay it."""
+    err.print("[bold red]error:[/]", end=" ")
+    err.print(error.detail, markup=False, soft_wrap=True)
 
 
 @cache

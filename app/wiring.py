@@ -5,6 +5,7 @@ Imports stand inside the functions on purpose: a process pays only for the SDKs 
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import socket
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 def observed(settings: Settings, process: str) -> None:
     """Logs and traces of this process, as the settings say. Raises InvalidInput for traces without the extra `tracing`."""
-    log_to_stderr(settings.log_format)
+    log_to_stderr(settings.log_format, logging.getLevelNamesMapping()[settings.log_level.upper()], settings.access_log)
     if not settings.tracing_endpoint:
         return
     try:

@@ -14,6 +14,8 @@ from core import tracing
 Format = Literal["text", "json"]
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the HTTP request that this code works for
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+ACCESS_LOG = "serving.access_log"  # the logger of requests
+FIELDS = "fields"  # of a record: what a JSON line has beside the message
 _NOISY = ("mlflow", "alembic", "httpx", "pymilvus", "kafka", "feast")
 
 
@@ -28,15 +30,20 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             "request_id": REQUEST_ID.get(),
             "trace_id": tracing.trace_id(),
+            **getattr(record, FIELDS, {}),
             "exception": self.formatException(record.exc_info) if record.exc_info else "",
         }
-        return json.dumps({key: value for key, value in line.items() if value}, ensure_ascii=False)
+        return json.dumps({key: value for key, value in line.items() if value != ""}, ensure_ascii=False)
 
 
-def log_to_stderr(format_: Format = "text", level: int = logging.INFO) -> None:
-    """From now on, everything from `level` up. Of text lines the supervisor adds the process name."""
+def log_to_stderr(format_: Format = "text", level: int = logging.INFO, access: bool = False) -> None:
+    """From now on, everything from `level` up, and with `access` a line for each request, whatever the level.
+
+    Of text lines the supervisor adds the process name.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if format_ == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=level, handlers=[handler])
+    logging.getLogger(ACCESS_LOG).setLevel(logging.INFO if access else logging.CRITICAL)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     )
 
     log_format: Literal["text", "json"] = Field("text", description="logs as text, or as one JSON object a line")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least important messages that are logged"
+    )
+    access_log: bool = Field(
+        False, description="log each request: method, route without ids, status, milliseconds, address and request_id"
+    )
     tracing_endpoint: str = Field(
         "", description="OTLP/HTTP address that traces go to, for example http://127.0.0.1:4318/v1/traces; off if empty"
     )

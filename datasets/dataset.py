@@ -13,6 +13,7 @@ from core import columns as c
 from core import ids
 from core.errors import DatasetError
 from core.items import TAG_SCHEMA, complete
+from core.words import counted
 from datasets.contract import event_id, event_rules
 
 REASON = "reason"
@@ -35,7 +36,10 @@ class ValidationReport:
 
     def lines(self) -> list[str]:
         """The report as text for users."""
-        head = f"{self.read:,} rows read, {self.kept:,} kept: {self.users:,} users, {self.items:,} items in the catalogue"
+        head = (
+            f"{counted(self.read, 'row')} read, {self.kept:,} kept: {counted(self.users, 'user')}, "
+            f"{counted(self.items, 'item')} in the catalogue"
+        )
         return [head, *(f"  quarantined {count:,}: {reason}" for reason, count in sorted(self.reasons.items()))]
 
 

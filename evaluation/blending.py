@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core.catalogue import Catalogue
+from core.progress import watched
 from evaluation.metrics import ndcg
 from evaluation.queries import LabelledQuery, ties_for
 from evaluation.ranking import K, ranks_of
@@ -203,7 +203,7 @@ class _Compared:
         """NDCG@10 of each point."""
         gains = dict.fromkeys(points, 0.0)
         if points:
-            for start in tqdm(range(0, len(self._warm), _BATCH), "weights", leave=False, disable=None):
+            for start in watched(range(0, len(self._warm), _BATCH), "weights, batches"):
                 self._add(gains, slice(start, start + _BATCH))
         return {point: gain / len(self._warm) for point, gain in gains.items()}
 

@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core.catalogue import Catalogue
 from core.errors import InvalidInput
+from core.progress import watched
 from evaluation.queries import LabelledQuery, ties_for
 
 K = 10  # default length of the shown lists
@@ -74,7 +74,7 @@ def rank_all(scorer: CatalogueScorer, queries: Sequence[LabelledQuery], catalogu
     Raises InvalidInput that names scorer and user when a score is NaN.
     """
     ranked = Ranked.empty(len(queries), k)
-    for start in tqdm(range(0, len(queries), _BATCH), scorer.name, leave=False, disable=None):
+    for start in watched(range(0, len(queries), _BATCH), f"{scorer.name}, batches of {_BATCH} queries"):
         part = queries[start : start + _BATCH]
         scores = np.array(scorer.scores(part), dtype=np.float32)
         if np.isnan(scores).any():
@@ -93,7 +93,7 @@ def rank_all(scorer: CatalogueScorer, queries: Sequence[LabelledQuery], catalogu
 def rank_lists(lists: Iterable[NDArray[np.intp]], queries: Sequence[LabelledQuery], name: str = "lists", k: int = K) -> Ranked:
     """Judge finished lists of catalogue rows, best first and one per query; a target that is not on its list is NOT_FOUND."""
     ranked = Ranked.empty(len(queries), k)
-    progress = tqdm(zip(queries, lists, strict=True), name, len(queries), leave=False, disable=None)
+    progress = watched(zip(queries, lists, strict=True), name, len(queries))
     for at, (query, rows) in enumerate(progress):
         places = np.flatnonzero(rows == query.target)
         if len(places):

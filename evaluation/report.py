@@ -9,6 +9,7 @@ from pathlib import Path
 from evaluation.comparison import Outcome, Pooled, lift
 from evaluation.metrics import METRICS
 
+INTERVAL, LEAD = "ndcg@10, 95 %", "best minus this, 95 %"
 COLUMNS = (
     "hr@10",
     "ndcg@10",
@@ -21,20 +22,48 @@ COLUMNS = (
     "diversity@10",
     "miscalibration@10",
 )
+FIRST = ("ndcg@10", INTERVAL, LEAD, "hr@10", "hr@100", "coverage@10")  # where there is no room for all
+GAP = 2  # spaces between two columns of a terminal
 Curves = Mapping[str, Sequence[Mapping[str, float]]]
 
 
 def table(outcomes: Sequence[Outcome], pooled: Pooled) -> str:
     """A Markdown table, best NDCG@10 first, with the 95 % interval of NDCG@10 and of the difference to the first row."""
+    return markdown(_rows(outcomes, pooled))
+
+
+def fitted(outcomes: Sequence[Outcome], pooled: Pooled, width: int) -> str:
+    """The same table for a terminal of so many columns: those that matter most, as many as fit, and the names of the others."""
+    rows = _rows(outcomes, pooled)
+    known = list(next(iter(rows.values())))
+    columns = sorted(known, key=lambda one: FIRST.index(one) if one in FIRST else len(FIRST))
+    cells = {name: {column: _cell(row[column]) for column in columns} for name, row in rows.items()}
+    widths = {column: max(len(column), *(len(row[column]) for row in cells.values())) for column in columns}
+    label = max(len("model"), *map(len, rows))
+    shown, left = [], width - label
+    for column in columns:
+        left -= widths[column] + GAP
+        if left < 0:
+            break
+        shown.append(column)
+    lines = ["model".ljust(label) + "".join(column.rjust(widths[column] + GAP) for column in shown)]
+    for name, row in cells.items():
+        lines.append(name.ljust(label) + "".join(row[column].rjust(widths[column] + GAP) for column in shown))
+    if rest := [column for column in columns if column not in shown]:
+        lines.append(f"in the report as well: {', '.join(rest)}")
+    return "\n".join(lines) + "\n"
+
+
+def _rows(outcomes: Sequence[Outcome], pooled: Pooled) -> dict[str, dict[str, float | str]]:
     ordered = sorted(outcomes, key=lambda one: -one.interval.mean)
     rows: dict[str, dict[str, float | str]] = {}
     for one in ordered:
         gap = lift(ordered[0].ranks, one.ranks, pooled.users)
         rows[one.name] = {name: one.metrics[name] for name in COLUMNS if name in one.metrics} | {
-            "ndcg@10, 95 %": f"{one.interval.low:.4f} to {one.interval.high:.4f}",
-            "best minus this, 95 %": "" if one is ordered[0] else f"{gap.low:.4f} to {gap.high:.4f}",
+            INTERVAL: f"{one.interval.low:.4f} to {one.interval.high:.4f}",
+            LEAD: "" if one is ordered[0] else f"{gap.low:.4f} to {gap.high:.4f}",
         }
-    return markdown(rows)
+    return rows
 
 
 def legend() -> str:
@@ -48,10 +77,12 @@ def markdown(rows: Mapping[str, Mapping[str, float | str]]) -> str:
     columns = list(next(iter(rows.values())))
     lines = ["| model | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, row in rows.items():
-        cells = (row[column] for column in columns)
-        shown = (cell if isinstance(cell, str) else f"{cell:.4f}" for cell in cells)
-        lines.append(f"| {name} | " + " | ".join(shown) + " |")
+        lines.append(f"| {name} | " + " | ".join(_cell(row[column]) for column in columns) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4f}"
 
 
 def write(

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from core.bundle import EXTENDS, FILES, Comparison, Manifest
+from core.words import counted
 from evaluation.ope.verdict import Answer
 from lifecycle.counterfactual import Counterfactual
 
@@ -122,7 +123,7 @@ def _not_worse_than(production: Manifest | None, candidate: Manifest, config: Ga
     if production.data_version == candidate.data_version:
         return _on_the_same_data(name, production, candidate, config)
     if found is not None and on_window:
-        seen = f"on {found.queries:,} events of {found.users:,} users that neither has seen"
+        seen = f"on {counted(found.queries, 'event')} of {counted(found.users, 'user')} that neither has seen"
         return GateCheck(name, False, f"cannot tell {seen}: {config.min_queries} of {config.min_users} users are needed")
     why = f"it was compared with {found.production}" if found else "it was not compared with any release"
     return GateCheck(name, False, f"not compared with {production.release}: {why}")

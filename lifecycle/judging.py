@@ -15,11 +15,11 @@ from operator import itemgetter
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core.catalogue import Catalogue
 from core.errors import DatasetError
 from core.features import Profiles, UserFeatures
+from core.progress import steps
 from evaluation.beyond import popularity_shares
 from evaluation.comparison import lift
 from evaluation.metrics import Facts, measure, ndcg
@@ -84,7 +84,7 @@ def ranking_rows(
     weights: list[float] = []
     known = [query for query in found if query.user is not None]
     stats = StatsOverTime([now.stats]) if followed is None else over(known, followed, now.catalogue)
-    progress = tqdm(desc="candidates", total=len(known), leave=False, disable=None)
+    progress = steps("candidates", len(known))
     for then, part in as_time_passes(known, now, stats):
         with Offline(then, policy.greedy()) as offline:
             for query, candidates in zip(part, offline.candidates(requests(part, DEPTH)), strict=True):

@@ -17,11 +17,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from core import bundle
 from core.catalogue import Catalogue
 from core.features import Profiles
+from core.progress import steps
 from evaluation.beyond import coverage
 from evaluation.blended import Learned
 from evaluation.intervals import paired_bootstrap
@@ -148,7 +148,7 @@ def _figures(
 def _lists(kind: ModelKind, found: Sequence[LabelledQuery], stats: StatsOverTime) -> tuple[Ranked, list[float]]:
     """The lists as ranks, and the seconds that each took. One request after the other, so the user's encoding counts too."""
     rows, seconds = [], []
-    progress = tqdm(desc=kind.name, total=len(found), leave=False, disable=None)
+    progress = steps(kind.name, len(found))
     with closing(asyncio.new_event_loop()) as loop:
         for now, part in judging.as_time_passes(found, kind.now, stats):
             with Offline(now, kind.policy.greedy()) as offline:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from core.bundle import read_manifest
@@ -10,10 +13,17 @@ from core.errors import BundleCorrupt, DependencyUnavailable, MarqueeError, NotF
 from core.ports import ModelRegistry
 from lifecycle.gates import GateResult
 from lifecycle.ledger import PromotionLedger
-from lifecycle.ledger_entries import CANDIDATE, PREVIOUS, PRODUCTION, Action, Note, canonical
+from lifecycle.ledger_entries import CANDIDATE, PREVIOUS, PRODUCTION, Action, Note, canonical, meant
 
 MAX_TAG = 5000  # characters, the most that every MLflow takes
 REFUSED = "refused"  # a version's tag: the checks of the gate that it failed; empty once it was promoted all the same
+JUDGED = ("judged_by", "judged_at")  # tags: who asked the gate last, and when
+PROMOTED = (
+    "promoted_by",
+    "promoted_at",
+    "promoted_why",
+    "forced",
+)  # tags: who made it production last, when, why, with --force or not
 GATE = "gate"  # a version's tag: "passed", or "failed" and the checks that it failed, when it was last judged
 _log = logging.getLogger(__name__)
 
@@ -78,7 +88,7 @@ def promote(
     if version_or_none(registry, PRODUCTION) != version:
         why = why or ("forced" if not verdict.passed else "it passed the gate")
         take_over(registry, ledger, version, actor=actor, why=why, evidence=evidence)
-    _tag_verdict(registry, version, verdict, refused=False)
+    _tag_verdict(registry, ledger, version, verdict, actor, refused=False)
 
 
 def judged(
@@ -94,7 +104,7 @@ def judged(
         why, evidence = failed_checks(verdict), canonical(evidence_of(verdict))
         current, release = version_or_none(registry, PRODUCTION) or "", release_of(registry, version)
         ledger.append_or_keep(Note(Action.REFUSED, actor, version, ledger.clock(), release, "", current, why, evidence))
-    _tag_verdict(registry, version, verdict, refused=refused)
+    _tag_verdict(registry, ledger, version, verdict, actor, refused=refused)
     if refused:
         raise PromotionRefused(version, verdict)
     return version
@@ -117,6 +127,8 @@ def take_over(
     except MarqueeError as error:
         ledger.append_or_keep(Note(Action.NOT_DONE, actor, current or "", ledger.clock(), "", PRODUCTION, version, error.detail))
         raise
+    forced = str(bool(json.loads(evidence).get("forced"))).lower()
+    _tag(registry, version, dict(zip(PROMOTED, (actor, _utc(ledger.clock()), why, forced), strict=True)))
 
 
 def rollback(registry: ModelRegistry, ledger: PromotionLedger, *, actor: str, why: str = "") -> str:
@@ -125,7 +137,7 @@ def rollback(registry: ModelRegistry, ledger: PromotionLedger, *, actor: str, wh
     `previous` stays where it is: a second rollback must not return to the release that was just left. It happens also while
     the ledger is unavailable, with a warning, and is on record when that is back.
     """
-    current, previous = version_or_none(registry, PRODUCTION), rollback_target(registry)
+    current, previous = version_or_none(registry, PRODUCTION), rollback_target(registry, ledger)
     release, evidence = release_of(registry, previous), canonical({"left": release_of(registry, current)})
     ledger.append_or_keep(
         Note(Action.ROLLED_BACK, actor, previous, ledger.clock(), release, PRODUCTION, current or "", why, evidence)
@@ -138,12 +150,33 @@ def rollback(registry: ModelRegistry, ledger: PromotionLedger, *, actor: str, wh
     return previous
 
 
-def rollback_target(registry: ModelRegistry) -> str:
-    """The version that a rollback would make production. Raises NotFound when there is none."""
-    previous = version_or_none(registry, PREVIOUS)
-    if previous is None or previous == version_or_none(registry, PRODUCTION):
+def rollback_target(registry: ModelRegistry, ledger: PromotionLedger) -> str:
+    """The version that a rollback would make production. Raises NotFound when there is none.
+
+    It is `previous`, unless somebody moved `production` by hand: that moved no `previous`, and what is left is the version that
+    the ledger says was production before.
+    """
+    production, previous = version_or_none(registry, PRODUCTION), version_or_none(registry, PREVIOUS)
+    by_hand = _before_the_hand(registry, ledger, production)
+    if by_hand is not None:
+        return by_hand
+    if previous is None or previous == production:
         raise NotFound("there is no earlier release to go back to; choose one with `marquee release promote VERSION`")
     return previous
+
+
+def _before_the_hand(registry: ModelRegistry, ledger: PromotionLedger, production: str | None) -> str | None:
+    """What was production before it was moved by hand; None if it was not, or if that version is gone."""
+    try:
+        last = meant(ledger.entries()).get(PRODUCTION)
+    except DependencyUnavailable:  # a rollback must not wait for the lake
+        return None
+    if last is None or production is None:
+        return None
+    said = last.note.version
+    left = last.note.from_version if (last.note.action is Action.MOVED_BY_HAND and said == production) else said
+    there = {one.version for one in registry.versions()}
+    return left if left in there and left != production else None
 
 
 def evidence_of(verdict: GateResult) -> dict[str, object]:
@@ -157,10 +190,17 @@ def failed_checks(verdict: GateResult) -> str:
     return "; ".join(f"{check.name} ({check.detail})" for check in verdict.failed)
 
 
-def _tag_verdict(registry: ModelRegistry, version: str, verdict: GateResult, *, refused: bool) -> None:
-    """Say in the registry what came of it. It is done and on record: a registry that takes no tags costs a warning."""
+def _tag_verdict(
+    registry: ModelRegistry, ledger: PromotionLedger, version: str, verdict: GateResult, actor: str, *, refused: bool
+) -> None:
+    """Say in the registry what the gate said, and who asked it when."""
     failed = failed_checks(verdict)
-    tags = {GATE: "passed" if verdict.passed else f"failed: {failed}", REFUSED: failed if refused else ""}
+    said = {GATE: "passed" if verdict.passed else f"failed: {failed}", REFUSED: failed if refused else ""}
+    _tag(registry, version, said | dict(zip(JUDGED, (actor, _utc(ledger.clock())), strict=True)))
+
+
+def _tag(registry: ModelRegistry, version: str, tags: Mapping[str, str]) -> None:
+    """What they tell is done and on record: a registry that takes no tags costs a warning."""
     try:
         there = next((one.tags for one in registry.versions() if one.version == version), {})
         for name, value in tags.items():
@@ -168,6 +208,10 @@ def _tag_verdict(registry: ModelRegistry, version: str, verdict: GateResult, *, 
                 registry.tag(version, name, value[:MAX_TAG])
     except (DependencyUnavailable, NotFound) as error:  # not found: deleted meanwhile
         _log.warning("the tags of version %s are not up to date: %s", version, error.detail)
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def version_or_none(registry: ModelRegistry, alias: str) -> str | None:

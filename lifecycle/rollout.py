@@ -11,6 +11,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import InvalidInput
+from core.words import counted
 from lifecycle.rollout_evidence import Evidence, GuardConfig
 
 HOUR = 3600.0
@@ -145,4 +146,4 @@ def _so_far(state: Rollout, evidence: Evidence, config: RolloutConfig) -> str:
 def _seen(evidence: Evidence) -> str:
     overlap = "" if evidence.overlap is None else f"; {evidence.overlap:.0%} of its items were in the shown lists"
     said = "; ".join(f"{guard.name}: {guard.detail}" for guard in evidence.guards)
-    return f"{evidence.lists:,} lists of {evidence.users:,} users{overlap}" + (f"; {said}" if said else "")
+    return f"{counted(evidence.lists, 'list')} of {counted(evidence.users, 'user')}{overlap}" + (f"; {said}" if said else "")

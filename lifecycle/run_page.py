@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from core.bundle import Manifest
+from core.words import counted
 from lifecycle.figures import Figures
 from lifecycle.gates import GateResult
 from lifecycle.model_kinds import LEGEND, models_rows, models_table
@@ -23,7 +24,8 @@ def note(manifest: Manifest, figures: Figures | None, verdict: str = "It has not
     measured = manifest.metrics.get("ndcg@10")
     quality = [] if measured is None else [f"NDCG@10 {measured:.4f} on later events that it has not seen."]
     models = [models_table(figures)] if figures is not None and figures.models else []
-    said = f"Release **{manifest.release}** of {manifest.n_events:,} events on {manifest.n_items:,} items. {' '.join(quality)}"
+    made_of = f"{counted(manifest.n_events, 'event')} on {counted(manifest.n_items, 'item')}"
+    said = f"Release **{manifest.release}** of {made_of}. {' '.join(quality)}"
     where = (
         "Learning curves are under *Model metrics* (`learning/…`: the judged twin by epoch; `refit/…`: what serves). Under "
         "*Artifacts*: charts, the model card, and after a judgement the gate's report."

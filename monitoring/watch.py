@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from core.errors import InvalidInput
 from core.ports import DriftReport
+from core.words import counted
 from monitoring.reward import Reward
 from monitoring.significance import Changes
 
@@ -108,7 +109,7 @@ def _weighed(seen: _Seen, before: Sequence[bool], what: str, config: WatchConfig
     recent = [*before, True][-config.of_windows :]
     if sum(recent) >= config.drifted_windows:
         return _Concern(seen.reasons, sustained=True)
-    count = f"{what} in {sum(recent)} of the last {len(recent)} windows, {config.drifted_windows} are needed"
+    count = f"{what} in {sum(recent)} of the latest {counted(len(recent), 'window')}, needed: {config.drifted_windows}"
     return _Concern((*seen.reasons, count))
 
 

@@ -19,6 +19,7 @@ from core import telemetry
 from core.errors import MarqueeError
 from core.garbage import give_back
 from core.ports import Clock, DriftDetector, DriftReport, ModelRegistry, Retraining
+from core.words import counted
 from evaluation.acceptance import ATTRIBUTION_SECONDS
 from lake.ports import Lake
 from monitoring.baseline import Baseline, Sample
@@ -139,7 +140,7 @@ class Watchdog:
         rows, users = len(window.interactions), window.users
         if rows < config.min_rows or users < config.significance.min_users:
             least = f"at least {config.min_rows:,} of {config.significance.min_users} users are needed"
-            return replace(seen, notes=(f"the window has {rows:,} events of {users:,} users, {least}",))
+            return replace(seen, notes=(f"the window has {counted(rows, 'event')} of {counted(users, 'user')}, {least}",))
         reference, current = baseline.compared(window.interactions, lists)
         report = self._distances(reference, current)
         if not baseline.has_users:
@@ -171,7 +172,7 @@ class Watchdog:
                 telemetry.REWARD_RATIO.labels(name).set(fall.now / fall.before)
         found = status(seen, decision, self._config, self._clock())
         self._journal.write(found, seen.report.html if seen.report else "")
-        events = f"{len(seen.window.interactions):,} events of {seen.window.users:,} users"
+        events = f"{counted(len(seen.window.interactions), 'event')} of {counted(seen.window.users, 'user')}"
         _log.info("%s: %s (%s against release %s)", decision.verdict, "; ".join(decision.reasons), events, seen.baseline.release)
 
     def _act(self, decision: Decision) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from retrieval.callbacks import Curve, OnEpoch, Pause
 from retrieval.checkpoints import fingerprint_of, fits, read_checkpoint, resumable
 from retrieval.config import TrainConfig
 from retrieval.datamodule import SequenceData, Split, split
+from retrieval.epoch_lines import EpochLines
 from retrieval.fused import FusedTowers
 from retrieval.history import EncodedHistory, tower_inputs
 from retrieval.module import TowerModule
@@ -245,8 +247,9 @@ def _trainer(
         callbacks.append(EarlyStopping("ndcg@10", mode="max", patience=config.patience))
     if config.ema:
         callbacks.append(EMAWeightAveraging(decay=config.ema, use_buffers=False))
+    bar = progress and sys.stderr.isatty()
     if progress:
-        callbacks.append(TQDMProgressBar(leave=True))
+        callbacks.append(TQDMProgressBar(leave=True) if bar else EpochLines())
     return L.Trainer(
         max_epochs=config.epochs,
         gradient_clip_val=config.gradient_clip,
@@ -260,7 +263,7 @@ def _trainer(
         limit_val_batches=1.0 if validate else 0,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
-        enable_progress_bar=progress,
+        enable_progress_bar=bar,
         enable_model_summary=False,
         logger=False,
     )

@@ -66,7 +66,7 @@ def release(host: RecommenderHost) -> HealthCheck:
         for alias, (version, why) in host.refused.items():
             if not version:  # the registry does not know the alias any more
                 return Finding(Status.DEGRADED, f"{name} goes on from its local copy: {why}")
-            return Finding(Status.DEGRADED, f"{name} goes on: version {version}, which {alias} means now, was refused: {why}")
+            return Finding(Status.DEGRADED, f"{alias} is version {version}, serving {name}: that version was refused: {why}")
         return Finding(Status.UP, name)
 
     return HealthCheck("release", probe, needed=True)

@@ -14,6 +14,7 @@ from app.usecases import steps
 from app.usecases.lake_content import held_out
 from core.errors import DatasetError
 from core.settings import FOLDERS
+from core.words import counted
 from datasets.movielens import BUNDLED
 from datasets.registry import FETCHABLE, read_any
 
@@ -82,7 +83,10 @@ def info() -> None:
     """Show what the lake holds."""
     found = steps.stored(settings())
     events = found.interactions
-    out.print(f"{len(events):,} interactions of {events['user_id'].n_unique():,} users, {len(found.catalogue):,} items")
+    out.print(
+        f"{counted(len(events), 'interaction')} of {counted(events['user_id'].n_unique(), 'user')}, "
+        f"{counted(len(found.catalogue), 'item')}"
+    )
     out.print(f"kinds: {dict(events.group_by('kind').len().sort('kind').iter_rows())}")
     out.print(f"Delta versions: {found.data_version}; held out for replay: {len(held_out(settings())):,}")
 

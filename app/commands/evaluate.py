@@ -94,9 +94,18 @@ def _judge(files: Files, wanted: Comparison, config: str, to: Path | None) -> No
     home = settings()
     data = judged_data(home, files, lambda line: out.print(line, markup=False, soft_wrap=True))
     with training_threads(home.train_threads):
-        found = evaluate(data, wanted, home.folder("evaluation") / data.name / config, sys.stderr.isatty(), echo)
+        found = evaluate(data, wanted, home.folder("evaluation") / data.name / config, True, echo)
     folder = to or home.folder("evaluation") / data.name / f"{wanted.protocol}-report"
-    publish(found, data, wanted, shlex.join(["marquee", *sys.argv[1:]]), folder, wiring.tracker(home), out.print)
+    publish(found, data, wanted, shlex.join(["marquee", *sys.argv[1:]]), folder, wiring.tracker(home), _print, _width())
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None where the output is none: whoever reads a file or a pipe wants all."""
+    return out.width if out.is_terminal else None
+
+
+def _print(line: str) -> None:
+    out.print(line, markup=False, soft_wrap=True)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

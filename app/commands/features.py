@@ -14,6 +14,7 @@ from app.console import echo, out, settings
 from app.ops.ownership import without_consumer
 from core.errors import AlreadyRunning, InvalidInput, NotFound
 from core.ids import original, parse_id, user_key
+from core.words import counted
 from lake.items_feed import KnownItems
 
 app = typer.Typer(no_args_is_help=True, help="Compute, materialise, repair, compare and show features.")
@@ -90,7 +91,10 @@ def show(user_id: Annotated[str, typer.Argument(help="the user")]) -> None:
     if user is None or user.external_id != original(who):
         raise NotFound(f"user {user_id} has no online features")
     facts = KnownItems(wiring.lake(settings())).facts
-    out.print(f"user {who}: {user.n_events} events, {len(user.consumed)} films not to recommend again", markup=False)
+    out.print(
+        f"user {who}: {counted(user.n_events, 'event')}, {counted(len(user.consumed), 'film')} not to recommend again",
+        markup=False,
+    )
     if user.profile:
         out.print(f"profile: {', '.join(user.profile)}", markup=False)
     for key, value in list(zip(user.item_ids.tolist(), user.values.tolist(), strict=True))[-10:]:

@@ -8,6 +8,7 @@ from app import wiring
 from app.console import echo, out, settings
 from app.usecases import steps
 from core.errors import DependencyUnavailable
+from core.words import counted
 
 app = typer.Typer(no_args_is_help=True, help="Write and check the vector index.")
 
@@ -29,4 +30,4 @@ def check() -> None:
     release = open_release(wiring.registry(settings()).fetch("production"))
     if not wiring.milvus(settings()).ready(release.name):
         raise DependencyUnavailable("milvus", f"it does not have release {release.name}", "run `marquee index publish`")
-    out.print(f"Milvus has release {release.name}: {len(release.catalogue):,} items")
+    out.print(f"Milvus has release {release.name}: {counted(len(release.catalogue), 'item')}")

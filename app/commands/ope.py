@@ -10,7 +10,7 @@ import typer
 
 from app import wiring
 from app.commands.features import seconds_of
-from app.console import err, out, settings
+from app.console import out, settings
 
 if TYPE_CHECKING:
     from app.usecases.ope.evaluating import Found
@@ -44,8 +44,7 @@ def ope(
     been. With --release and the policy that is served, the verdict is kept with the version, and the gate refuses what is worse.
     Logs without propensities, and logs that say too little about this policy, get no estimate but the reason.
     """
-    from rich.progress import Progress
-
+    from app.bars import Bars
     from app.pages import write
     from app.usecases.ope.evaluating import PolicyQuestion, evaluate, policy_names, remember
     from app.usecases.ope.report import page
@@ -54,7 +53,7 @@ def ope(
     home = settings()
     wanted = Policy.named(policy).exploring(home.exploration if exploration is None else exploration)
     question = PolicyQuestion(wanted, time.time() - seconds_of(since, "--since"), release, lists, seed)
-    with Progress(console=err, transient=True) as bar:
+    with Bars() as bar:
         task = bar.add_task("replaying lists", total=None)
         found = evaluate(home, question, lambda total: bar.update(task, total=total), lambda: bar.advance(task))
     names = policy_names(wiring.lake(home), found.policies)

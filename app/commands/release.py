@@ -13,6 +13,7 @@ from app.commands.build_flags import Preset
 from app.console import echo, out, settings
 from app.usecases import releasing, rolling_out, steps
 from core.errors import InvalidInput
+from core.words import counted
 
 app = typer.Typer(no_args_is_help=True, help="Build, judge, promote and roll back releases.")
 VersionOrAlias = Annotated[str, typer.Argument(help="registry version or alias")]
@@ -148,4 +149,4 @@ def history(
     out.print(release_tables.ledger_table(entries, version))
     if (broken := ledger.verify()) is not None:
         raise LedgerBroken(broken)
-    echo(f"the chain of {len(entries)} entries holds")
+    echo(f"the chain of {counted(len(entries), 'entry')} holds")

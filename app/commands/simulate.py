@@ -11,6 +11,7 @@ import typer
 
 from app.console import err, out, settings
 from core.errors import InvalidInput
+from core.words import counted
 
 if TYPE_CHECKING:
     from evaluation.simulation.run_statistics import RunStatistics
@@ -82,7 +83,10 @@ def simulate(
 def _plan(simulation: Simulation, rate: float, to: str) -> None:
     """The world in words, and the first visits with the film that each likes best."""
     films, arrivals = simulation.world, simulation.arrivals
-    out.print(f"{arrivals.users:,} users, {len(films.item_ids):,} films, {rate:g} visits a second to the {to}", markup=False)
+    out.print(
+        f"{counted(arrivals.users, 'user')}, {counted(len(films.item_ids), 'film')}, {rate:g} visits a second to the {to}",
+        markup=False,
+    )
     for number in range(3):
         visit = arrivals.visit(number)
         best = simulation.names.id_of(int(films.item_ids[films.preference(visit.user, visit.day).argmax()]))

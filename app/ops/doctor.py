@@ -12,11 +12,12 @@ from pathlib import Path
 from rich.table import Table
 
 from app import processes, wiring
-from app.console import out
+from app.console import err, out
 from core.errors import MarqueeError
 from core.settings import Settings
 
 MIN_FREE_GB = 2.0
+NVIDIA = Path("/proc/driver/nvidia/version")  # there where the driver is loaded
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -34,7 +35,11 @@ class Diagnosis:
 def examine(settings: Settings) -> int:
     """Print the findings; 0 if everything that is needed works, else 1."""
     table = Table("", "what", "finding", "what to do")
-    findings = [_guarded(check, settings) for check in CHECKS]
+    findings = []
+    with err.status("looking") as status:  # on a terminal; elsewhere the table alone is printed
+        for check in CHECKS:
+            status.update(f"looking at {check.__name__.strip('_').replace('_', ' ')}")
+            findings.append(_guarded(check, settings))
     for finding in findings:
         mark = "[green]ok[/]" if finding.ok else ("[red]no[/]" if finding.needed else "[yellow]--[/]")
         table.add_row(mark, finding.name, finding.detail, "" if finding.ok else finding.remedy)
@@ -67,10 +72,16 @@ def _packages(settings: Settings) -> Diagnosis:  # noqa: ARG001
 
 
 def _torch(settings: Settings) -> Diagnosis:  # noqa: ARG001
-    import torch
+    """What is installed, without importing it: that takes longer than all else here."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU: training runs on the CPU"
-    return Diagnosis("torch", True, f"{torch.__version__}, {device}")
+    remedy = "pip install -c constraints.txt torch"
+    try:
+        found = version("torch")
+    except PackageNotFoundError:
+        return Diagnosis("torch", False, "it is not installed", remedy)
+    device = "an NVIDIA GPU" if NVIDIA.exists() else "no GPU: training runs on the CPU"
+    return Diagnosis("torch", True, f"{found}, {device}", remedy)
 
 
 def _home(settings: Settings) -> Diagnosis:

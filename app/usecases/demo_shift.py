@@ -10,9 +10,8 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from rich.progress import Progress
-
 from app import wiring
+from app.bars import Bars
 from app.console import err
 from app.usecases import steps
 from app.usecases.simulating import visit_api
@@ -49,7 +48,7 @@ def show(settings: Settings, stopping: Callable[[], bool]) -> Entry | None:
     simulation, statistics, began = _people(settings), RunStatistics(), time.time()
     decisions = _new_decisions(Timeline(settings.folder("watch")), began)
     acted: list[Entry] = []
-    with Progress(console=err, transient=True) as bar:
+    with Bars() as bar:
         task = bar.add_task("visits", total=int(PATIENCE * VISITS_PER_SECOND))
 
         def going() -> bool:

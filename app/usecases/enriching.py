@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from rich.progress import Progress
 
 from app import wiring
-from app.console import err
+from app.bars import Bars
 from core import columns as c
 from core.errors import InvalidInput, NotFound
 from core.items import coverage, with_details
 from core.ports import Echo
 from core.settings import Settings
+from core.words import counted
 from datasets.enrich import from_file, from_rows
 from datasets.tmdb import Cache, RateLimit, Tmdb
 from lake import tables
@@ -47,12 +47,12 @@ def enrich(settings: Settings, file: Path | None, dry_run: bool, echo: Echo) -> 
 def _from_api(settings: Settings, wanted: list[int], dry_run: bool, echo: Echo) -> pl.DataFrame:
     cache = Cache(settings.folder("tmdb") / "films.jsonl")
     missing = sorted(set(wanted) - set(cache.read()))
-    echo(f"{len(wanted) - len(missing):,} films are in {cache.path}, {len(missing):,} are to be fetched")
+    echo(f"{counted(len(wanted) - len(missing), 'film')} in {cache.path}, {len(missing):,} to be fetched")
     if missing and not dry_run:
         if settings.tmdb_api_key is None:
             raise InvalidInput("MARQUEE_TMDB_API_KEY", None, "a key from themoviedb.org, or --from FILE")
         client = Tmdb(settings.tmdb_url, settings.tmdb_api_key, cache, RateLimit(_PER_SECOND))
-        with Progress(console=err, transient=True) as bar:
+        with Bars() as bar:
             task = bar.add_task("TMDB", total=len(missing))
             for done in client.fetch(missing):
                 bar.advance(task, done)

@@ -11,6 +11,7 @@ from core import columns as c
 from core.catalogue import Catalogue
 from core.errors import DependencyUnavailable, InvalidInput
 from core.ports import Echo, Tracker
+from core.words import counted
 from datasets.dataset import Dataset
 from evaluation import report
 from evaluation.baselines.ease import Ease
@@ -78,7 +79,10 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
     catalogue = Catalogue.from_frame(dataset.items)
     folds = folds_of(wanted.protocol, dataset.interactions, catalogue, folds=wanted.folds, has_time=dataset.has_time)
     asked = sum(len(fold.queries) for fold in folds)
-    echo(f"{dataset.name}: {len(dataset.interactions):,} events, {len(catalogue):,} items, {asked:,} queries ({wanted.protocol})")
+    echo(
+        f"{dataset.name}: {counted(len(dataset.interactions), 'event')}, {counted(len(catalogue), 'item')}, "
+        f"{counted(asked, 'query')} ({wanted.protocol})"
+    )
     made: list[TwoTowerModel | MarqueeModel] = []
     left_out = {} if dataset.has_time else {name: NO_TIMES for name in wanted.models if name in WINDOWED}
     models: dict[str, Make] = {name: BASELINES[name] for name in wanted.models if name in BASELINES and name not in left_out}
@@ -106,15 +110,26 @@ def evaluate(dataset: Dataset, wanted: Comparison, workdir: Path, progress: bool
 
 
 def publish(
-    found: Evaluated, dataset: Dataset, wanted: Comparison, command: str, folder: Path, tracker: Tracker, echo: Echo
+    found: Evaluated,
+    dataset: Dataset,
+    wanted: Comparison,
+    command: str,
+    folder: Path,
+    tracker: Tracker,
+    echo: Echo,
+    width: int | None = None,
 ) -> None:
-    """Write the report and log it to MLflow; a tracker that cannot be reached costs a warning, not the report."""
+    """Write the report and log it to MLflow; a tracker that cannot be reached costs a warning, not the report.
+
+    What is printed fits into `width` columns; without it, it is the whole table in Markdown.
+    """
     title = f"{dataset.name}, {wanted.protocol}"
     facts: dict[str, object] = {"command": command, "data": dataset.digest, "seeds": list(wanted.seeds), "folds": wanted.folds}
     if found.left_out:
         facts["left out"] = "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
     report.write(folder, title, found.outcomes, found.pooled, found.curves, facts)
-    echo(report.table(found.outcomes, found.pooled))
+    whole = report.table(found.outcomes, found.pooled)
+    echo(whole if width is None else report.fitted(found.outcomes, found.pooled, width))
     echo(f"report and pictures: {folder}")
     metrics = {f"{one.name}/{name}": value for one in found.outcomes for name, value in one.metrics.items()}
     try:

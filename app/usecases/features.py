@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from tqdm import tqdm
 
 from app import wiring
 from app.usecases import steps
@@ -18,7 +16,9 @@ from core.errors import DependencyUnavailable, InvalidInput
 from core.features import USER_SCHEMA, UserFeatures
 from core.ids import ExternalId
 from core.ports import Echo, FeatureReader
+from core.progress import watched
 from core.settings import Settings
+from core.words import counted
 from feature_repo.adapters.feast_store import FeastFeatures
 from feature_repo.engines.batch import batch_features as polars_features
 from feature_repo.engines.spark import local_session, spark_frame
@@ -69,13 +69,16 @@ def materialize(settings: Settings, echo: Echo, online: bool = True, engine: str
     users = batch_features(settings, engine)
     store.write_offline(users)
     if not online:
-        echo(f"{len(users):,} users in the offline store; the online one is left to the consumer")
+        echo(f"{counted(len(users), 'user')} in the offline store; the online one is left to the consumer")
         return
     ahead = [known for user in users if (known := store.read(user.user_id)) and _is_ahead(known, user)]
     store.materialize()
     store.write(ahead)
     _report_lost(store, users, echo)
-    echo(f"{len(users):,} users in the offline and the online store" + (f", {len(ahead)} kept newer ones" if ahead else ""))
+    echo(
+        f"{counted(len(users), 'user')} in the offline and the online store"
+        + (f", {len(ahead)} kept newer ones" if ahead else "")
+    )
 
 
 def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polars") -> None:
@@ -91,7 +94,7 @@ def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polar
         return
     store.apply()
     ahead = unclear = 0
-    for start in tqdm(range(0, len(users), _BATCH), "online", unit=f" x {_BATCH} users", leave=False, disable=_quiet()):
+    for start in watched(range(0, len(users), _BATCH), f"online, batches of {_BATCH} users"):
         stale = []
         for user in users[start : start + _BATCH]:
             online = _readable(store, user.user_id)
@@ -101,7 +104,7 @@ def backfill(settings: Settings, dry_run: bool, echo: Echo, engine: str = "polar
             unclear += online is not None and online.applied_offset > user.applied_offset
             stale.append(user)
         store.rewrite(stale)
-    echo(f"online again: {what}" + (f"; {ahead:,} users kept newer ones" if ahead else ""))
+    echo(f"online again: {what}" + (f"; {counted(ahead, 'user')} kept newer ones" if ahead else ""))
     _report_lost(store, users, echo)
     if unclear:
         echo(
@@ -143,7 +146,7 @@ class Skew:
         return bool(self.missing or self.different)
 
     def lines(self) -> Iterator[str]:
-        yield f"{self.checked:,} users compared, {self.ahead:,} of them hold events that the lake does not have yet"
+        yield f"{counted(self.checked, 'user')} compared, {self.ahead:,} of them hold events that the lake does not have yet"
         yield f"{len(self.missing):,} are missing online" + _named(self.missing)
         yield f"{len(self.different):,} differ" + _named(self.different)
         for user, names in list(self.different.items())[:_LISTED]:
@@ -158,7 +161,7 @@ def verify(settings: Settings, sample: int, seed: int) -> Skew:
     missing: list[ExternalId] = []
     different: dict[ExternalId, list[str]] = {}
     ahead = 0
-    for at in tqdm(sorted(drawn.tolist()), "users", leave=False, disable=_quiet()):
+    for at in watched(sorted(drawn.tolist()), "users compared"):
         batch = users[at]
         online = store.read(batch.user_id)
         if online is None:
@@ -187,7 +190,3 @@ def _is_ahead(online: UserFeatures, batch: UserFeatures) -> bool:
 def _named(users: Iterable[ExternalId]) -> str:
     names = [str(user) for user in users]
     return f": {', '.join(names[:_LISTED])}{', ...' if len(names) > _LISTED else ''}" if names else ""
-
-
-def _quiet() -> bool:
-    return not sys.stderr.isatty()

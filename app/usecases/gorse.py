@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import polars as pl
@@ -20,7 +20,7 @@ from lake.tables import ITEMS
 from serving.gorse.facade import Gorse
 from serving.gorse.kinds import FeedbackKinds
 from serving.gorse.records import Item
-from serving.gorse.store import GorseStore
+from serving.gorse.store import RECORDS, GorseStore
 
 
 def gorse(settings: Settings, lake: Lake) -> Gorse | None:
@@ -28,21 +28,8 @@ def gorse(settings: Settings, lake: Lake) -> Gorse | None:
     if not settings.gorse_api:
         return None
     kinds = FeedbackKinds.load(settings.gorse_api)
-    store = GorseStore(settings.folder("gorse") / "records.db")
+    store = GorseStore(settings.folder("gorse") / RECORDS)
     return Gorse(store, kinds, partial(insert, lake), partial(hide, lake))
-
-
-def erasing(known: Gorse | None, erase: Callable[[ExternalId], int]) -> Callable[[ExternalId], int]:
-    """`erase`, which also erases what a user's records of this API are."""
-    if known is None:
-        return erase
-
-    def both(user: ExternalId) -> int:
-        rows = erase(user)
-        known.store.forget_user(str(user))
-        return rows
-
-    return both
 
 
 def insert(lake: Lake, items: Sequence[Item]) -> None:

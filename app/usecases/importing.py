@@ -18,10 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
-from rich.progress import Progress
 
 from app import wiring
-from app.console import err
+from app.bars import Bars
 from app.ops.ownership import without_consumer
 from app.usecases import lake_content as there
 from app.usecases.import_order import ImportResult, Order
@@ -29,6 +28,7 @@ from app.usecases.import_writing import Brought, StagedEvents, write
 from core import columns as c
 from core.errors import DatasetError, InvalidInput
 from core.settings import Settings
+from core.words import counted
 from datasets.catalogue_file import ItemFile, read_item_file
 from datasets.contract import Seen
 from datasets.interactions import ImportCatalogue, InteractionFile
@@ -124,7 +124,7 @@ class _Import:
 
     def _report_file(self, lines: Iterator[str], source: SourceFile, read: int, kept: int, quarantine: Quarantine) -> None:
         self._result.understood += [*lines]
-        self._result.rows.append(f"{source.name}: {read:,} rows read, {kept:,} kept, {read - kept:,} not")
+        self._result.rows.append(f"{source.name}: {counted(read, 'row')} read, {kept:,} kept, {read - kept:,} not")
         self._result.rows += quarantine.lines()
         if quarantine.reasons and quarantine.path:
             self._result.rows.append(f"  each of them, with its line, its text and the reason, is in {quarantine.path}")
@@ -133,7 +133,7 @@ class _Import:
         """Two passes over the file: one to understand it, one to convert and stage it."""
         order, source = self._order, self._source
         quarantine = Quarantine(self._quarantine_path)
-        with Progress(console=err, transient=True) as bar:
+        with Bars() as bar:
             look, read = bar.add_task(f"looking at {source.name}", total=1.0), bar.add_task("reading events", total=1.0)
             file = InteractionFile(source, order.reading, lambda share: bar.update(look, completed=share))
             bar.update(look, completed=1.0)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from rich.progress import track
 
 from app import wiring
-from app.console import err
 from core import columns as c
 from core.ports import Echo
+from core.progress import watched
 from core.settings import Settings
+from core.words import counted
 from datasets.contract import FINGERPRINTS, IDENTITY, fingerprints
 from datasets.registry import BUNDLED_NAMES
 from datasets.splits import in_time_order
@@ -42,7 +42,10 @@ class Content:
         return not (self.imported or self.streamed or self.items)
 
     def __str__(self) -> str:
-        return f"{self.imported:,} imported and {self.streamed:,} streamed events of {self.users:,} users, {self.items:,} items"
+        return (
+            f"{self.imported:,} imported and {counted(self.streamed, 'streamed event')} of {counted(self.users, 'user')}, "
+            f"{counted(self.items, 'item')}"
+        )
 
 
 def content(settings: Settings) -> Content:
@@ -123,12 +126,12 @@ def empty(settings: Settings, echo: Echo) -> None:
     (settings.folder("lake") / HELD_OUT).unlink(missing_ok=True)
     if features_were_made(settings):
         store = wiring.features(settings)
-        for user in track(users, "forgetting features", console=err, transient=True):
+        for user in watched(users, "forgetting features"):
             store.erase(user)
         store.close()
     features_made(settings, None)
     mark(settings, name="", digest="", source="", since=lake.version(tables.INTERACTIONS))
-    echo(f"the lake is empty: the events of {len(users):,} users and all items were taken out")
+    echo(f"the lake is empty: the events of {counted(len(users), 'user')} and all items were taken out")
 
 
 def _events(lake: FileLake) -> pl.LazyFrame:

@@ -14,6 +14,7 @@ from core import columns as c
 from core.errors import DatasetError
 from core.ports import Echo
 from core.settings import Settings
+from core.words import counted
 from datasets.contract import Seen, fingerprints
 from datasets.dataset import Dataset
 from datasets.splits import cutoff
@@ -55,7 +56,7 @@ def load_data(settings: Settings, dataset: Dataset, hold_out: float, echo: Echo)
             echo("the users' features are older than these events: `marquee init` or `marquee features backfill` makes them anew")
         there.features_made(settings, None)
         echo(f"the lake had {int(fates.known.sum()):,} of these events already; of them {int(fates.changed.sum()):,} changed")
-    echo(f"lake: {added:,} interactions, {len(dataset.items):,} items; {out:,} held out")
+    echo(f"lake: {counted(added, 'interaction')}, {counted(len(dataset.items), 'item')}; {out:,} held out")
 
 
 def _write_catalogue(settings: Settings, dataset: Dataset, echo: Echo) -> bool:

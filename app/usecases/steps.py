@@ -23,6 +23,7 @@ from core.errors import BundleCorrupt, NotFound, SchemaMismatch
 from core.features import Profiles
 from core.ports import Echo
 from core.settings import Settings
+from core.words import counted
 from datasets.dataset import Dataset
 from lake import tables
 from lake.item_keys import settle
@@ -189,7 +190,7 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
     production = wiring.registry(settings).fetch("production")
     new = new_films(production, Catalogue.from_frame(items))
     some = ", ".join(new[c.TITLE].head(3).to_list())
-    echo(f"{len(new):,} films are new to release {read_manifest(production).release}" + (f": {some}" if some else ""))
+    echo(f"new to release {read_manifest(production).release}: {counted(len(new), 'film')}" + (f": {some}" if some else ""))
     if dry_run or new.is_empty():
         return
     with sole_builder(settings.home):
@@ -204,19 +205,19 @@ def extend(settings: Settings, found: tuple[pl.DataFrame, Mapping[str, int]] | N
 
 def _described(settings: Settings, found: Stored) -> str:
     events = found.interactions
-    return f"{lake_content.loaded_name(settings)}: {len(events):,} events of {events[c.USER].n_unique():,} users."
+    return (
+        f"{lake_content.loaded_name(settings)}: {counted(len(events), 'event')} of {counted(events[c.USER].n_unique(), 'user')}."
+    )
 
 
 def publish(settings: Settings, echo: Echo) -> None:
     """Ensure that Milvus has the production release's vectors and that its alias points at them."""
-    from rich.progress import Progress
-
-    from app.console import err
+    from app.bars import Bars
     from app.hosting import fetched
     from recommender.release import open_release
 
     release = open_release(fetched(wiring.registry(settings), "production"))
-    with Progress(console=err, transient=True) as bar:
+    with Bars() as bar:
         task = bar.add_task("embeddings to Milvus", total=len(release.catalogue))
         index = wiring.milvus(settings, lambda rows: bar.advance(task, rows))
         if index.ready(release.name):

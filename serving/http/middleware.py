@@ -10,11 +10,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import tracing
+from core.logs import ACCESS_LOG, FIELDS
 from core.logs import REQUEST_ID as REQUEST_ID_NOW
 from core.telemetry import REQUEST_SECONDS, REQUESTS
 from serving.http.problems import BodyTooLarge, of_error, problem
 
 log = logging.getLogger(__name__)
+access_log = logging.getLogger(ACCESS_LOG)
 
 REQUEST_ID = "X-Request-Id"
 SECURITY = {
@@ -75,8 +77,11 @@ class RequestContext:
         finally:
             REQUEST_ID_NOW.reset(current)
             route = _template(scope)
+            seconds = time.perf_counter() - start
             REQUESTS.labels(route, str(status)).inc()
-            REQUEST_SECONDS.labels(route).observe(time.perf_counter() - start)
+            REQUEST_SECONDS.labels(route).observe(seconds)
+            if access_log.isEnabledFor(logging.INFO):
+                _log_access(scope, request_id, route, status, seconds)
 
 
 class BodyLimit:
@@ -113,6 +118,21 @@ class BodyLimit:
 def _internal_error(request_id: str) -> ASGIApp:
     detail = f"see request {request_id} in the server's log"
     return problem(500, "internal", "Something failed inside Marquee", detail, request_id)
+
+
+def _log_access(scope: Scope, request_id: str, route: str, status: int, seconds: float) -> None:
+    """A line with the route and not the path, which has users' ids."""
+    client = scope.get("client")
+    fields = {
+        "request_id": request_id,
+        "method": scope["method"],
+        "route": route,
+        "status": status,
+        "milliseconds": round(seconds * 1e3, 1),
+        "address": client[0] if client else "",
+    }
+    said = f"{fields['method']} {route} {status} {fields['milliseconds']} ms, request {request_id}, from {fields['address']}"
+    access_log.info(said, extra={FIELDS: fields})
 
 
 def _template(scope: Scope) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from core.errors import DependencyUnavailable, StorageFull
 from core.ports import Record
+from core.words import counted
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -69,7 +70,7 @@ class Outbox:
             waiting = self._count(connection)
             if waiting + len(rows) > self._max_events:
                 remedy = "see docs/runbook.md; MARQUEE_OUTBOX_MAX_EVENTS sets how many are kept"
-                raise DependencyUnavailable("event log", f"{waiting} events are waiting for it already", remedy)
+                raise DependencyUnavailable("event log", f"{counted(waiting, 'event')} waiting for it already", remedy)
             insert = "INSERT OR IGNORE INTO outbox (topic, key, id, value, accepted_at) VALUES (?, ?, ?, ?, ?)"
             return connection.executemany(insert, rows).rowcount
 

@@ -24,6 +24,7 @@ from core.errors import DependencyUnavailable, MarqueeError, StorageFull
 from core.events import INTERACTIONS
 from core.ports import Clock, EventLog, LoggedRecord, Record, Subscription
 from core.telemetry import OUTBOX_AGE, OUTBOX_EVENTS, RECORDS_QUARANTINED
+from core.words import counted
 from serving.health import Finding, HealthCheck, Status
 from serving.intake.outbox import Outbox, Waiting
 from serving.poison import MAX_FAILURES, append_one_by_one
@@ -79,7 +80,7 @@ class OutboxLog:
             waiting, since = self._outbox.state()
             if since is not None:
                 return Finding(
-                    Status.DEGRADED, f"{waiting} events have been waiting in the outbox for {self._clock() - since:.0f} s"
+                    Status.DEGRADED, f"{counted(waiting, 'event')} in the outbox, waiting for {self._clock() - since:.0f} s"
                 )
             if not self._answers:
                 return Finding(Status.DEGRADED, "the log does not answer; events are kept in the outbox")
@@ -126,7 +127,7 @@ class OutboxLog:
             self._failures = 0
         if not batch:
             self._inner.append(INTERACTIONS, [])
-        self._answered(True, f"{len(batch)} events delivered")
+        self._answered(True, f"{counted(len(batch), 'event')} delivered")
         return bool(batch)
 
     def _append(self, topic: str, run: Sequence[Waiting]) -> None:

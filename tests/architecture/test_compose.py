@@ -33,7 +33,7 @@ ONE_SHOT = "init"
 
 REQUIRED = {
     *("kafka", "redis", "milvus", "etcd", "minio", "postgres", "mlflow"),
-    *("api", "consumer", "watchdog", "prometheus", "grafana"),
+    *("api", "consumer", "watchdog", "prometheus", "alertmanager", "grafana"),
 }
 
 
@@ -144,8 +144,31 @@ def test_secrets_come_from_the_environment_and_have_no_default() -> None:
 
 def test_the_example_environment_names_exactly_the_required_secrets() -> None:
     wanted = {variable for text in texts(SERVICES) for variable in re.findall(r"\$\{(\w+):\?", text)}
+    wanted |= {secret["environment"] for secret in COMPOSE["secrets"].values()}
     example = (ROOT / "deploy" / "compose.env.example").read_text()
     assert set(re.findall(r"^(\w+)=$", example, re.MULTILINE)) == wanted
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------------
+
+
+def size(text: str) -> int:
+    """`1536m`, `8g`, `1gb` in bytes."""
+    number, unit = re.fullmatch(r"(\d+)([mg])b?", text).groups()  # type: ignore[union-attr]
+    return int(number) * (1 << {"m": 20, "g": 30}[unit])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_can_take_all_memory(name: str) -> None:
+    assert size(SERVICES[name]["mem_limit"]) >= 1 << 27
+
+
+def test_redis_refuses_writes_before_its_limit_kills_it_and_never_drops_users() -> None:
+    command = SERVICES["redis"]["command"][-1]
+    assert "--maxmemory-policy noeviction" in command
+    most = re.search(r"--maxmemory (\w+)", command)
+    assert most is not None
+    assert size(most[1]) <= 0.75 * size(SERVICES["redis"]["mem_limit"])
 
 
 # --- settings, ports and commands --------------------------------------------------------------------------------------------
@@ -290,6 +313,22 @@ def test_prometheus_scrapes_every_process_where_it_listens() -> None:
         "watchdog": [f"watchdog:{default('watchdog_metrics_port')}"],
     }
     assert set(targets) <= set(SERVICES)
+
+
+def test_alerts_go_to_alertmanager_and_from_there_to_the_webhook() -> None:
+    config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+    [manager] = config["alerting"]["alertmanagers"]
+    [target] = manager["static_configs"][0]["targets"]
+    assert f"127.0.0.1:{target.split(':')[1]}:{target.split(':')[1]}" in SERVICES[target.split(":")[0]]["ports"]
+    told = yaml.safe_load((ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text())
+    receivers = {one["name"]: one for one in told["receivers"]}
+    assert {told["route"]["receiver"], *(route["receiver"] for route in told["route"]["routes"])} == set(receivers)
+    [hook] = receivers["webhook"]["webhook_configs"]
+    assert hook["url_file"].removeprefix("/run/secrets/") in SERVICES["alertmanager"]["secrets"]
+    alerts = {where.removeprefix("alert ") for where, _ in expressions() if where.startswith("alert ")}
+    for rule in told["inhibit_rules"]:
+        for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
+            assert set(matcher.split('"')[1].split("|")) <= alerts
 
 
 def test_the_drift_alert_fires_where_the_watchdog_calls_it_drift() -> None:

@@ -72,7 +72,7 @@ def test_loading_twice_changes_nothing_and_another_set_needs_a_word(tmp_path: Pa
     assert "events: 0 new, 2 there already" in run(home, *own).stdout
     refused = run(home, "data", "load")
     assert refused.returncode == 1
-    assert "the lake holds x: 2 imported and 0 streamed events of 1 users, 2 items; use --replace" in refused.stderr
+    assert "the lake holds x: 2 imported and 0 streamed events of 1 user, 2 items; use --replace" in refused.stderr
     assert run(home, "data", "load", "--replace", "--yes").returncode == 0
     assert "9,742 items" in run(home, "data", "info").stdout
 
@@ -117,7 +117,7 @@ def test_a_set_that_was_fetched_is_loaded_by_its_name_and_one_without_times_is_n
         archive.writestr("ml-1m/users.dat", "1::F::1::10::48067\n")
     loaded = run(tmp_path / "home", "data", "load", "ml-1m", "--hold-out", "0")
     assert loaded.returncode == 0, loaded.stderr
-    assert "1 rows read, 1 kept" in loaded.stdout
+    assert "1 row read, 1 kept" in loaded.stdout
     rows = pl.DataFrame({"user_id": [1], "movie_id": [1], "rating": [5], "position": [0]})
     rows.write_parquet(tmp_path / "rows.parquet")
     with zipfile.ZipFile(tmp_path / "ordered.zip", "w") as archive:

@@ -58,6 +58,22 @@ def test_a_report_from_start_to_end(tmp_path: Path) -> None:
     assert [one.metrics for one in again.outcomes] == [one.metrics for one in found.outcomes], "a finished run is not repeated"
 
 
+@pytest.mark.parametrize("width", [40, 80, 100, 300])
+def test_what_is_printed_fits_the_terminal_and_names_what_does_not(tmp_path: Path, width: int) -> None:
+    found = evaluate(
+        dataset(), comparison(models=("popularity", "markov")), tmp_path / "work", progress=False, echo=lambda _: None
+    )
+    said: list[str] = []
+    publish(found, dataset(), comparison(), "x", tmp_path / "out", MemoryTracker(), said.append, width)
+    lines = said[0].splitlines()
+    assert max(len(line) for line in lines if not line.startswith("in the report")) <= width
+    assert lines[0].split()[:2] == ["model", "ndcg@10"]
+    assert {line.split()[0] for line in lines[1:3]} == {"popularity", "markov"}
+    assert ("in the report as well: " in lines[-1]) == (width < 300)
+    everything = " ".join((lines[0], lines[-1]))
+    assert all(name in everything for name in ("hr@10", "best minus this, 95 %", "miscalibration@10"))
+
+
 @pytest.mark.parametrize("protocol", ["last", "successive", "strong"])
 def test_every_protocol_runs(tmp_path: Path, protocol: str) -> None:
     found = evaluate(

@@ -369,7 +369,7 @@ def test_own_data_is_not_overwritten_by_a_load_but_by_a_confirmed_replace(home: 
     home.run("import", "--interactions", home.plays(f"1,10,{NOW}", f"2,10,{NOW}"))
     home.stream("s1", 1, 10)
     with pytest.raises(
-        DatasetError, match="the lake holds plays: 2 imported and 1 streamed events of 2 users, 1 items; use --replace"
+        DatasetError, match="the lake holds plays: 2 imported and 1 streamed event of 2 users, 1 item; use --replace"
     ):
         home.run("load")
     refused = home.run("import", "--replace", "--interactions", home.plays(f"3,11,{NOW}"), answer="n\n")
@@ -445,7 +445,7 @@ def test_the_bundled_films_go_into_an_empty_lake_only(home: Home) -> None:
     home.run("import", "--interactions", home.plays(f"1,1,{NOW}"))
     printed: list[str] = []
     fill(home.settings, read_movielens, printed.append)
-    assert printed == ["the lake has plays already, which is used: 1 imported and 0 streamed events of 1 users, 1 items"]
+    assert printed == ["the lake has plays already, which is used: 1 imported and 0 streamed events of 1 user, 1 item"]
 
 
 def test_features_that_were_made_before_are_right_after_an_import(home: Home) -> None:

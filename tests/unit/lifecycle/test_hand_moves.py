@@ -191,3 +191,42 @@ def test_a_release_for_other_code_is_broken_until_it_can_be_opened(moved: Moved,
     moved.by_hand("production", version)
     moved.noticed()
     assert moved.tags(version)["broken"] == ""
+
+
+def test_a_rollback_after_a_move_by_hand_goes_back_to_what_was_production_before_it(moved: Moved) -> None:
+    moved.promote("1")
+    moved.promote("2")  # previous is 1
+    moved.registry.point("production", "3")
+    moved.noticed()
+    assert (moved.tags("2")["stage"], moved.tags("3")["stage"]) == ("Archived", "Production")
+    assert rollback(moved.registry, moved.ledger, actor="test") == "2"
+    assert (moved.tags("2")["stage"], moved.tags("3")["stage"]) == ("Production", "Archived")
+
+
+def test_a_rollback_before_anybody_noticed_the_hand_goes_back_as_well(moved: Moved) -> None:
+    moved.promote("1")
+    moved.registry.point("production", "3")
+    assert rollback(moved.registry, moved.ledger, actor="test") == "1"
+
+
+def test_a_move_by_hand_to_the_version_that_production_was_leaves_previous_to_decide(moved: Moved) -> None:
+    moved.promote("1")
+    moved.promote("2")
+    moved.registry.point("production", "1")  # a rollback by hand
+    moved.noticed()
+    assert rollback(moved.registry, moved.ledger, actor="test") == "2"
+
+
+def test_a_version_says_who_let_it_in_when_why_and_whether_by_force(moved: Moved) -> None:
+    moved.promote("1")
+    with pytest.raises(PromotionRefused):
+        promote(moved.registry, moved.ledger, "2", NO, actor="cli:ann")
+    refused = moved.tags("2")
+    assert (refused["judged_by"], refused["refused"]) == ("cli:ann", "covers (1 % of 10 %)")
+    assert refused["judged_at"].endswith("+00:00")
+    assert "promoted_by" not in refused
+    promote(moved.registry, moved.ledger, "2", NO, actor="cli:bob", why="the spring catalogue", force=True)
+    let_in = moved.tags("2")
+    assert (let_in["promoted_by"], let_in["promoted_why"], let_in["forced"]) == ("cli:bob", "the spring catalogue", "true")
+    assert let_in["gate"].startswith("failed: covers")
+    assert (moved.tags("1")["promoted_by"], moved.tags("1")["forced"]) == ("test", "false")

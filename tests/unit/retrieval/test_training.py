@@ -52,6 +52,21 @@ def scores_after(trained: TrainedTowers, rows: list[int]) -> np.ndarray:
     return trained.item_embeddings @ user
 
 
+def test_without_a_terminal_a_training_writes_lines_and_no_bars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    train_towers(checkerboard(), catalogue(), small(epochs=2), tmp_path / "quick", seed=1, progress=True)
+    assert "\r" not in "".join(captured := capfd.readouterr())
+    assert captured.err == captured.out == ""  # done within ten seconds
+    monkeypatch.setattr("core.progress.EVERY", 0.0)
+    train_towers(checkerboard(), catalogue(), small(epochs=2), tmp_path / "told", seed=1, progress=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert lines
+    assert all(line.startswith("  training: epoch ") for line in lines)
+    assert "of at most 2" in lines[0]
+    assert "NDCG@10" in lines[-1]
+
+
 @pytest.mark.parametrize(
     "choice",
     [

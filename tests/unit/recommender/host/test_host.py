@@ -114,7 +114,7 @@ def test_a_version_that_cannot_be_served_is_refused_and_named(
     assert why in reason
     finding = probes.release(host).probe()
     assert finding.status is Status.DEGRADED
-    assert f"r1 goes on: version {bad}, which production means now, was refused" in finding.detail
+    assert f"production is version {bad}, serving r1: that version was refused" in finding.detail
     assert REGISTRY.get_sample_value("marquee_release_swaps_total", {"outcome": "refused"}) == before + 1
     world.registry.point("production", "2")
     host.look()
