@@ -20,9 +20,7 @@ from lake.tables import ITEMS
 from serving.gorse.facade import Gorse
 from serving.gorse.kinds import FeedbackKinds
 from serving.gorse.records import Item
-from serving.gorse.store import GorseStore
-
-GORSE_RECORDS = "records.db"
+from serving.gorse.store import RECORDS, GorseStore
 
 
 def gorse(settings: Settings, lake: Lake) -> Gorse | None:
@@ -30,7 +28,7 @@ def gorse(settings: Settings, lake: Lake) -> Gorse | None:
     if not settings.gorse_api:
         return None
     kinds = FeedbackKinds.load(settings.gorse_api)
-    store = GorseStore(settings.folder("gorse") / GORSE_RECORDS)
+    store = GorseStore(settings.folder("gorse") / RECORDS)
     return Gorse(store, kinds, partial(insert, lake), partial(hide, lake))
 
 

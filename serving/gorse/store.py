@@ -18,6 +18,7 @@ import orjson
 from core.errors import DependencyUnavailable, StorageFull
 from serving.gorse.records import Feedback, Item, User
 
+RECORDS = "records.db"  # in the folder `gorse` of the home
 _TABLES = """
 CREATE TABLE IF NOT EXISTS users (user_id TEXT PRIMARY KEY, labels TEXT, comment TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS items (
@@ -149,6 +150,7 @@ class GorseStore:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             opened = sqlite3.connect(self._path, timeout=self._busy_timeout, check_same_thread=False)
             opened.execute("PRAGMA journal_mode = WAL")
+            opened.execute("PRAGMA secure_delete = ON")  # who is erased is overwritten
             opened.executescript(_TABLES)
             self._opened = opened
         return self._opened

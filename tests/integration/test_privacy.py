@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from app import wiring
 from app.cli import app
-from app.usecases.gorse import GORSE_RECORDS
 from app.usecases.lake_content import HELD_OUT
 from app.usecases.privacy.erase import erase_everywhere, find
 from app.usecases.privacy.inventory import FOLDERS_OF_USERS, WITHOUT_USERS, inventory
@@ -27,7 +26,7 @@ from core.settings import FOLDERS, Settings
 from lake import tables
 from lake.erased_users import ErasedUsers
 from serving.gorse.records import Feedback, User
-from serving.gorse.store import GorseStore
+from serving.gorse.store import RECORDS, GorseStore
 from serving.intake.outbox import Outbox
 from streaming.decoding import Contract, IntegerKeys, decode_all
 
@@ -74,7 +73,7 @@ def plant(settings: Settings, features, user: ExternalId) -> None:
     outbox = Outbox(settings.folder("events") / "outbox.db", 100)
     outbox.put(INTERACTIONS, [Record(name, f"o-{name}", event(user, f"o-{name}"))], NOW)
     outbox.quarantine(outbox.oldest(1)[0].place, "it cannot be delivered")
-    store = GorseStore(settings.folder("gorse") / GORSE_RECORDS)
+    store = GorseStore(settings.folder("gorse") / RECORDS)
     store.put_users([User(name, ["a label"], "")])
     store.put_feedback([Feedback("like", name, "1", 1.0, NOW, "", NOW)], overwrite=True)
     store.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from app.usecases.gorse import GORSE_RECORDS
 from app.usecases.lake_content import HELD_OUT
 from app.usecases.privacy.sqlite_stores import SqliteRecords, SqliteUsers
 from app.usecases.privacy.stores import (
@@ -18,6 +17,7 @@ from app.usecases.privacy.stores import (
 )
 from core.settings import Settings
 from lake.ports import Lake
+from serving.gorse.store import RECORDS
 
 # Folder of the home -> the stores in it, or why nothing of a user is there.
 FOLDERS_OF_USERS: Mapping[str, tuple[str, ...]] = {
@@ -50,7 +50,7 @@ WITHOUT_USERS: Mapping[str, str] = {
 def inventory(settings: Settings, lake: Lake, features: Features) -> Sequence[Store]:
     """Every store, in the order in which a user is erased: what could bring the user back comes first."""
     events, quarantine = settings.folder("events"), settings.folder("quarantine")
-    gorse = settings.folder("gorse") / GORSE_RECORDS
+    gorse = settings.folder("gorse") / RECORDS
     log: Store = (
         KeptByOthers("event log", "Kafka keeps its records until their retention ends; the consumer forgets them")
         if settings.event_log == "kafka"
