@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: audit demo up install test bench check format reference clean kafka kafka-stop
+.PHONY: audit demo up install test bench check format reference clean generator kafka kafka-stop
 
 demo: $(VENV)/.runs  ## load, train, release, serve and replay: the whole loop
 	$(BIN)/marquee demo
@@ -53,6 +53,9 @@ kafka: install  ## a real single-node Kafka on loopback, without Docker
 
 kafka-stop: install
 	$(BIN)/python deploy/kafka/kafka.py stop
+
+generator:  ## openapi-python-client, with which tests make a client from the OpenAPI document; apart, for its own Typer
+	test -x .generator/bin/openapi-python-client || { python3 -m venv .generator && .generator/bin/pip install --quiet openapi-python-client==0.29.1; }
 
 clean:  ## everything Marquee wrote here; asks first
 	$(BIN)/marquee data erase

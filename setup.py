@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 FOUND = (
     *("app*", "core*", "datasets*", "evaluation*", "feature_repo*", "lake*", "lifecycle*"),
-    *("monitoring*", "ranking*", "recommender*", "retrieval*", "serving*", "streaming*"),
+    *("marquee_client*", "monitoring*", "ranking*", "recommender*", "retrieval*", "serving*", "streaming*"),
 )
 
 setup(packages=[*find_packages(include=FOUND), "core.configs"], package_dir={"core.configs": "configs"})

@@ -25,7 +25,20 @@ MODULES: Mapping[str, str] = MappingProxyType(
         **{name: name for name in ("evaluate", "ope", "tune", "simulate", "tradeoff", "reference")},
     }
 )
-GROUPS = ("data", "features", "index", "items", "release", "topics", "deadletter", "events", "experiment", "drill", "keys")
+GROUPS = (
+    "data",
+    "features",
+    "index",
+    "items",
+    "release",
+    "topics",
+    "deadletter",
+    "events",
+    "experiment",
+    "drill",
+    "keys",
+    "privacy",
+)
 
 
 class Commands(Mapping[str, Any]):

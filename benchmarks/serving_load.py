@@ -54,6 +54,8 @@ class Connection(asyncio.Protocol):
         length = _LENGTH.search(head)
         if length is not None and len(body) >= int(length[1]) and self._answer is not None:
             self._buffer = b""
+            if self._answer.done():
+                return  # it was waited for no longer
             self._answer.set_result((int(head[9:12]), body))
 
     @property

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from core.errors import InvalidInput
 from core.ports import LoggedRecord, Record
@@ -37,10 +37,13 @@ class DeadLetter:
         return hashlib.sha256(place + self.value).hexdigest()[:16]
 
 
+_FIELDS = tuple(field.name for field in fields(DeadLetter))
+
+
 def to_record(letter: DeadLetter) -> Record:
     """The record for the dead-letter topic."""
     kept = letter.value[:MAX_KEPT_BYTES]
-    body = asdict(letter) | {"value": base64.b64encode(kept).decode()}
+    body = {name: getattr(letter, name) for name in _FIELDS} | {"value": base64.b64encode(kept).decode()}
     if len(kept) < len(letter.value):
         body["detail"] = f"{letter.detail}; only the first {len(kept)} of its {len(letter.value)} bytes are kept"
     return Record(key=letter.id, id=letter.id, value=json.dumps(body).encode())

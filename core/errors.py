@@ -95,9 +95,10 @@ class DependencyUnavailable(MarqueeError):
     status = 503
     slug = "dependency-unavailable"
     title = "A required service is unavailable"
+    how_it_is = "is unavailable"
 
     def __init__(self, service: str, reason: str, remedy: str = "see docs/runbook.md") -> None:
-        super().__init__(f"{service} is unavailable: {reason}; {remedy}", service=service)
+        super().__init__(f"{service} {self.how_it_is}: {reason}; {remedy}", service=service)
         self.service = service
         self.reason = reason
 
@@ -107,6 +108,17 @@ class StorageFull(DependencyUnavailable):
 
     slug = "storage-unavailable"
     title = "The event could not be stored"
+
+
+class DependencyRefused(DependencyUnavailable):
+    """A service answers, and refuses this process: nothing changes by asking it again.
+
+    A process that cannot do its work without it ends, so that its supervisor starts it again; one that can goes on without it.
+    """
+
+    slug = "dependency-refused"
+    title = "A required service refuses this process"
+    how_it_is = "answers, and refuses this process"
 
 
 class AlreadyRunning(MarqueeError):

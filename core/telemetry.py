@@ -14,6 +14,11 @@ REQUEST_SECONDS = Histogram("marquee_request_seconds", "Time to answer an HTTP r
 RATES_LOCAL = Counter(
     "marquee_rates_local_total", "Requests counted for the rate limit in this process, because Redis did not answer"
 )
+WRONG_KEYS = Counter(
+    "marquee_wrong_keys_total",
+    "Requests with a wrong key: refused, or limited (429) because their address had sent too many",
+    ["outcome"],
+)
 CONNECTIONS_CLOSED = Counter(
     "marquee_connections_closed_total",
     "Connections whose request did not arrive in time (408) or had too long a head (431)",
@@ -38,6 +43,9 @@ EVENTS_ACCEPTED = Counter(
 EVENTS_DUPLICATE = Counter("marquee_events_duplicate_total", "Events whose event_id was known already")
 EVENTS_QUARANTINED = Counter("marquee_events_quarantined_total", "Events sent to the dead-letter topic", ["reason"])
 EVENTS_APPLIED = Counter("marquee_events_applied_total", "Events whose effects are in the online features", ["kind"])
+EVENTS_FORGOTTEN = Counter(
+    "marquee_events_forgotten_total", "Late events of erased users, counted by each loop of the consumer that left one out"
+)
 FRESHNESS_SECONDS = Histogram(
     "marquee_freshness_seconds",
     "From an event's acceptance to its effect in the online features",

@@ -17,6 +17,7 @@ USERS = "users"
 POLICIES = "policies"  # every policy that ever made lists, by the id that impressions carry
 ITEM_IDS = "item_ids"  # the ids that other systems give to items, and the numbers that stand for them here
 LEDGER = "ledger"  # every registration, promotion, refusal and rollback of a release, as a chain of hashes
+ERASED = "erased"  # who was erased, by a hash of the key, and when
 
 _ID_SCHEMA = pl.Schema({c.KEY: pl.Int64, c.ID: pl.String})
 SCHEMAS: dict[str, pl.Schema] = {
@@ -74,6 +75,7 @@ SCHEMAS: dict[str, pl.Schema] = {
     USERS: pl.Schema([*PROFILE_SCHEMA.items(), (c.EXTERNAL_USER, pl.String)]),
     POLICIES: pl.Schema({c.POLICY_ID: pl.String, c.NAME: pl.String, c.BODY: pl.String, c.FIRST_SEEN: pl.Float64}),
     ITEM_IDS: _ID_SCHEMA,
+    ERASED: pl.Schema({c.HASH: pl.String, c.TS: pl.Float64}),
     LEDGER: pl.Schema(
         {
             c.NUMBER: pl.Int64,

@@ -137,7 +137,15 @@ HISTORY = {
 }
 ONBOARDED = {"user_id": 42, "items": [318, 50], "genres": ["Crime"], "people": [], "age_band": "25-34"}
 USERS = {"users": [1, 42, 414]}
-ERASED = {"user_id": 42, "lake_rows": 120}
+ERASED = {
+    "user_id": 42,
+    "at": 1_790_000_000.0,
+    "clean": True,
+    "stores": [
+        {"store": "event log", "found": 31, "left": 0, "stays": ""},
+        {"store": "lake", "found": 120, "left": 0, "stays": ""},
+    ],
+}
 LIVE = {"status": "up"}
 READY = {"status": "up", "checks": {"feature_store": {"status": "up", "detail": "answered in 0.4 ms"}}}
 VERSION = {

@@ -18,7 +18,7 @@ from serving.http.again import Again
 from serving.http.middleware import REQUEST_ID, BodyLimit, RequestContext
 from serving.http.shedding import Shedding
 from serving.http.slashes import EncodedSlashes
-from serving.routes.all import ROUTES, include
+from serving.routes.all import API_ROUTES, ROUTES, include
 from serving.routes.api import Api
 from serving.routes.known import known_here
 
@@ -59,7 +59,7 @@ def create_app(
     pages.install(app)
     problems.install(app, ROUTES)
     rule, batch, open_to_all = api.ingestion.clock_rule, api.ingestion.max_batch, api.access.open_to_all
-    openapi.describe(app, openapi.Facts(batch, rule, open_to_all, partial(known_here, api)))
+    openapi.describe(app, openapi.Facts(batch, rule, open_to_all, partial(known_here, api), API_ROUTES))
     app.add_middleware(BodyLimit, limit=max_body_bytes)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(Shedding, refusal=api.service.refusal)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 from core.ids import Id
 from serving.http.json_body import whole
 from serving.http.problems import ALLOWED_IN_LIST_BODY
 from serving.http.typed_body import body_schema, typed_body
 
+LIST_BODY_BYTES = 1_000_000  # ten thousand of the longest ids
 MAX_POSITIONS = 100  # of a list, over all its pages
 MAX_GENRES, MAX_LANGUAGES = 20, 20
 MAX_EXCLUDED, MAX_EXCLUDED_IN_BODY = 1000, 10_000  # in a query, in a body
@@ -36,7 +37,9 @@ class ListRequest(BaseModel):
     trace: bool = Field(False, description="say what each stage of the pipeline did")
     format: Literal["full", "ids"] = Field("full", description="ids: only item ids")
     genre: list[Name] = Field([], max_length=MAX_GENRES, description="only films of this genre; repeat it for several")
-    exclude: list[Id] = Field([], max_length=MAX_EXCLUDED_IN_BODY, description="item ids to leave out; repeat it")
+    exclude: Annotated[list[Id], FailFast()] = Field(
+        [], max_length=MAX_EXCLUDED_IN_BODY, description="item ids to leave out; repeat it"
+    )
     year_min: Year | None = Field(None, description="only films of this year or later")
     year_max: Year | None = Field(None, description="only films of this year or earlier")
     maturity_max: Age | None = Field(None, description="only films that are suitable for people of this age, in years")

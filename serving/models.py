@@ -213,11 +213,22 @@ class Users(BaseModel):
     users: list[ExternalId] = Field(description="their ids")
 
 
+class ErasedFrom(BaseModel):
+    """One place where something of a user may be kept."""
+
+    store: str = Field(description="what it is called")
+    found: int = Field(description="records that were there")
+    left: int = Field(description="records that are there now")
+    stays: str = Field(description="why records stay there until their time is over; empty where they do not")
+
+
 class Erased(BaseModel):
-    """What was erased."""
+    """The receipt of an erasure."""
 
     user_id: ExternalId = Field(description="of the user")
-    lake_rows: int = Field(description="rows that were removed from the lake")
+    at: float = Field(description="Unix seconds; events of before are forgotten from now on, whenever they arrive")
+    clean: bool = Field(description="whether a second look found nothing that could have been erased")
+    stores: list[ErasedFrom] = Field(description="every place where something of a user may be kept")
 
 
 class Live(BaseModel):

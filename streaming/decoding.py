@@ -6,7 +6,7 @@ it, so that every consumer group, and every later read, gets the same result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from core.deadletter import DeadLetter
 from core.events import DEFAULT_CLOCK_RULE, ClockRule, Impression, Interaction, ListMade, ShownPage, check_clock
 from core.ids import ExternalId, user_key
 from core.ports import LoggedRecord
+from core.telemetry import EVENTS_FORGOTTEN
 
 # Why a record cannot be used: what metrics count by and `marquee deadletter list --reason` takes
 TOO_LARGE = "too_large"  # more bytes than any event has
@@ -69,12 +70,20 @@ class IntegerKeys:
         return id_ if isinstance(id_, int) else -1
 
 
+def _nobody(user: int, ts: float) -> bool:  # noqa: ARG001 - the signature of `Contract.forgets`
+    return False
+
+
 @dataclass(frozen=True)
 class Contract:
-    """What an interaction must keep to besides its own schema: a known item, a believable time."""
+    """What an interaction must keep to besides its own schema: a known item, a believable time.
+
+    `forgets` says of a user's key and a time (Unix seconds) whether the user was erased after that: such an event is nobody's.
+    """
 
     items: ItemKeys
     clock: ClockRule = DEFAULT_CLOCK_RULE
+    forgets: Callable[[int, float], bool] = _nobody
 
 
 def decode(record: LoggedRecord, contract: Contract, now: float) -> Decoded | DeadLetter:
@@ -132,13 +141,19 @@ def decode_list(record: LoggedRecord, now: float) -> ListMade | DeadLetter:
 
 
 def decode_all(records: Iterable[LoggedRecord], contract: Contract, now: float) -> tuple[list[Decoded], list[DeadLetter]]:
-    """The interactions in these records, and the dead letters, each in the records' order."""
+    """The interactions in these records, and the dead letters, each in the records' order.
+
+    Those of a user who was erased since are in neither.
+    """
     good: list[Decoded] = []
     letters: list[DeadLetter] = []
     for record in records:
         outcome = decode(record, contract, now)
         if isinstance(outcome, Decoded):
-            good.append(outcome)
+            if contract.forgets(outcome.user, outcome.event.ts):
+                EVENTS_FORGOTTEN.inc()
+            else:
+                good.append(outcome)
         else:
             letters.append(outcome)
     return good, letters

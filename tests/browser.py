@@ -16,7 +16,8 @@ AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 PICTURES = Path(__file__).resolve().parents[1] / "build" / "page"  # ignored by git
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 DESK, PHONE, SMALL = (1280, 900), (390, 844), (360, 740)  # px
-PATIENCE = 15_000  # milliseconds; two busy cores
+PATIENCE = 20_000  # milliseconds; two busy cores
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Tab:
     async def settled(self) -> None:
         """Until nothing is loaded any more and no placeholder is left."""
         await self.page.wait_for_load_state("networkidle")
-        await expect(self.page.locator("#main :is(.blank, .waiting)")).to_have_count(0, timeout=PATIENCE)
+        await expect(self.page.locator("#main :is(.blank, .waiting)")).to_have_count(0)
 
     async def picture(self, name: str, whole: bool = False) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)

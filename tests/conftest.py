@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import postgres
 import pytest
+from client_generator import generator
 
 hypothesis.settings.register_profile("marquee", deadline=None)  # timings decide no test
 hypothesis.settings.load_profile("marquee")
@@ -33,6 +34,7 @@ SERVICES = {
     "chromium": "chromium (Debian package chromium)",
     "promtool": "promtool (Debian package prometheus)",
     "prometheus": "prometheus (Debian package prometheus)",
+    "generator": "openapi-python-client in an environment of its own (make generator)",
     "postgresql": "PostgreSQL (Python package pgserver, of the extra dev)",
 }
 
@@ -44,6 +46,8 @@ def _available(service: str) -> bool:
         return _milvus_command().exists()
     if service == "postgresql":
         return postgres.programs() is not None
+    if service == "generator":
+        return generator().exists()
     if service in ("chromium", "promtool", "prometheus"):
         return shutil.which(service) is not None
     return service == "kafka" and "MARQUEE_KAFKA_BOOTSTRAP" in os.environ

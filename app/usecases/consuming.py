@@ -14,6 +14,7 @@ from core.events import IMPRESSIONS, INTERACTIONS, LISTS
 from core.ports import EventLog
 from core.settings import Settings
 from lake import tables
+from lake.erased_users import ErasedUsers
 from lake.items_feed import KnownItems
 from streaming.consumer import Loop
 from streaming.decoding import Contract
@@ -32,7 +33,7 @@ def loops(settings: Settings, log: EventLog, features: FeatureStore) -> list[Loo
     weigh = signals(settings, steps.events(settings, c.ITEM))
     lake = wiring.lake(settings)
     items = KnownItems(lake)
-    contract = Contract(items, wiring.clock_rule(settings))
+    contract = Contract(items, wiring.clock_rule(settings), ErasedUsers(lake).forgets)
     config = LoopConfig(settings.consumer_batch, settings.consumer_max_batch, settings.consumer_poll)
     interactions, impressions = partial(known_interaction_rows, contract=contract), partial(impression_rows, items=items)
     learning = [learning_loop(settings, log, features, contract, config)] if settings.learn else []

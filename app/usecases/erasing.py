@@ -1,4 +1,4 @@
-"""Erasing a user, after checking that the user's key is not another user's."""
+"""Before a user is erased: whether the user's key is not another user's."""
 
 from __future__ import annotations
 
@@ -15,24 +15,16 @@ from lake.tables import INTERACTIONS, owned
 
 
 class Features(Protocol):
-    """What erasing needs of the feature store."""
+    """What is asked of the feature store."""
 
     def read(self, user_id: int) -> UserFeatures | None: ...
 
-    def erase(self, user_id: int) -> None: ...
 
-
-def erase(features: Features, lake: Lake, user: ExternalId) -> int:
-    """Forget a user's features and lake rows; returns the number of rows. A user never seen has none.
-
-    Raises IdCollision, and erases nothing, where the user's key belongs to another one.
-    """
-    key = user_key(user)
-    owner = _owner(features, lake, key) if original(user) else None  # an integer is its own key and collides with none
+def require_own_key(features: Features, lake: Lake, user: ExternalId) -> None:
+    """Raises IdCollision where the user's key belongs to another user, who came earlier."""
+    owner = _owner(features, lake, user_key(user)) if original(user) else None  # an integer is its own key and collides with none
     if owner is not None and owner != original(user):
         raise IdCollision("user_id", user)
-    features.erase(key)
-    return lake.forget_user(key)
 
 
 def _owner(features: Features, lake: Lake, key: int) -> str | None:

@@ -15,10 +15,11 @@ from app import wiring
 from app.code_version import code_version as code_version_of
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import experimenting, steps
-from app.usecases.erasing import erase
 from app.usecases.explaining import latest_decisions
 from app.usecases.onboarding import remember
 from app.usecases.operating import operating
+from app.usecases.privacy.erase import erase_everywhere
+from app.usecases.privacy.inventory import inventory
 from app.usecases.provenance import opener, provenance
 from app.usecases.retraining import RequestedRetraining, Retrainer
 from core import columns as c
@@ -77,6 +78,7 @@ def api(settings: Settings) -> FastAPI:
         probes.background((service.impressions.background, service.outcomes.writer.background, follower, *accepting.background)),
     )
 
+    stores = inventory(settings, lake, features)
     parts = Api(
         service=service,
         films=FilmService(service),
@@ -84,7 +86,7 @@ def api(settings: Settings) -> FastAPI:
         readiness=Readiness(checks),
         code_version=code_version,
         example_users=_example_users(settings),
-        erase=partial(erase, features, lake),
+        erase=lambda user: erase_everywhere(stores, lake, features, user).as_json(),
         onboard=partial(remember, features, lake),
         retraining=RequestedRetraining(settings),
         change_item=lambda item, values: change(lake, [item], values),

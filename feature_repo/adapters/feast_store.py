@@ -178,6 +178,13 @@ class FeastFeatures:
             if self._records.exists():
                 snapshots.forget(self._records, user_id)
 
+    def holds(self, user_id: int) -> bool:
+        """Whether anything of the user is kept, online or in the batch sources, also where it has expired for readers."""
+        with _translated():
+            kept = [pl.read_parquet(self._records, columns=[c.USER])] if self._records.exists() else []
+            kept += [self._snapshots.latest([])] if self._snapshots.parts() else []
+        return self.count_missing([user_id]) == 0 or any(user_id in frame[c.USER] for frame in kept)
+
     # --- offline ---------------------------------------------------------------------------------------------------------
 
     def write_offline(self, users: Sequence[UserFeatures]) -> None:

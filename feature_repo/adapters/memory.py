@@ -23,6 +23,10 @@ class MemoryFeatures:
         with self._lock:
             self._users.update((user.user_id, user) for user in users)
 
+    def holds(self, user_id: int) -> bool:
+        """Whether anything of the user is kept."""
+        return self.read(user_id) is not None
+
     def erase(self, user_id: int) -> None:
         with self._lock:
             self._users.pop(user_id, None)

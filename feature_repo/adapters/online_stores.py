@@ -62,10 +62,13 @@ class WalSqliteOnlineStore(SqliteOnlineStore):
             super().online_write_batch(*args, **kwargs)
 
     def forget(self, config: Any, table: Any, keys: Sequence[Any]) -> None:
-        """Delete the rows of these entity keys."""
+        """Delete the rows of these entity keys; their bytes are overwritten, in what SQLite has written ahead as well."""
         rows = [(serialize_entity_key(key, config.entity_key_serialization_version),) for key in keys]
         with self._lock, self._get_conn(config) as connection:
+            connection.execute("PRAGMA secure_delete = ON")
             connection.executemany(f'DELETE FROM "{compute_table_id(config.project, table)}" WHERE entity_key = ?', rows)
+        with self._lock:
+            self._get_conn(config).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def disconnect(self) -> None:
         with self._lock:

@@ -134,13 +134,17 @@ class DeltaLake:
         return DeltaFollower(self._root / table, SCHEMAS[table], columns, history)
 
     def forget_user(self, user_id: int) -> int:
-        """See `Lake`. Old versions keep the rows until a vacuum."""
+        """See `Lake`. The files of earlier versions with such rows are deleted, so those versions cannot be read any more."""
         deleted = 0
         with self._reading():
             for table, column in OF_USERS.items():
                 delta = self._opened(table)
-                if delta is not None:
-                    deleted += int(delta.delete(f"{column} = {int(user_id)}")["num_deleted_rows"])
+                if delta is None:
+                    continue
+                rows = int(delta.delete(f"{column} = {int(user_id)}")["num_deleted_rows"])
+                if rows:  # only files that a commit took out: what another process is writing stays
+                    delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+                deleted += rows
         return deleted
 
     def _rows(self, table: str, delta: DeltaTable | None) -> pl.DataFrame:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.ids import ExternalId, user_key
 from serving.access.audit import AuditLog
 from serving.access.callers import ANYBODY, OPERATOR, Caller, Scope
+from serving.access.guesses import Guesses
 from serving.access.keys import KeyFile
 from serving.access.rates import Allowance, Rates
 from serving.access.refusals import Forbidden, Unauthorized
@@ -31,33 +32,45 @@ class AccessControl:
     admin_key: str | None = None
     tokens: Tokens | None = None
     open_to_all: bool = True
+    guesses: Guesses = field(default_factory=Guesses)
 
-    async def admit(self, headers: Mapping[str, str], scope: Scope, user: ExternalId | None) -> tuple[Caller, Allowance | None]:
-        """Who sent a request that needs `scope` and is about `user`, if about one, and what is left to them.
+    async def admit(
+        self, headers: Mapping[str, str], scope: Scope, user: ExternalId | None, address: str | None = None
+    ) -> tuple[Caller, Allowance | None]:
+        """Who sent a request that needs `scope` and is about `user`, if about one, and what is left to them; `address` sent it.
 
         Raises Unauthorized, Forbidden, TooManyRequests, KeysUnreadable, DependencyUnavailable.
         """
-        caller = await self.caller(headers)
+        caller = await self.caller(headers, address)
         self.require(caller, scope)
         if user is not None:
             caller.require_touch(user)
         return caller, await self._count(caller, user)
 
-    async def caller(self, headers: Mapping[str, str]) -> Caller:
+    async def caller(self, headers: Mapping[str, str], address: str | None = None) -> Caller:
         """A wrong key or token is refused also where none is needed: whoever sends one means it to count."""
         admin, key, token = headers.get(ADMIN_HEADER), headers.get(KEY_HEADER), headers.get(TOKEN_HEADER)
-        if admin is not None:
-            return self._operator(admin)
-        if key is not None:
-            found = self.keys.find(key)
-            if found is None:
-                raise Unauthorized("the key in the header X-Api-Key is not known, or has expired")
+        if admin is not None or key is not None:
+            given = admin if admin is not None else key or ""
+            self.guesses.check(address, given)
+            try:
+                found = self._operator(given) if admin is not None else self._holder(given)
+            except (Unauthorized, Forbidden):
+                self.guesses.was_wrong(address)
+                raise
+            self.guesses.was_right(address, given)
             return found
         if token is not None and self.tokens is not None:
             if not token.lower().startswith(_BEARER):
                 raise Unauthorized("the header Authorization has no token; send: Bearer TOKEN")
             return await self.tokens.caller(token[len(_BEARER) :].strip())
         return ANYBODY if self.open_to_all else _NOBODY
+
+    def _holder(self, given: str) -> Caller:
+        found = self.keys.find(given)
+        if found is None:
+            raise Unauthorized("the key in the header X-Api-Key is not known, or has expired")
+        return found
 
     def _operator(self, given: str) -> Caller:
         if self.admin_key is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema
 
 from core.ids import ID_SCHEMA, ExternalId, Id, parse_id
 from serving.http.problems import ALLOWED, InvalidFields, field_error
@@ -28,7 +28,9 @@ class RankRequest(BaseModel):
     item_id: _MaybeId = Field(None, description="what the items are to be like")
     movie_id: _MaybeId = Field(None, description="another name of item_id")
     k: Size = Field(25, description=ABOUT["k"])
-    candidates: list[Id] = Field([], max_length=MAX_CANDIDATES, description="items to order; the catalogue if left out or empty")
+    candidates: Annotated[list[Id], FailFast()] = Field(
+        [], max_length=MAX_CANDIDATES, description="items to order; the catalogue if left out or empty"
+    )
     explain: bool = Field(True, description="say why; for a user that takes as long as a dozen lists")
 
     @property

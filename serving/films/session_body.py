@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema, model_validator
 
 from core.ids import ID_SCHEMA, Id
 from core.kinds import KINDS, Kind, KindSpec, value_rules
@@ -63,10 +63,10 @@ class SessionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    items: list[_Event] = Field(max_length=MAX_EVENTS, description="what was done, oldest first")
+    items: Annotated[list[_Event], FailFast()] = Field(max_length=MAX_EVENTS, description="what was done, oldest first")
     k: Size = Field(20, description=ABOUT["k"])
     genre: list[Name] = Field([], max_length=MAX_GENRES, description=ABOUT["genre"])
-    exclude: list[Id] = Field([], max_length=MAX_EXCLUDED_IN_BODY, description=ABOUT["exclude"])
+    exclude: Annotated[list[Id], FailFast()] = Field([], max_length=MAX_EXCLUDED_IN_BODY, description=ABOUT["exclude"])
     year_min: Year | None = Field(None, description=ABOUT["year_min"])
     year_max: Year | None = Field(None, description=ABOUT["year_max"])
     explain: bool = Field(False, description=ABOUT["explain"])

@@ -87,7 +87,7 @@ class Again:
         """None where a new list has to be made. Raises what the access control raises."""
         stored = self._service.features.ask(asked.key)  # is on its way while the access control asks
         try:
-            admitted = await self._access.admit(Headers(scope=scope), Scope.READ, asked.user)
+            admitted = await self._access.admit(Headers(scope=scope), Scope.READ, asked.user, (scope.get("client") or [None])[0])
         except BaseException:
             stored.close()
             raise

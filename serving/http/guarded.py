@@ -55,7 +55,7 @@ def _guarded(inner: Handler, scope: Scope) -> Handler:
     async def handler(request: Request) -> Response:
         access: AccessControl = request.app.state.api.access
         known = request.scope["state"].get("admitted")  # of a list that could not be shown again
-        request.state.caller, allowance = known or await access.admit(request.headers, scope, _user(request))
+        request.state.caller, allowance = known or await access.admit(request.headers, scope, _user(request), _address(request))
         answer = await (_audited(inner, request, access) if scope is Scope.ADMIN else inner(request))
         if allowance is not None:
             answer.headers.update(allowance.headers)
@@ -81,13 +81,17 @@ async def _audited(inner: Handler, request: Request, access: AccessControl) -> R
             "route": request.scope["route"].path_format,
             **{name: value for name, value in request.path_params.items() if name != "user_id"},
             "status": status,
-            "address": request.client.host if request.client else None,
+            "address": _address(request),
             "request_id": request_id_of(request),
         }
         try:
             await asyncio.to_thread(access.audit.add, entry)
         except OSError as error:  # it is done already: this process's log is what is left
             log.error("the audit log cannot be written (%s): %s", error, entry)
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _user(request: Request) -> ExternalId | None:

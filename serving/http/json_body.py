@@ -14,9 +14,11 @@ from fastapi import Request
 
 from core.errors import MarqueeError
 from serving.http.parameters import MAX_NAME_LENGTH
-from serving.http.problems import InvalidFields, field_error
+from serving.http.problems import BodyTooLarge, InvalidFields, field_error
 
 SECONDS = 30.0  # that a body may take to arrive
+MAX_BYTES = 65_536  # of a body that is read in one go
+MAX_FIELDS = 100  # of an object in one: what is wrong with each is said, or at least counted
 
 
 def whole(value: Any) -> Any:
@@ -40,11 +42,23 @@ class BodyTooSlow(MarqueeError):
     title = "Request Timeout"
 
 
-async def json_body(request: Request) -> bytes:
-    """The body. Raises BodyTooSlow, UnsupportedMediaType, and InvalidFields for a key that an object has twice.
+async def json_body(request: Request, limit: int = MAX_BYTES) -> bytes:
+    """The body, of at most `limit` bytes: it is read in one go, during which nobody else is answered.
 
-    Whether it is JSON at all is left to whoever reads it.
+    Raises BodyTooSlow, UnsupportedMediaType, BodyTooLarge, and InvalidFields for a key that an object has twice and for an object
+    of too many. Whether it is JSON at all is left to whoever reads it.
     """
+    body = await sent_body(request)
+    if len(body) > limit:
+        raise BodyTooLarge(f"the body has more than {limit} bytes", limit=limit)
+    twice = key_twice_in(body)
+    if twice is not None:
+        raise InvalidFields([field_error(twice[:MAX_NAME_LENGTH], "sent twice", "each key once in an object")])
+    return body
+
+
+async def sent_body(request: Request) -> bytes:
+    """The body as it came. Raises BodyTooSlow, UnsupportedMediaType."""
     try:
         async with asyncio.timeout(SECONDS):
             body = await request.body()
@@ -52,9 +66,6 @@ async def json_body(request: Request) -> bytes:
         raise BodyTooSlow(f"the body did not arrive within {SECONDS:g} s") from None
     if body:
         _check_headers(request)
-    twice = key_twice_in(body)
-    if twice is not None:
-        raise InvalidFields([field_error(twice[:MAX_NAME_LENGTH], "sent twice", "each key once in an object")])
     return body
 
 
@@ -63,6 +74,8 @@ def key_twice_in(body: bytes) -> str | None:
     found: list[str] = []
 
     def look(pairs: list[tuple[str, Any]]) -> None:
+        if len(pairs) > MAX_FIELDS:
+            raise InvalidFields([field_error("body", f"an object with {len(pairs)} fields", f"at most {MAX_FIELDS} fields")])
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:

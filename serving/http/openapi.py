@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any
@@ -107,6 +107,7 @@ class Facts:
     clock_rule: ClockRule
     open_to_all: bool
     known: Callable[[], Known]
+    routes: Sequence[APIRoute] = ()
 
 
 def operation_id(route: APIRoute) -> str:
@@ -122,12 +123,24 @@ def describe(app: FastAPI, facts: Facts) -> None:
         known = facts.known()
         if app.openapi_schema is None or made[-1:] != [known]:
             plain = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
-            complete = _guarded(_one_of(_without_null(_complete(plain, facts))), facts.open_to_all)
+            complete = _guarded(_one_of(_without_null(_complete(_examples_of(facts.routes, plain), facts))), facts.open_to_all)
             app.openapi_schema = tried(linked(complete), known)
             made[:] = [known]
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def _examples_of(routes: Sequence[APIRoute], document: dict[str, Any]) -> dict[str, Any]:
+    """With the examples of answers as they are: FastAPI leaves out what is null, and then they break their schemas."""
+    for route in routes:
+        for method in route.methods or ():
+            described = document["paths"][route.path_format][method.lower()]["responses"]
+            for status, answer in route.responses.items():
+                for media, content in answer.get("content", {}).items():
+                    if "example" in content:
+                        described[str(status)]["content"][media]["example"] = content["example"]
+    return document
 
 
 def _complete(document: dict[str, Any], facts: Facts) -> dict[str, Any]:

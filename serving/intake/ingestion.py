@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from core import tracing
 from core.deadletter import DeadLetter, to_record
@@ -22,6 +22,7 @@ from core.telemetry import EVENTS_ACCEPTED, EVENTS_DUPLICATE, EVENTS_QUARANTINED
 from serving.access.callers import ANYBODY, Caller
 from serving.access.refusals import Forbidden
 from serving.http.problems import ALLOWED, MAX_ERRORS, InvalidFields, MalformedJson, field_error
+from serving.intake.event_bodies import events_in, in_slices
 from serving.intake.sent import Interaction
 
 UNKNOWN_ITEM = "unknown_item"
@@ -44,6 +45,26 @@ class FutureEvents(InvalidFields):
     status = 409
     slug = "event-in-the-future"
     title = "An event lies in the future"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The events of one request that are all right, ready to be stored."""
+
+    known: list[Record] = field(default_factory=list)
+    letters: list[Record] = field(default_factory=list)  # events on items that the catalogue does not have
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
+    event_ids: list[str] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)  # of the known ones
+
+    def add(self, event: Interaction, known: bool, now: float) -> None:
+        if known:
+            self.known.append(_record(event))
+            self.kinds[event.kind.value] += 1
+        else:
+            self.quarantined.append({"index": len(self.event_ids), "event_id": event.event_id, "reason": _reason(event)})
+            self.letters.append(_letter(event, now))
+        self.event_ids.append(event.event_id)
 
 
 class Ingestion:
@@ -70,7 +91,7 @@ class Ingestion:
         self._clock = clock
         self.clock_rule = clock_rule
         self._one = TypeAdapter(Interaction)
-        self._many: TypeAdapter[list[Interaction]] = TypeAdapter(Annotated[list[Interaction], Field(max_length=max_batch)])
+        self._reading = asyncio.Lock()  # bodies are read one after the other, so that many clients have one turn among lists
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="events")
 
     async def ingest(self, body: bytes, caller: Caller = ANYBODY) -> IngestionResult:
@@ -79,66 +100,45 @@ class Ingestion:
         Raises MalformedJson, InvalidFields, FutureEvents, Forbidden (then nothing is stored), or DependencyUnavailable: then it
         is not known what is stored, and the same request can be sent again, because event ids make it idempotent.
         """
-        is_array = body.lstrip()[:1] == b"["
-        events = self._parse(body, is_array)
-        _check_users(events, caller)
-        self._check_clocks(events, is_array)
-        unknown = self._unknown_items(events)
-        known = [event for index, event in enumerate(events) if index not in unknown]
+        async with self._reading:
+            batch = await self._read(body, caller)
         with tracing.span(f"append {INTERACTIONS}"):
-            new = await self._append(INTERACTIONS, [_record(event) for event in known])
-        await self._append(DEADLETTER, [self._letter(events[index]) for index in unknown])
-        _count(known, new, len(unknown))
-        quarantined = [
-            {"index": index, "event_id": events[index].event_id, "reason": _reason(events[index])} for index in unknown
-        ]
-        return IngestionResult(new, len(known) - new, quarantined, [event.event_id for event in events])
+            new = await self._append(INTERACTIONS, batch.known)
+        await self._append(DEADLETTER, batch.letters)
+        _count(batch, new)
+        return IngestionResult(new, len(batch.known) - new, batch.quarantined, batch.event_ids)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _parse(self, body: bytes, is_array: bool) -> list[Interaction]:
-        try:
-            if is_array:
-                return self._many.validate_json(body, strict=True)
-            return [self._one.validate_json(body, strict=True)]
-        except ValidationError as error:
-            entries = error.errors(include_url=False)
-            if entries[0]["type"] == "json_invalid":
-                raise MalformedJson(f"{entries[0]['ctx']['error']}; send one event or an array of events") from None
-            raise InvalidFields(list(self._wrong_fields(entries, is_array)), total=error.error_count()) from None
-
-    def _wrong_fields(self, entries: Sequence[Mapping[str, Any]], is_array: bool) -> Iterator[dict[str, Any]]:
-        for entry in entries[:MAX_ERRORS]:
-            if entry["type"] == "too_long":
-                size = entry["ctx"]["actual_length"] or "more"
-                yield field_error("body", f"{size} events", f"at most {self.max_batch} events in one request")
+    async def _read(self, body: bytes, caller: Caller) -> _Batch:
+        """All that can be done before something is stored. Raises MalformedJson, InvalidFields, FutureEvents, Forbidden."""
+        is_array, batch, now, items = body.lstrip()[:1] == b"[", _Batch(), self._clock(), self._items()
+        wrong, late, errors = list[dict[str, Any]](), list[dict[str, Any]](), 0
+        allowed = ahead = True  # all events are of users whom the caller may touch; all wrong times lie ahead of the clock
+        async for index, raw in in_slices(events_in(body, self.max_batch)):
+            place = {"index": index} if is_array else {}
+            try:
+                event = self._one.validate_json(raw, strict=True)
+            except ValidationError as error:
+                errors += error.error_count()
+                if len(wrong) < MAX_ERRORS:
+                    wrong += [place | one for one in _wrong_fields(error)]
                 continue
-            location = list(entry["loc"])
-            index = {"index": location.pop(0)} if is_array and location else {}
-            yield index | _wrong_field(entry, location)
-
-    def _check_clocks(self, events: Sequence[Interaction], is_array: bool) -> None:
-        now = self._clock()
-        complaints = ((index, event, check_clock(event, now, self.clock_rule)) for index, event in enumerate(events))
-        wrong, late = [], True
-        for index, event, complaint in complaints:
-            if complaint is not None:
-                late &= event.ts > now
-                told = field_error("ts", event.ts, complaint.partition("allowed: ")[2])
-                wrong.append({"index": index} | told if is_array else told)
+            allowed = allowed and caller.may_touch(event.user_id)
+            complaint = check_clock(event, now, self.clock_rule)
+            ahead = ahead and (complaint is None or event.ts > now)
+            if complaint is not None and len(late) < MAX_ERRORS:
+                late.append(place | field_error("ts", event.ts, complaint.partition("allowed: ")[2]))
+            if not wrong:
+                batch.add(event, items.key_of(event.item_id) >= 0, now)
         if wrong:
-            raise (FutureEvents if late else InvalidFields)(wrong)
-
-    def _unknown_items(self, events: Sequence[Interaction]) -> list[int]:
-        """Indices of events on items that the catalogue does not have."""
-        items = self._items()
-        return [index for index, event in enumerate(events) if items.key_of(event.item_id) < 0]
-
-    def _letter(self, event: Interaction) -> Record:
-        value = event.model_dump_json().encode()
-        letter = DeadLetter(INTERACTIONS, UNKNOWN_ITEM, _reason(event), value, self._clock())
-        return to_record(letter)
+            raise InvalidFields(wrong, total=errors)
+        if not allowed:
+            raise Forbidden("a user's token may send events of that user alone")
+        if late:
+            raise (FutureEvents if ahead else InvalidFields)(late)
+        return batch
 
     async def _append(self, topic: str, records: Sequence[Record]) -> int:
         if not records:
@@ -151,15 +151,21 @@ class Ingestion:
             raise DependencyUnavailable("event log", reason, "send the same events again") from error
 
 
-def _check_users(events: Sequence[Interaction], caller: Caller) -> None:
-    """Raises Forbidden for events of a user whose data the caller may not touch."""
-    if caller.user is not None and not all(caller.may_touch(event.user_id) for event in events):
-        raise Forbidden("a user's token may send events of that user alone")
+def _wrong_fields(error: ValidationError) -> list[dict[str, Any]]:
+    """What is wrong with one event. Raises MalformedJson."""
+    entries = error.errors(include_url=False)
+    if entries[0]["type"] == "json_invalid":
+        raise MalformedJson(f"{entries[0]['ctx']['error']}; send one event or an array of events")
+    return [_wrong_field(entry, list(entry["loc"])) for entry in entries[:MAX_ERRORS]]
 
 
 def _record(event: Interaction) -> Record:
     value, parent = event.model_dump_json().encode(), tracing.traceparent()
     return Record(key=str(event.user_id), id=event.event_id, value=value, traceparent=parent)
+
+
+def _letter(event: Interaction, now: float) -> Record:
+    return to_record(DeadLetter(INTERACTIONS, UNKNOWN_ITEM, _reason(event), event.model_dump_json().encode(), now))
 
 
 def _reason(event: Interaction) -> str:
@@ -183,12 +189,12 @@ def _wrong_field(entry: Mapping[str, Any], location: Sequence[Any]) -> dict[str,
     return field_error(field, entry["input"], ALLOWED.get(field, str(entry["msg"])))
 
 
-def _count(known: Sequence[Interaction], new: int, quarantined: int) -> None:
-    EVENTS_DUPLICATE.inc(len(known) - new)
-    if quarantined:
-        EVENTS_QUARANTINED.labels(UNKNOWN_ITEM).inc(quarantined)
-    if new == len(known):
-        for kind, count in Counter(event.kind.value for event in known).items():
+def _count(batch: _Batch, new: int) -> None:
+    EVENTS_DUPLICATE.inc(len(batch.known) - new)
+    if batch.letters:
+        EVENTS_QUARANTINED.labels(UNKNOWN_ITEM).inc(len(batch.letters))
+    if new == len(batch.known):
+        for kind, count in batch.kinds.items():
             EVENTS_ACCEPTED.labels(kind).inc(count)
     elif new:
         EVENTS_ACCEPTED.labels(MIXED).inc(new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 
 from serving.http.openapi import problems
 from serving.http.parameters import known_parameters
@@ -29,6 +30,7 @@ ROUTERS = (
     *(admin.router, experiments.router, provenance.router),
     *(domain.router, releases.router, figures.router),
 )
+API_ROUTES = tuple(route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))
 ROUTES = tuple(
     sorted(
         (method, path)

@@ -57,7 +57,7 @@ class Api:
     readiness: Readiness
     code_version: str
     example_users: Sequence[ExternalId]
-    erase: Callable[[ExternalId], int]  # forgets a user's features and lake rows; returns the number of rows
+    erase: Callable[[ExternalId], Mapping[str, object]]  # a user, everywhere; the receipt is `serving.models.Erased`
     change_item: Callable[[ExternalId, Mapping[str, object]], Changed]  # stores new values of `lake.item_changes.CHANGEABLE`
     onboard: Callable[[ExternalId, Answers], None]  # keeps what a new user answered
     retraining: Retraining

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from serving import examples, models
 from serving.http.guarded import caller_of
-from serving.http.json_body import json_body
+from serving.http.json_body import sent_body
 from serving.http.openapi import EVENT_BODY, answers, problems
 from serving.routes.api import api_of, json, router_of
 
@@ -35,5 +35,5 @@ async def post_events(request: Request) -> Response:
     Events on items that the catalogue does not have are kept in the dead-letter topic and reported as quarantined.
     A user's token may send events of that user alone.
     """
-    receipt = await api_of(request).ingestion.ingest(await json_body(request), caller_of(request))
+    receipt = await api_of(request).ingestion.ingest(await sent_body(request), caller_of(request))
     return json(asdict(receipt), status=202)

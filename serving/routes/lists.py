@@ -23,6 +23,7 @@ from serving.http.short_way import with_short_way
 from serving.list_body import (
     ABOUT,
     LIST_BODY,
+    LIST_BODY_BYTES,
     MAX_EXCLUDED,
     MAX_GENRES,
     MAX_LANGUAGES,
@@ -183,7 +184,7 @@ async def recommend_with_body(request: Request, user_id: Id) -> Response:
 
     It changes nothing, and the body may be left out.
     """
-    return await _list(request, user_id, list_request_in(await json_body(request)))
+    return await _list(request, user_id, list_request_in(await json_body(request, LIST_BODY_BYTES)))
 
 
 async def _list(request: Request, user_id: ExternalId, wanted: ListRequest, forced: dict[str, str] | None = None) -> Response:

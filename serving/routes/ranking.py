@@ -19,6 +19,7 @@ from serving.http.guarded import user_meant
 from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
 from serving.http.problems import request_id_of
+from serving.list_body import LIST_BODY_BYTES
 from serving.lists import rendering
 from serving.routes.api import Api, api_of, json, router_of
 from serving.routes.films import cards
@@ -42,7 +43,7 @@ async def rank(request: Request) -> Response:
     `candidates` are put in order, and nothing else is shown. Those that may not be shown are in `left_out`: unknown, hidden,
     newer than the release, or taken up by the user before.
     """
-    api, wanted = api_of(request), rank_request_in(await json_body(request))
+    api, wanted = api_of(request), rank_request_in(await json_body(request, LIST_BODY_BYTES))
     if wanted.like is not None:
         return json(await _like(api, wanted, wanted.like))
     user = user_meant(request, wanted.user_id)
@@ -62,7 +63,7 @@ async def session_recommend(request: Request) -> Response:
 
     A bare id stands for a liking. The answer's `user_id` is made up for this list, so that its impressions have one.
     """
-    api, wanted = api_of(request), session_request_in(await json_body(request))
+    api, wanted = api_of(request), session_request_in(await json_body(request, LIST_BODY_BYTES))
     who, request_id = f"session-{request_id_of(request)}", request_id_of(request)
     user, unknown = session_user(who, wanted.items, api.service.host.facts, time.time())
     made = await api.service.recommend(who, Page(wanted.k), _constraints(api, wanted), request_id, session=user)

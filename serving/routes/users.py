@@ -70,16 +70,18 @@ async def onboarding(request: Request, user_id: Id) -> Response:
 @router.delete(
     "/users/{user_id:id}",
     tags=["users"],
-    summary="Erase a user's features and lake rows",
+    summary="Erase a user everywhere, with a receipt",
     response_model=None,
     responses={**answers(models.Erased, examples.ERASED, "Erased"), **problems(409, 422, 503)},
 )
 async def erase_user(request: Request, user_id: Id) -> Response:
-    """Needs the scope `admin`. The event log keeps its records until their retention ends.
+    """Needs the scope `admin`. The same as `marquee privacy erase`: features, the lake in all of its versions, the event log,
+    held-out events, what waits in the outbox, quarantined rows. Kafka keeps its records until their retention ends, and `stays`
+    says so.
 
     An id that has the key of an id that came earlier is refused with 409, and the other user keeps everything.
     """
     api = api_of(request)
-    rows = await asyncio.to_thread(api.erase, user_id)
+    receipt = await asyncio.to_thread(api.erase, user_id)
     api.service.forget(user_id)
-    return json({"user_id": user_id, "lake_rows": rows})
+    return json(receipt)

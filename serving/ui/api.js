@@ -80,12 +80,12 @@ export const admin = (path, options) => call(`/admin/${path}`, options);
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-// Until the user's features count this many events: the milliseconds that took, or null after `patience`.
-export async function applied(user, events, patience = 4000) {
+// Until the user's features count this many events: the milliseconds that took, or null after `patience`; `pause` lies between two looks.
+export async function applied(user, events, patience = 3000, pause = 40) {
   const start = performance.now();
   while (performance.now() - start < patience) {
     if ((await history(user, 1)).n_events >= events) return performance.now() - start;
-    await sleep(40);
+    await sleep(pause);
   }
   return null;
 }

@@ -95,8 +95,9 @@ function themeSwitch() {
   });
 }
 
-// What nobody needs for the first list is loaded after it.
+// What nobody needs for the first list is loaded after it; an early answer that nobody took would hold a connection.
 async function furnish() {
+  for (const answer of window.early?.values() ?? []) answer.then((response) => response?.body?.cancel());
   const parts = await Promise.all([import("./parts/keys.js"), import("./parts/people.js"), import("./parts/searchbox.js")]);
   parts[0].keyDialog(show);
   parts[1].peoplePicker();
@@ -104,6 +105,11 @@ async function furnish() {
 }
 
 themeSwitch();
+document.addEventListener("key-needed", async (event) => {
+  const { keyDialog, askForKey } = await import("./parts/keys.js");
+  keyDialog(show);
+  askForKey(event.detail);
+});
 addEventListener("hashchange", () => {
   scrollTo(0, 0);
   show().then(() => at("main").focus({ preventScroll: true }));

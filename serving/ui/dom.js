@@ -24,7 +24,6 @@ export const bdi = (text, attributes = {}) => element("bdi", attributes, text);
 const ICONS = {
   star: "M12 2.6l2.9 6 6.6.9-4.8 4.6 1.2 6.5L12 17.5l-5.9 3.1 1.2-6.5L2.5 9.5l6.6-.9z",
   save: "M6 3h12v18l-6-4.6L6 21z",
-  watch: "M7 4.5v15l12.5-7.5z",
   hide: "M5.6 4.2 12 10.6l6.4-6.4 1.4 1.4L13.4 12l6.4 6.4-1.4 1.4L12 13.4l-6.4 6.4-1.4-1.4L10.6 12 4.2 5.6z",
   check: "M9.5 17.2 4.3 12l1.6-1.6 3.6 3.6 8.6-8.6L19.7 7z",
 };

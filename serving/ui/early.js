@@ -8,8 +8,8 @@ try {
   if (!sessionStorage.getItem("marquee-key")) {
     const [, asked] = /^#\/user\/([^/?]+)$/.exec(location.hash) ?? [];
     const known = localStorage.getItem("marquee-user");
-    const user = asked ?? (location.hash.length < 3 && known ? encodeURIComponent(known) : null);
-    const path = user ? `/recommend/${user}?k=12&trace=true&explain=true` : location.hash.length < 3 ? "/users?limit=8" : null;
+    const user = asked ? decodeURIComponent(asked) : location.hash.length < 3 ? known : null;
+    const path = user ? `/recommend/${encodeURIComponent(user)}?k=12&trace=true&explain=true` : location.hash.length < 3 ? "/users?limit=8" : null;
     if (path) window.early.set(path, fetch(path).catch(() => null));
   }
 } catch {

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import (
+    AuthorizationError,
+    ClusterAuthorizationFailedError,
+    FencedInstanceIdError,
+    FencedMemberEpochError,
+    GroupAuthorizationFailedError,
+    InconsistentGroupProtocolError,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    SaslAuthenticationFailedError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    UnsupportedForMessageFormatError,
+    UnsupportedSaslMechanismError,
+    UnsupportedVersionError,
+)
 from kafka.net.compat import KafkaNetClient
 
-from core.errors import DependencyUnavailable, InvalidInput
+from core.errors import DependencyRefused, DependencyUnavailable, InvalidInput
 from core.ports import LoggedRecord
 
 ID = "id"  # the header that carries a record's id
@@ -19,6 +37,27 @@ TRACEPARENT = "traceparent"  # the header that carries the trace that it belongs
 MAX_REQUEST_BYTES = 16 * 2**20  # of one request: dead letters carry whole events
 _FORCE_CLOSE_SECONDS = 5.0  # how long a sender may take to drop everything
 Client = TypeVar("Client")
+_SAME_NAME = "another consumer has this one's name, its host and MARQUEE_CONSUMER_METRICS_PORT: stop one, or give it another port"
+_NOT_ALLOWED = "give its principal the right to read, write and create the topics and to read as the groups"
+_OTHER_VERSION = "the broker does not know what this client asks for: use Kafka 3.5 or later"
+# A broker that is well says these. They last until somebody changes something, or this process begins again as another member.
+_REFUSALS: Mapping[type[KafkaError], str] = MappingProxyType(
+    {
+        FencedInstanceIdError: _SAME_NAME,
+        FencedMemberEpochError: _SAME_NAME,
+        InconsistentGroupProtocolError: "its group has members of another kind: stop what else reads under the group's name",
+        AuthorizationError: _NOT_ALLOWED,
+        ClusterAuthorizationFailedError: _NOT_ALLOWED,
+        GroupAuthorizationFailedError: _NOT_ALLOWED,
+        TopicAuthorizationFailedError: _NOT_ALLOWED,
+        SaslAuthenticationFailedError: "correct its user name and password",
+        UnsupportedVersionError: _OTHER_VERSION,
+        UnsupportedForMessageFormatError: _OTHER_VERSION,
+        UnsupportedSaslMechanismError: "the broker wants to be told otherwise who this is",
+        InvalidTopicError: "the topic's name is not one that Kafka takes",
+        UnknownTopicOrPartitionError: "make it with `marquee topics apply`",
+    }
+)
 
 
 class Deadline:
@@ -92,13 +131,19 @@ def logged(record: Any) -> LoggedRecord:
 
 @contextmanager
 def translated(bootstrap: str) -> Iterator[None]:
-    """kafka-python's errors as Marquee's: InvalidInput for a record that no broker will take, else DependencyUnavailable."""
+    """kafka-python's errors as Marquee's.
+
+    InvalidInput for a record that no broker will take, DependencyRefused for what lasts, else DependencyUnavailable.
+    """
     try:
         yield
     except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
         raise InvalidInput("record", str(error)[:200], "at most the topic's max.message.bytes") from error
     except KafkaError as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no detail'}"
+        for kind, remedy in _REFUSALS.items():
+            if isinstance(error, kind):
+                raise DependencyRefused("kafka", f"{bootstrap}: {reason}", remedy) from error
         raise DependencyUnavailable(
             "kafka", f"{bootstrap}: {reason}", "start it (`make kafka`), or correct MARQUEE_KAFKA_BOOTSTRAP"
         ) from error

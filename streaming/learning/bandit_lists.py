@@ -62,6 +62,9 @@ class AnsweredLists:
             good = answers.drop_nulls(c.REQUEST_ID).filter(pl.col(c.KIND).is_in(ACCEPTING))
             for request_id, item in good.select(c.REQUEST_ID, c.ITEM).iter_rows():
                 self._accepted[request_id].add(item)
+        for request_id in () if lists is None else lists.filter(~pl.col(c.SHADOW) & pl.col(c.MADE_FROM).is_null())[c.REQUEST_ID]:
+            self._shown.pop(request_id, None)  # one that no selector drew, such as a degraded one
+            self._accepted.pop(request_id, None)
         for request_id, ts, raw in () if lists is None else _made_from(lists):
             drawn_from = _drawn_from(raw)
             if drawn_from is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
-from core.errors import DependencyUnavailable
+from core.errors import DependencyRefused, DependencyUnavailable
 from core.telemetry import DEPENDENCY_UP
 
 Result = TypeVar("Result")
@@ -18,12 +18,15 @@ _log = logging.getLogger(__name__)
 def retry_until_available(work: Callable[[], Result], dependency: str, stop: Event) -> Result | None:
     """The result of `work`, retried with backoff until its service is available; None if `stop` is set first.
 
-    Only DependencyUnavailable is retried. Any other error is a bug and propagates.
+    Only DependencyUnavailable is retried. DependencyRefused propagates, because it would come again; any other error is a bug.
     """
     wait = _FIRST_WAIT
     while True:
         try:
             result = work()
+        except DependencyRefused:
+            DEPENDENCY_UP.labels(dependency).set(0)
+            raise
         except DependencyUnavailable as error:
             DEPENDENCY_UP.labels(dependency).set(0)
             _log.warning("%s; retrying in %.1f s", error.detail, wait)

@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "app", "core", "datasets", "evaluation", "feature_repo", "lake", "lifecycle", "monitoring", "ranking", "recommender",
+    "app", "core", "datasets", "evaluation", "feature_repo", "lake", "lifecycle", "marquee_client",
+    "monitoring", "ranking", "recommender",
     "retrieval", "serving", "streaming",
 )  # fmt: skip
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))

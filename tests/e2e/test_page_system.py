@@ -37,7 +37,7 @@ async def test_behind_a_list_stand_its_stages_and_where_each_place_came_from(mar
         picture = page.get_by_role("img", name=re.compile(r"^From [\d,]+ films? to 12 in \d+ milliseconds"))
         await expect(picture).to_be_visible()
         for text in ("Not seen yet", "Near this taste (two towers)", "Popular now", "The page"):
-            await expect(picture.get_by_text(text, exact=True)).to_be_visible()
+            await expect(picture.get_by_text(text, exact=True).first).to_be_visible()
         places = page.get_by_role("region", name="The places of the list").locator("tbody tr")
         await expect(places).to_have_count(12)
         await expect(places.first).to_contain_text("two tower")

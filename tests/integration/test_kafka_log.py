@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 from kafka import KafkaProducer
 
-from core.errors import DependencyUnavailable, InvalidInput
+from core.errors import DependencyRefused, DependencyUnavailable, InvalidInput
 from core.ports import Record
 from streaming.adapters.kafka import KafkaEventLog
 from streaming.adapters.kafka_subscription import KafkaSubscription
@@ -208,3 +208,26 @@ def test_the_trace_of_a_record_comes_with_it(log: KafkaEventLog, kafka_bootstrap
         found |= {record.id: record.traceparent for record in subscription.poll(2, 1.0)}
     subscription.close()
     assert found == {"traced": parent, "plain": ""}
+
+
+def test_who_is_shut_out_by_another_of_its_name_is_refused_and_the_broker_is_not_blamed(
+    log: KafkaEventLog, kafka_bootstrap: str, topic: str
+) -> None:
+    log.append(topic, numbered(0, 5))
+    first = subscribe(kafka_bootstrap, topic, member="pod")
+    assert len(polled(first, 5)) == 5
+    second = subscribe(kafka_bootstrap, topic, member="pod")
+    polled(second, 5)
+    deadline = time.monotonic() + 3 * WAIT
+
+    def go_on() -> None:
+        while time.monotonic() < deadline:
+            first.poll(5, 0.5)
+            first.commit()
+
+    with pytest.raises(DependencyRefused, match=r"answers, and refuses.*Fenced.*another consumer has this one's name") as refusal:
+        go_on()
+    assert "make kafka" not in refusal.value.detail
+    assert second.poll(1, 0.1) == []  # whom nobody shut out goes on
+    first.close()
+    second.close()

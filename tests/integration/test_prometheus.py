@@ -109,7 +109,7 @@ class Marquee:
             readiness=readiness,
             code_version="test",
             example_users=[1],
-            erase=lambda _: 0,
+            erase=lambda _: {},
             change_item=lambda *_: pytest.fail("unused"),
             retraining=Refusing(),
             access=access_in(folder),

@@ -5,6 +5,7 @@ import { say } from "../dom.js";
 import { capital, nameOf, starText, words } from "../words.js";
 
 const MINUTES = 100; // of an item whose length is not known
+const [LONG, SELDOM] = [60_000, 1_000]; // milliseconds for which a consumer that is behind is waited for, and between two looks
 
 function eventOf(thing, kind, value) {
   if (kind !== "watch") return { kind, value };
@@ -36,8 +37,11 @@ export class Answers {
       throw error;
     }
     this.events++;
-    const took = await api.applied(this.user, this.events).catch(() => null);
-    if (took == null) say(`${text}. It is stored, and counts as soon as the stream consumer has read it.`, "bad");
-    else await this.changed(text, took).catch((error) => say(error.message, "bad"));
+    let took = await api.applied(this.user, this.events).catch(() => null);
+    if (took === null) {
+      say(`${text}. It is stored, and counts as soon as the stream consumer has read it.`, "bad");
+      took = await api.applied(this.user, this.events, LONG, SELDOM).catch(() => null);
+    }
+    if (took !== null) await this.changed(text, took).catch((error) => say(error.message, "bad"));
   };
 }

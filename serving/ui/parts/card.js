@@ -41,7 +41,7 @@ export class Card {
     this.saving = this.button("save", capital(save), () => this.save(), { "aria-pressed": String(this.saved) });
     this.acts.replaceChildren(
       this.button("star", capital(rate), () => this.askForStars(), { "data-act": "rate" }), this.saving,
-      this.button("watch", `Already ${watched}`, () => this.give("watch"), { "data-act": "watch" }),
+      this.button("check", `Already ${watched}`, () => this.give("watch"), { "data-act": "watch" }),
       this.button("hide", capital(hide), () => this.give("skip"), { "data-act": "hide" }));
   }
 

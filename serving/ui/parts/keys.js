@@ -9,9 +9,12 @@ export function askForKey(why = "") {
   if (!at("key-dialog").open) at("key-dialog").showModal();
 }
 
+let ready = false;
+
 // `changed()` runs after a key was given or taken away.
 export function keyDialog(changed) {
-  document.addEventListener("key-needed", (event) => askForKey(event.detail));
+  if (ready) return;
+  ready = true;
   at("key-form").addEventListener("submit", (event) => {
     if (event.submitter?.value === "cancel") return;
     api.useKey(at("key").value.trim());

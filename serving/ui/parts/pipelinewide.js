@@ -4,7 +4,7 @@ import { svg } from "../dom.js";
 import { wrapped } from "./svgtext.js";
 
 const [MIDDLE, HEAD] = [250, 70]; // where the flow runs; how tall the texts above it are
-const [SOURCES, SPACE] = [330, 58]; // width of the column of sources, height of one
+const [SOURCES, SPACE] = [356, 58]; // width of the column of sources, height of one
 const tall = (count) => 4 + 15 * Math.log10(1 + count); // px
 
 // A ribbon from (x, y) with height a to (to, end) with height b.

@@ -69,7 +69,7 @@ export function home(main, { user }, alive) {
     if (!alive()) return;
     answers.events = Math.max(answers.events, latest.n_events);
     drawLately(latest);
-    const last = latest.events.find(liked);
+    const last = latest.events.find((event) => event.title !== null && liked(event)); // of what is in the catalogue
     if (last && last.item_id !== anchor) await drawBecause(last);
   }
 

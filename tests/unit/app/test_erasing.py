@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from app.usecases import erasing
-from app.usecases.erasing import erase
+from app.usecases.privacy.erase import erase_everywhere
+from app.usecases.privacy.stores import LakeTables, OnlineFeatures
 from core.errors import IdCollision
 from core.features import UserFeatures
 from core.ids import ExternalId, original, user_key
@@ -19,6 +20,13 @@ from serving.http.problems import of_error
 from serving.models import Problem
 
 FIRST, SECOND = "anna@example.com", "ben/7"
+
+
+def erase(features: MemoryFeatures, lake: MemoryLake, user: ExternalId) -> int:
+    """The lake's rows that were erased."""
+    receipt = erase_everywhere([LakeTables(lake), OnlineFeatures(features)], lake, features, user)
+    assert receipt.clean
+    return receipt.lines[0].found
 
 
 def world(user: ExternalId, in_store: bool = True) -> tuple[MemoryFeatures, MemoryLake]:

@@ -10,9 +10,10 @@ import tiny_release
 
 from app import wiring
 from app.usecases import onboarding
-from app.usecases.erasing import erase
 from app.usecases.features import backfill, verify
 from app.usecases.onboarding import remember
+from app.usecases.privacy.erase import erase_everywhere
+from app.usecases.privacy.stores import LakeTables, OnlineFeatures
 from app.usecases.upserting import upsert, user_changes
 from core import columns as c
 from core.answers import Answers
@@ -27,6 +28,13 @@ from lake.tables import INTERACTIONS, ITEMS, USERS
 
 TOLD = Answers((10, 30), ("War",), (), "25-34")
 NEW: list[ExternalId] = [999, "anna@example.com"]
+
+
+def erase(features: MemoryFeatures, lake: MemoryLake, user: ExternalId) -> int:
+    """The lake's rows that were erased."""
+    receipt = erase_everywhere([LakeTables(lake), OnlineFeatures(features)], lake, features, user)
+    assert receipt.clean
+    return receipt.lines[0].found
 
 
 @pytest.mark.parametrize("user", NEW)

@@ -34,7 +34,7 @@ from recommender.experiment import Experiment
 from recommender.host import RecommenderHost
 from recommender.live import Feeds, LiveRelease, Snapshot
 from recommender.policy import Policy
-from serving import operate_examples, probes
+from serving import examples, operate_examples, probes
 from serving.access.control import AccessControl
 from serving.factory import create_app
 from serving.films.service import FilmService
@@ -186,7 +186,7 @@ def build_world(
         readiness=readiness,
         code_version="deadbeef",
         example_users=[WARM, STRANGE],
-        erase=lambda user: erased.append(user) or 12,
+        erase=lambda user: erased.append(user) or examples.ERASED | {"user_id": user},
         change_item=lambda item, values: change(lake, [item], values),
         onboard=lambda user, answers: remember(features, lake, user, answers),
         retraining=retraining,

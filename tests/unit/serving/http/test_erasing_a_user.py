@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from urllib.parse import quote
 
 import pytest
 
 from app.usecases import erasing
+from app.usecases.privacy.erase import erase_everywhere
+from app.usecases.privacy.stores import LakeTables, OnlineFeatures
 from core.features import UserFeatures
 from core.ids import ExternalId, original, user_key
 from lake.adapters.memory import MemoryLake
@@ -19,7 +20,10 @@ ADMIN = {"X-Admin-Key": "secret"}
 
 
 async def erased(world, user: ExternalId):
-    world.app.state.api = replace(world.app.state.api, erase=partial(erasing.erase, world.features, MemoryLake()))
+    lake = MemoryLake()
+    stores = [LakeTables(lake), OnlineFeatures(world.features)]
+    erase = lambda one: erase_everywhere(stores, lake, world.features, one).as_json()  # noqa: E731
+    world.app.state.api = replace(world.app.state.api, erase=erase)
     async with world.client() as client:
         return await client.delete(f"/users/{quote(str(user), safe='')}", headers=ADMIN)
 
@@ -28,7 +32,8 @@ async def erased(world, user: ExternalId):
 async def test_whoever_has_the_key_is_erased(world, user: ExternalId) -> None:
     world.features.inner.write([UserFeatures(user_key(user), external_id=original(user))])
     response = await erased(world, user)
-    assert (response.status_code, response.json()) == (200, {"user_id": user, "lake_rows": 0})
+    assert (response.status_code, response.json()["user_id"], response.json()["clean"]) == (200, user, True)
+    assert [(one["store"], one["found"]) for one in response.json()["stores"]] == [("lake", 0), ("features", 1)]
     assert world.features.inner.read(user_key(user)) is None
 
 

@@ -188,7 +188,7 @@ async def test_erasing_needs_the_admin_key(world) -> None:
     assert response.headers["www-authenticate"]
     check(await ask(world, "DELETE", "/users/7", headers={"X-Admin-Key": "wrong é".encode()}), 403, "forbidden")
     assert world.erased == []
-    assert (await ask(world, "DELETE", "/users/7", headers=ADMIN)).json() == {"user_id": 7, "lake_rows": 12}
+    assert (await ask(world, "DELETE", "/users/7", headers=ADMIN)).json()["user_id"] == 7
     assert world.erased == [7]
 
 

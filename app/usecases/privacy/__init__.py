@@ -1,0 +1,1 @@
+"""Finding and erasing everything that is held of one user."""

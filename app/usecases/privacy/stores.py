@@ -1,0 +1,195 @@
+"""Where something of a user may be kept, each place once, with how it is found and erased there."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from app.usecases.privacy.subject import Subject
+from core import columns as c
+from core.errors import DependencyUnavailable
+from core.features import UserFeatures
+from core.ids import original
+from lake.ports import Lake
+from lake.tables import OF_USERS, read_or_empty
+
+
+class Store(Protocol):
+    """One place. Both raise DependencyUnavailable where it does not answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stays(self) -> str:
+        """Why what is there cannot be taken out; empty where it can."""
+
+    def count(self, user: Subject) -> int:
+        """How many records of the user there are."""
+
+    def erase(self, user: Subject) -> int:
+        """Take them out, and say how many there were."""
+
+
+class Features(Protocol):
+    """What erasing needs of the feature store."""
+
+    def read(self, user_id: int) -> UserFeatures | None: ...
+
+    def holds(self, user_id: int) -> bool: ...
+
+    def erase(self, user_id: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class OnlineFeatures:
+    """The online store, and the batch sources that it is filled from."""
+
+    features: Features
+    name: str = "features"
+    stays: str = ""
+
+    def count(self, user: Subject) -> int:
+        found = self.features.read(user.key)
+        return int(self.features.holds(user.key) if found is None else found.external_id == original(user.id))
+
+    def erase(self, user: Subject) -> int:
+        found = self.count(user)
+        self.features.erase(user.key)
+        return found
+
+
+@dataclass(frozen=True)
+class LakeTables:
+    """Every table with rows of users, in all of its versions."""
+
+    lake: Lake
+    name: str = "lake"
+    stays: str = ""
+
+    def count(self, user: Subject) -> int:
+        return sum(int((read_or_empty(self.lake, table)[column] == user.key).sum()) for table, column in OF_USERS.items())
+
+    def erase(self, user: Subject) -> int:
+        return self.lake.forget_user(user.key)
+
+
+@dataclass(frozen=True)
+class ParquetRows:
+    """A file of rows with users' keys."""
+
+    path: Path
+    name: str
+    stays: str = ""
+
+    def count(self, user: Subject) -> int:
+        return int((pl.read_parquet(self.path, columns=[c.USER])[c.USER] == user.key).sum()) if self.path.is_file() else 0
+
+    def erase(self, user: Subject) -> int:
+        found = self.count(user)
+        if found:
+            rows = pl.read_parquet(self.path).filter(pl.col(c.USER) != user.key)
+            _replace(self.path, rows.write_parquet)
+        return found
+
+
+@dataclass(frozen=True)
+class SqliteRecords:
+    """Records of events in a table of an SQLite file: the embedded log, the outbox, what the outbox set aside."""
+
+    path: Path
+    table: str
+    name: str
+    stays: str = ""
+
+    def count(self, user: Subject) -> int:
+        return len(self._rows_of(user))
+
+    def erase(self, user: Subject) -> int:
+        """What is deleted is overwritten, in the file and in what SQLite has written ahead of it."""
+        rows = self._rows_of(user)
+        if rows:
+            with self._open() as connection:
+                connection.execute("PRAGMA secure_delete = ON")
+                with connection:
+                    connection.executemany(f"DELETE FROM {self.table} WHERE rowid = ?", ((row,) for row in rows))
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return len(rows)
+
+    def _rows_of(self, user: Subject) -> list[int]:
+        """Of all records, so that one under a wrong key is found as well."""
+        if not self.path.is_file():
+            return []
+        with self._open() as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (self.table,)).fetchone():
+                return []
+            records = connection.execute(f"SELECT rowid, value FROM {self.table}")
+            return [row for row, value in records if user.owns(bytes(value))]
+
+    def _open(self) -> closing[sqlite3.Connection]:
+        try:
+            return closing(sqlite3.connect(self.path, timeout=10.0))
+        except sqlite3.Error as error:
+            raise DependencyUnavailable(self.name, str(error), f"check {self.path}") from error
+
+
+@dataclass(frozen=True)
+class TextLines:
+    """Files whose lines are about one row or event each: quarantined rows of imports."""
+
+    folder: Path
+    name: str
+    stays: str = ""
+
+    def count(self, user: Subject) -> int:
+        return sum(user.is_in(line) for path in self._paths() for line in _lines(path))
+
+    def erase(self, user: Subject) -> int:
+        found = 0
+        for path in self._paths():
+            lines = _lines(path)
+            kept = [line for line in lines if not user.is_in(line)]
+            if len(kept) < len(lines):
+                _replace(path, lambda part, kept=kept: Path(part).write_text("".join(kept), encoding="utf-8"))  # type: ignore[misc]
+                found += len(lines) - len(kept)
+        return found
+
+    def _paths(self) -> Sequence[Path]:
+        return sorted(path for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else []
+
+
+@dataclass(frozen=True)
+class KeptByOthers:
+    """A place out of which nothing can be taken before its time."""
+
+    name: str
+    stays: str
+
+    def count(self, user: Subject) -> int:  # noqa: ARG002 - the port's signature
+        return 0
+
+    def erase(self, user: Subject) -> int:  # noqa: ARG002
+        return 0
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole, or leave it as it was."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    os.close(handle)
+    try:
+        write(Path(part))
+        Path(part).replace(path)
+    finally:
+        Path(part).unlink(missing_ok=True)
