@@ -27,6 +27,9 @@ class Bars(Progress):
 
     def _tell(self, task_id: TaskID) -> None:
         if self.disable:
-            task = next(one for one in self.tasks if one.id == task_id)
-            done = f"{task.completed:,.0f}" if task.total is None else f"{task.percentage:.0f} %"
-            self._lines.tell(lambda: f"  {task.description}: {done}")
+            self._lines.tell(lambda: self._line(task_id))
+
+    def _line(self, task_id: TaskID) -> str:
+        task = next(one for one in self.tasks if one.id == task_id)
+        done = f"{task.completed:,.0f}" if task.total is None else f"{task.percentage:.0f} %"
+        return f"  {task.description}: {done}"

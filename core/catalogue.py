@@ -75,6 +75,16 @@ class Catalogue:
         return KeyRows(self.ids)
 
     @cached_property
+    def breadths(self) -> NDArray[np.float32]:
+        """How many genres each item has, 1 where none is known. [n]"""
+        return np.asarray(np.maximum(self.genres.sum(axis=1), np.float32(1.0)), dtype=np.float32)
+
+    @cached_property
+    def known_costs(self) -> NDArray[np.float32]:
+        """The cost of each item, 0 where unknown. [n]"""
+        return np.nan_to_num(self.costs, nan=0.0)
+
+    @cached_property
     def decade_codes(self) -> NDArray[np.int64]:
         """The decade of each item, such as 199, 0 where unknown. [n]"""
         return np.asarray(np.floor(self.years / 10.0), dtype=np.int64)

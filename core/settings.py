@@ -24,7 +24,7 @@ CONFIGS = Path(os.environ.get("MARQUEE_CONFIGS") or (_OWN if _OWN.is_dir() else 
 # everything that Marquee writes lies in one of these under home
 FOLDERS = (
     *("lake", "feast", "events", "mlflow", "releases", "milvus", "logs", "run", "train", "watch"),
-    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain", "drill", "access"),
+    *("datasets", "tmdb", "quarantine", "import", "tuning", "evaluation", "ledger", "retrain", "drill", "access", "gorse"),
 )
 
 
@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         "", description="where people find the pages of MLflow; MARQUEE_MLFLOW_TRACKING_URI if empty and an http address"
     )
     grafana_url: str = Field("", description="where people find the dashboards of Grafana; no link if empty")
+
+    gorse_api: str = Field(
+        "",
+        description="turns on Gorse's REST API under /api: configs/gorse/NAME.toml (default) says what its feedback types mean; "
+        "off if empty",
+    )
 
     log_format: Literal["text", "json"] = Field("text", description="logs as text, or as one JSON object a line")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -80,6 +80,7 @@ def candidate_features(
     popularity, years = np.log1p(stats.n_events[rows]), catalogue.years[rows]
     recently = np.log1p(stats.recent[rows])
     retrieved = worst_where_missing(order.of(TOWERS, len(rows)))
+    ranks = {source: reciprocal_ranks(scores) for source, scores in order.scores.items()}
     columns: Columns = {
         "retrieval_score": retrieved,
         "retrieval_reciprocal_rank": reciprocal_ranks(retrieved),
@@ -90,14 +91,16 @@ def candidate_features(
         "film_year": years,
         "item_is_cold": popularity == 0,
         "runtime": catalogue.runtimes[rows],
-        "cost": np.nan_to_num(catalogue.costs[rows], nan=0.0),
+        "cost": catalogue.known_costs[rows],
         "hour": now // HOUR % 24,
         "weekday": (now // (24 * HOUR) + 3) % 7,  # 1970-01-01 was a Thursday; Monday is 0
     }
     for source, name in VOTES.items():
-        columns[f"{name}_score"] = np.nan_to_num(votes := order.of(source, len(rows)), nan=0.0)
-        columns[f"{name}_reciprocal_rank"] = reciprocal_ranks(votes)
-    columns |= source_features(order, len(rows))
+        if source in ranks:
+            votes = order.scores[source]
+            columns[f"{name}_score"] = np.where(np.isnan(votes), 0.0, votes)
+            columns[f"{name}_reciprocal_rank"] = ranks[source]
+    columns |= source_features(order, ranks, len(rows))
     history = catalogue.rows(user.item_ids) if user is not None else np.empty(0, dtype=np.intp)
     known = history >= 0
     if user is not None and known.any():
@@ -116,13 +119,12 @@ def worst_where_missing(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     missing = np.isnan(scores)
     if missing.all():
         return np.zeros_like(scores)
-    return np.where(missing, np.nanmin(scores), scores).astype(np.float32)
+    return np.where(missing, np.fmin.reduce(scores), scores).astype(np.float32)  # as np.nanmin, in a fifth of the time
 
 
 def _of_genres(user: UserFeatures, past: CatalogueRows, catalogue: Catalogue, rows: CatalogueRows) -> Columns:
     """How well the candidates' genres match the user's tastes and the latest items of the history."""
-    genres = catalogue.genres[rows]
-    breadth = np.maximum(genres.sum(axis=1), 1.0)
+    genres, breadth = catalogue.genres[rows], catalogue.breadths[rows]
     return {
         "genre_affinity": genres @ affinity(user, catalogue) / breadth,
         "recent_genre_overlap": genres @ catalogue.genres[past[-RECENT:]].mean(axis=0) / breadth,

@@ -50,9 +50,11 @@ class SourceOrder:
         return self.scores.get(source, np.full(n, np.nan, dtype=np.float32))
 
 
-def source_features(order: SourceOrder, n: int) -> Columns:
-    """Columns [n] by the names of `SOURCE_FEATURES`; what no source says anything of is left out, and so 0."""
-    ranks = {source: reciprocal_ranks(scores) for source, scores in order.scores.items()}
+def source_features(order: SourceOrder, ranks: Mapping[str, Floats], n: int) -> Columns:
+    """Columns [n] by the names of `SOURCE_FEATURES`; what no source says anything of is left out, and so 0.
+
+    `ranks` [n] are the reciprocal ranks of each source's scores.
+    """
     columns: Columns = {
         "retrieval_found": ~np.isnan(order.of(TOWERS, n)),
         "segment_found": ~np.isnan(order.of(SEGMENT, n)),

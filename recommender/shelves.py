@@ -65,6 +65,11 @@ class Shelves:
         scores = np.concatenate([self._rising.rise[rows], np.zeros(len(rest), dtype=np.float32)])
         return Shelf(np.concatenate([rows, rest]), scores)
 
+    def popular(self, eligible: Eligible, k: int) -> Shelf:
+        """What is popular of late, with its interactions, which fade with time."""
+        rows = self.now.popularity.best(eligible, k)
+        return Shelf(rows, self.now.stats.recent[rows])
+
     def newest(self, eligible: Eligible, k: int, user: NDArray[np.float32] | None) -> Shelf:
         """The newest items, in the order of a user's vector [d] where there is one, else the newest first."""
         rows = self._newest[eligible[self._newest]]

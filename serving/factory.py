@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from core.version import VERSION
 from serving import pages
 from serving.access.rates import RATE_HEADERS
+from serving.gorse.app import gorse_app
 from serving.http import openapi, problems
 from serving.http.again import Again
 from serving.http.middleware import REQUEST_ID, BodyLimit, RequestContext
@@ -56,6 +57,8 @@ def create_app(
     )
     app.state.api = api
     include(app)
+    if api.gorse is not None:
+        app.mount("/api", gorse_app(api, api.gorse))
     pages.install(app)
     problems.install(app, ROUTES)
     rule, batch, open_to_all = api.ingestion.clock_rule, api.ingestion.max_batch, api.access.open_to_all

@@ -11,15 +11,15 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
 
 from app import wiring
-from app.console import err, out, settings
+from app.console import out, settings
 from core.deadletter import DeadLetter, open_letters
 from core.errors import InvalidInput
 from core.events import DEADLETTER, TOPICS
 from core.ports import EventLog, Record
+from core.progress import watched
 
 app = typer.Typer(no_args_is_help=True, help="List, replay or drop events that could not be used.")
 LetterIds = Annotated[list[str] | None, typer.Argument(help="ids of letters or their prefixes; all letters by default")]
@@ -120,7 +120,7 @@ def _repaired(letters: Sequence[DeadLetter]) -> tuple[list[tuple[DeadLetter, Rec
 def _chunks(letters: Sequence[Letter], doing: str) -> Iterator[Sequence[Letter]]:
     """The letters in chunks, with a progress bar."""
     starts = range(0, len(letters), _CHUNK)
-    for start in track(starts, doing, console=err, disable=len(starts) < 2):
+    for start in watched(starts, doing):
         yield letters[start : start + _CHUNK]
 
 

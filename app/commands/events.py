@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
 import typer
-from rich.progress import Progress
 
-from app.console import err, out, settings
+from app.bars import Bars
+from app.console import out, settings
 from core.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True, help="Import events from other sources.")
@@ -61,7 +61,7 @@ def _lines(file: str) -> Iterator[bytes]:
         raise InvalidInput("FILE", file, "a file, or - for standard input")
     size = None if file == "-" else path.stat().st_size
     opened: AbstractContextManager[BinaryIO] = nullcontext(sys.stdin.buffer) if file == "-" else path.open("rb")
-    with opened as stream, Progress(console=err) as progress:
+    with opened as stream, Bars() as progress:
         bar = progress.add_task("reading", total=size)
         for line in from_stream(stream):
             progress.advance(bar, len(line))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.console import err, out, settings
+from app.console import out, settings
 from core.errors import InvalidInput
 from core.words import counted
 
@@ -95,20 +95,18 @@ def _plan(simulation: Simulation, rate: float, to: str) -> None:
 
 
 def _write(simulation: Simulation, folder: Path, events: int) -> None:
-    from rich.progress import Progress
-
+    from app.bars import Bars
     from evaluation.simulation.writing import write_world
 
-    with Progress(console=err, transient=True) as bar:
+    with Bars() as bar:
         task = bar.add_task("past events", total=events)
         interactions, items = write_world(simulation, folder, events, lambda done: bar.update(task, completed=done))
     out.print(f"marquee data import --interactions {interactions} --items {items}", markup=False, soft_wrap=True)
 
 
 def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds: float | None, events: int | None) -> None:
-    from rich.progress import Progress
-
     from app import wiring
+    from app.bars import Bars
     from app.usecases.simulating import visit_api
     from evaluation.simulation.pacing import TokenBucket
     from evaluation.simulation.run_statistics import RunStatistics
@@ -116,7 +114,7 @@ def _send(simulation: Simulation, rate: float, to: str, url: str | None, seconds
     statistics = RunStatistics()
     bucket = TokenBucket(rate, burst=max(1.0, rate / 10))
     deadline = time.monotonic() + (seconds or float("inf"))
-    with Progress(console=err, transient=True) as bar:
+    with Bars() as bar:
         task = bar.add_task("simulating", total=events or int(rate * (seconds or 0)))
 
         def going() -> bool:

@@ -125,12 +125,12 @@ def rollback(settings: Settings, dry_run: bool, echo: Echo, why: str = "", actor
     from lifecycle.promotion import rollback as move
 
     registry, ledger = wiring.registry(settings), wiring.ledger(settings)
-    noticing.notice(registry, ledger)
     target = rollback_target(registry, ledger)
     release = release_of(registry, target)
     if dry_run:
         echo(f"version {target}, release {release}, would be production again")
         return target, release
+    noticing.notice(registry, ledger)
     move(registry, ledger, actor=actor or wiring.person(), why=why)
     echo(f"version {target}, release {release}, is production again")
     return target, release

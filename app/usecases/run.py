@@ -16,6 +16,7 @@ from app.code_version import code_version as code_version_of
 from app.ops.ownership import consuming, sole_builder
 from app.usecases import experimenting, steps
 from app.usecases.explaining import latest_decisions
+from app.usecases.gorse import gorse
 from app.usecases.onboarding import remember
 from app.usecases.operating import operating
 from app.usecases.privacy.erase import erase_everywhere
@@ -79,6 +80,7 @@ def api(settings: Settings) -> FastAPI:
     )
 
     stores = inventory(settings, lake, features)
+    as_gorse = gorse(settings, lake)
     parts = Api(
         service=service,
         films=FilmService(service),
@@ -95,8 +97,9 @@ def api(settings: Settings) -> FastAPI:
         decisions=partial(latest_decisions, settings),
         provenance=partial(provenance, lake, opener(wiring.registry(settings))),
         operating=operating(settings, log, lake),
+        gorse=as_gorse,
     )
-    closers = stop_following, accepting.log.close, features.close
+    closers = stop_following, accepting.log.close, features.close, *((as_gorse.store.close,) if as_gorse else ())
     return create_app(parts, settings.max_body_bytes, settings.origins, closers)
 
 

@@ -72,6 +72,7 @@ from marquee_client.answers.operations import (
 )
 from marquee_client.answers.users import (
     Erased,
+    ErasedFrom,
     History,
     HistoryEvent,
     Onboarded,
@@ -90,6 +91,7 @@ __all__ = [
     "DomainWords",
     "DrawnAgain",
     "Erased",
+    "ErasedFrom",
     "ExperimentChanged",
     "ExperimentState",
     "ExperimentStates",

@@ -60,8 +60,19 @@ class Users(TypedDict):
     users: list[Id]  # their ids
 
 
+class ErasedFrom(TypedDict):
+    """One place where something of a user may be kept."""
+
+    store: str  # what it is called
+    found: int  # records that were there
+    left: int  # records that are there now
+    stays: str  # why records stay there until their time is over; empty where they do not
+
+
 class Erased(TypedDict):
-    """What was erased."""
+    """The receipt of an erasure."""
 
     user_id: Id  # of the user
-    lake_rows: int  # rows that were removed from the lake
+    at: float  # Unix seconds; events of before are forgotten from now on, whenever they arrive
+    clean: bool  # whether a second look found nothing that could have been erased
+    stores: list[ErasedFrom]  # every place where something of a user may be kept

@@ -68,9 +68,13 @@ class FilmService:
         """What is taken up more often than it used to be; without what the user has seen."""
         return await self._shelf(user, genres, lambda shelves, may, _: shelves.trending(may, k))
 
-    async def newest(self, user: ExternalId | None, k: int) -> list[Placed]:
-        """The newest items, in the user's order."""
-        return await self._shelf(user, (), lambda shelves, may, vector: shelves.newest(may, k, vector()))
+    async def newest(self, user: ExternalId | None, k: int, in_order: bool = True) -> list[Placed]:
+        """The newest items, in the user's order, or the newest first."""
+        return await self._shelf(user, (), lambda shelves, may, vector: shelves.newest(may, k, vector() if in_order else None))
+
+    async def popular(self, user: ExternalId | None, genres: tuple[str, ...], k: int) -> list[Placed]:
+        """What is popular now; without what the user has seen."""
+        return await self._shelf(user, genres, lambda shelves, may, _: shelves.popular(may, k))
 
     async def similar(
         self, item: ExternalId, user: ExternalId | None, k: int, only: frozenset[int] | None = None

@@ -18,6 +18,7 @@ from core.ports import Retraining
 from lake.item_changes import Changed
 from serving.access.control import AccessControl
 from serving.films.service import FilmService
+from serving.gorse.facade import Gorse
 from serving.health import Readiness
 from serving.http import slashes
 from serving.http.again import KnownAddresses
@@ -66,6 +67,7 @@ class Api:
     decisions: Callable[[int], Sequence[Mapping[str, object]]]  # up to so many latest ones of the watchdog, oldest first
     provenance: Callable[[str], Mapping[str, object]]  # of the list with this request id; raises NotFound
     operating: Operating
+    gorse: Gorse | None = None  # Gorse's API, where it is on
     known_addresses: KnownAddresses = field(default_factory=KnownAddresses)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of an item at a time: it is read and written whole
 

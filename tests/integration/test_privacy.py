@@ -25,6 +25,8 @@ from core.ports import LoggedRecord, Record
 from core.settings import FOLDERS, Settings
 from lake import tables
 from lake.erased_users import ErasedUsers
+from serving.gorse.records import Feedback, User
+from serving.gorse.store import RECORDS, GorseStore
 from serving.intake.outbox import Outbox
 from streaming.decoding import Contract, IntegerKeys, decode_all
 
@@ -71,6 +73,10 @@ def plant(settings: Settings, features, user: ExternalId) -> None:
     outbox = Outbox(settings.folder("events") / "outbox.db", 100)
     outbox.put(INTERACTIONS, [Record(name, f"o-{name}", event(user, f"o-{name}"))], NOW)
     outbox.quarantine(outbox.oldest(1)[0].place, "it cannot be delivered")
+    store = GorseStore(settings.folder("gorse") / RECORDS)
+    store.put_users([User(name, ["a label"], "")])
+    store.put_feedback([Feedback("like", name, "1", 1.0, NOW, "", NOW)], overwrite=True)
+    store.close()
     folder = settings.folder("quarantine")
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "import.jsonl").open("a") as lines:

@@ -16,7 +16,8 @@ from core.version import VERSION
 from marquee import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = (*PACKAGES, "configs", "pyproject.toml", "setup.py", "marquee.py", "README.md", "LICENSE", "NOTICE")
+CLIENT = "marquee_client"  # for programs of others; its name hides nobody's, and nobody's it
+SOURCES = (*PACKAGES, CLIENT, "configs", "pyproject.toml", "setup.py", "marquee.py", "README.md", "LICENSE", "NOTICE")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -57,12 +58,12 @@ def test_everything_that_is_read_travels(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     configs = {f"core/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.toml")}
-    page = {str(path.relative_to(ROOT)) for path in (ROOT / "serving" / "ui").iterdir()}
+    page = {str(path.relative_to(ROOT)) for path in (ROOT / "serving" / "ui").rglob("*") if path.is_file()}
     data = {str(path.relative_to(ROOT)) for path in (ROOT / "datasets" / "bundled").iterdir()}
-    typed = {f"{name}/py.typed" for name in PACKAGES}
-    code = {str(path.relative_to(ROOT)) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
+    typed = {f"{name}/py.typed" for name in (*PACKAGES, CLIENT)}
+    code = {str(path.relative_to(ROOT)) for name in (*PACKAGES, CLIENT) for path in (ROOT / name).rglob("*.py")}
     assert configs | page | data | typed | code | {"marquee.py"} <= names
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {*PACKAGES, "marquee.py"}
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {*PACKAGES, CLIENT, "marquee.py"}
     assert {name.split("licenses/")[1] for name in names if "licenses/" in name} == {
         *("LICENSE", "NOTICE", "datasets/bundled/LICENSE-ml-latest-small.txt")
     }

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from app.usecases.lake_content import HELD_OUT
+from app.usecases.privacy.sqlite_stores import SqliteRecords, SqliteUsers
 from app.usecases.privacy.stores import (
     Features,
     KeptByOthers,
     LakeTables,
     OnlineFeatures,
     ParquetRows,
-    SqliteRecords,
     Store,
     TextLines,
 )
 from core.settings import Settings
 from lake.ports import Lake
+from serving.gorse.store import RECORDS
 
 # Folder of the home -> the stores in it, or why nothing of a user is there.
 FOLDERS_OF_USERS: Mapping[str, tuple[str, ...]] = {
@@ -24,6 +25,7 @@ FOLDERS_OF_USERS: Mapping[str, tuple[str, ...]] = {
     "feast": ("features",),
     "events": ("event log", "outbox", "outbox quarantine"),
     "quarantine": ("quarantined rows",),
+    "gorse": ("Gorse's users", "Gorse's feedback"),
 }
 WITHOUT_USERS: Mapping[str, str] = {
     "mlflow": "figures and releases",
@@ -48,6 +50,7 @@ WITHOUT_USERS: Mapping[str, str] = {
 def inventory(settings: Settings, lake: Lake, features: Features) -> Sequence[Store]:
     """Every store, in the order in which a user is erased: what could bring the user back comes first."""
     events, quarantine = settings.folder("events"), settings.folder("quarantine")
+    gorse = settings.folder("gorse") / RECORDS
     log: Store = (
         KeptByOthers("event log", "Kafka keeps its records until their retention ends; the consumer forgets them")
         if settings.event_log == "kafka"
@@ -57,6 +60,8 @@ def inventory(settings: Settings, lake: Lake, features: Features) -> Sequence[St
         SqliteRecords(events / "outbox.db", "outbox", "outbox"),
         SqliteRecords(events / "outbox.db", "quarantine", "outbox quarantine"),
         log,
+        SqliteUsers(gorse, "users", "Gorse's users"),
+        SqliteUsers(gorse, "feedback", "Gorse's feedback"),
         ParquetRows(settings.folder("lake") / HELD_OUT, "held-out events"),
         LakeTables(lake),
         OnlineFeatures(features),

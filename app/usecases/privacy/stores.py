@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +13,6 @@ import polars as pl
 
 from app.usecases.privacy.subject import Subject
 from core import columns as c
-from core.errors import DependencyUnavailable
 from core.features import UserFeatures
 from core.ids import original
 from lake.ports import Lake
@@ -99,46 +96,6 @@ class ParquetRows:
             rows = pl.read_parquet(self.path).filter(pl.col(c.USER) != user.key)
             _replace(self.path, rows.write_parquet)
         return found
-
-
-@dataclass(frozen=True)
-class SqliteRecords:
-    """Records of events in a table of an SQLite file: the embedded log, the outbox, what the outbox set aside."""
-
-    path: Path
-    table: str
-    name: str
-    stays: str = ""
-
-    def count(self, user: Subject) -> int:
-        return len(self._rows_of(user))
-
-    def erase(self, user: Subject) -> int:
-        """What is deleted is overwritten, in the file and in what SQLite has written ahead of it."""
-        rows = self._rows_of(user)
-        if rows:
-            with self._open() as connection:
-                connection.execute("PRAGMA secure_delete = ON")
-                with connection:
-                    connection.executemany(f"DELETE FROM {self.table} WHERE rowid = ?", ((row,) for row in rows))
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return len(rows)
-
-    def _rows_of(self, user: Subject) -> list[int]:
-        """Of all records, so that one under a wrong key is found as well."""
-        if not self.path.is_file():
-            return []
-        with self._open() as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (self.table,)).fetchone():
-                return []
-            records = connection.execute(f"SELECT rowid, value FROM {self.table}")
-            return [row for row, value in records if user.owns(bytes(value))]
-
-    def _open(self) -> closing[sqlite3.Connection]:
-        try:
-            return closing(sqlite3.connect(self.path, timeout=10.0))
-        except sqlite3.Error as error:
-            raise DependencyUnavailable(self.name, str(error), f"check {self.path}") from error
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from app.usecases import releasing
 from app.usecases.acceptance_by_day import DAY, AcceptanceByDay
 from app.usecases.background_state import background_state
 from app.usecases.operating import ReleaseOperations, latest_moves, words
-from core.bundle import FILES, Manifest, digests
+from core.bundle import FILES, Comparison, Manifest, digests
 from core.errors import DependencyUnavailable, InvalidInput, NotFound
 from core.events import INTERACTIONS as TOPIC
 from core.ports import Record
@@ -33,6 +33,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:D
 BEHAVED = {f"behaviour_{name}": 0.0 for name in ("repeats", "short", "unstable", "hidden")}
 GOOD = {"ndcg@10": 0.10, "popularity_ndcg@10": 0.06, "lift_low": 0.02, "lift_high": 0.06, "coverage@10": 0.2} | BEHAVED
 BAD = GOOD | {"ndcg@10": 0.05}
+BESIDE = Comparison(  # on the data of production there were no newer events to predict, but lists were timed
+    production="first", start=0.0, end=1.0, queries=0, users=0, ndcg=0.0, production_ndcg=0.0, low=0.0, high=0.0,
+    milliseconds=5.0, production_milliseconds=5.0,
+)  # fmt: skip
 NOON = 20_000.5 * DAY
 
 
@@ -43,7 +47,7 @@ def registered(settings: Settings, folder: Path, metrics: dict[str, float]) -> s
         (folder / file).write_text(f"{folder.name} {file}")
     manifest = Manifest(
         release=folder.name, created="", code_version="abc", data_version={"interactions": 0}, trained_until=0.0,
-        feature_schema="", dim=4, n_items=2, metrics=metrics, config={}, files=digests(folder),
+        feature_schema="", dim=4, n_items=2, metrics=metrics, config={}, files=digests(folder), compared=BESIDE,
     )  # fmt: skip
     manifest.write(folder)
     return releasing.register(settings, folder, lambda _: None)

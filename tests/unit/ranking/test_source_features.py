@@ -19,8 +19,12 @@ ORDER = SourceOrder(
 )
 
 
+def ranks_of(order: SourceOrder) -> dict[str, np.ndarray]:
+    return {source: reciprocal_ranks(scores) for source, scores in order.scores.items()}
+
+
 def test_by_hand() -> None:
-    columns = source_features(ORDER, 3)
+    columns = source_features(ORDER, ranks_of(ORDER), 3)
     assert set(columns) <= set(SOURCE_FEATURES)
     expected = {
         "retrieval_found": [1, 1, 0],
@@ -39,12 +43,13 @@ def test_by_hand() -> None:
 
 
 def test_of_nothing_there_is_nothing() -> None:
-    columns = source_features(SourceOrder(), 2)
+    columns = source_features(SourceOrder(), {}, 2)
     assert {name: np.asarray(values).tolist() for name, values in columns.items()} == {
         "retrieval_found": [False, False],
         "segment_found": [False, False],
     }
-    assert source_features(SourceOrder({"ease": floats()}, {}, floats()), 0)["source_count"].tolist() == []
+    nothing = SourceOrder({"ease": floats()}, {}, floats())
+    assert source_features(nothing, ranks_of(nothing), 0)["source_count"].tolist() == []
 
 
 def test_an_item_that_was_not_found_has_no_rank_and_of_equal_ones_the_first_is_better() -> None:

@@ -170,6 +170,7 @@ def build_world(
     access: AccessControl | None = None,
     cache: ListCache | None = None,
     operating: Operating | None = None,
+    gorse: Any = None,
 ) -> ApiSetup:
     lake = lake or Breakable(MemoryLake({ITEMS: make_snapshot().catalogue.to_frame()}))
     features, log, degraded = Breakable(MemoryFeatures()), Breakable(MemoryEventLog()), [False]
@@ -198,6 +199,7 @@ def build_world(
         ][-limit:],
         provenance=provenance or (lambda request_id: {}),
         operating=operating or make_operating(),
+        gorse=gorse,
     )
     world = ApiSetup(features, log, create_app(api, max_body), service, readiness, degraded, erased)
     world.remember(WARM, [10, 20, 30, 40, 50])
