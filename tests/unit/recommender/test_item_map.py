@@ -37,3 +37,10 @@ def test_the_same_vectors_have_the_same_map() -> None:
 def test_vectors_that_are_all_alike_have_a_map() -> None:
     vectors = np.ones((5, 8), dtype=np.float32)
     assert np.isfinite(ItemMap.of(vectors).places(vectors)).all()
+
+
+def test_what_lies_far_out_is_not_pressed_into_a_line() -> None:
+    vectors = RNG.standard_t(2, (500, 8)).astype(np.float32)
+    places = ItemMap.of(vectors).places(vectors)
+    assert np.abs(places).max() < 1.0
+    assert len(np.unique(places[:, 0])) == len(places)
