@@ -2,7 +2,7 @@
 
 Each word of a query is the beginning of a word of the item, so that a query finds while it is being typed. Where nothing is
 found, words that no item has are taken for typing errors of the nearest words that items have; then titles that contain the text
-anywhere are found, which is what languages without spaces need, and at last items with some of the words.
+anywhere are found, which is what languages without spaces need, and at last items with all words but one.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class SearchIndex:
             corrected = [self._nearest(word) for word in words]
             if corrected != words and (keys := self._with_all(corrected)):
                 return Found(keys, " ".join(corrected))
-            if keys := self._containing(text):
+            if not text.isascii() and (keys := self._containing(text)):
                 return Found(keys, None)
-            some = self._best(" OR ".join(map(_prefix, corrected)))
+            some = self._but_one(corrected)
             return Found(some, " ".join(corrected) if corrected != words and some else None)
 
     def close(self) -> None:
@@ -105,6 +105,11 @@ class SearchIndex:
         if len(keys) < _POPULAR or not telling:
             return keys
         return list(dict.fromkeys(keys + self._best(f"title : ({query})")))  # of the many, those whose title says it best
+
+    def _but_one(self, words: Sequence[str]) -> list[int]:
+        """What has all words but one, whichever that is."""
+        found = [self._with_all([*words[:at], *words[at + 1 :]]) for at in range(len(words))] if len(words) > 1 else []
+        return list(dict.fromkeys(key for keys in found for key in keys))
 
     def _best(self, query: str) -> list[int]:
         return self._keys(f"SELECT key FROM items WHERE items MATCH ? ORDER BY bm25(items, {_WEIGHTS}) LIMIT ?", query, _BEST)
