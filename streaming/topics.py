@@ -34,8 +34,8 @@ class TopicSpec:
 # Dead letters are keyed by letter, so that replaying or dropping one removes it; they carry events in Base64, hence the size.
 SPECS: tuple[TopicSpec, ...] = (
     TopicSpec(INTERACTIONS, partitions=6, retention=30 * DAY, awaited=("features", "lake")),
-    TopicSpec(IMPRESSIONS, partitions=6, retention=14 * DAY, awaited=("lake",)),
-    TopicSpec(LISTS, partitions=6, retention=14 * DAY, awaited=("lake",)),
+    TopicSpec(IMPRESSIONS, partitions=6, retention=14 * DAY, awaited=("lake.impressions",)),
+    TopicSpec(LISTS, partitions=6, retention=14 * DAY, awaited=("lake.lists",)),
     TopicSpec(DEADLETTER, partitions=1, retention=90 * DAY, compacted=True, max_message_bytes=16 * MIB),
 )
 

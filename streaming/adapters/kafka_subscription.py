@@ -62,7 +62,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             KafkaConsumer,
             **connection(bootstrap, timeout) | {"request_timeout_ms": max(int(timeout * 1000), 11_000)},
             group_id=group,
-            # a process reads several topics as one group, and Kafka takes two members of the same name for one that came back
+            # Kafka takes two members of a group with the same name for one that came back
             group_instance_id=f"{member}.{topic}" if member else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

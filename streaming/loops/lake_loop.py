@@ -10,15 +10,25 @@ from threading import Event
 from core.ports import Clock, EventLog, LoggedRecord
 from core.telemetry import LAKE_ROWS
 from lake.ports import Lake, Writer
+from lake.tables import INTERACTIONS
 from streaming.deadletters.writing import write_dead_letters
 from streaming.handlers import Rows
 from streaming.loops.retrying import retry_until_available
 
-GROUP = "lake"
+GROUP = "lake"  # that fills the table of interactions
 ToRows = Callable[[Sequence[LoggedRecord], float], Rows]  # (records, now in Unix seconds)
 _MAX_RECORDS = 20_000  # records of one append
 APPENDS_PER_MERGE = 50
 _MIN_WAIT, _MAX_WAIT = 0.05, 0.5  # seconds of one poll: an idle loop sleeps, a stop is seen soon
+
+
+def group_of(table: str) -> str:
+    """The consumer group that fills a table.
+
+    Each reads one topic. Where several were read as one group, Kafka's leader now and then shared out partitions before it knew
+    those of all topics, and a member that had none then stood still for good.
+    """
+    return GROUP if table == INTERACTIONS else f"{GROUP}.{table}"
 
 
 class LakeLoop:
@@ -43,7 +53,7 @@ class LakeLoop:
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set; what was gathered is appended and committed first."""
-        subscription = retry_until_available(partial(self._log.subscribe, self._topic, GROUP), "event_log", stop)
+        subscription = retry_until_available(partial(self._log.subscribe, self._topic, group_of(self._table)), "event_log", stop)
         if subscription is None:
             return
         try:

@@ -52,6 +52,7 @@ async def test_a_view_is_accessible_fits_and_is_pictured(marquee: Running, view:
 async def test_the_theme_can_be_chosen_and_stays(marquee: Running) -> None:
     async with tab(f"{marquee.url}/#/user/42", scheme="dark") as shown:
         page = shown.page
+        await shown.settled()  # the button works once the modules are there
         ground = "getComputedStyle(document.documentElement).backgroundColor"
         dark = await page.evaluate(ground)
         await page.get_by_role("button", name="Switch between dark and light").click()

@@ -244,11 +244,11 @@ def test_impressions_reach_the_lake_once_although_the_commit_was_lost(tmp_path: 
     ]  # fmt: skip
     log.append(IMPRESSIONS, [Record("7", one.event_id, one.model_dump_json().encode()) for one in shown])
     for _ in range(2):  # the second loop starts where the first one would have, had it died before its commit
-        log.advance(IMPRESSIONS, "lake", 0)
+        log.advance(IMPRESSIONS, "lake.impressions", 0)
         stop = threading.Event()
         thread = threading.Thread(target=LakeLoop(log, lake, IMPRESSIONS, "impressions", rows, 0.05).run, args=(stop,))
         thread.start()
-        until(lambda: log.progress(IMPRESSIONS, "lake") == 5)
+        until(lambda: log.progress(IMPRESSIONS, "lake.impressions") == 5)
         stop.set()
         thread.join()
     stored: pl.DataFrame = lake.read("impressions")
@@ -270,7 +270,7 @@ def test_the_lakes_files_are_merged_as_they_come(tmp_path: Path, monkeypatch: py
             model_version="m", ts=1e9, explored=False,
         )  # fmt: skip
         log.append(IMPRESSIONS, [Record("7", str(item), one.model_dump_json().encode())])
-        until(lambda done=item: log.progress(IMPRESSIONS, "lake") == done)
+        until(lambda done=item: log.progress(IMPRESSIONS, "lake.impressions") == done)
     stop.set()
     thread.join()
     assert len(lake.files("impressions")) == 1

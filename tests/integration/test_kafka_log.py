@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,9 +14,11 @@ from kafka import KafkaProducer
 
 from core.errors import DependencyRefused, DependencyUnavailable, InvalidInput
 from core.ports import Record
+from lake.tables import IMPRESSIONS, INTERACTIONS, LISTS
 from streaming.adapters.kafka import KafkaEventLog
 from streaming.adapters.kafka_subscription import KafkaSubscription
 from streaming.adapters.kafka_topics import KafkaTopics
+from streaming.loops.lake_loop import group_of
 from streaming.topics import SPECS, TopicSpec
 
 pytestmark = [
@@ -121,21 +122,20 @@ def test_a_member_that_comes_back_under_its_name_need_not_wait_for_its_own_end(
     killed.close()
 
 
-def test_loops_of_one_process_share_a_group_over_several_topics(log: KafkaEventLog, kafka_bootstrap: str, topic: str) -> None:
-    topics, wanted = [f"{topic}.{number}" for number in range(3)], numbered(0, 5)
-    for one in topics:
-        log.append(one, wanted)
-    group, all_there = f"{topic}.group", threading.Barrier(len(topics), timeout=4 * WAIT)
+def test_loops_of_one_process_read_their_topics_side_by_side(log: KafkaEventLog, kafka_bootstrap: str, topic: str) -> None:
+    tables, wanted = [INTERACTIONS, IMPRESSIONS, LISTS], numbered(0, 5)
+    for table in tables:
+        log.append(f"{topic}.{table}", wanted)
 
-    def read(one: str) -> list[str]:
-        subscription = KafkaSubscription(kafka_bootstrap, one, group, 5.0, "host.9101")
-        found = polled(subscription, len(wanted), 3 * WAIT)
-        all_there.wait()  # none leaves before every one has read
+    def read(table: str) -> list[str]:
+        group = f"{topic}.{group_of(table)}"
+        subscription = KafkaSubscription(kafka_bootstrap, f"{topic}.{table}", group, 5.0, "host.9101")
+        found = polled(subscription, len(wanted), 6 * WAIT)
         subscription.close()
         return found
 
-    with ThreadPoolExecutor(len(topics)) as loops:
-        assert list(loops.map(read, topics)) == [[record.id for record in wanted]] * len(topics)
+    with ThreadPoolExecutor(len(tables)) as loops:
+        assert list(loops.map(read, tables)) == [[record.id for record in wanted]] * len(tables)
 
 
 def test_who_waits_in_vain_for_another_ones_connection_leaves_the_producer_alone(kafka_bootstrap: str, topic: str) -> None:
