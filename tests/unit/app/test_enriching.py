@@ -128,7 +128,7 @@ def test_films_come_from_the_api_once_and_then_from_the_cache(home: Settings, se
     assert items["poster"].to_list() == ["/heat.jpg", None, None]
     enriching.enrich(home, None, False, said.append)
     assert len(server.asked) == 3
-    assert "3 films are in" in said[-3]
+    assert "3 films in" in said[-3]
 
 
 def test_a_dry_run_sends_no_request_and_writes_nothing(home: Settings, server: Tmdbish) -> None:

@@ -374,7 +374,7 @@ def test_own_data_is_not_overwritten_by_a_load_but_by_a_confirmed_replace(home: 
         home.run("load")
     refused = home.run("import", "--replace", "--interactions", home.plays(f"3,11,{NOW}"), answer="n\n")
     assert refused.exit_code == 1
-    assert "2 imported and 1 streamed events" in refused.stdout
+    assert "2 imported and 1 streamed event" in refused.stdout
     assert len(home.events) == 3
     with pytest.raises(DatasetError, match="no row"):
         home.run("import", "--replace", "--yes", "--interactions", home.plays())
