@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -103,7 +103,7 @@ class Ingestion:
         async with self._reading:
             batch = await self._read(body, caller)
         with tracing.span(f"append {INTERACTIONS}"):
-            new = await self._append(INTERACTIONS, batch.known)
+            new = await self._append(INTERACTIONS, _traced(batch.known))
         await self._append(DEADLETTER, batch.letters)
         _count(batch, new)
         return IngestionResult(new, len(batch.known) - new, batch.quarantined, batch.event_ids)
@@ -160,8 +160,13 @@ def _wrong_fields(error: ValidationError) -> list[dict[str, Any]]:
 
 
 def _record(event: Interaction) -> Record:
-    value, parent = event.model_dump_json().encode(), tracing.traceparent()
-    return Record(key=str(event.user_id), id=event.event_id, value=value, traceparent=parent)
+    return Record(key=str(event.user_id), id=event.event_id, value=event.model_dump_json().encode())
+
+
+def _traced(records: Sequence[Record]) -> Sequence[Record]:
+    """With the trace and the span of now, if there are any."""
+    parent = tracing.traceparent()
+    return [replace(one, traceparent=parent) for one in records] if parent else records
 
 
 def _letter(event: Interaction, now: float) -> Record:

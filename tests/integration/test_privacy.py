@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from app import wiring
+from app import console, wiring
 from app.cli import app
 from app.usecases.lake_content import HELD_OUT
 from app.usecases.privacy.erase import erase_everywhere, find
@@ -125,6 +125,7 @@ def test_events_of_before_are_forgotten_and_a_user_may_come_back(settings: Setti
 
 def test_the_commands_ask_say_and_prove(settings: Settings, features, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARQUEE_HOME", str(settings.home))
+    console.settings.cache_clear()
     plant(settings, features, ANNA)
     run = CliRunner().invoke
     assert run(app, ["privacy", "verify", ANNA]).exit_code == 1
@@ -136,3 +137,4 @@ def test_the_commands_ask_say_and_prove(settings: Settings, features, monkeypatc
     assert done.exit_code == 0, done.output
     assert run(app, ["privacy", "verify", ANNA]).exit_code == 0
     assert run(app, ["privacy", "erase", "\x00", "--yes"]).exit_code == 2
+    console.settings.cache_clear()

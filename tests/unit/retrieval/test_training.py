@@ -341,7 +341,10 @@ def test_progress_off_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert capfd.readouterr() == ("", "")
 
 
-def test_progress_shows_loss_and_validation_ndcg(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_shows_loss_and_validation_ndcg(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     config = small(epochs=2, validation_share=0.2)
     train_towers(checkerboard(), catalogue(), config, tmp_path, seed=0, progress=True)
     shown = "".join(capfd.readouterr())
