@@ -57,11 +57,7 @@ class LatestLikings:
         return latest[changed], before[changed].astype(np.float64), days[changed].astype(np.float64)
 
     def _forget(self) -> None:
-        """Periods that are over for long, and the older half of what is too much."""
-        if not len(self._days):
-            return
-        kept = self._days >= (self._days.max() // PERIOD_DAYS - 1) * PERIOD_DAYS
-        if np.count_nonzero(kept) > self._max_pairs:
-            kept &= self._days > np.median(self._days[kept])
-        if not kept.all():
+        """The older half of what is too much."""
+        if len(self._days) > self._max_pairs:
+            kept = self._days > np.median(self._days)
             self._pairs, self._days = self._pairs[kept], self._days[kept]

@@ -23,12 +23,5 @@ def test_more_than_there_is_room_for_forgets_the_oldest() -> None:
     assert np.isneginf(known.add(likings(range(10), 3002.0))[1]).all(), "the first are not"
 
 
-def test_periods_that_are_over_for_long_are_forgotten() -> None:
-    known = LatestLikings()
-    known.add(likings(range(50), 3000.0))
-    known.add(likings(range(5), 3100.0))
-    assert len(known._pairs) == 5
-
-
 def test_nothing_is_remembered_of_nothing() -> None:
     assert [len(one) for one in LatestLikings().add(likings(range(0), 1.0))] == [0, 0, 0]
