@@ -203,4 +203,4 @@ class ItemFacts:
 
     @cached_property
     def _genres(self) -> list[list[str]]:
-        return self._items[c.GENRES].fill_null([]).to_list()
+        return self._lists(c.GENRES)

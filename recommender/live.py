@@ -93,6 +93,11 @@ class Snapshot:
         at = self.facts.row(int(self.catalogue.ids[row]))
         return self.facts.title(at) if at >= 0 else self.catalogue.titles[row]
 
+    def events_of(self, keys: NDArray[np.int64]) -> NDArray[np.float32]:
+        """How many events there are of each item [m], by its key; 0 for one that the release does not have."""
+        rows = self.catalogue.rows(keys)
+        return np.where(rows >= 0, self.stats.n_events[rows], np.float32(0.0))
+
     def with_stats(self, stats: ItemStats) -> Snapshot:
         return replace(self, stats=stats)
 

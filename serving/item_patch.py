@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from core import columns as c
 from core.ids import PRINTABLE
 from lake.item_changes import (
@@ -24,7 +22,8 @@ from lake.item_changes import (
     complaints,
 )
 from serving.http.json_body import whole
-from serving.http.problems import InvalidFields, MalformedJson, field_error
+from serving.http.problems import InvalidFields, field_error
+from serving.http.typed_body import object_in
 
 _FIELDS = ", ".join(CHANGEABLE)
 _NAME = {"type": "string", "minLength": 1, "maxLength": MAX_GENRE, "pattern": PRINTABLE}
@@ -85,12 +84,7 @@ def changes_in(body: bytes) -> dict[str, object]:
 
     Raises MalformedJson, and InvalidFields that names every wrong field, or the whole body where it changes nothing.
     """
-    try:
-        values = orjson.loads(body) if body.strip() else None  # no body changes nothing, as {} does
-    except orjson.JSONDecodeError as error:
-        raise MalformedJson(f"{error}; send an object with some of {_FIELDS}") from None
-    if not isinstance(values, dict) or not values:
-        raise InvalidFields([field_error("body", values, f"a JSON object with one or more of {_FIELDS}")])
+    values = object_in(body, _FIELDS, "one or more")
     unknown = [
         field_error(name[:64], value, f"no such field; {_FIELDS}") for name, value in values.items() if name not in CHANGEABLE
     ]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import orjson
-
 from core.answers import AGE_BANDS, MAX_ANSWERS, Answers
 from core.errors import NotFound
 from core.ids import ID_SCHEMA, parse_id
 from core.item_facts import ItemFacts
 from recommender.live import Snapshot
-from serving.http.problems import InvalidFields, MalformedJson, field_error
+from serving.http.problems import InvalidFields, field_error
+from serving.http.typed_body import object_in
 
 _SHOWN = 30  # names that an error lists
 _FIELDS = ("items", "genres", "people", "age_band")
@@ -70,12 +69,7 @@ class UnknownNames(InvalidFields):
 
 def answers_in(body: bytes, facts: ItemFacts, now: Snapshot) -> Answers:
     """Raises MalformedJson, InvalidFields that names every wrong field, and UnknownNames that says what is known there."""
-    try:
-        sent = orjson.loads(body) if body.strip() else None
-    except orjson.JSONDecodeError as error:
-        raise MalformedJson(f"{error}; send an object with some of {', '.join(_FIELDS)}") from None
-    if not isinstance(sent, dict) or not sent:
-        raise InvalidFields([field_error("body", sent, f"a JSON object with one or more of {', '.join(_FIELDS)}")])
+    sent = object_in(body, ", ".join(_FIELDS), "one or more")
     wrong = [
         field_error(name[:64], value, f"no such field; {', '.join(_FIELDS)}")
         for name, value in sent.items()

@@ -11,7 +11,7 @@ import re
 import sqlite3
 import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -52,11 +52,12 @@ class SearchIndex:
         )
         self._db.execute("CREATE VIRTUAL TABLE words USING fts5vocab(items, row)")
 
-    def follow(self, facts: ItemFacts, popular: Sequence[int]) -> None:
-        """Bring the index up to date. `popular` are keys, the most popular first: what a short query finds first."""
+    def follow(self, facts: ItemFacts, popular: Callable[[], Sequence[int]]) -> None:
+        """Bring the index up to date. `popular`, asked where there is something new, are keys, the most popular first: what a
+        short query finds first."""
         with self._lock:
             if facts is not self._facts:
-                self._take(facts, popular)
+                self._take(facts, popular())
                 self._facts = facts
 
     def find(self, text: str) -> Found:

@@ -66,7 +66,7 @@ def _has_all(words: list[str], text: list[str]) -> bool:
 
 def _extra(facts: ItemFacts, now: Snapshot, rows: NDArray[np.intp], user: NDArray[np.float32] | None) -> NDArray[np.float64]:
     at = now.catalogue.rows(facts.keys[rows])
-    events = np.log1p(np.where(at >= 0, now.stats.n_events[at], 0.0))
+    events = np.log1p(now.events_of(facts.keys[rows]))
     extra = np.asarray(events / max(float(np.log1p(now.stats.n_events.max())), 1.0), dtype=np.float64)
     if user is None or not len(rows):
         return extra

@@ -50,6 +50,18 @@ class Path(NamedTuple):
     places: NDArray[np.float32]
 
 
+class Allowed(NamedTuple):
+    """What a list for a query may have."""
+
+    maker: Recommender
+    query: Query
+
+    def items(self, keys: Sequence[int]) -> list[bool]:
+        """Which of these items (keys, -1 for one that is unknown) it may have."""
+        may, rows = self.maker.eligible(self.query), self.maker.snapshot.catalogue.rows(keys)
+        return [bool(row >= 0 and may[row]) for row in rows.tolist()]
+
+
 class FilmService:
     """Answers from the same host as the lists."""
 
@@ -108,7 +120,7 @@ class FilmService:
 
         def look() -> tuple[list[Hit], str | None]:
             now = maker.snapshot
-            self._index.follow(facts, now.catalogue.ids[now.stats.popular_rows(len(now.catalogue))].tolist())
+            self._index.follow(facts, lambda: now.catalogue.ids[now.stats.popular_rows(len(now.catalogue))].tolist())
             found = self._index.find(text)
             rows = facts.rows(found.keys)
             rows = rows[rows >= 0]
@@ -118,8 +130,11 @@ class FilmService:
 
         return await asyncio.to_thread(look)
 
-    def with_person(self, name: str, k: int) -> tuple[str, list[Placed]]:
+    async def with_person(self, name: str, k: int) -> tuple[str, list[Placed]]:
         """The name as the catalogue has it, and what it names that person for, the most popular first. Raises NotFound."""
+        return await asyncio.to_thread(self._with_person, name, k)
+
+    def _with_person(self, name: str, k: int) -> tuple[str, list[Placed]]:
         facts, now = self.facts, self._lists.host.main.snapshot
         named = facts.by_name("people")
         wanted = name.strip().casefold()
@@ -127,12 +142,15 @@ class FilmService:
         if found is None:
             raise NotFound(f"no item of the catalogue names {name!r}", person=name)
         rows = named[found][facts.available(self._clock())[named[found]]]
-        events = now.stats.n_events[now.catalogue.rows(facts.keys[rows])] * (now.catalogue.rows(facts.keys[rows]) >= 0)
+        events = now.events_of(facts.keys[rows])
         best = np.argsort(-events, kind="stable")[:k]
         return found, [Placed(int(rows[at]), float(events[at])) for at in best]
 
-    def genres(self) -> list[tuple[str, int]]:
+    async def genres(self) -> list[tuple[str, int]]:
         """Every genre, and how many items of it may be shown now, most first."""
+        return await asyncio.to_thread(self._genres)
+
+    def _genres(self) -> list[tuple[str, int]]:
         may = self.facts.available(self._clock())
         counted = [(name, int(np.count_nonzero(may[rows]))) for name, rows in self.facts.by_name("genres").items()]
         return sorted((one for one in counted if one[1]), key=lambda one: (-one[1], one[0]))
@@ -142,12 +160,10 @@ class FilmService:
         named = self.facts.by_name("people")
         return sorted(sorted(named, key=lambda name: (-len(named[name]), name))[:k])
 
-    async def may_be_shown(self, user: ExternalId | None, keys: Sequence[int]) -> list[bool]:
-        """Which of these items (keys, -1 for one that is unknown) a list for the user may have."""
-        maker, known = await self._lists.maker_of(user)
-        may = maker.eligible(self._query(user, known))
-        rows = maker.snapshot.catalogue.rows(keys)
-        return [bool(row >= 0 and may[row]) for row in rows.tolist()]
+    @property
+    def for_everybody(self) -> Allowed:
+        """What a list for anybody may have."""
+        return Allowed(self._lists.host.main, self._query(None, None))
 
     async def to_ask(self, k: int) -> list[Placed]:
         """What to ask a new user about."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import orjson
 from fastapi import Request
 from starlette.responses import Response
 
@@ -12,7 +11,7 @@ from core.errors import MarqueeError
 from serving import examples, models
 from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
-from serving.http.problems import InvalidFields, MalformedJson, field_error
+from serving.http.typed_body import text_in
 from serving.routes.api import Limit, api_of, json, router_of
 
 MAX_REASON = 500  # characters
@@ -89,17 +88,5 @@ async def decisions(request: Request, limit: Limit = 50) -> Response:
 
 def _reasons(body: bytes) -> list[str]:
     """Raises MalformedJson, InvalidFields."""
-    if not body.strip():
-        return []
-    try:
-        sent = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedJson(f"{error}; send nothing, or an object with reason") from None
-    if not isinstance(sent, dict) or sent.keys() - {"reason"}:
-        raise InvalidFields([field_error("body", sent, "nothing, or a JSON object with reason and nothing else")])
-    if "reason" not in sent:
-        return []
-    reason = sent["reason"]
-    if not isinstance(reason, str) or not 1 <= len(reason) <= MAX_REASON:
-        raise InvalidFields([field_error("reason", reason, f"a string of 1 to {MAX_REASON} characters")])
-    return [reason]
+    reason = text_in(body, "reason", 1, MAX_REASON)
+    return [] if reason is None else [reason]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
@@ -72,8 +73,7 @@ async def similar(request: Request, item_id: Id, k: Limit = 12, user_id: User = 
     """
     films = api_of(request).films
     found = await films.similar(item_id, user_meant(request, user_id), k)
-    ties = lambda one: {"reasons": [tie._asdict() for tie in one.ties]}  # noqa: E731
-    return json({"item_id": item_id, "items": cards(films.facts, found, ties)})
+    return json({"item_id": item_id, "items": cards(films.facts, found, with_ties)})
 
 
 @router.get(
@@ -122,7 +122,7 @@ async def new(request: Request, k: Limit = 20, user_id: User = None) -> Response
 async def genres(request: Request, if_none_match: Tag = None) -> Response:
     """Films that may be shown now. May be held for half a minute."""
     api = api_of(request)
-    counted = [{"name": name, "items": count} for name, count in api.films.genres()]
+    counted = [{"name": name, "items": count} for name, count in await api.films.genres()]
     return held({"genres": counted}, HELD_SECONDS, if_none_match, public=api.access.open_to_all)
 
 
@@ -140,7 +140,7 @@ async def person(
 ) -> Response:
     """Cast and crew are known where the catalogue has them (`marquee data enrich`, or an import)."""
     films = api_of(request).films
-    found, named_for = films.with_person(name, k)
+    found, named_for = await films.with_person(name, k)
     return json({"name": found, "items": cards(films.facts, named_for)})
 
 
@@ -158,8 +158,14 @@ async def questions(request: Request, k: Limit = 12) -> Response:
     """
     films = api_of(request).films
     items = [films.facts.describe(one.row) for one in await films.to_ask(k)]
-    names = [name for name, _ in films.genres()]
-    return json({"items": items, "genres": names, "people": films.people_to_ask(PEOPLE_TO_ASK), "age_bands": list(AGE_BANDS)})
+    names = [name for name, _ in await films.genres()]
+    people = await asyncio.to_thread(films.people_to_ask, PEOPLE_TO_ASK)
+    return json({"items": items, "genres": names, "people": people, "age_bands": list(AGE_BANDS)})
+
+
+def with_ties(one: Placed) -> dict[str, Any]:
+    """What an item has in common with the one that it is like, for `cards`."""
+    return {"reasons": [tie._asdict() for tie in one.ties]}
 
 
 def cards(

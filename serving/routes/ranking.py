@@ -13,6 +13,7 @@ from core.ids import ExternalId
 from recommender.roles import Constraints, Page
 from serving.films import examples, models
 from serving.films.rank_body import RANK_BODY, RankRequest, rank_request_in
+from serving.films.service import Allowed
 from serving.films.session_body import SESSION_BODY, SessionRequest, session_request_in
 from serving.films.session_user import session_user
 from serving.http.guarded import user_meant
@@ -22,7 +23,7 @@ from serving.http.problems import request_id_of
 from serving.list_body import LIST_BODY_BYTES
 from serving.lists import rendering
 from serving.routes.api import Api, api_of, json, router_of
-from serving.routes.films import cards
+from serving.routes.films import cards, with_ties
 
 SIMILAR = "similar"  # the strategy of cards that are like an item
 router = router_of()
@@ -74,9 +75,9 @@ async def session_recommend(request: Request) -> Response:
 async def _like(api: Api, wanted: RankRequest, item: ExternalId) -> dict[str, Any]:
     only = _keys(api, wanted)
     found = await api.films.similar(item, None, wanted.k, only)
-    ties = lambda one: {"reasons": [tie._asdict() for tie in one.ties] if wanted.explain else []}  # noqa: E731
-    items = cards(api.films.facts, found, ties)
-    return {"request_id": None, "strategy": SIMILAR, "items": items, "left_out": await _left_out(api, wanted, None)}
+    items = cards(api.films.facts, found, with_ties if wanted.explain else lambda _: {"reasons": []})
+    left_out = _left_out(api, wanted, api.films.for_everybody) if wanted.candidates else []
+    return {"request_id": None, "strategy": SIMILAR, "items": items, "left_out": left_out}
 
 
 async def _for_user(api: Api, wanted: RankRequest, user: ExternalId, request_id: str) -> dict[str, Any]:
@@ -88,15 +89,14 @@ async def _for_user(api: Api, wanted: RankRequest, user: ExternalId, request_id:
         "request_id": request_id,
         "strategy": made.strategy,
         "items": items,
-        "left_out": await _left_out(api, wanted, user),
+        "left_out": _left_out(api, wanted, Allowed(made.by, made.query)) if wanted.candidates else [],
     }
 
 
-async def _left_out(api: Api, wanted: RankRequest, user: ExternalId | None) -> list[ExternalId]:
+def _left_out(api: Api, wanted: RankRequest, allowed: Allowed) -> list[ExternalId]:
     """The candidates that no page of the list could have."""
-    keys = [api.films.facts.key_of(id_) for id_ in wanted.candidates]
-    may = await api.films.may_be_shown(user, keys)
-    return [id_ for id_, allowed in zip(wanted.candidates, may, strict=True) if not allowed]
+    may = allowed.items([api.films.facts.key_of(id_) for id_ in wanted.candidates])
+    return [id_ for id_, one in zip(wanted.candidates, may, strict=True) if not one]
 
 
 def _keys(api: Api, wanted: RankRequest) -> frozenset[int] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
@@ -14,7 +13,7 @@ from serving import operate_models as models
 from serving.http.guarded import caller_of
 from serving.http.json_body import json_body
 from serving.http.openapi import answers, problems
-from serving.http.problems import InvalidFields, MalformedJson, field_error
+from serving.http.typed_body import text_in
 from serving.routes.api import Limit, api_of, json, router_of
 
 MAX_WHY = 500  # characters
@@ -99,15 +98,4 @@ def _actor(request: Request) -> str:
 
 def _why(body: bytes) -> str:
     """Raises MalformedJson, InvalidFields."""
-    if not body.strip():
-        return ""
-    try:
-        sent = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedJson(f"{error}; send nothing, or an object with why") from None
-    if not isinstance(sent, dict) or sent.keys() - {"why"}:
-        raise InvalidFields([field_error("body", sent, "nothing, or a JSON object with why and nothing else")])
-    why = sent.get("why", "")
-    if not isinstance(why, str) or len(why) > MAX_WHY:
-        raise InvalidFields([field_error("why", why, f"a string of up to {MAX_WHY} characters")])
-    return why
+    return text_in(body, "why", 0, MAX_WHY) or ""

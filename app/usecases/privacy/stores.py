@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +14,7 @@ from core import columns as c
 from core.features import UserFeatures
 from core.ids import original
 from lake.ports import Lake
+from lake.published_file import replace_file
 from lake.tables import OF_USERS, read_or_empty
 
 
@@ -93,8 +92,7 @@ class ParquetRows:
     def erase(self, user: Subject) -> int:
         found = self.count(user)
         if found:
-            rows = pl.read_parquet(self.path).filter(pl.col(c.USER) != user.key)
-            _replace(self.path, rows.write_parquet)
+            replace_file(self.path, pl.read_parquet(self.path).filter(pl.col(c.USER) != user.key), self.name)
         return found
 
 
@@ -115,7 +113,7 @@ class TextLines:
             lines = _lines(path)
             kept = [line for line in lines if not user.is_in(line)]
             if len(kept) < len(lines):
-                _replace(path, lambda part, kept=kept: Path(part).write_text("".join(kept), encoding="utf-8"))  # type: ignore[misc]
+                _rewrite(path, "".join(kept))
                 found += len(lines) - len(kept)
         return found
 
@@ -141,12 +139,8 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole, or leave it as it was."""
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    os.close(handle)
-    try:
-        write(Path(part))
-        Path(part).replace(path)
-    finally:
-        Path(part).unlink(missing_ok=True)
+def _rewrite(path: Path, text: str) -> None:
+    """The file whole, or as it was."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -31,7 +31,7 @@ ITEMS = pl.DataFrame(
 
 def index_of(items: pl.DataFrame = ITEMS, popular: tuple[int, ...] = ()) -> SearchIndex:
     index = SearchIndex()
-    index.follow(ItemFacts(items), popular)
+    index.follow(ItemFacts(items), lambda: popular)
     return index
 
 
@@ -80,13 +80,13 @@ def test_the_index_follows_the_catalogue() -> None:
     new = pl.DataFrame(
         {"item_id": [8], "title": ["Alien"], "genres": [["Horror"]], "people": [["Sigourney Weaver"]], "tags": [None]}
     )
-    index.follow(ItemFacts(pl.concat([renamed.filter(pl.col("item_id") != 2), new], how="vertical_relaxed")), ())
+    index.follow(ItemFacts(pl.concat([renamed.filter(pl.col("item_id") != 2), new], how="vertical_relaxed")), tuple)
     assert index.find("matrix").keys == []
     assert index.find("metropolis").keys == [1]
     assert index.find("amelie").keys == []
     assert index.find("sigourney").keys == [8]
     assert index.find("sigourny").corrected == "sigourney", "the words of typing errors follow as well"
-    index.follow(ItemFacts(ITEMS), ())
+    index.follow(ItemFacts(ITEMS), tuple)
     assert (index.find("matrix").keys, index.find("metropolis").keys) == ([1], [])
 
 
