@@ -36,7 +36,8 @@ class SessionEvent(BaseModel):
 def _value_of(spec: KindSpec) -> dict[str, Any]:
     if spec.value is None:
         return {"type": "null"}
-    return {"type": "number", "minimum": spec.value.low, "maximum": spec.value.high}
+    kind = "number" if spec.value_required else ["number", "null"]
+    return {"type": kind, "minimum": spec.value.low, "maximum": spec.value.high}
 
 
 def _object(kind: Kind) -> dict[str, Any]:
@@ -49,7 +50,12 @@ def _object(kind: Kind) -> dict[str, Any]:
     }
 
 
-_LIKING = {"type": "object", "properties": {"item_id": ID_SCHEMA}, "required": ["item_id"], "additionalProperties": False}
+_LIKING = {
+    "type": "object",
+    "properties": {"item_id": ID_SCHEMA, "kind": {"type": "null"}, "value": {"type": "null"}},
+    "required": ["item_id"],
+    "additionalProperties": False,
+}
 _EVENT_SCHEMA = {"anyOf": [*ID_SCHEMA["anyOf"], _LIKING, *map(_object, KINDS)]}
 _Event = Annotated[
     SessionEvent,
